@@ -1,0 +1,597 @@
+"""Session: the only mutable state of the app, and the only one who talks to the engine.
+
+A widget calls a verb; the verb replaces ``state`` and emits ``changed``; widgets repaint from ``state``.
+All verbs return at once: files are read and written on a small pool, models live in the engine's process.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+
+from engine import pictures, prompt
+from engine.jobs import (
+    Cancelled,
+    Event,
+    Failed,
+    Finished,
+    Job,
+    News,
+    Prepare,
+    Preview,
+    Progress,
+    Render,
+    Rendered,
+    Segment,
+    Segmented,
+    UserError,
+)
+from engine.packs import Pack
+from engine.recipe import Creation, Recipe
+from engine.vocabulary import ABSENT, Choice
+from partcraft_desktop import shelf
+from partcraft_desktop.settings import Settings, read_json, write_whole
+from partcraft_desktop.state import Action, Message, OpenPicture, RenderStatus, State
+
+__all__ = ["Action", "Message", "OpenPicture", "RenderStatus", "Session", "State"]
+
+SAVED: Final = "session.json"
+UNDO_LIMIT: Final = 200
+SAVE_AFTER_MS: Final = 250
+ONE_GESTURE_S: Final = 1.0
+"""Changes of the same value within this time are one step of undo: a slider drag, a typed word."""
+
+LIMITS: Final[dict[str, tuple[float, float]]] = {
+    "steps": (1, 1000),
+    "guidance": (0.0, 30.0),
+    "seed": (0, 2**31 - 1),
+    "count": (1, 64),
+    "size": (0, 8192),
+}
+"""What a setting can be; a value outside is moved to the nearest end."""
+
+
+class EngineLike(Protocol):
+    """What Session needs of an engine."""
+
+    def submit(self, job: Job) -> int: ...
+    def cancel(self, job_id: int) -> None: ...
+    def close(self) -> None: ...
+
+
+class PacksLike(Protocol):
+    """What Session needs of a pack library."""
+
+    def packs(self) -> Iterable[Pack]: ...
+    def import_pack(self, path: Path) -> Pack: ...
+
+
+class Session(QObject):
+    """The state of the window and everything that can be done in it.
+
+    ``make_engine(outlet)`` builds the engine; it is called by :meth:`start_engine`, after the first paint.
+    """
+
+    changed = Signal()
+    preview = Signal(int, object)
+    """index of the creation, uint8 (H, W, 3) array"""
+    creation_added = Signal(object)
+    message = Signal(object)
+
+    _call = Signal(object)
+
+    def __init__(
+        self,
+        packs: PacksLike,
+        settings: Settings,
+        home: Path,
+        make_engine: Callable[[Callable[[Event], None]], EngineLike],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.state = State()
+        self.settings = settings
+        self._library = packs
+        self._home = home
+        self._make_engine = make_engine
+        self._engine: EngineLike | None = None
+        self._listeners: dict[int, Callable[[News], None]] = {}
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="files")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="autosave")
+        self._undo: list[Recipe] = []
+        self._redo: list[Recipe] = []
+        self._gesture: tuple[str, float] = ("", 0.0)
+        self._last_recipes: dict[str, Recipe] = {}
+        self._deleted: list[list[shelf.Aside]] = []
+        self._call.connect(self._run, Qt.ConnectionType.QueuedConnection)
+        self._save_timer = QTimer(self, singleShot=True, interval=SAVE_AFTER_MS)
+        self._save_timer.timeout.connect(self._save)
+
+    # The circle
+
+    def _replace(self, **changes: Any) -> None:
+        self.state = replace(self.state, **changes)
+        self.changed.emit()
+
+    @Slot(object)
+    def _run(self, call: Callable[[], None]) -> None:
+        call()
+
+    def _in_pool(
+        self,
+        work: Callable[[], Any],
+        then: Callable[[Any], None],
+        otherwise: str,
+        failed: Callable[[Message], None] | None = None,
+    ) -> None:
+        """Run ``work`` off the Qt thread and ``then(result)`` on it. An error becomes one sentence
+        (``otherwise`` with the system's reason, if it has none of its own) after ``failed``."""
+
+        def tell(said: Message) -> None:
+            if failed is not None:
+                failed(said)
+            self.message.emit(said)
+
+        def run() -> None:
+            try:
+                result = work()
+            except UserError as error:
+                said = Message(error.message, error.hint, "error")
+                self._call.emit(lambda: tell(said))
+            except (OSError, ValueError, MemoryError) as error:
+                reason = Message(otherwise, _reason(error), "error")
+                self._call.emit(lambda: tell(reason))
+            else:
+                self._call.emit(lambda: then(result))
+
+        self._pool.submit(run)
+
+    def say(self, text: str, hint: str = "", kind: str = "info", action: Action | None = None) -> None:
+        """Show one sentence in the status strip."""
+        self.message.emit(Message(text, hint, kind, action))  # type: ignore[arg-type]
+
+    # Opening
+
+    def begin(self) -> None:
+        """Bring back what was there last time: packs, recipe, picture; then, off the Qt thread, the creations."""
+        packs = tuple(self._library.packs())
+        saved = read_json(self._home / SAVED)
+        recipes = saved.get("recipes")
+        for text in recipes.values() if isinstance(recipes, dict) else ():
+            try:
+                recipe = Recipe.from_json(text)
+            except (TypeError, ValueError):
+                continue
+            self._last_recipes[recipe.pack] = recipe
+        pack = next((p for p in packs if p.id == saved.get("pack")), packs[0] if packs else None)
+        self._replace(
+            packs=packs,
+            pack=pack,
+            recipe=self._recipe_for(pack),
+            seed_locked=saved.get("seed_locked") is True,
+            hint=not self.settings.values.hint_seen,
+        )
+        self._open_first(pack, str(saved.get("reference", "")))
+        self._list_creations()
+
+    def start_engine(self) -> None:
+        """Start the engine and load what the pack needs; called once the window is on screen."""
+        if self._engine is None:
+            self._engine = self._make_engine(lambda event: self._call.emit(lambda: self.receive(event)))
+            self._prepare()
+
+    def open_pack(self, pack_id: str) -> None:
+        """Switch to another pack, its last recipe and its first picture."""
+        pack = next((p for p in self.state.packs if p.id == pack_id), None)
+        if pack is None or pack == self.state.pack:
+            return
+        self._show_pack(pack)
+        self._set_recipe(self._recipe_for(pack), "pack")
+
+    def _show_pack(self, pack: Pack) -> None:
+        self._replace(pack=pack, reference=None)
+        self._open_first(pack, "")
+        self._prepare()
+
+    def _open_first(self, pack: Pack | None, wanted: str) -> None:
+        if pack is None:
+            return
+        if any(reference.id == wanted for reference in pack.references):
+            self.open_reference(wanted)
+        elif wanted and Path(wanted).is_file():
+            self.open_image(wanted)
+        elif pack.references:
+            self.open_reference(pack.references[0].id)
+
+    def open_reference(self, reference_id: str) -> None:
+        """Show one of the pack's references; its parts come from the pack, without the engine."""
+        pack = self.state.pack
+        found = next((r for r in pack.references if r.id == reference_id), None) if pack else None
+        if pack is None or found is None:
+            return
+        self._replace(reference=OpenPicture(found.id, found.title, found.image, busy=True))
+        self._save_timer.start()
+        self._in_pool(
+            lambda: found.segmentation(),
+            lambda segmentation: self._picture_changed(found.id, segmentation=segmentation, busy=False),
+            f"The parts of “{found.title}” cannot be read.",
+            lambda said: self._picture_changed(found.id, busy=False, note=said.text),
+        )
+
+    def open_image(self, path: str | Path) -> None:
+        """Open a person's own picture and find its parts. One that cannot be read changes nothing."""
+        image = str(Path(path).expanduser().absolute())
+        self._in_pool(
+            lambda: pictures.check(image),
+            lambda _: self._show_own(image),
+            f"“{Path(image).name}” cannot be opened.",
+        )
+
+    def _show_own(self, image: str) -> None:
+        picture = OpenPicture(image, Path(image).stem, image)
+        if self.state.pack is None:
+            self._replace(reference=replace(picture, note="Open a pack to find the parts of this picture."))
+            return
+        self._replace(reference=replace(picture, busy=True))
+        self._save_timer.start()
+        self._submit(Segment(str(self.state.pack.path), image), lambda news: self._segmenting(image, news))
+
+    def _segmenting(self, image: str, news: News) -> None:
+        match news:
+            case Finished(result=Segmented() as found):
+                self._picture_changed(image, segmentation=found.segmentation, note=found.note, busy=False)
+            case Failed():
+                self._picture_changed(image, busy=False, note=f"{news.message} {news.hint}".strip())
+                self._tell_failure(news)
+            case Cancelled():
+                self._picture_changed(image, busy=False)
+            case _:
+                pass
+
+    def _picture_changed(self, picture_id: str, **changes: Any) -> None:
+        if self.state.reference and self.state.reference.id == picture_id:
+            self._replace(reference=replace(self.state.reference, **changes))
+
+    def open_path(self, path: str | Path) -> None:
+        """Open whatever was dropped or named: a picture, a creation (its recipe is offered), a .partpack."""
+        file = Path(path)
+        if file.is_dir():
+            self.say(
+                "A folder of pictures can become a pack of its own.",
+                "Learning a pack starts on the command line for now: partcraft discover FOLDER.",
+            )
+        elif file.suffix.lower() == ".partpack":
+            self.import_pack(file)
+        else:
+            self.open_image(file)
+            self._in_pool(lambda: pictures.read_creation(str(file)), self._offer_recipe, "")
+
+    def _offer_recipe(self, creation: Creation | None) -> None:
+        if creation is not None:
+            action = Action("Use this recipe", lambda: self.use_recipe(creation))
+            self.say("This picture remembers its recipe.", "", "info", action)
+
+    def import_pack(self, path: str | Path) -> None:
+        """Take a .partpack into the library and show it."""
+
+        def shown(pack: Pack) -> None:
+            self._replace(packs=tuple(self._library.packs()))
+            self.open_pack(pack.id)
+            self.say(f"The pack “{pack.title}” is ready.")
+
+        self._in_pool(lambda: self._library.import_pack(Path(path)), shown, f"“{Path(path).name}” cannot be opened.")
+
+    # The recipe
+
+    def choose(self, part: int, code: int, source: str = "") -> None:
+        """Put a part into the recipe; the strength of an earlier choice for the part is kept at 1."""
+        pack = self.state.pack
+        if pack is None or code == ABSENT:
+            return
+        choice = Choice(part, code, 1.0, source)
+        if self.state.recipe.choice_of(part) != choice:
+            self._set_recipe(self.state.recipe.with_choice(choice, pack.vocabulary.noun), "choose")
+        if self.state.hint:
+            self.settings.set(hint_seen=True)
+            self._replace(hint=False)
+
+    def toggle(self, part: int, code: int, source: str = "") -> None:
+        """Take a part, or put it back if exactly this one is in the recipe."""
+        taken = self.state.recipe.choice_of(part)
+        if taken is not None and taken.code == code:
+            self.remove(part)
+        else:
+            self.choose(part, code, source)
+
+    def remove(self, part: int) -> None:
+        """Take a part out of the recipe."""
+        self._set_recipe(self.state.recipe.without(part), "remove")
+
+    def set_strength(self, part: int, value: float) -> None:
+        """How strongly a chosen part is meant: 0..2, 1 as learned. One drag is one step of undo."""
+        choice = self.state.recipe.choice_of(part)
+        if choice is not None:
+            changed = replace(choice, strength=min(max(float(value), 0.0), 2.0))
+            self._set_recipe(self.state.recipe.with_choice(changed), f"strength {part}", gesture=True)
+
+    def random_mix(self) -> None:
+        """Fill every slot with a part of a random reference (or a random code, in a pack without references)."""
+        pack = self.state.pack
+        if pack is None:
+            return
+        recipe = self.state.recipe
+        for part in pack.vocabulary.visible_parts:
+            offers = [Choice(part.index, r.codes[part.index], 1.0, r.id) for r in pack.references]
+            offers = [offer for offer in offers if offer.code != ABSENT]
+            chance = Choice(part.index, random.randrange(pack.vocabulary.codes_per_part))
+            recipe = recipe.with_choice(random.choice(offers) if offers else chance, pack.vocabulary.noun)
+        self._set_recipe(recipe, "mix")
+
+    def prompt_text(self) -> str:
+        """The prompt as a line of text, read back by :meth:`set_prompt_text`."""
+        pack = self.state.pack
+        return prompt.to_text(self.state.recipe.prompt, pack.vocabulary) if pack else ""
+
+    def set_prompt_text(self, text: str) -> str | None:
+        """Replace the prompt by a line of text. Returns what is wrong with it, in words, or None; a wrong
+        line changes nothing. Choices that were there before keep their source."""
+        pack = self.state.pack
+        if pack is None:
+            return "Open a pack first."
+        try:
+            pieces = prompt.parse(text, pack.vocabulary)
+        except UserError as error:
+            return str(error)
+        known = {(choice.part, choice.code): choice.source for choice in self.state.recipe.choices}
+        kept = tuple(
+            replace(p, source=known.get((p.part, p.code), p.source)) if isinstance(p, Choice) else p for p in pieces
+        )
+        self._set_recipe(replace(self.state.recipe, prompt=kept), "prompt", gesture=True)
+        return None
+
+    def set_setting(self, name: str, value: str | float) -> None:
+        """Set ``negative`` (text) or one of ``LIMITS`` (a number, moved into its range). Setting the seed locks it."""
+        if name == "negative":
+            self._set_recipe(replace(self.state.recipe, negative=str(value)), name, gesture=True)
+            return
+        low, high = LIMITS[name]
+        number = min(max(float(value), low), high)
+        exact = number if name == "guidance" else int(number)
+        self._set_recipe(replace(self.state.recipe, **{name: exact}), name, gesture=True)
+        if name == "seed":
+            self.lock_seed(True)
+
+    def lock_seed(self, locked: bool) -> None:
+        """Keep the seed for the next renders, or take a new one each time."""
+        self._replace(seed_locked=locked)
+        self._save_timer.start()
+
+    def use_recipe(self, creation: Creation) -> None:
+        """Take a creation's recipe, its pack and its seed, so that Render makes it again."""
+        if not any(pack.id == creation.recipe.pack for pack in self.state.packs):
+            self.say(
+                f"This creation was made with the pack “{creation.recipe.pack}”, which is not here.",
+                "Import that pack, then try again.",
+                "warning",
+            )
+            return
+        self._set_recipe(replace(creation.recipe, count=self.state.recipe.count), "use")
+        self.lock_seed(True)
+
+    def undo(self) -> None:
+        """Go back one step."""
+        if self._undo:
+            self._redo.append(self.state.recipe)
+            self._go_to(self._undo.pop())
+
+    def redo(self) -> None:
+        """Go forward one step again."""
+        if self._redo:
+            self._undo.append(self.state.recipe)
+            self._go_to(self._redo.pop())
+
+    def _set_recipe(self, recipe: Recipe, what: str, gesture: bool = False) -> None:
+        if recipe == self.state.recipe:
+            return
+        now = time.monotonic()
+        going_on = gesture and self._gesture[0] == what and now - self._gesture[1] < ONE_GESTURE_S and self._undo
+        self._gesture = (what, now)
+        if not going_on:
+            self._undo.append(self.state.recipe)
+            del self._undo[:-UNDO_LIMIT]
+        self._redo.clear()
+        self._go_to(recipe)
+
+    def _go_to(self, recipe: Recipe) -> None:
+        self._last_recipes[recipe.pack] = recipe
+        self._replace(recipe=recipe, can_undo=bool(self._undo), can_redo=bool(self._redo))
+        pack = next((p for p in self.state.packs if p.id == recipe.pack), None)
+        if pack is not None and self.state.pack is not None and pack.id != self.state.pack.id:
+            self._show_pack(pack)
+        self._save_timer.start()
+
+    def _recipe_for(self, pack: Pack | None) -> Recipe:
+        if pack is None:
+            return Recipe(pack="")
+        plain = Recipe(pack.id, (f"a photo of a {pack.vocabulary.noun}",), seed=random.randrange(2**31))
+        return self._last_recipes.get(pack.id, plain)
+
+    # Rendering
+
+    def render(self) -> None:
+        """Render the recipe into the output folder; one render at a time."""
+        pack = self.state.pack
+        if pack is None or self.state.render is not None:
+            return
+        out = self.settings.out
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self.say(
+                f"The folder for creations cannot be used: {_reason(error)}", "Choose another in the settings.", "error"
+            )
+            return
+        if not self.state.seed_locked:
+            self._replace(recipe=replace(self.state.recipe, seed=random.randrange(2**31)))
+            self._last_recipes[pack.id] = self.state.recipe
+            self._save_timer.start()
+        recipe = self.state.recipe
+        job = self._submit(Render(str(pack.path), recipe, str(out)), self._rendering)
+        if job is not None:
+            self._replace(render=RenderStatus(job, "Waiting", started=time.monotonic(), count=recipe.count))
+
+    def cancel(self) -> None:
+        """Stop the running render; creations that are whole stay."""
+        render = self.state.render
+        if render is not None and self._engine is not None and not render.cancelling:
+            self._replace(render=replace(render, cancelling=True))
+            self._engine.cancel(render.job)
+
+    def _rendering(self, news: News) -> None:
+        render = self.state.render
+        if render is None:
+            return
+        match news:
+            case Progress():
+                self._replace(render=replace(render, stage=news.stage, done=news.done, total=news.total))
+            case Preview():
+                self.preview.emit(news.index, news.image)
+            case Rendered():
+                self._replace(
+                    render=replace(render, whole=render.whole + 1),
+                    creations=(news.creation, *self.state.creations),
+                    engine="ready",
+                )
+                self.creation_added.emit(news.creation)
+            case Failed():
+                self._replace(render=None)
+                self._tell_failure(news)
+            case Finished() | Cancelled():
+                self._replace(render=None)
+            case _:
+                pass
+
+    # Creations
+
+    def _list_creations(self) -> None:
+        folder = self.settings.out
+        shelf.sweep(folder)
+
+        def listed(found: tuple[Creation, ...]) -> None:
+            new = {creation.path for creation in self.state.creations}
+            self._replace(creations=self.state.creations + tuple(c for c in found if c.path not in new))
+
+        self._in_pool(lambda: shelf.creations_in(folder), listed, "The folder for creations cannot be read.")
+
+    def delete_creations(self, creations: Iterable[Creation]) -> None:
+        """Put creations aside; they can be brought back."""
+        wanted = list(creations)
+        if not wanted:
+            return
+        gone = {creation.path for creation in wanted}
+        self._replace(creations=tuple(c for c in self.state.creations if c.path not in gone))
+
+        def moved(asides: list[shelf.Aside]) -> None:
+            self._deleted.append(asides)
+            said = "1 creation deleted." if len(wanted) == 1 else f"{len(wanted)} creations deleted."
+            self.say(said, "", "info", Action("Undo", self.restore_deleted))
+
+        def failed(said: Message) -> None:
+            self._add_back(wanted)
+
+        self._in_pool(lambda: shelf.put_aside(wanted), moved, "The creation cannot be deleted.", failed)
+
+    def restore_deleted(self) -> None:
+        """Bring back what was deleted last."""
+        if self._deleted:
+            asides = self._deleted.pop()
+            self._in_pool(lambda: shelf.bring_back(asides), self._add_back, "The creation cannot be brought back.")
+
+    def _add_back(self, creations: list[Creation]) -> None:
+        together = {creation.path: creation for creation in (*self.state.creations, *creations)}
+        newest_first = sorted(together.values(), key=lambda creation: (creation.created, creation.path), reverse=True)
+        self._replace(creations=tuple(newest_first))
+
+    # The engine
+
+    def _prepare(self) -> None:
+        if self.state.pack is not None and self._engine is not None:
+            self._replace(engine="waking", engine_stage="")
+            self._submit(Prepare(str(self.state.pack.path)), self._preparing)
+
+    def _preparing(self, news: News) -> None:
+        match news:
+            case Progress():
+                self._replace(engine_stage=news.stage)
+            case Finished():
+                self._replace(engine="ready", engine_stage="")
+            case Failed():
+                self._replace(engine="failed", engine_stage="")
+                self._tell_failure(news)
+            case _:
+                pass
+
+    def _submit(self, job: Job, listener: Callable[[News], None]) -> int | None:
+        self.start_engine()
+        if self._engine is None:
+            return None
+        number = self._engine.submit(job)
+        self._listeners[number] = listener
+        return number
+
+    def receive(self, event: Event) -> None:
+        """Take one event of the engine, on the Qt thread."""
+        ended = isinstance(event.news, Finished | Failed | Cancelled)
+        listener = self._listeners.pop(event.job, None) if ended else self._listeners.get(event.job)
+        if listener is not None:
+            listener(event.news)
+
+    def _tell_failure(self, news: Failed) -> None:
+        self.message.emit(Message(news.message, news.hint, "error", None, news.details))
+
+    # Keeping
+
+    def _save(self) -> None:
+        document = {
+            "version": 1,
+            "pack": self.state.pack.id if self.state.pack else "",
+            "reference": self.state.reference.id if self.state.reference else "",
+            "seed_locked": self.state.seed_locked,
+            "recipes": {key: recipe.to_json() for key, recipe in self._last_recipes.items()},
+        }
+        text = json.dumps(document, ensure_ascii=False)
+
+        def write() -> None:
+            try:
+                write_whole(self._home / SAVED, text)
+            except OSError as error:
+                said = Message("Your work cannot be saved.", _reason(error), "error")
+                self._call.emit(lambda: self.message.emit(said))
+
+        self._writer.submit(write)
+
+    def shutdown(self) -> None:
+        """Save, stop the engine and the pools. Nothing is emitted afterwards."""
+        if self._save_timer.isActive():
+            self._save_timer.stop()
+            self._save()
+        self._call.disconnect(self._run)
+        self._writer.shutdown(wait=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+
+def _reason(error: BaseException) -> str:
+    """What the system says, as a sentence."""
+    said = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+    return said[:1].upper() + said[1:].rstrip(".") + "."
