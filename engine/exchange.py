@@ -1,0 +1,104 @@
+"""Reading the original PartCraft's checkpoints.
+
+They are pickles from elsewhere. Weights are read with ``torch.load(weights_only=True)``; the k-means file holds
+objects of classes we do not have, which the same restricted reader rebuilds as empty shells, running none of
+their code, so that only their tensors can be taken out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine.errors import UserError
+from engine.tokens import PartTokens
+
+_FOREIGN = (
+    "torchpq.clustering.KMeans.KMeans",
+    "torchpq.kernels.ComputeCentroidsCuda.ComputeCentroidsCuda",
+    "torchpq.kernels.CustomKernel.Stream",
+    "torchpq.kernels.MaxSimCuda.MaxSimCuda",
+    "torchpq.kernels.TopkBMMCuda.TopkBMMCuda",
+    "cupy._core.raw.RawKernel",
+)
+
+
+class _Shell:
+    """Stands for an object of a foreign class: keeps its attributes, runs nothing."""
+
+    def __init__(self, *_arguments: Any) -> None: ...
+
+
+def read_foreign(path: Path) -> Any:
+    """Read a foreign ``.safetensors``, ``.bin`` or ``.pth`` on the CPU; of pickles, tensors and containers only.
+
+    Raises :class:`UserError` when the file is missing, damaged, or holds anything else.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        shells = [(_Shell, name) for name in _FOREIGN]
+        with torch.serialization.safe_globals([*shells, set]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is not there.", "Choose the folder of an original PartCraft checkpoint.") from error
+    except Exception as error:
+        raise UserError(
+            f"{path.name} is not a file of the original PartCraft, or is damaged.", "Get the checkpoint again."
+        ) from error
+
+
+def original_lora(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The original's LoRA as PEFT names it, relative to the UNet: ``<layer>.lora_A|lora_B.weight``.
+
+    ``...attn1.processor.to_out_lora.up.weight`` becomes ``...attn1.to_out.0.lora_B.weight``.
+    Its scale is 1, as with ``lora_alpha`` equal to the rank. Raises :class:`UserError` for other keys.
+    """
+    renamed: dict[str, Tensor] = {}
+    for key, value in state.items():
+        found = re.fullmatch(r"(?:unet\.)?(.+)\.processor\.(to_q|to_k|to_v|to_out)_lora\.(down|up)\.weight", key)
+        if found is None:
+            raise UserError(f"{key} is not a weight of the original's LoRA.", "Choose another checkpoint.")
+        layer, name, which = found.groups()
+        name = "to_out.0" if name == "to_out" else name
+        renamed[f"{layer}.{name}.{'lora_A' if which == 'down' else 'lora_B'}.weight"] = value
+    return renamed
+
+
+def original_tokens(state: Mapping[str, Tensor]) -> PartTokens:
+    """The original's token mapper. Its embedding has a row more a part, for parts a caption leaves out;
+    nothing says that row, so it is dropped. Raises :class:`UserError` for other shapes."""
+    try:
+        parts, width = state["pe"].shape
+        embedding = state["embedding.weight"].view(parts, -1, width)[:, :-1]
+        tensors = {"raw": embedding, "position": state["pe"]}
+        tensors |= {name: value for name, value in state.items() if name.startswith("projection.")}
+        return PartTokens.from_tensors({f"text_encoder.{name}": value for name, value in tensors.items()})
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise UserError("This is not a token mapper of the original.", "Choose another checkpoint.") from error
+
+
+def original_centroids(path: Path) -> tuple[npt.NDArray[np.float32], ...]:
+    """Foreground (2, C), parts (M, C) and codes (M, K, C) of a ``pretrained_kmeans.pth``."""
+    document = read_foreign(path)
+
+    def centroids(kmeans: Any) -> npt.NDArray[np.float32]:
+        found = kmeans._buffers["centroids"]  # (C, clusters), as torchpq keeps them
+        return np.ascontiguousarray(found.float().numpy().T)
+
+    def each(kmeans: Any) -> Iterator[Any]:
+        return iter(kmeans.values() if isinstance(kmeans, Mapping) else kmeans)
+
+    try:
+        codes = np.stack([centroids(part) for part in each(document["fine_kmeans"])])
+        return centroids(document["foreground_background"]), centroids(document["coarse_kmeans"]), codes
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path.name} holds no parts of the original PartCraft.", "Choose another file.") from error

@@ -1,0 +1,89 @@
+"""Original checkpoints are read without running any of their code."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine.errors import UserError
+from engine.exchange import original_centroids, original_lora, original_tokens, read_foreign
+
+
+def test_centroids_are_read_from_foreign_objects(golden: Path) -> None:
+    foreground, parts, codes = original_centroids(golden / "ckpt/pretrained_kmeans.pth")
+    data = load_file(golden / "kmeans_centroids.safetensors")
+    np.testing.assert_array_equal(foreground, data["fg"].numpy())
+    np.testing.assert_array_equal(parts, data["coarse"].numpy())
+    for part in range(8):
+        np.testing.assert_array_equal(codes[part], data[f"fine{part}"].numpy())
+
+
+def test_both_formats_hold_the_same_weights(golden: Path) -> None:
+    old, new = golden / "ckpt/checkpoint-20", golden / "ckpt/accelerate_ge_0_25/checkpoint-20"
+    one, other = (original_lora(read_foreign(p)) for p in (old / "pytorch_model.bin", new / "model.safetensors"))
+    assert len(one) == 112 and one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    one, other = (original_tokens(read_foreign(p)) for p in (old / "pytorch_model_1.bin", new / "model_1.safetensors"))
+    assert one.embedding.shape == (8, 16, 64)
+    assert torch.equal(one.projected(), other.projected())
+
+
+def test_gpu_made_kmeans_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files saved on a CUDA machine also hold kernel objects; they are rebuilt as empty shells."""
+
+    def kind(module: str, name: str) -> type:
+        made = type(name, (), {"__module__": module})
+        for depth in range(1, module.count(".") + 2):
+            package = ".".join(module.split(".")[:depth])
+            monkeypatch.setitem(sys.modules, package, sys.modules.get(package) or types.ModuleType(package))
+        setattr(sys.modules[module], name, made)
+        return made
+
+    kmeans_kind = kind("torchpq.clustering.KMeans", "KMeans")
+    kernel_kind = kind("cupy._core.raw", "RawKernel")
+
+    def kmeans(clusters: int) -> object:
+        made = kmeans_kind()
+        made._buffers = {"centroids": torch.full((6, clusters), float(clusters))}
+        made.kernel = kernel_kind()
+        made._names = {"a", "b"}
+        return made
+
+    document = {"foreground_background": kmeans(2), "coarse_kmeans": kmeans(3), "fine_kmeans": [kmeans(5)] * 3}
+    torch.save(document, tmp_path / "k.pth")
+    foreground, parts, codes = original_centroids(tmp_path / "k.pth")
+    assert foreground.shape == (2, 6) and parts.shape == (3, 6) and codes.shape == (3, 5, 6)
+
+
+class _Harm:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (print, ("harm done",))
+
+
+def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"centroids": _Harm()}, tmp_path / "harm.pth")
+    with pytest.raises(UserError):
+        read_foreign(tmp_path / "harm.pth")
+    (tmp_path / "plain.bin").write_bytes(pickle.dumps(_Harm()))
+    with pytest.raises(UserError):
+        read_foreign(tmp_path / "plain.bin")
+    assert "harm done" not in capsys.readouterr().out
+
+
+def test_missing_and_other_files_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not there"):
+        read_foreign(tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match="LoRA"):
+        original_lora({"encoder.weight": torch.zeros(1)})
+    with pytest.raises(UserError, match="mapper"):
+        original_tokens({"pe": torch.zeros(2, 2)})
+    torch.save({"other": torch.zeros(1)}, tmp_path / "k.pth")
+    with pytest.raises(UserError, match="parts"):
+        original_centroids(tmp_path / "k.pth")
