@@ -8,25 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.errors import JobCancelled as JobCancelled
+from engine.errors import UserError as UserError
 from engine.recipe import Creation, Recipe
 from engine.segmentation import Segmentation
-
-
-class UserError(Exception):
-    """An error meant for a person: one sentence that says what is wrong, one that says what to do."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
-        self.message = message
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
-
-
-class JobCancelled(BaseException):
-    """Raised by ``report`` inside a handler when its job was cancelled."""
-
 
 # Jobs: what can be asked. ``pack`` is always the pack's folder.
 

@@ -2,12 +2,50 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
 
-from engine.vocabulary import Vocabulary
+from engine.errors import UserError
+from engine.places import (
+    cache_dir as cache_dir,
+)
+from engine.places import (
+    creations_dir as creations_dir,
+)
+from engine.places import (
+    data_dir as data_dir,
+)
+from engine.places import (
+    models_dir as models_dir,
+)
+from engine.places import (
+    packs_dir as packs_dir,
+)
+from engine.places import (
+    resources_dir as resources_dir,
+)
+from engine.places import (
+    starter_pack as starter_pack,
+)
+from engine.places import (
+    write_bytes,
+)
+from engine.vocabulary import ABSENT, Part, Vocabulary
+
+if TYPE_CHECKING:
+    from engine.segmentation import Codebook
+
+PACK_VERSION: Final = 1
+MANIFEST: Final = "pack.json"
+CODEBOOK: Final = "codebook.safetensors"
+TOKENS: Final = "tokens.safetensors"
+LORA: Final = "lora.safetensors"
+
+_AGAIN: Final = "Get the pack again, or remove it."
 
 
 @dataclass(frozen=True)
@@ -63,3 +101,180 @@ class Pack:
     provenance: str = ""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Pack:
+        """Read ``pack.json`` of a folder; the arrays stay on disk. Raises :class:`UserError`."""
+        path = Path(folder).resolve()
+        return _from_manifest(path, _read_manifest(path))
+
+    def save(self) -> None:
+        """Write ``pack.json`` into the pack's folder (which must exist), whole or not at all.
+
+        References whose pictures lie outside the folder raise ``ValueError``: a pack carries all it needs.
+        Raises :class:`UserError` if it cannot be written.
+        """
+        text = json.dumps(self.to_document(), ensure_ascii=False, indent=1) + "\n"
+        write_bytes(self.path / MANIFEST, text.encode(), "the pack")
+
+    def codebook(self) -> Codebook:
+        """The centroids, checked against the vocabulary. Raises :class:`UserError`."""
+        from engine.segmentation import Codebook
+
+        book = Codebook.load(self.path / CODEBOOK, self.vocabulary)
+        return book
+
+    def reference(self, id: str) -> Reference | None:
+        """The reference with that id, or None."""
+        return next((reference for reference in self.references if reference.id == id), None)
+
+    def renamed(self, vocabulary: Vocabulary) -> Pack:
+        """This pack with other names for its parts and codes. Raises ``ValueError`` if the counts differ."""
+        old = self.vocabulary
+        if len(vocabulary.parts) != len(old.parts) or vocabulary.codes_per_part != old.codes_per_part:
+            raise ValueError("a renamed vocabulary has as many parts and codes as before")
+        return replace(self, vocabulary=vocabulary)
+
+    def to_document(self) -> dict[str, Any]:
+        """The JSON document of ``pack.json``: version, vocabulary, models, references with relative paths."""
+        words = self.vocabulary
+        return {
+            **self.extra,
+            "version": PACK_VERSION,
+            "id": self.id,
+            "title": self.title,
+            "noun": words.noun,
+            "parts": [
+                {"index": part.index, "name": part.name, "colour": part.colour, "background": part.background}
+                for part in words.parts
+            ],
+            "codes_per_part": words.codes_per_part,
+            "code_names": [list(row) for row in words.code_names],
+            "backbone": {
+                "id": self.backbone.id,
+                "feature_layer": self.backbone.feature_layer,
+                "image_size": self.backbone.image_size,
+                "patch": self.backbone.patch,
+                "sees": self.backbone.sees,
+            },
+            "base_model": {
+                "id": self.base_model.id,
+                "revision": self.base_model.revision,
+                "widths": list(self.base_model.widths),
+            },
+            "references": [
+                {
+                    "id": reference.id,
+                    "title": reference.title,
+                    "image": self._relative(reference.image),
+                    "thumbnail": self._relative(reference.thumbnail),
+                    "labels": self._relative(reference.labels),
+                    "codes": list(reference.codes),
+                }
+                for reference in self.references
+            ],
+            "licence": self.licence,
+            "provenance": self.provenance,
+            "metrics": dict(self.metrics),
+        }
+
+    def _relative(self, path: str) -> str:
+        return Path(path).resolve().relative_to(self.path.resolve()).as_posix() if path else ""
+
+
+_KEYS: Final = {"version", "noun", "parts", "codes_per_part", "code_names"} | {spec.name for spec in fields(Pack)}
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads((path / MANIFEST).read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"There is no pack in {path}: {MANIFEST} is missing.", _AGAIN) from error
+    except OSError as error:
+        raise UserError(f"The pack in {path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"The pack in {path} is damaged: {MANIFEST} is not whole.", _AGAIN) from error
+    if not isinstance(document, dict):
+        raise UserError(f"The pack in {path} is damaged: {MANIFEST} is not a pack's description.", _AGAIN)
+    version = document.get("version")
+    if not isinstance(version, int) or version < 1:
+        raise UserError(f"The pack in {path} is damaged: {MANIFEST} has no version.", _AGAIN)
+    if version > PACK_VERSION:
+        raise UserError(
+            f"The pack {path.name} was made by a newer PartCraft (version {version}, this one reads {PACK_VERSION}).",
+            "Update PartCraft to use it.",
+        )
+    return document
+
+
+def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
+    try:
+        parts = tuple(
+            Part(int(part["index"]), str(part["name"]), _colour(part["colour"]), part.get("background") is True)
+            for part in document["parts"]
+        )
+        words = Vocabulary(
+            str(document["noun"]),
+            parts,
+            int(document["codes_per_part"]),
+            tuple(tuple(str(name) for name in row) for row in document.get("code_names") or ()),
+        )
+        eyes = document["backbone"]
+        base = document["base_model"]
+        return Pack(
+            path=path,
+            id=str(document["id"]),
+            title=str(document.get("title") or document["id"]),
+            vocabulary=words,
+            backbone=Backbone(
+                str(eyes["id"]),
+                str(eyes.get("feature_layer", "last_hidden_state")),
+                int(eyes.get("image_size", 256)),
+                int(eyes.get("patch", 8)),
+                str(eyes.get("sees", "drawings")),
+            ),
+            base_model=BaseModel(
+                str(base["id"]), str(base.get("revision", "")), tuple(int(width) for width in base.get("widths", ()))
+            ),
+            references=tuple(_reference(path, one, words) for one in document.get("references") or ()),
+            licence=str(document.get("licence", "")),
+            provenance=str(document.get("provenance", "")),
+            metrics=dict(document.get("metrics") or {}),
+            extra={key: value for key, value in document.items() if key not in _KEYS},
+        )
+    except KeyError as error:
+        raise UserError(f"The pack in {path} is damaged: {MANIFEST} lacks {error.args[0]!r}.", _AGAIN) from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"The pack in {path} is damaged: {MANIFEST} does not fit together ({error}).", _AGAIN
+        ) from error
+
+
+def _reference(path: Path, one: Mapping[str, Any], words: Vocabulary) -> Reference:
+    codes = tuple(int(code) for code in one["codes"])
+    if len(codes) != len(words.parts):
+        raise ValueError(f"reference {one['id']!r} needs one code a part")
+    if not all(code == ABSENT or 0 <= code < words.codes_per_part for code in codes):
+        raise ValueError(f"reference {one['id']!r} has a code out of range")
+    return Reference(
+        id=str(one["id"]),
+        title=str(one.get("title") or one["id"]),
+        image=_inside(path, one["image"]),
+        thumbnail=_inside(path, one.get("thumbnail") or one["image"]),
+        labels=_inside(path, one["labels"]),
+        codes=codes,
+    )
+
+
+def _inside(path: Path, name: str) -> str:
+    """An absolute path for a name inside the pack; names that lead out of it raise ``ValueError``."""
+    parts = PurePosixPath(str(name))
+    if not parts.parts or parts.is_absolute() or ".." in parts.parts or re.search(r"[\\:]", str(name)):
+        raise ValueError(f"the path {name!r} leads out of the pack")
+    return str(path.joinpath(*parts.parts))
+
+
+def _colour(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        raise ValueError(f"{value!r} is not a colour like #rrggbb")
+    return value
