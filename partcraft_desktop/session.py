@@ -1,7 +1,7 @@
 """Session: the only mutable state of the app, and the only one who talks to the engine.
 
 A widget calls a verb; the verb replaces ``state`` and emits ``changed``; widgets repaint from ``state``.
-All verbs return at once: files are read and written on a small pool, models live in the engine's process.
+All verbs return at once: files are read and written on other threads, models live in the engine's process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
@@ -35,19 +35,23 @@ from engine.jobs import (
     UserError,
 )
 from engine.packs import Pack
+from engine.png import read_creation
 from engine.recipe import Creation, Recipe
+from engine.segmentation import Segmentation
 from engine.vocabulary import ABSENT, Choice
+from engine.worker import Inbox, newest_key
 from partcraft_desktop import shelf
+from partcraft_desktop.history import History
+from partcraft_desktop.images import Readers
 from partcraft_desktop.settings import Settings, read_json, write_whole
 from partcraft_desktop.state import Action, Message, OpenPicture, RenderStatus, State
 
 __all__ = ["Action", "Message", "OpenPicture", "RenderStatus", "Session", "State"]
 
 SAVED: Final = "session.json"
-UNDO_LIMIT: Final = 200
 SAVE_AFTER_MS: Final = 250
-ONE_GESTURE_S: Final = 1.0
-"""Changes of the same value within this time are one step of undo: a slider drag, a typed word."""
+OWN_LIMIT: Final = 12
+"""How many of a person's own pictures stay on the wall."""
 
 LIMITS: Final[dict[str, tuple[float, float]]] = {
     "steps": (1, 1000),
@@ -86,13 +90,13 @@ class Session(QObject):
     creation_added = Signal(object)
     message = Signal(object)
 
-    _call = Signal(object)
+    _news = Signal()
 
     def __init__(
         self,
         packs: PacksLike,
         settings: Settings,
-        home: Path,
+        readers: Readers,
         make_engine: Callable[[Callable[[Event], None]], EngineLike],
         parent: QObject | None = None,
     ) -> None:
@@ -100,32 +104,35 @@ class Session(QObject):
         self.state = State()
         self.settings = settings
         self._library = packs
-        self._home = home
+        self._readers = readers
         self._make_engine = make_engine
         self._engine: EngineLike | None = None
+        self._closed = False
         self._listeners: dict[int, Callable[[News], None]] = {}
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="files")
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="autosave")
-        self._undo: list[Recipe] = []
-        self._redo: list[Recipe] = []
-        self._gesture: tuple[str, float] = ("", 0.0)
+        self._inbox: Inbox[Event] = Inbox(self._news.emit)
+        self._news.connect(self._take_news, Qt.ConnectionType.QueuedConnection)
+        self._history = History(self.state.recipe)
         self._last_recipes: dict[str, Recipe] = {}
         self._deleted: list[list[shelf.Aside]] = []
-        self._call.connect(self._run, Qt.ConnectionType.QueuedConnection)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="autosave")
         self._save_timer = QTimer(self, singleShot=True, interval=SAVE_AFTER_MS)
         self._save_timer.timeout.connect(self._save)
-
-    # The circle
 
     def _replace(self, **changes: Any) -> None:
         self.state = replace(self.state, **changes)
         self.changed.emit()
 
-    @Slot(object)
-    def _run(self, call: Callable[[], None]) -> None:
-        call()
+    def say(
+        self,
+        text: str,
+        hint: str = "",
+        kind: Literal["info", "warning", "error"] = "info",
+        action: Action | None = None,
+    ) -> None:
+        """Show one sentence in the status strip."""
+        self.message.emit(Message(text, hint, kind, action))
 
-    def _in_pool(
+    def _ask(
         self,
         work: Callable[[], Any],
         then: Callable[[Any], None],
@@ -135,76 +142,69 @@ class Session(QObject):
         """Run ``work`` off the Qt thread and ``then(result)`` on it. An error becomes one sentence
         (``otherwise`` with the system's reason, if it has none of its own) after ``failed``."""
 
-        def tell(said: Message) -> None:
+        def landed(result: Any) -> None:
+            if self._closed:
+                return
+            if not isinstance(result, Exception):
+                then(result)
+                return
+            said = _sentence(result, otherwise)
             if failed is not None:
                 failed(said)
             self.message.emit(said)
 
-        def run() -> None:
-            try:
-                result = work()
-            except UserError as error:
-                said = Message(error.message, error.hint, "error")
-                self._call.emit(lambda: tell(said))
-            except (OSError, ValueError, MemoryError) as error:
-                reason = Message(otherwise, _reason(error), "error")
-                self._call.emit(lambda: tell(reason))
-            else:
-                self._call.emit(lambda: then(result))
-
-        self._pool.submit(run)
-
-    def say(self, text: str, hint: str = "", kind: str = "info", action: Action | None = None) -> None:
-        """Show one sentence in the status strip."""
-        self.message.emit(Message(text, hint, kind, action))  # type: ignore[arg-type]
+        self._readers.ask(work, landed)
 
     # Opening
 
     def begin(self) -> None:
-        """Bring back what was there last time: packs, recipe, picture; then, off the Qt thread, the creations."""
+        """Bring back what was there last time: packs, recipe, pictures; then, off the Qt thread, the creations."""
         packs = tuple(self._library.packs())
-        saved = read_json(self._home / SAVED)
+        saved = read_json(self.settings.home / SAVED)
         recipes = saved.get("recipes")
         for text in recipes.values() if isinstance(recipes, dict) else ():
             try:
                 recipe = Recipe.from_json(text)
             except (TypeError, ValueError):
-                continue
+                continue  # A recipe that cannot be read is none to bring back.
             self._last_recipes[recipe.pack] = recipe
         pack = next((p for p in packs if p.id == saved.get("pack")), packs[0] if packs else None)
+        own = saved.get("own")
+        paths = [path for path in own if isinstance(path, str)] if isinstance(own, list) else []
+        self._history = History(self._recipe_for(pack))
         self._replace(
             packs=packs,
             pack=pack,
-            recipe=self._recipe_for(pack),
+            recipe=self._history.now,
             seed_locked=saved.get("seed_locked") is True,
+            own=tuple(OpenPicture(path, Path(path).stem, path) for path in paths[:OWN_LIMIT] if Path(path).is_file()),
             hint=not self.settings.values.hint_seen,
         )
-        self._open_first(pack, str(saved.get("reference", "")))
+        self._open_first(str(saved.get("reference", "")))
         self._list_creations()
 
     def start_engine(self) -> None:
         """Start the engine and load what the pack needs; called once the window is on screen."""
-        if self._engine is None:
-            self._engine = self._make_engine(lambda event: self._call.emit(lambda: self.receive(event)))
+        if self._engine is None and not self._closed:
+            self._engine = self._make_engine(lambda event: self._inbox.put(event, _newest(event)))
             self._prepare()
 
     def open_pack(self, pack_id: str) -> None:
         """Switch to another pack, its last recipe and its first picture."""
         pack = next((p for p in self.state.packs if p.id == pack_id), None)
-        if pack is None or pack == self.state.pack:
-            return
-        self._show_pack(pack)
-        self._set_recipe(self._recipe_for(pack), "pack")
+        if pack is not None and pack != self.state.pack:
+            self._set_recipe(self._recipe_for(pack))
 
     def _show_pack(self, pack: Pack) -> None:
         self._replace(pack=pack, reference=None)
-        self._open_first(pack, "")
+        self._open_first("")
         self._prepare()
 
-    def _open_first(self, pack: Pack | None, wanted: str) -> None:
+    def _open_first(self, wanted: str) -> None:
+        pack = self.state.pack
         if pack is None:
             return
-        if any(reference.id == wanted for reference in pack.references):
+        if pack.reference(wanted) is not None:
             self.open_reference(wanted)
         elif wanted and Path(wanted).is_file():
             self.open_image(wanted)
@@ -213,14 +213,12 @@ class Session(QObject):
 
     def open_reference(self, reference_id: str) -> None:
         """Show one of the pack's references; its parts come from the pack, without the engine."""
-        pack = self.state.pack
-        found = next((r for r in pack.references if r.id == reference_id), None) if pack else None
-        if pack is None or found is None:
+        found = self.state.pack.reference(reference_id) if self.state.pack else None
+        if found is None:
             return
-        self._replace(reference=OpenPicture(found.id, found.title, found.image, busy=True))
-        self._save_timer.start()
-        self._in_pool(
-            lambda: found.segmentation(),
+        self._show(OpenPicture(found.id, found.title, found.image, busy=True))
+        self._ask(
+            lambda: _read_labels(found.labels, found.codes),
             lambda segmentation: self._picture_changed(found.id, segmentation=segmentation, busy=False),
             f"The parts of “{found.title}” cannot be read.",
             lambda said: self._picture_changed(found.id, busy=False, note=said.text),
@@ -229,20 +227,29 @@ class Session(QObject):
     def open_image(self, path: str | Path) -> None:
         """Open a person's own picture and find its parts. One that cannot be read changes nothing."""
         image = str(Path(path).expanduser().absolute())
-        self._in_pool(
-            lambda: pictures.check(image),
+        self._ask(
+            lambda: pictures.open_picture(image),
             lambda _: self._show_own(image),
             f"“{Path(image).name}” cannot be opened.",
         )
 
     def _show_own(self, image: str) -> None:
-        picture = OpenPicture(image, Path(image).stem, image)
-        if self.state.pack is None:
-            self._replace(reference=replace(picture, note="Open a pack to find the parts of this picture."))
+        known = next((picture for picture in self.state.own if picture.id == image), None)
+        if known is not None and known.segmentation is not None:
+            self._show(known)
             return
-        self._replace(reference=replace(picture, busy=True))
-        self._save_timer.start()
+        picture = OpenPicture(image, Path(image).stem, image, busy=True)
+        others = tuple(other for other in self.state.own if other.id != image)
+        self._replace(own=self.state.own if known else (picture, *others)[:OWN_LIMIT])
+        if self.state.pack is None:
+            self._show(replace(picture, busy=False, note="Open a pack to find the parts of this picture."))
+            return
+        self._show(picture)
         self._submit(Segment(str(self.state.pack.path), image), lambda news: self._segmenting(image, news))
+
+    def _show(self, picture: OpenPicture) -> None:
+        self._replace(reference=picture)
+        self._save_timer.start()
 
     def _segmenting(self, image: str, news: News) -> None:
         match news:
@@ -251,14 +258,32 @@ class Session(QObject):
             case Failed():
                 self._picture_changed(image, busy=False, note=f"{news.message} {news.hint}".strip())
                 self._tell_failure(news)
-            case Cancelled():
+            case Finished() | Cancelled():
                 self._picture_changed(image, busy=False)
             case _:
                 pass
 
     def _picture_changed(self, picture_id: str, **changes: Any) -> None:
-        if self.state.reference and self.state.reference.id == picture_id:
-            self._replace(reference=replace(self.state.reference, **changes))
+        """Change a picture where it is shown: on the wall, and in the middle if it is still there."""
+        own = tuple(replace(p, **changes) if p.id == picture_id else p for p in self.state.own)
+        shown = self.state.reference
+        if shown is not None and shown.id == picture_id:
+            shown = replace(shown, **changes)
+        self._replace(own=own, reference=shown)
+
+    def source_of(self, choice: Choice) -> tuple[str, str | Segmentation] | None:
+        """The picture file a choice was taken from and its labels (a PNG's path, or in memory); None if unknown.
+
+        A choice without a source is shown by the first reference that has its code.
+        """
+        pack = self.state.pack
+        reference = pack.reference(choice.source) if pack else None
+        if reference is None and pack is not None and not choice.source:
+            reference = next((r for r in pack.references if r.codes[choice.part] == choice.code), None)
+        if reference is not None:
+            return reference.image, reference.labels
+        own = next((picture for picture in self.state.own if picture.id == choice.source), None)
+        return (own.image, own.segmentation) if own is not None and own.segmentation is not None else None
 
     def open_path(self, path: str | Path) -> None:
         """Open whatever was dropped or named: a picture, a creation (its recipe is offered), a .partpack."""
@@ -266,18 +291,19 @@ class Session(QObject):
         if file.is_dir():
             self.say(
                 "A folder of pictures can become a pack of its own.",
-                "Learning a pack starts on the command line for now: partcraft discover FOLDER.",
+                f"In a terminal: partcraft discover “{file.name}” --parts 5 --codes 20 --out my-pack",
             )
         elif file.suffix.lower() == ".partpack":
             self.import_pack(file)
         else:
             self.open_image(file)
-            self._in_pool(lambda: pictures.read_creation(str(file)), self._offer_recipe, "")
+            self._readers.ask(lambda: read_creation(file), self._offer_recipe)
 
-    def _offer_recipe(self, creation: Creation | None) -> None:
-        if creation is not None:
+    def _offer_recipe(self, creation: Creation | Exception) -> None:
+        # Most pictures remember no recipe, and that is no error; whether they can be shown, open_image tells.
+        if isinstance(creation, Creation) and not self._closed:
             action = Action("Use this recipe", lambda: self.use_recipe(creation))
-            self.say("This picture remembers its recipe.", "", "info", action)
+            self.say("This picture remembers its recipe.", action=action)
 
     def import_pack(self, path: str | Path) -> None:
         """Take a .partpack into the library and show it."""
@@ -287,24 +313,23 @@ class Session(QObject):
             self.open_pack(pack.id)
             self.say(f"The pack “{pack.title}” is ready.")
 
-        self._in_pool(lambda: self._library.import_pack(Path(path)), shown, f"“{Path(path).name}” cannot be opened.")
+        self._ask(lambda: self._library.import_pack(Path(path)), shown, f"“{Path(path).name}” cannot be opened.")
 
     # The recipe
 
     def choose(self, part: int, code: int, source: str = "") -> None:
-        """Put a part into the recipe; the strength of an earlier choice for the part is kept at 1."""
+        """Put a part into the recipe, at strength 1."""
         pack = self.state.pack
         if pack is None or code == ABSENT:
             return
         choice = Choice(part, code, 1.0, source)
-        if self.state.recipe.choice_of(part) != choice:
-            self._set_recipe(self.state.recipe.with_choice(choice, pack.vocabulary.noun), "choose")
+        self._set_recipe(self.state.recipe.with_choice(choice, pack.vocabulary.noun))
         if self.state.hint:
             self.settings.set(hint_seen=True)
             self._replace(hint=False)
 
     def toggle(self, part: int, code: int, source: str = "") -> None:
-        """Take a part, or put it back if exactly this one is in the recipe."""
+        """Take a part, or put it back if its code is in the recipe already."""
         taken = self.state.recipe.choice_of(part)
         if taken is not None and taken.code == code:
             self.remove(part)
@@ -313,14 +338,14 @@ class Session(QObject):
 
     def remove(self, part: int) -> None:
         """Take a part out of the recipe."""
-        self._set_recipe(self.state.recipe.without(part), "remove")
+        self._set_recipe(self.state.recipe.without(part))
 
     def set_strength(self, part: int, value: float) -> None:
         """How strongly a chosen part is meant: 0..2, 1 as learned. One drag is one step of undo."""
         choice = self.state.recipe.choice_of(part)
         if choice is not None:
             changed = replace(choice, strength=min(max(float(value), 0.0), 2.0))
-            self._set_recipe(self.state.recipe.with_choice(changed), f"strength {part}", gesture=True)
+            self._set_recipe(self.state.recipe.with_choice(changed), f"strength {part}")
 
     def random_mix(self) -> None:
         """Fill every slot with a part of a random reference (or a random code, in a pack without references)."""
@@ -333,7 +358,7 @@ class Session(QObject):
             offers = [offer for offer in offers if offer.code != ABSENT]
             chance = Choice(part.index, random.randrange(pack.vocabulary.codes_per_part))
             recipe = recipe.with_choice(random.choice(offers) if offers else chance, pack.vocabulary.noun)
-        self._set_recipe(recipe, "mix")
+        self._set_recipe(recipe)
 
     def prompt_text(self) -> str:
         """The prompt as a line of text, read back by :meth:`set_prompt_text`."""
@@ -347,72 +372,59 @@ class Session(QObject):
         if pack is None:
             return "Open a pack first."
         try:
-            pieces = prompt.parse(text, pack.vocabulary)
+            pieces = prompt.parse(text, pack.vocabulary, like=self.state.recipe.prompt)
         except UserError as error:
             return str(error)
-        known = {(choice.part, choice.code): choice.source for choice in self.state.recipe.choices}
-        kept = tuple(
-            replace(p, source=known.get((p.part, p.code), p.source)) if isinstance(p, Choice) else p for p in pieces
-        )
-        self._set_recipe(replace(self.state.recipe, prompt=kept), "prompt", gesture=True)
+        self._set_recipe(replace(self.state.recipe, prompt=pieces), "prompt")
         return None
 
     def set_setting(self, name: str, value: str | float) -> None:
         """Set ``negative`` (text) or one of ``LIMITS`` (a number, moved into its range). Setting the seed locks it."""
         if name == "negative":
-            self._set_recipe(replace(self.state.recipe, negative=str(value)), name, gesture=True)
+            self._set_recipe(replace(self.state.recipe, negative=str(value)), name)
             return
         low, high = LIMITS[name]
         number = min(max(float(value), low), high)
-        exact = number if name == "guidance" else int(number)
-        self._set_recipe(replace(self.state.recipe, **{name: exact}), name, gesture=True)
+        self._set_recipe(replace(self.state.recipe, **{name: number if name == "guidance" else int(number)}), name)
         if name == "seed":
             self.lock_seed(True)
 
     def lock_seed(self, locked: bool) -> None:
         """Keep the seed for the next renders, or take a new one each time."""
-        self._replace(seed_locked=locked)
-        self._save_timer.start()
+        if locked != self.state.seed_locked:
+            self._replace(seed_locked=locked)
+            self._save_timer.start()
 
     def use_recipe(self, creation: Creation) -> None:
         """Take a creation's recipe, its pack and its seed, so that Render makes it again."""
         if not any(pack.id == creation.recipe.pack for pack in self.state.packs):
             self.say(
-                f"This creation was made with the pack “{creation.recipe.pack}”, which is not here.",
+                f"This was made with the pack “{creation.recipe.pack}”, which is not here.",
                 "Import that pack, then try again.",
                 "warning",
             )
             return
-        self._set_recipe(replace(creation.recipe, count=self.state.recipe.count), "use")
+        self._set_recipe(creation.recipe)
         self.lock_seed(True)
 
     def undo(self) -> None:
         """Go back one step."""
-        if self._undo:
-            self._redo.append(self.state.recipe)
-            self._go_to(self._undo.pop())
+        if self._history.undo():
+            self._show_recipe()
 
     def redo(self) -> None:
         """Go forward one step again."""
-        if self._redo:
-            self._undo.append(self.state.recipe)
-            self._go_to(self._redo.pop())
+        if self._history.redo():
+            self._show_recipe()
 
-    def _set_recipe(self, recipe: Recipe, what: str, gesture: bool = False) -> None:
-        if recipe == self.state.recipe:
-            return
-        now = time.monotonic()
-        going_on = gesture and self._gesture[0] == what and now - self._gesture[1] < ONE_GESTURE_S and self._undo
-        self._gesture = (what, now)
-        if not going_on:
-            self._undo.append(self.state.recipe)
-            del self._undo[:-UNDO_LIMIT]
-        self._redo.clear()
-        self._go_to(recipe)
+    def _set_recipe(self, recipe: Recipe, gesture: str = "") -> None:
+        if self._history.go_on(recipe, gesture):
+            self._show_recipe()
 
-    def _go_to(self, recipe: Recipe) -> None:
+    def _show_recipe(self) -> None:
+        recipe = self._history.now
         self._last_recipes[recipe.pack] = recipe
-        self._replace(recipe=recipe, can_undo=bool(self._undo), can_redo=bool(self._redo))
+        self._replace(recipe=recipe, can_undo=self._history.can_undo, can_redo=self._history.can_redo)
         pack = next((p for p in self.state.packs if p.id == recipe.pack), None)
         if pack is not None and self.state.pack is not None and pack.id != self.state.pack.id:
             self._show_pack(pack)
@@ -436,17 +448,18 @@ class Session(QObject):
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             self.say(
-                f"The folder for creations cannot be used: {_reason(error)}", "Choose another in the settings.", "error"
+                f"Creations cannot be kept in {out}: {_reason(error)}",
+                "Choose another folder in the settings.",
+                "error",
             )
             return
         if not self.state.seed_locked:
-            self._replace(recipe=replace(self.state.recipe, seed=random.randrange(2**31)))
-            self._last_recipes[pack.id] = self.state.recipe
-            self._save_timer.start()
+            self._history.amend(replace(self.state.recipe, seed=random.randrange(2**31)))
+            self._show_recipe()
         recipe = self.state.recipe
         job = self._submit(Render(str(pack.path), recipe, str(out)), self._rendering)
         if job is not None:
-            self._replace(render=RenderStatus(job, "Waiting", started=time.monotonic(), count=recipe.count))
+            self._replace(render=RenderStatus(job, started=time.monotonic(), count=recipe.count))
 
     def cancel(self) -> None:
         """Stop the running render; creations that are whole stay."""
@@ -465,11 +478,8 @@ class Session(QObject):
             case Preview():
                 self.preview.emit(news.index, news.image)
             case Rendered():
-                self._replace(
-                    render=replace(render, whole=render.whole + 1),
-                    creations=(news.creation, *self.state.creations),
-                    engine="ready",
-                )
+                creations = (news.creation, *self.state.creations)
+                self._replace(render=replace(render, whole=render.whole + 1), creations=creations)
                 self.creation_added.emit(news.creation)
             case Failed():
                 self._replace(render=None)
@@ -483,13 +493,12 @@ class Session(QObject):
 
     def _list_creations(self) -> None:
         folder = self.settings.out
-        shelf.sweep(folder)
 
         def listed(found: tuple[Creation, ...]) -> None:
-            new = {creation.path for creation in self.state.creations}
-            self._replace(creations=self.state.creations + tuple(c for c in found if c.path not in new))
+            known = {creation.path for creation in self.state.creations}
+            self._replace(creations=self.state.creations + tuple(c for c in found if c.path not in known))
 
-        self._in_pool(lambda: shelf.creations_in(folder), listed, "The folder for creations cannot be read.")
+        self._ask(lambda: shelf.creations_in(folder), listed, "The folder for creations cannot be read.")
 
     def delete_creations(self, creations: Iterable[Creation]) -> None:
         """Put creations aside; they can be brought back."""
@@ -501,24 +510,25 @@ class Session(QObject):
 
         def moved(asides: list[shelf.Aside]) -> None:
             self._deleted.append(asides)
-            said = "1 creation deleted." if len(wanted) == 1 else f"{len(wanted)} creations deleted."
-            self.say(said, "", "info", Action("Undo", self.restore_deleted))
+            said = "Deleted." if len(wanted) == 1 else f"{len(wanted)} creations deleted."
+            self.say(said, action=Action("Undo", self.restore_deleted))
 
-        def failed(said: Message) -> None:
-            self._add_back(wanted)
-
-        self._in_pool(lambda: shelf.put_aside(wanted), moved, "The creation cannot be deleted.", failed)
+        self._ask(
+            lambda: shelf.put_aside(wanted),
+            moved,
+            "The creation cannot be deleted.",
+            lambda _: self._add_back(wanted),
+        )
 
     def restore_deleted(self) -> None:
         """Bring back what was deleted last."""
         if self._deleted:
             asides = self._deleted.pop()
-            self._in_pool(lambda: shelf.bring_back(asides), self._add_back, "The creation cannot be brought back.")
+            self._ask(lambda: shelf.bring_back(asides), self._add_back, "The creation cannot be brought back.")
 
     def _add_back(self, creations: list[Creation]) -> None:
         together = {creation.path: creation for creation in (*self.state.creations, *creations)}
-        newest_first = sorted(together.values(), key=lambda creation: (creation.created, creation.path), reverse=True)
-        self._replace(creations=tuple(newest_first))
+        self._replace(creations=shelf.newest_first(together.values()))
 
     # The engine
 
@@ -547,8 +557,15 @@ class Session(QObject):
         self._listeners[number] = listener
         return number
 
+    @Slot()
+    def _take_news(self) -> None:
+        for event in self._inbox.take():
+            self.receive(event)
+
     def receive(self, event: Event) -> None:
         """Take one event of the engine, on the Qt thread."""
+        if self._closed:
+            return
         ended = isinstance(event.news, Finished | Failed | Cancelled)
         listener = self._listeners.pop(event.job, None) if ended else self._listeners.get(event.job)
         if listener is not None:
@@ -564,34 +581,48 @@ class Session(QObject):
             "version": 1,
             "pack": self.state.pack.id if self.state.pack else "",
             "reference": self.state.reference.id if self.state.reference else "",
+            "own": [picture.id for picture in self.state.own],
             "seed_locked": self.state.seed_locked,
             "recipes": {key: recipe.to_json() for key, recipe in self._last_recipes.items()},
         }
-        text = json.dumps(document, ensure_ascii=False)
+        self._writer.submit(self._write, json.dumps(document, ensure_ascii=False))
 
-        def write() -> None:
-            try:
-                write_whole(self._home / SAVED, text)
-            except OSError as error:
-                said = Message("Your work cannot be saved.", _reason(error), "error")
-                self._call.emit(lambda: self.message.emit(said))
-
-        self._writer.submit(write)
+    def _write(self, text: str) -> None:
+        try:
+            write_whole(self.settings.home / SAVED, text)
+        except OSError as error:
+            self.message.emit(Message("Your work cannot be saved.", _reason(error), "error"))
 
     def shutdown(self) -> None:
-        """Save, stop the engine and the pools. Nothing is emitted afterwards."""
+        """Save and stop the engine. Nothing is emitted afterwards."""
+        if self._closed:
+            return
         if self._save_timer.isActive():
             self._save_timer.stop()
             self._save()
-        self._call.disconnect(self._run)
+        self._closed = True
         self._writer.shutdown(wait=True)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._readers.close()
         if self._engine is not None:
             self._engine.close()
-            self._engine = None
+
+
+def _newest(event: Event) -> object:
+    key = newest_key(event.news)
+    return None if key is None else (event.job, key)
+
+
+def _read_labels(path: str, codes: tuple[int, ...]) -> Segmentation:
+    return Segmentation(pictures.read_labels(path), codes)
 
 
 def _reason(error: BaseException) -> str:
     """What the system says, as a sentence."""
     said = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
     return said[:1].upper() + said[1:].rstrip(".") + "."
+
+
+def _sentence(error: Exception, otherwise: str) -> Message:
+    if isinstance(error, UserError):
+        return Message(error.message, error.hint, "error")
+    return Message(otherwise, _reason(error), "error")

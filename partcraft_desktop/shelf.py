@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engine import pictures
+from engine.jobs import UserError
+from engine.png import read_creation
 from engine.recipe import Creation
 
 ASIDE: Final = ".deleted"
@@ -81,6 +82,16 @@ def creations_in(folder: Path) -> tuple[Creation, ...]:
     """
     if not folder.exists():
         return ()
-    found = [pictures.read_creation(str(path)) for path in folder.glob("*.png")]
-    whole = [creation for creation in found if creation is not None]
-    return tuple(sorted(whole, key=lambda creation: (creation.created, creation.path), reverse=True))
+    sweep(folder)
+    found: list[Creation] = []
+    for path in folder.glob("*.png"):
+        try:
+            found.append(read_creation(path))
+        except UserError:
+            continue  # Somebody's other picture, or one that is damaged: not ours to show or complain about.
+    return newest_first(found)
+
+
+def newest_first(creations: Iterable[Creation]) -> tuple[Creation, ...]:
+    """In the order of the gallery."""
+    return tuple(sorted(creations, key=lambda creation: (creation.created, creation.path), reverse=True))

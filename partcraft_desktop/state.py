@@ -74,6 +74,8 @@ class State:
     recipe: Recipe = field(default_factory=lambda: Recipe(pack=""))
     seed_locked: bool = False
     reference: OpenPicture | None = None
+    own: tuple[OpenPicture, ...] = ()
+    """A person's own pictures, newest first, with their segmentations once found."""
     creations: tuple[Creation, ...] = ()
     render: RenderStatus | None = None
     engine: EngineStatus = "off"
