@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -55,3 +56,24 @@ def load_lora(path: Path) -> dict[str, Tensor]:
     except Exception as error:
         raise UserError(f"The LoRA of {path.parent.name} cannot be read: {error}.", "Get the pack again.") from error
     return {name.removeprefix(_PREFIX): value for name, value in named.items()}
+
+
+def merge_lora(unet: Any, state: Mapping[str, Tensor]) -> None:
+    """Add ``lora_B @ lora_A`` to each layer's weight, for rendering at the speed of the plain UNet.
+
+    Raises :class:`UserError` when the LoRA was made for another UNet.
+    """
+    layers = dict(unet.named_modules())
+    for name, down in state.items():
+        if not name.endswith(".lora_A.weight"):
+            continue
+        layer = layers.get(name.removesuffix(".lora_A.weight"))
+        up = state.get(name.replace(".lora_A.", ".lora_B."))
+        weight = getattr(layer, "weight", None)
+        if weight is None or up is None or weight.shape != (up.shape[0], down.shape[1]):
+            raise UserError(
+                "The pack's LoRA does not fit the base model.", "Use the base model the pack was trained for."
+            )
+        with torch.no_grad():
+            difference = up.to(weight.device, torch.float32) @ down.to(weight.device, torch.float32)
+            weight.copy_((weight.float() + difference).to(weight.dtype))

@@ -8,16 +8,6 @@ from typing import Any
 
 import pytest
 
-GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
-
-
-@pytest.fixture(scope="session")
-def golden() -> Path:
-    """The folder of golden data; tests that ask for it are skipped where it is missing."""
-    if not (GOLDEN / "INDEX.json").is_file():
-        pytest.skip("golden data is not beside this checkout (../shared/golden)")
-    return GOLDEN
-
 
 @pytest.fixture(scope="session")
 def golden_index(golden: Path) -> dict[str, Any]:
