@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
+import numpy as np
+from PIL import Image
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from engine import pictures, prompt
@@ -196,9 +198,12 @@ class Session(QObject):
             self._set_recipe(self._recipe_for(pack))
 
     def _show_pack(self, pack: Pack) -> None:
-        self._replace(pack=pack, reference=None)
-        self._open_first("")
+        # Other eyes, other parts: what was found in a person's own pictures was found with the pack before.
+        own = tuple(replace(picture, segmentation=None, note="") for picture in self.state.own)
+        shown = self.state.reference.id if self.state.reference else ""
+        self._replace(pack=pack, reference=None, own=own)
         self._prepare()
+        self._open_first(shown)
 
     def _open_first(self, wanted: str) -> None:
         pack = self.state.pack
@@ -613,7 +618,8 @@ def _newest(event: Event) -> object:
 
 
 def _read_labels(path: str, codes: tuple[int, ...]) -> Segmentation:
-    return Segmentation(pictures.read_labels(path), codes)
+    with Image.open(path) as picture:
+        return Segmentation(np.asarray(picture.convert("L")), codes)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,0 +1,102 @@
+"""The front door: without words, or with files, the app; with other words, the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+COMMANDS: Final = ("segment", "render", "discover", "train", "evaluate", "packs", "models", "doctor", "help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Open the window, run the command line, or (with a hidden word) be the engine's host. The exit code."""
+    multiprocessing.freeze_support()
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not _are_files(words):
+        from engine.__main__ import main as command_line
+
+        return command_line(words)
+    if not _has_screen():
+        print(
+            "PartCraft needs a screen, and none was found: start it from a desktop, or use `partcraft render`.",
+            file=sys.stderr,
+        )
+        return 2
+    return _open_window([str(Path(word).absolute()) for word in words])
+
+
+def _are_files(words: Sequence[str]) -> bool:
+    """Whether all words are files or folders to open; a name of a command never is, a path always is."""
+    return not any(word.startswith("-") or word in COMMANDS for word in words) and all(
+        Path(word).exists() or os.sep in word or Path(word).suffix for word in words
+    )
+
+
+def _has_screen() -> bool:
+    if sys.platform in ("win32", "darwin"):
+        return True
+    platform = os.environ.get("QT_QPA_PLATFORM", "").partition(":")[0]
+    without = ("offscreen", "minimal", "vnc", "linuxfb", "eglfs")
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) or platform in without
+
+
+def _open_window(paths: list[str]) -> int:
+    import qasync
+    from PySide6.QtWidgets import QApplication
+
+    from engine.packs import data_dir
+    from partcraft_desktop.single import FirstCopy, hand_over
+
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("PartCraft")
+    app.setApplicationDisplayName("PartCraft")
+    app.setDesktopFileName("partcraft")
+    home = data_dir()
+    if hand_over(home, paths):
+        return 0
+    first = FirstCopy(home)
+    qasync.run(_live(app, first, home, paths))
+    return 0
+
+
+async def _live(app: object, first: object, home: Path, paths: list[str]) -> None:
+    """Build everything, show it, and stay until the window is closed."""
+    from PySide6.QtWidgets import QApplication
+
+    from engine.packs import PackLibrary
+    from engine.worker import Engine
+    from partcraft_desktop.images import Readers
+    from partcraft_desktop.main_window import MainWindow
+    from partcraft_desktop.session import Session
+    from partcraft_desktop.settings import Settings
+    from partcraft_desktop.single import FirstCopy
+    from partcraft_desktop.theme import Theme
+
+    assert isinstance(app, QApplication) and isinstance(first, FirstCopy)
+    settings = Settings(home)
+    theme = Theme(app, settings)
+    readers = Readers()
+    session = Session(PackLibrary(), settings, readers, lambda outlet: Engine(outlet, host="process"))
+    session.begin()
+    window = MainWindow(session, readers)
+    closed = asyncio.Event()
+    window.closed.connect(closed.set)
+    window.painted.connect(session.start_engine)
+    first.asked.connect(window.open_paths)
+    first.asked.connect(lambda _: window.come_forward())
+    window.show()
+    window.open_paths(paths)
+    await closed.wait()
+    window.hide()
+    first.close()
+    session.shutdown()
+    del theme
+
+
+if __name__ == "__main__":
+    sys.exit(main())
