@@ -1,0 +1,93 @@
+"""The real window and session with the fake engine room, offscreen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from engine.packs import Pack, PackLibrary
+from engine.worker import Engine
+from partcraft_desktop.images import Readers
+from partcraft_desktop.session import Message, Session
+from partcraft_desktop.settings import Settings
+from partcraft_desktop.theme import Theme
+from tests import fakes
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+WAIT = 10_000
+"""Milliseconds a test waits for something before it fails; what happens is waited for, never a time."""
+
+
+@pytest.fixture
+def pack(home: Path) -> Pack:
+    """A drawn pack among the user's own."""
+    return fakes.make_pack(home / "packs" / "fake-birds")
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Tells the fake handlers what to do: ``script(render={"delay": 0.05})``."""
+    path = tmp_path / "script.json"
+    monkeypatch.setenv(fakes.SCRIPT, str(path))
+    fakes.write_script(path)
+    return lambda **jobs: (fakes.write_script(path, **jobs), None)[1]
+
+
+class Opened:
+    """A session, and what it said."""
+
+    def __init__(self, home: Path) -> None:
+        self.settings = Settings(home)
+        self.readers = Readers()
+        self.session = Session(
+            PackLibrary(starter=None),
+            self.settings,
+            self.readers,
+            lambda outlet: Engine(outlet, host="thread", handlers="tests.fakes:HANDLERS"),
+        )
+        self.messages: list[Message] = []
+        self.session.message.connect(self.messages.append)
+
+    def close(self) -> None:
+        self.session.shutdown()
+
+
+@pytest.fixture
+def open_session(qtbot: QtBot, home: Path, pack: Pack) -> Iterator[Callable[[], Opened]]:
+    """Opens sessions on the same data folder, one after another, as starts of the app do."""
+    made: list[Opened] = []
+
+    def make() -> Opened:
+        opened = Opened(home)
+        made.append(opened)
+        opened.session.begin()
+        qtbot.waitUntil(lambda: opened.session.state.reference is not None, timeout=WAIT)
+        return opened
+
+    yield make
+    for opened in made:
+        opened.close()
+
+
+@pytest.fixture
+def opened(open_session: Callable[[], Opened]) -> Opened:
+    """An open session."""
+    return open_session()
+
+
+@pytest.fixture
+def session(opened: Opened) -> Session:
+    """Its session."""
+    return opened.session
+
+
+@pytest.fixture
+def themed(qapp: QApplication, opened: Opened) -> Theme:
+    """The app's own look, so that widgets are tested as they are seen."""
+    return Theme(qapp, opened.settings)
