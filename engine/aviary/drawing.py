@@ -48,9 +48,11 @@ class Pose:
     hill: float = 0.0
 
     @staticmethod
-    def random(rng: np.random.Generator) -> Pose:
-        """A moderate pose: the bird stays large and whole in the frame."""
+    def random(rng: np.random.Generator, liveliness: float = 1.0) -> Pose:
+        """A moderate pose: the bird stays large and whole in the frame. liveliness in 0..1 narrows the
+        ranges of the bird's pose around their middles, not those of the backdrop."""
         u = rng.random(12)
+        u[1:9] = 0.5 + (u[1:9] - 0.5) * liveliness
 
         def between(i: int, low: float, high: float) -> float:
             return float(low + (high - low) * u[i])
@@ -157,9 +159,7 @@ def _draw_backdrop(easel: Easel, pose: Pose) -> None:
     top, bottom, ground = BACKDROPS[pose.backdrop]
     sky = skia.Paint()
     sky.setShader(
-        skia.GradientShader.MakeLinear(
-            [skia.Point(0, 0), skia.Point(0, 110)], [hex_colour(top), hex_colour(bottom)]
-        )
+        skia.GradientShader.MakeLinear([skia.Point(0, 0), skia.Point(0, 110)], [hex_colour(top), hex_colour(bottom)])
     )
     easel.canvas.drawRect(skia.Rect.MakeWH(128, 128), sky)
     easel.paint(circle(*pose.disc), "#ffffff", 0.55)

@@ -54,9 +54,7 @@ def blob(points: Sequence[Point]) -> skia.Path:
     for i in range(count):
         (ax, ay), (bx, by) = points[i - 1], points[i]
         (cx, cy), (dx, dy) = points[(i + 1) % count], points[(i + 2) % count]
-        path.cubicTo(
-            bx + (cx - ax) / 6, by + (cy - ay) / 6, cx - (dx - bx) / 6, cy - (dy - by) / 6, cx, cy
-        )
+        path.cubicTo(bx + (cx - ax) / 6, by + (cy - ay) / 6, cx - (dx - bx) / 6, cy - (dy - by) / 6, cx, cy)
     path.close()
     return path
 
@@ -106,9 +104,7 @@ class Easel:
         self.size = size
         self.pixels = np.zeros((size, size, 4), np.uint8)
         self.labels = np.zeros((size, size), np.uint8)
-        info = skia.ImageInfo.Make(
-            size, size, skia.ColorType.kGray_8_ColorType, skia.AlphaType.kOpaque_AlphaType
-        )
+        info = skia.ImageInfo.Make(size, size, skia.ColorType.kGray_8_ColorType, skia.AlphaType.kOpaque_AlphaType)
         # Held by self: a canvas does not keep its surface alive.
         self._surfaces = (
             skia.Surface(self.pixels, colorType=skia.ColorType.kRGBA_8888_ColorType),
@@ -138,9 +134,7 @@ class Easel:
                 canvas.scale(sx, sy)
 
     # -- silhouettes: picture and labels -------------------------------------------------
-    def shape(
-        self, path: skia.Path, top: str, bottom: str | None = None, outline: str | None = None
-    ) -> None:
+    def shape(self, path: skia.Path, top: str, bottom: str | None = None, outline: str | None = None) -> None:
         """Fill a silhouette, shaded from top to bottom colour, with its outline."""
         paint = skia.Paint(AntiAlias=True, Color=hex_colour(top))
         if bottom is not None:

@@ -12,7 +12,10 @@ from engine.aviary.drawing import Pose, draw
 from engine.aviary.species import PACK_SPECIES, PARTS, SPECIES, Bird, random_part
 
 #: Share of parts with entirely random attributes; the others are the pack species' parts.
-RANDOM_SHARE = 0.4
+RANDOM_SHARE = 0.25
+
+#: Poses of the training pictures: half the range of the drawings, so that a small model can learn them.
+LIVELINESS = 0.5
 
 
 def bird_at(index: int, seed: int = 0) -> tuple[Bird, Pose]:
@@ -27,16 +30,9 @@ def bird_at(index: int, seed: int = 0) -> tuple[Bird, Pose]:
         else:
             sources.append(PACK_SPECIES[rng.integers(len(PACK_SPECIES))])
             parts[name] = SPECIES[sources[-1]].part(name)
-    return Bird(**parts, sources=tuple(sources)), Pose.random(rng)  # pyright: ignore[reportArgumentType]
+    return Bird(**parts, sources=tuple(sources)), Pose.random(rng, LIVELINESS)  # pyright: ignore[reportArgumentType]
 
 
-def coverage(labels: np.ndarray, cells: int = 16) -> np.ndarray:
-    """Label map (H, W) to soft masks, uint8 (6, cells, cells): the share of each cell covered by
-    background and the five parts, 255 = all of it."""
-    step = labels.shape[0] // cells
-    blocks = labels.reshape(cells, step, cells, step)
-    shares = [(blocks == label).mean(axis=(1, 3)) for label in range(len(PARTS) + 1)]
-    return np.round(np.stack(shares) * 255).astype(np.uint8)
 
 
 def _draw_range(task: tuple[str, int, int, int, int]) -> int:
@@ -51,9 +47,7 @@ def _draw_range(task: tuple[str, int, int, int, int]) -> int:
     return last - first
 
 
-def make_pool(
-    folder: Path, count: int, seed: int = 0, workers: int = 2, log: Callable[[str], None] = print
-) -> None:
+def make_pool(folder: Path, count: int, seed: int = 0, workers: int = 2, log: Callable[[str], None] = print) -> None:
     """Draw `count` pictures into folder/images.npy uint8 (N, 128, 128, 3) and labels.npy (N, 128, 128).
     Does nothing when the pool is already whole."""
     done = folder / "done.txt"
@@ -62,9 +56,7 @@ def make_pool(
     folder.mkdir(parents=True, exist_ok=True)
     for name, shape in (("images", (count, 128, 128, 3)), ("labels", (count, 128, 128))):
         np.lib.format.open_memmap(str(folder / f"{name}.npy"), "w+", np.uint8, shape).flush()
-    tasks = [
-        (str(folder), first, min(first + 500, count), count, seed) for first in range(0, count, 500)
-    ]
+    tasks = [(str(folder), first, min(first + 500, count), count, seed) for first in range(0, count, 500)]
     drawn = 0
     with get_context("spawn").Pool(workers) as pool:
         for amount in pool.imap_unordered(_draw_range, tasks):
