@@ -10,6 +10,7 @@ from PySide6.QtCore import (
     QMimeData,
     QModelIndex,
     QObject,
+    QPersistentModelIndex,
     QPoint,
     QRect,
     QRectF,
@@ -42,7 +43,7 @@ from partcraft_desktop.receipts import CHIP, paint_receipt, receipt_text
 from partcraft_desktop.session import RenderStatus, Session
 from partcraft_desktop.theme import UNIT, icon, paint_icon
 
-Index = QModelIndex
+Index = QModelIndex | QPersistentModelIndex
 CreationRole: Final = Qt.ItemDataRole.UserRole
 CHIPS: Final = CHIP + UNIT
 Role = QPalette.ColorRole
@@ -67,12 +68,12 @@ class Strip(QAbstractListModel):
         """Show another state; rows that stay keep their selection."""
         if (render is None) != (self.render is None):
             if render is None:
-                self.beginRemoveRows(Index(), 0, 0)
+                self.beginRemoveRows(QModelIndex(), 0, 0)
                 self.render = None
                 self.preview = None
                 self.endRemoveRows()
             else:
-                self.beginInsertRows(Index(), 0, 0)
+                self.beginInsertRows(QModelIndex(), 0, 0)
                 self.render = render
                 self.endInsertRows()
         elif render is not self.render:
@@ -85,14 +86,14 @@ class Strip(QAbstractListModel):
         if creations is old or creations == old:
             return
         if len(creations) == len(old) + 1 and creations[1:] == old:
-            self.beginInsertRows(Index(), self.first, self.first)
+            self.beginInsertRows(QModelIndex(), self.first, self.first)
             self.creations = creations
             self.endInsertRows()
             return
         kept = {creation.path for creation in creations}
         if len(creations) < len(old) and tuple(c for c in old if c.path in kept) == creations:
             for row in reversed([row for row, creation in enumerate(old) if creation.path not in kept]):
-                self.beginRemoveRows(Index(), row + self.first, row + self.first)
+                self.beginRemoveRows(QModelIndex(), row + self.first, row + self.first)
                 self.creations = self.creations[:row] + self.creations[row + 1 :]
                 self.endRemoveRows()
             return
@@ -112,7 +113,7 @@ class Strip(QAbstractListModel):
                 at = self.index(row + self.first)
                 self.dataChanged.emit(at, at)
 
-    def rowCount(self, parent: Index = Index()) -> int:  # noqa: B008 - the signature Qt calls
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - the signature Qt calls
         return 0 if parent.isValid() else len(self.creations) + self.first
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -128,7 +129,7 @@ class Strip(QAbstractListModel):
             return Qt.ItemFlag.ItemIsEnabled
         return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
 
-    def mimeData(self, indexes: Sequence[Index]) -> QMimeData:
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
         data = QMimeData()
         creations = [creation for index in indexes if (creation := self.creation(index)) is not None]
         data.setUrls([QUrl.fromLocalFile(creation.path) for creation in creations])

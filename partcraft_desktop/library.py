@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, QObject, QRect, QSize, Qt, QUrl, Signal
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QMimeData,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    QUrl,
+    Signal,
+)
 from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -29,7 +40,7 @@ from partcraft_desktop.images import Thumbnails
 from partcraft_desktop.session import Session
 from partcraft_desktop.theme import UNIT, icon, paint_icon
 
-Index = QModelIndex
+Index = QModelIndex | QPersistentModelIndex
 TileRole: Final = Qt.ItemDataRole.UserRole
 CAPTION: Final = 24
 SMALLEST_CELL: Final = 96
@@ -81,7 +92,7 @@ class Wall(QAbstractListModel):
             if tile.thumbnail == path:
                 self.dataChanged.emit(self.index(row), self.index(row))
 
-    def rowCount(self, parent: Index = Index()) -> int:  # noqa: B008 - the signature Qt calls
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - the signature Qt calls
         return 0 if parent.isValid() else len(self.tiles)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -96,7 +107,7 @@ class Wall(QAbstractListModel):
     def flags(self, index: Index) -> Qt.ItemFlag:
         return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
 
-    def mimeData(self, indexes: Sequence[Index]) -> QMimeData:
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
         data = QMimeData()
         data.setUrls([QUrl.fromLocalFile(self.tiles[index.row()].image) for index in indexes])
         return data

@@ -106,7 +106,7 @@ class MainWindow(QWidget):
         self.stop = self._action("Stop rendering", "stop", "Esc", session.cancel)
         self.stop.setEnabled(False)
         self.fold = self._action("Library", "sidebar", "Ctrl+B", self.fold_library)
-        self.find = self._action("Search pictures", "search", "Ctrl+F", self._find)
+        self.search = self._action("Search pictures", "search", "Ctrl+F", self._find)
         self.next_area = self._action("Next area", "fit", "F6", self._next_area)
         self.settings_action = self._action("Settings…", "settings", "Ctrl+,", self.show_settings)
         self.shortcuts = self._action("Shortcuts", "keyboard", "F1", self.show_shortcuts)

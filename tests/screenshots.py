@@ -1,0 +1,168 @@
+"""Pictures of the real window: ``python -m tests.screenshots OUT`` (offscreen; light, dark, and at 200 %).
+
+With the starter pack if it is here, else with a drawn one; with the fake engine room, so that no model is needed.
+Creations are drawn from references, so that the gallery shows something to look at.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SCENES = ("first", "made", "rendering", "empty", "viewer", "settings", "shortcuts", "trouble", "photo", "small")
+
+
+def main(out: Path) -> int:
+    """Take every picture in a process of its own: scale and theme are settled when Qt starts."""
+    out.mkdir(parents=True, exist_ok=True)
+    for theme, scale in (("light", "1"), ("dark", "1"), ("light", "2")):
+        environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": scale}
+        scenes = SCENES if scale == "1" else SCENES[:2]
+        done = subprocess.run([sys.executable, "-m", "tests.screenshots", str(out), theme, *scenes], env=environment)
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
+def take(out: Path, theme: str, scenes: list[str]) -> None:
+    """Open the window for each scene and save what it shows."""
+    from PySide6.QtWidgets import QApplication
+
+    app = QApplication(sys.argv[:1])
+    for scene in scenes:
+        with tempfile.TemporaryDirectory() as home:
+            os.environ["PARTCRAFT_HOME"] = home
+            _Scene(app, Path(home), theme).take(scene, out)
+
+
+class _Scene:
+    def __init__(self, app: object, home: Path, theme: str) -> None:
+        from PySide6.QtWidgets import QApplication
+
+        from engine.packs import PackLibrary, starter_pack
+        from engine.worker import Engine
+        from partcraft_desktop.images import Readers
+        from partcraft_desktop.main_window import MainWindow
+        from partcraft_desktop.session import Session
+        from partcraft_desktop.settings import Settings
+        from partcraft_desktop.theme import Theme
+        from tests import fakes
+
+        assert isinstance(app, QApplication)
+        self.app = app
+        self.theme = theme
+        self.home = home
+        if not starter_pack().is_dir():
+            fakes.make_pack(home / "packs" / "fake-birds", codes=8, references=24)
+        self.script = fakes.write_script(home / "script.json")
+        os.environ[fakes.SCRIPT] = str(self.script)
+        settings = Settings(home)
+        settings.set(theme=theme)
+        self.look = Theme(app, settings)
+        readers = Readers()
+        self.session = Session(
+            PackLibrary(), settings, readers, lambda outlet: Engine(outlet, "thread", "tests.fakes:HANDLERS")
+        )
+        self.session.begin()
+        self.window = MainWindow(self.session, readers)
+
+    def settle(self, rounds: int = 40) -> None:
+        """Let everything arrive."""
+        import time
+
+        for _ in range(rounds):
+            self.app.processEvents()
+            time.sleep(0.02)
+
+    def choose(self) -> None:
+        """A head, a wing and a tail of three birds."""
+        session = self.session
+        pack = session.state.pack
+        assert pack is not None
+        for part, reference in zip(pack.vocabulary.visible_parts[:4], pack.references[2:], strict=False):
+            code = reference.codes[part.index]
+            session.choose(part.index, code, reference.id)
+
+    def make(self, count: int) -> None:
+        """Creations that look like something: pictures of references with fake receipts."""
+        from PIL import Image
+
+        from engine.png import save_creation
+        from engine.recipe import Arrival
+
+        session = self.session
+        pack = session.state.pack
+        assert pack is not None
+        for number in range(count):
+            session.random_mix()
+            recipe = session.state.recipe
+            receipt = tuple(
+                Arrival(c.part, c.code, c.code if (number + i) % 4 else -1, 0.8) for i, c in enumerate(recipe.choices)
+            )
+            with Image.open(pack.references[(number * 5 + 3) % len(pack.references)].image) as picture:
+                path = session.settings.out / f"{number:04}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                save_creation(picture.convert("RGB"), path, recipe, receipt, pack.vocabulary)
+
+    def take(self, scene: str, out: Path) -> None:
+        """Set the scene, save the picture, end."""
+        from PySide6.QtWidgets import QApplication
+
+        from tests import fakes
+
+        window, session = self.window, self.session
+        window.resize(1280, 832)
+        if scene in ("made", "rendering", "viewer", "trouble", "small"):
+            self.make(9)
+            self.window.close()
+            session.begin()
+        window.show()
+        self.settle()
+        if scene in ("made", "rendering", "trouble", "small"):
+            self.choose()
+        if scene == "rendering":
+            fakes.write_script(self.script, render={"delay": 0.1})
+            session.render()
+        if scene == "small":
+            window.resize(window.minimumSize())
+        if scene == "empty":
+            window.library.search.setText("ostrich")
+        if scene == "settings":
+            window.show_settings()
+        if scene == "shortcuts":
+            window.show_shortcuts()
+        if scene == "viewer":
+            window.show_creation(session.state.creations[2])
+        if scene == "trouble":
+            session.say(
+                "The engine stopped unexpectedly while rendering and was started again.",
+                "Render again; if it happens once more, make fewer pictures at once.",
+                "error",
+            )
+        if scene == "photo":
+            fakes.write_script(
+                self.script,
+                segment={"note": "These eyes know drawings only; DINOv2 (facebook/dinov2-base) sees photos."},
+            )
+            path = self.home / "a bird of my own.png"
+            fakes.draw_bird(5, 640)[0].resize((900, 640)).save(path)
+            session.open_path(path)
+        self.settle()
+        dialog = QApplication.activeModalWidget()
+        name = f"{scene}-{self.theme}{'-200' if window.devicePixelRatioF() > 1 else ''}"
+        window.grab().save(str(out / f"{name}.png"))
+        if dialog is not None:
+            dialog.grab().save(str(out / f"{name}-dialog.png"))
+            dialog.close()
+        session.shutdown()
+        window.close()
+        self.settle(3)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2:
+        sys.exit(main(Path(sys.argv[1])))
+    take(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])
