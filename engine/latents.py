@@ -53,7 +53,7 @@ class LatentPreview:
 
 
 def smooth_noise(count: int, size: int, seed: int = 0) -> Tensor:
-    """Pictures of soft coloured blobs, float32 (count, 3, size, size) in -1..1: for fitting when there are no others."""
+    """Pictures of soft coloured blobs, float32 (count, 3, size, size) in -1..1, to fit on for want of others."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.randn(count, 3, 6, 6, generator=generator)
     fine = torch.randn(count, 3, 24, 24, generator=generator) * 0.4

@@ -19,11 +19,11 @@ from diffusers.utils import logging as diffusers_logging
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
-from transformers import Dinov2Model
+from transformers import Dinov2Config, Dinov2Model
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import UserError
-from engine.hosts import HOST_WORD
+from engine.hosts import HOST_WORD, out_of_memory
 from engine.lora import load_lora, merge_lora
 from engine.packs import LORA, Pack
 from engine.places import models_dir, resources_dir
@@ -146,7 +146,9 @@ class Models:
                 use_safetensors=True,
                 local_files_only=True,
             )
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        except Exception as error:  # libraries refuse damaged files in many ways
+            if out_of_memory(error):
+                raise
             raise _unreadable(folder, error) from error
         pipeline.scheduler = DPMSolverMultistepScheduler.from_config(
             pipeline.scheduler.config, algorithm_type="dpmsolver++", solver_order=2, final_sigmas_type="zero"
@@ -160,13 +162,18 @@ class Models:
 
     def _load_eyes(self, folder: Path) -> Eyes:
         try:
-            model: Any = Dinov2Model.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            described, _ = Dinov2Config.get_config_dict(folder)
+            ratio = described.pop("mlp_ratio", 4)
+            config = Dinov2Config.from_dict(described)
+            # The config class takes whole numbers only, older ones took fractions; the model takes both.
+            config.__dict__["mlp_ratio"] = ratio
+            model: Any = Dinov2Model.from_pretrained(folder, config=config, dtype=torch.float32)
+        except Exception as error:  # libraries refuse damaged files in many ways
             raise _unreadable(folder, error) from error
         mean, std = IMAGENET_MEAN, IMAGENET_STD
-        described = folder / "preprocessor_config.json"
-        if described.is_file():
-            document = json.loads(described.read_text("utf-8"))
+        preparation = folder / "preprocessor_config.json"
+        if preparation.is_file():
+            document = _read_json(preparation)
             mean, std = tuple(document.get("image_mean", mean)), tuple(document.get("image_std", std))
         model.requires_grad_(False).eval().to(self.device)
         return Eyes(model, int(model.config.patch_size), mean, std)
@@ -185,10 +192,7 @@ def resolve(id: str) -> Path:
     In this order: "starter/..." in the bundled resources, a folder's path, the user's models folder, the local
     Hugging Face cache. Raises :class:`UserError` that says where to put it when it is nowhere.
     """
-    if id.startswith("starter/"):
-        places = [resources_dir() / id]
-    else:
-        places = [Path(id).expanduser(), models_dir() / id]
+    places = [resources_dir() / id] if id.startswith("starter/") else [Path(id).expanduser(), models_dir() / id]
     for place in places:
         if id and place.is_dir():
             return place.resolve()
@@ -213,7 +217,7 @@ def weights_of(folder: Path) -> dict[str, int]:
             continue
         try:
             with safe_open(file, "pt") as opened:
-                sizes[relative] = 4 * sum(_count(opened.get_slice(name).get_shape()) for name in opened.keys())
+                sizes[relative] = 4 * sum(_count(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118  not a mapping
         except (SafetensorError, OSError) as error:
             raise _unreadable(folder, error) from error
     return sizes

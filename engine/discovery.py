@@ -1,0 +1,424 @@
+"""The eyes at work: feature maps of pictures, their parts, and new vocabularies found in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from engine.errors import UserError
+from engine.hosts import Report
+from engine.jobs import Discover, Progress, Segment, Segmented
+from engine.models import Eyes, Models, resolve
+from engine.packs import CODEBOOK, Backbone, BaseModel, Pack, Reference
+from engine.pictures import open_picture, picture_files
+from engine.places import cache_dir, make_folder, write_bytes, write_whole
+from engine.segmentation import Codebook
+from engine.vocabulary import ABSENT, Part, Vocabulary
+
+PHOTO_EYES: Final = "facebook/dinov2-base"
+"""The model to name when the eyes at hand know only drawings."""
+
+COLOURS: Final = (
+    "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442", "#7b4fa3",
+    "#8a5a2b", "#44aa99", "#999933", "#882255",
+)  # fmt: skip
+"""Part colours that colour-blind eyes can tell apart (Okabe and Ito, then Tol)."""
+
+_ROWS: Final = 100_000
+"""Feature rows a clustering sees at most; more do not move centroids."""
+_THUMBNAIL: Final = 256
+
+Floats = npt.NDArray[np.float32]
+
+
+class Dino:
+    """A Dinov2 model as a function from pictures to feature maps, the way a pack's backbone says."""
+
+    def __init__(self, eyes: Eyes, backbone: Backbone) -> None:
+        self.eyes = eyes
+        self.backbone = backbone
+
+    def pixels(self, picture: Image.Image) -> torch.Tensor:
+        """A picture as the model wants it: float32 (3, H, W), sides multiples of the patch.
+
+        The aspect ratio is kept (at most 1:4) and the area is about ``image_size`` squared.
+        """
+        patch, size = self.eyes.patch, self.backbone.image_size
+        ratio = math.sqrt(min(max(picture.width / picture.height, 0.25), 4.0))
+        width, height = (max(1, round(side / patch)) * patch for side in (size * ratio, size / ratio))
+        scaled = picture.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+        pixels = torch.from_numpy(np.array(scaled)).permute(2, 0, 1).float() / 255
+        mean, std = (torch.tensor(values)[:, None, None] for values in (self.eyes.mean, self.eyes.std))
+        return (pixels - mean) / std
+
+    @torch.no_grad()
+    def features(self, pictures: Sequence[Image.Image]) -> list[Floats]:
+        """Feature maps, float32 (C, H/patch, W/patch) each; the class token is left out."""
+        maps: list[Floats] = []
+        model = self.eyes.model
+        layer = self.backbone.feature_layer
+        batches: dict[tuple[int, ...], list[int]] = {}
+        pixels = [self.pixels(picture) for picture in pictures]
+        for index, one in enumerate(pixels):
+            batches.setdefault(tuple(one.shape), []).append(index)
+        found: dict[int, Floats] = {}
+        for shape, members in batches.items():
+            batch = torch.stack([pixels[index] for index in members]).to(model.device)
+            normed = layer == "last_hidden_state"
+            output = model(pixel_values=batch, output_hidden_states=not normed)
+            states = output.last_hidden_state if normed else output.hidden_states[int(layer)]
+            grid = (shape[1] // self.eyes.patch, shape[2] // self.eyes.patch)
+            arranged = states[:, 1:].transpose(1, 2).unflatten(2, grid).float().cpu().numpy()
+            found.update(zip(members, arranged, strict=True))
+        maps.extend(found[index] for index in range(len(pictures)))
+        return maps
+
+
+def open_dino(models: Models, backbone: Backbone) -> Dino:
+    """The eyes a backbone names. Raises :class:`UserError` if they are not on this computer or do not fit."""
+    eyes = models.eyes(backbone.id)
+    if eyes.patch != backbone.patch:
+        raise UserError(
+            f"The eyes {backbone.id} see patches of {eyes.patch} pixels, the pack was made with {backbone.patch}.",
+            "Use the eyes the pack was made with.",
+        )
+    return Dino(eyes, backbone)
+
+
+def segment(models: Models, job: Segment, report: Report) -> Segmented:
+    """Find the parts of one picture. The engine's handler of :class:`Segment`. Raises :class:`UserError`."""
+    pack = Pack.open(job.pack)
+    codebook = pack.codebook()
+    picture = open_picture(job.image)
+    report(Progress("Looking", 0, 0))
+    (features,) = open_dino(models, pack.backbone).features([picture])
+    found = codebook.segment_picture(features, np.asarray(picture))
+    note = ""
+    if pack.backbone.sees == "drawings" and looks_like_a_photo(picture):
+        note = f"These eyes know drawings only; a pack made with {PHOTO_EYES} sees photos."
+    return Segmented(job.image, found, note)
+
+
+def looks_like_a_photo(picture: Image.Image) -> bool:
+    """Whether a picture has the texture of a photograph: few neighbouring pixels are alike."""
+    small = np.asarray(picture.convert("RGB").resize((256, 256), Image.Resampling.BOX), np.int16)
+    steps = np.abs(np.diff(small, axis=1)).max(axis=2)
+    return float((steps <= 2).mean()) < _FLAT_SHARE
+
+
+_FLAT_SHARE: Final = 0.5
+
+
+# A new vocabulary from a folder of pictures.
+
+
+@dataclass(frozen=True)
+class Found:
+    """Pictures with their feature maps: what a vocabulary is found in. ``classes[i]`` is the name of picture
+    i's folder when the pictures are sorted into folders by kind, else empty."""
+
+    files: tuple[Path, ...]
+    features: tuple[Floats, ...]
+    classes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """A codebook and what to know about how well it was found: sizes, shares, sentences for people."""
+
+    codebook: Codebook
+    code_names: tuple[tuple[str, ...], ...] = ()
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def discover(models: Models, job: Discover, report: Report) -> str:
+    """Find parts and codes in a folder and write them as a pack, with references but without tokens.
+
+    Pictures in two or more subfolders are taken as sorted by kind: a code is then a kind. ``job.options``:
+    ``image_size`` (of the eyes), ``feature_layer``, ``sees``, ``part_names``, ``references`` (how many),
+    ``codes_from`` ("auto", "classes" or "clusters"), ``flip_background``, ``title``.
+    The engine's handler of :class:`Discover`. Raises :class:`UserError`.
+    """
+    options = job.options
+    if job.parts < 1 or job.codes < 1:
+        raise UserError("A vocabulary needs at least one part and one code.", "Choose larger numbers.")
+    eyes = job.eyes or "starter/eyes"
+    patch = models.eyes(eyes).patch
+    backbone = Backbone(
+        id=eyes,
+        feature_layer=str(options.get("feature_layer", "last_hidden_state")),
+        image_size=int(options.get("image_size", 32 * patch)),
+        patch=patch,
+        sees=str(options.get("sees", "drawings" if eyes.startswith("starter/") else "photos")),
+    )
+    files = picture_files(job.folder)
+    found = look_at(open_dino(models, backbone), files, report, classes_of(Path(job.folder), files))
+    use_classes = options.get("codes_from", "auto") != "clusters" and len(set(found.classes)) > 1
+    if not use_classes:
+        found = replace(found, classes=())
+    report(Progress("Finding parts", 0, 0))
+    clusters = fit_codebook(
+        found, job.parts, job.codes, seed=job.seed, flip_background=bool(options.get("flip_background"))
+    )
+    names = list(options.get("part_names") or [])
+    names += [f"part {index + 1}" for index in range(len(names), job.parts)]
+    parts = tuple(Part(i, names[i], COLOURS[i % len(COLOURS)]) for i in range(job.parts))
+    words = Vocabulary(job.noun, parts, clusters.codebook.codes.shape[1], clusters.code_names)
+    out = make_folder(Path(job.out), "the pack")
+    pack = Pack(
+        path=out.resolve(),
+        id=out.name,
+        title=str(options.get("title", out.name)),
+        vocabulary=words,
+        backbone=backbone,
+        base_model=BaseModel(job.base_model or "starter/base"),
+        provenance=f"Found in {len(found.files)} pictures",
+        metrics=clusters.metrics,
+    )
+    return str(write_pack(pack, clusters.codebook, found, int(options.get("references", 60)), report).path)
+
+
+def classes_of(folder: Path, files: Sequence[Path]) -> tuple[str, ...]:
+    """The first folder under ``folder`` of each file; empty unless all files are in folders, two at least."""
+    firsts = [file.relative_to(folder).parts[:-1][:1] for file in files]
+    if all(firsts) and len(set(firsts)) > 1:
+        return tuple(first[0] for first in firsts)
+    return ()
+
+
+def look_at(dino: Dino, files: Sequence[Path], report: Report, classes: Sequence[str] = (), batch: int = 16) -> Found:
+    """Feature maps of pictures, kept in the cache so that looking again is quick. Pictures that cannot be
+    read are skipped and named. Raises :class:`UserError` if none can be read."""
+    kept: list[tuple[Path, Floats, str]] = []
+    skipped: list[str] = []
+    for start in range(0, len(files), batch):
+        report(Progress("Looking at pictures", start, len(files)))
+        waiting: list[tuple[Path, str, Path, Image.Image]] = []
+        for index in range(start, min(start + batch, len(files))):
+            file, kind = files[index], classes[index] if classes else ""
+            place = _cache_place(dino.backbone, file)
+            cached = _read_cached(place)
+            if cached is not None:
+                kept.append((file, cached, kind))
+                continue
+            try:
+                waiting.append((file, kind, place, open_picture(file)))
+            except UserError as error:
+                skipped.append(f"{file.name}: {error.message}")
+        for (file, kind, place, _), features in zip(
+            waiting, dino.features([picture for *_, picture in waiting]) if waiting else [], strict=True
+        ):
+            make_folder(place.parent)
+            write_bytes(place, save({"features": features.astype(np.float16)}), "the features")
+            kept.append((file, features.astype(np.float16).astype(np.float32), kind))
+    if not kept:
+        raise UserError("None of the pictures can be read.", skipped[0] if skipped else "Choose another folder.")
+    kept.sort(key=lambda one: one[0])
+    paths, features, kinds = zip(*kept, strict=True)
+    return Found(paths, features, kinds if classes else (), tuple(skipped))
+
+
+def fit_codebook(
+    found: Found,
+    parts: int,
+    codes: int,
+    *,
+    centroids: Floats | None = None,
+    foreground: Floats | None = None,
+    flip_background: bool = False,
+    seed: int = 0,
+) -> Clusters:
+    """The three tiers of centroids.
+
+    Foreground and background are told apart by two clusters, the background being the one that touches the
+    borders more (or the other with ``flip_background``); parts are clusters of foreground rows; codes are
+    clusters of the pictures' pooled part features, or the mean of each class. ``centroids`` (M, C) and
+    ``foreground`` (2, C) replace the first two steps. All on normalised rows.
+    Raises :class:`UserError` when there is too little to find so many parts in.
+    """
+    generator = np.random.default_rng(seed)
+    rows = [_units(one.reshape(one.shape[0], -1).T) for one in found.features]
+    metrics: dict[str, Any] = {"pictures": len(rows), "skipped": list(found.skipped)}
+    if foreground is None:
+        foreground = _split_background(found.features, rows, generator, flip_background)
+    front = [
+        one @ foreground[1] / _length(foreground[1]) > one @ foreground[0] / _length(foreground[0]) for one in rows
+    ]
+    metrics["foreground_share"] = float(np.mean(np.concatenate(front)))
+    inside = np.concatenate([one[mask] for one, mask in zip(rows, front, strict=True)])
+    if len(inside) < parts:
+        raise UserError(
+            "The pictures show nothing in front of their background.", "Flip the background, or add pictures."
+        )
+    if centroids is None:
+        centroids = _distinct_clusters(_sample(inside, _ROWS, generator), parts, generator, metrics)
+    book = Codebook(foreground, centroids, np.zeros((len(centroids), 1, rows[0].shape[1]), np.float32))
+    maps = [(one, book.segment(one).labels) for one in found.features]
+    pooled = np.stack([book.pooled(features, labels) for features, labels in maps])  # (N, M, C)
+    if found.classes:
+        kinds = sorted(set(found.classes))
+        numbers = np.array([kinds.index(kind) for kind in found.classes])
+        fine = _class_codes(pooled, numbers, len(kinds))
+        names = (tuple(kinds),) * len(centroids)
+    else:
+        fine = np.stack([_clustered_codes(pooled[:, part], codes, generator) for part in range(len(centroids))])
+        names = ()
+    book = replace(book, codes=fine)
+    metrics["codes_found"] = [int(one.any(axis=1).sum()) for one in fine]
+    metrics["parts_share"] = [
+        float(np.mean([np.mean(labels == m) for _, labels in maps])) for m in range(len(centroids))
+    ]
+    return Clusters(book, names, metrics)
+
+
+def write_pack(pack: Pack, codebook: Codebook, found: Found, references: int, report: Report) -> Pack:
+    """Write a pack's folder: codebook, references with labels and thumbnails, and pack.json last, so that a
+    folder with a pack.json is whole. Raises :class:`UserError`."""
+    for name in ("references", "thumbnails", "labels"):
+        make_folder(pack.path / name, "the pack")
+    codebook.save(pack.path / CODEBOOK)
+    made: list[Reference] = []
+    chosen = _spread(found, references)
+    for done, index in enumerate(chosen):
+        report(Progress("Cutting references into parts", done, len(chosen)))
+        made.append(_write_reference(pack, codebook, found, index))
+    pack = replace(pack, references=tuple(made))
+    pack.save()
+    return pack
+
+
+def _write_reference(pack: Pack, codebook: Codebook, found: Found, index: int) -> Reference:
+    file, features = found.files[index], found.features[index]
+    kind = found.classes[index] if found.classes else ""
+    id = f"{index:05d}-{file.stem}"[:60]
+    picture = open_picture(file, max_side=1024)
+    labels = codebook.segment_picture(features, np.asarray(picture))
+    codes = labels.codes
+    if kind:  # the folder knows better than the nearest centroid
+        code = pack.vocabulary.code_names[0].index(kind)
+        codes = tuple(ABSENT if one == ABSENT else code for one in codes)
+    small = picture.copy()
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
+    paths = {name: pack.path / name / f"{id}.png" for name in ("references", "thumbnails", "labels")}
+    for name, shown in (
+        ("references", picture),
+        ("thumbnails", small),
+        ("labels", Image.fromarray(labels.labels)),
+    ):
+        write_whole(paths[name], lambda beside, shown=shown: shown.save(beside, "PNG"), "the pack")
+    return Reference(
+        id, kind or file.stem, str(paths["references"]), str(paths["thumbnails"]), str(paths["labels"]), codes
+    )
+
+
+def _spread(found: Found, count: int) -> list[int]:
+    """Which pictures become references: as many kinds as there are first, then more of each."""
+    kinds = found.classes or ("",) * len(found.files)
+    seen: dict[str, int] = {}
+    ranked = []
+    for index, kind in enumerate(kinds):
+        seen[kind] = seen.get(kind, 0) + 1
+        ranked.append((seen[kind], index))
+    return sorted(index for _, index in sorted(ranked)[:count])
+
+
+def _split_background(
+    maps: Sequence[Floats], rows: Sequence[Floats], generator: np.random.Generator, flip: bool
+) -> Floats:
+    """Background's then foreground's centroid: (2, C)."""
+    two = _kmeans(_sample(np.concatenate(rows), _ROWS, generator), 2, generator)
+    touching = np.zeros(2)
+    for features, one in zip(maps, rows, strict=True):
+        nearest = (one @ two.T).argmax(axis=1).reshape(features.shape[1:])
+        edge = np.concatenate([nearest[0], nearest[-1], nearest[:, 0], nearest[:, -1]])
+        for cluster in range(2):
+            # Of all its cells, how many are at the border: a large background is not favoured by its size.
+            touching[cluster] += (edge == cluster).sum() / max((nearest == cluster).sum(), 1)
+    background = int(touching.argmax())
+    order = [background, 1 - background]
+    return two[order[::-1] if flip else order]
+
+
+def _distinct_clusters(rows: Floats, count: int, generator: np.random.Generator, metrics: dict[str, Any]) -> Floats:
+    """Clusters of rows; tells of those that are nearly the same, which a person may want to merge."""
+    centroids = _kmeans(rows, count, generator)
+    units = _units(centroids)
+    like = units @ units.T - np.eye(count)
+    metrics["alike"] = [[int(a), int(b)] for a, b in np.argwhere(np.triu(like) > 0.98)]
+    return centroids
+
+
+def _class_codes(pooled: Floats, kinds: npt.NDArray[np.int64], count: int) -> Floats:
+    """Each class's mean part feature over its pictures that show the part: (M, K, C), zeros where none does."""
+    _, parts, width = pooled.shape
+    codes = np.zeros((parts, count, width), np.float32)
+    for part in range(parts):
+        shown = pooled[:, part].any(axis=1)
+        for kind in range(count):
+            members = pooled[(kinds == kind) & shown, part]
+            if len(members):
+                codes[part, kind] = members.mean(axis=0)
+    return codes
+
+
+def _clustered_codes(pooled: Floats, count: int, generator: np.random.Generator) -> Floats:
+    """Clusters of the pictures' part features (N, C), largest first: (K, C), zeros where there are too few pictures."""
+    shown = pooled[pooled.any(axis=1)]
+    codes = np.zeros((count, pooled.shape[1]), np.float32)
+    distinct = len(np.unique(shown.round(4), axis=0))
+    if distinct:
+        found = _kmeans(_units(shown), min(count, distinct), generator)
+        sizes = np.bincount((_units(shown) @ _units(found).T).argmax(axis=1), minlength=len(found))
+        codes[: len(found)] = found[np.argsort(-sizes, kind="stable")]
+    return codes
+
+
+def _kmeans(rows: Floats, count: int, generator: np.random.Generator) -> Floats:
+    """k-means++ with restarts on unit rows (N, C): unit centroids (count, C)."""
+    from sklearn.cluster import KMeans
+
+    restarts = 4 if count <= 32 else 1
+    fitted: Any = KMeans(
+        count,
+        n_init=restarts,  # type: ignore[arg-type]  # the stubs know only "auto"
+        random_state=int(generator.integers(2**31)),
+    ).fit(rows)
+    return _units(fitted.cluster_centers_.astype(np.float32))
+
+
+def _sample(rows: Floats, count: int, generator: np.random.Generator) -> Floats:
+    return rows if len(rows) <= count else rows[np.sort(generator.choice(len(rows), count, replace=False))]
+
+
+def _units(rows: Floats) -> Floats:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+def _length(row: Floats) -> float:
+    return max(float(np.linalg.norm(row)), 1e-12)
+
+
+def _cache_place(backbone: Backbone, file: Path) -> Path:
+    weights = resolve(backbone.id) / "model.safetensors"
+    stamps = [f"{path.resolve()}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in (weights, file)]
+    key = "|".join([*stamps, backbone.feature_layer, str(backbone.image_size)])
+    return cache_dir() / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.safetensors"
+
+
+def _read_cached(place: Path) -> Floats | None:
+    try:
+        return load_file(place)["features"].astype(np.float32)
+    except (OSError, SafetensorError, KeyError):
+        return None  # not there, or damaged: it is computed again
