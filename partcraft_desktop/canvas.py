@@ -216,9 +216,12 @@ class PictureCanvas(QWidget):
         return region + self._label_rect(part).toAlignedRect().adjusted(-2, -2, 2, 2)
 
     def _label_rect(self, part: int) -> QRectF:
-        inside = QRectF(self.rect()).adjusted(6, 6, -6, -6)
+        inside = self._label_room()
         seen = self._placement.rect_to_view(self._shapes[part].bounds).intersected(QRectF(self.rect()))
         return self._labels[part].rect(self.font(), seen, inside)
+
+    def _label_room(self) -> QRectF:
+        return QRectF(self.rect()).adjusted(6, 6, -6, -6)
 
     def _hint_area(self) -> QRect:
         if self._hint is None:
@@ -258,7 +261,8 @@ class PictureCanvas(QWidget):
                 draw_chosen_mark(painter, rect, self._labels[part].colour)
         if self._lit is not None:
             label = self._labels[self._lit]
-            label.paint(painter, self._label_rect(self._lit), self.palette(), self._lit in self._chosen)
+            room = self._label_room().width()
+            label.paint(painter, self._label_rect(self._lit), room, self.palette(), self._lit in self._chosen)
         elif self._hint is not None:
             part, text = self._hint
             at = self._placement.to_view(self._shapes[part].anchor)

@@ -21,9 +21,6 @@ from partcraft_desktop.outlines import PartShape, shapes_of
 SMALL_SIDE: Final = 768
 """Pictures smaller than this are enlarged once with a good filter, so that drawings stay crisp in a large view."""
 
-CROP_SIDE: Final = 192
-"""The longer side of a part's crop in pixels: a 64 px tile at three device pixels a point."""
-
 
 def to_qimage(pixels: npt.NDArray[np.uint8]) -> QImage:
     """A QImage with a copy of uint8 pixels: (H, W) grey, (H, W, 3) RGB or (H, W, 4) straight RGBA.
@@ -68,7 +65,7 @@ class Levels:
             times = SMALL_SIDE / longest
             larger = (max(1, round(picture.width * times)), max(1, round(picture.height * times)))
             mode = "RGBA" if picture.has_transparency_data else "RGB"
-            images.append(from_pillow(picture.convert(mode).resize(larger, Image.Resampling.LANCZOS)))
+            images.append(from_pillow(picture.convert(mode).resize(larger, Image.Resampling.BICUBIC)))
         images.append(from_pillow(picture))
         while max(images[-1].width(), images[-1].height()) > 1024:
             last = images[-1]
@@ -91,7 +88,7 @@ def read_levels(path: str) -> Levels:
     return Levels.of(pictures.open_picture(path))
 
 
-def cut_out(picture: Image.Image, shape: PartShape, longest: int = CROP_SIDE, padding: float = 0.06) -> QImage:
+def cut_out(picture: Image.Image, shape: PartShape, longest: int, padding: float = 0.04) -> QImage:
     """One part of a picture alone on transparent ground, cropped to its bounds and a little air.
 
     The longer side becomes ``longest`` pixels; edges follow the part's outline and are soft.
@@ -125,8 +122,9 @@ def cut_out(picture: Image.Image, shape: PartShape, longest: int = CROP_SIDE, pa
     return crop
 
 
-def read_crop(path: str, labels: str | Segmentation, part: int) -> QImage:
-    """The crop of one part of a picture file; ``labels`` is its segmentation or the path of a label PNG.
+def read_crop(path: str, labels: str | Segmentation, part: int, longest: int) -> QImage:
+    """The crop of one part of a picture file, its longer side ``longest`` pixels; ``labels`` is its segmentation
+    or the path of a label PNG.
 
     A null image where the part is not in the picture. Slow: not on the Qt thread. Raises ``UserError``.
     """
@@ -136,7 +134,7 @@ def read_crop(path: str, labels: str | Segmentation, part: int) -> QImage:
             array = np.asarray(opened.convert("L"))
         labels = Segmentation(array, (0,) * 256)
     shape = shapes_of(labels, (part,)).get(part)
-    return cut_out(picture, shape) if shape else QImage()
+    return cut_out(picture, shape, longest) if shape else QImage()
 
 
 class Readers(QObject):
@@ -194,10 +192,12 @@ class Thumbnails(QObject):
         pixels = max(1, round(side * ratio))
         return self._get((path, pixels, ratio), lambda: _read_small(path, pixels), path)
 
-    def crop(self, path: str, labels: str | Segmentation, part: int, ratio: float = 1.0) -> QPixmap | None:
-        """The cut-out of one part of a picture file, or None while it is read."""
-        what = labels if isinstance(labels, str) else id(labels)
-        return self._get((path, what, part, ratio), lambda: read_crop(path, labels, part), path)
+    def crop(self, path: str, labels: str | Segmentation, part: int, side: int, ratio: float = 1.0) -> QPixmap | None:
+        """The cut-out of one part of a picture file (see :func:`read_crop`), its longer side ``side`` logical
+        pixels, or None while it is read. The segmentation of a path is taken to be always the same."""
+        pixels = max(1, round(side * ratio))
+        what = labels if isinstance(labels, str) else "given"
+        return self._get((path, what, part, pixels, ratio), lambda: read_crop(path, labels, part, pixels), path)
 
     def forget(self, path: str) -> None:
         """Read a path again when it is next asked for: its file changed."""

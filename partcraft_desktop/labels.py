@@ -16,6 +16,8 @@ PAD: Final = 10.0
 GAP: Final = 8.0
 HINT_GAP: Final = 22.0
 WIDEST: Final = 300.0
+FRAME: Final = PAD + GLYPH + GAP + GAP + GLYPH + PAD
+"""What a label is wide without its words: the part's shape before them, a plus or a check mark after."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +32,17 @@ class Label:
     def rect(self, font: QFont, around: QRectF, inside: QRectF) -> QRectF:
         """Where the pill goes: at the edge of ``around``, never out of ``inside``."""
         name, code = self._texts(font, inside.width())
-        width = PAD + GLYPH + GAP + _wide(_bold(font), name) + PAD + GLYPH + GAP
-        if code:
-            width += GAP + _wide(font, code)
+        width = FRAME + _wide(_bold(font), name) + (GAP + _wide(font, code) if code else 0)
         height = QFontMetricsF(font).height() + 12
         return label_rect(QSizeF(min(width, inside.width()), height), around, inside)
 
-    def paint(self, painter: QPainter, rect: QRectF, palette: QPalette, chosen: bool) -> None:
-        """The pill; a check mark at its end says that the part is chosen."""
+    def paint(self, painter: QPainter, rect: QRectF, room: float, palette: QPalette, chosen: bool) -> None:
+        """The pill at the ``rect`` found for a view with ``room`` pixels of width; a check mark at its end says
+        that the part is chosen, a plus that it can be."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         _pill(painter, rect, palette)
         font = painter.font()
-        name, code = self._texts(font, rect.width())
+        name, code = self._texts(font, room)
         at = rect.left() + PAD
         mark = QRectF(at, rect.center().y() - GLYPH / 2, GLYPH, GLYPH)
         painter.fillPath(glyph(self.part, mark), self.colour)
@@ -68,7 +69,7 @@ class Label:
             painter.drawLine(QPointF(middle_point.x(), end.top() + 1), QPointF(middle_point.x(), end.bottom() - 1))
 
     def _texts(self, font: QFont, room: float) -> tuple[str, str]:
-        share = min(room, WIDEST) - 3 * PAD - 2 * GLYPH - 3 * GAP
+        share = min(room, WIDEST) - FRAME - GAP + 1
         cut = Qt.TextElideMode.ElideRight
         name = QFontMetricsF(_bold(font)).elidedText(self.name, cut, max(24.0, share * 0.6))
         return name, QFontMetricsF(font).elidedText(self.code, cut, max(24.0, share - _wide(_bold(font), name)))

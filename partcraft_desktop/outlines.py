@@ -22,14 +22,15 @@ ANCHOR_GRID: Final = 48
 class PartShape:
     """One part of a picture as geometry in picture pixels.
 
-    ``outline`` encloses the part (odd-even: holes are inner loops), ``bounds`` is its bounding box, and
-    ``anchor`` a point well inside it, where a mark can sit.
+    ``outline`` encloses the part (odd-even: holes are inner loops), ``bounds`` is its bounding box, ``anchor``
+    a point well inside it, and ``corner`` its upper right point, where a mark hides least of it.
     """
 
     part: int
     outline: QPainterPath
     bounds: QRectF
     anchor: QPointF
+    corner: QPointF
 
 
 def shapes_of(segmentation: Segmentation, parts: Iterable[int]) -> dict[int, PartShape]:
@@ -51,13 +52,16 @@ def shapes_of(segmentation: Segmentation, parts: Iterable[int]) -> dict[int, Par
         # Steps of a coarse grid are smoothed away in small pictures and large ones alike.
         reach = min(max(max(segmentation.labels.shape) / 160, 1.2), 8.0)
         outline = QPainterPath()
-        for loop in _worth_drawing(contours(inner)):
+        corner = np.array((right, top), np.float64)
+        for number, loop in enumerate(_worth_drawing(contours(inner))):
             points = smoothed(loop, reach) + np.array((left, top))
+            if number == 0:
+                corner = points[np.argmax(points[:, 0] - points[:, 1])]
             outline.addPolygon(QPolygonF([QPointF(x, y) for x, y in points.tolist()]))
             outline.closeSubpath()
         x, y = innermost(inner)
         bounds = QRectF(left, top, right - left, bottom - top)
-        shapes[part] = PartShape(part, outline, bounds, QPointF(left + x, top + y))
+        shapes[part] = PartShape(part, outline, bounds, QPointF(left + x, top + y), QPointF(*corner.tolist()))
     return shapes
 
 

@@ -102,6 +102,7 @@ class Layers:
             painter.strokePath(outline, _pen(QColor("#ffffff"), 3.0))
             painter.strokePath(outline, _pen(colour, 1.75))
         else:
+            painter.fillPath(outline, with_alpha(colour, 0.14))
             painter.strokePath(outline, _pen(with_alpha(QColor("#000000"), 0.35), 3.5))
             painter.strokePath(outline, _pen(colour, 2.25))
 
@@ -135,8 +136,8 @@ class Layers:
         return pixmap.scaled(smaller, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation)
 
     def check_rect(self, part: int) -> QRectF:
-        """Where the check mark of a chosen part sits; empty where its innermost point is out of view."""
-        at = self.placement.to_view(self._shapes[part].anchor)
+        """Where the check mark of a chosen part sits; empty where that is out of view."""
+        at = self.placement.to_view(self._shapes[part].corner)
         rect = QRectF(at.x() - 9, at.y() - 9, 18, 18)
         return rect if QRectF(self.view).contains(rect) else QRectF()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QPixmap, QResizeEvent
+from PySide6.QtGui import QColor, QFont, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.jobs import UserError
@@ -53,6 +53,7 @@ class ReferenceView(QWidget):
         self._shapes_of: Segmentation | None = None
         self._chosen: frozenset[int] = frozenset()
         self._busy = False
+        self._asked: tuple[Any, ...] | None = ()
         self._hint = False
         self._invited: int | None = None
         self._build()
@@ -110,6 +111,9 @@ class ReferenceView(QWidget):
         self, text: str = "No picture is open.", hint: str = "Choose one on the left or drop your own."
     ) -> None:
         """Say that there is no picture, and how to get one."""
+        if self._asked is None:
+            return
+        self._asked = None
         self._id = self._path = self._levels_of = ""
         self._levels = self._segmentation = None
         self._shapes, self._shapes_of = {}, None
@@ -135,6 +139,13 @@ class ReferenceView(QWidget):
         ``segmentation`` has the picture's own resolution, None while it is looked for (``busy``) or where there is
         none; ``note`` is a sentence shown below. The file is read off the Qt thread; until then the last picture stays.
         """
+        asked = (picture_id, title, path, segmentation, vocabulary, note, busy)
+        if self._asked and all(
+            one is other or (type(one) in (str, bool) and one == other)
+            for one, other in zip(asked, self._asked, strict=True)
+        ):
+            return  # The window says it after every change of anything.
+        self._asked = asked
         changed = path != self._path
         self._id, self._title, self._path = picture_id, title, path
         self._segmentation, self._vocabulary = segmentation, vocabulary
@@ -170,8 +181,14 @@ class ReferenceView(QWidget):
         elif not self._late.isActive() and not self._busy_line.running:
             self._late.start()
 
+    def light(self, part: int | None) -> None:
+        """Light a part that is lit elsewhere."""
+        self.canvas.light(part)
+
     def set_hint(self, wanted: bool) -> None:
         """Point at a part and say what to do: for the first start."""
+        if wanted == self._hint:
+            return
         self._hint = wanted
         self._show_hint()
 
@@ -181,8 +198,10 @@ class ReferenceView(QWidget):
 
     def invite(self, part: int) -> None:
         """Lead to a part that is wanted: light it and take the keyboard there, or say that it is not here."""
-        self._invited = part
-        if part in self._shapes:
+        self._invited = None
+        if self._levels_of != self._path or self._shapes_of is not self._segmentation:
+            self._invited = part  # Once the picture is here.
+        elif part in self._shapes:
             self.canvas.setFocus(Qt.FocusReason.ShortcutFocusReason)
             self.canvas.light(part)
         else:
@@ -241,6 +260,8 @@ class ReferenceView(QWidget):
         self._stack.setCurrentWidget(self.canvas)
         self._refresh_chips()
         self._show_hint()
+        if self._invited is not None and ready:
+            self.invite(self._invited)
 
     def _label(self, index: int) -> Label:
         assert self._vocabulary is not None and self._segmentation is not None
@@ -310,7 +331,10 @@ class _Message(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._text = QLabel(self, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
-        self._text.setProperty("size", "title")
+        font = self._text.font()
+        font.setPixelSize(theme.TITLE)
+        font.setWeight(QFont.Weight.DemiBold)
+        self._text.setFont(font)
         self._hint = QLabel(self, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
         self._hint.setProperty("quiet", True)
         self._button = QPushButton(self)
