@@ -22,7 +22,8 @@ def tool_button(icon_name: str, name: str, run: Callable[[], object] | None = No
     button.setAccessibleName(name)
     shown = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) if keys else ""
     button.setToolTip(f"{name} ({shown})" if shown else name)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    # A click must not leave a focus ring behind; the keyboard still gets here.
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     if run is not None:
         button.clicked.connect(lambda: run())
     return button
@@ -71,7 +72,7 @@ class ShortLabel(QLabel):
         painter = QPainter(self)
         role = QPalette.ColorRole.PlaceholderText if self.property("quiet") else QPalette.ColorRole.WindowText
         painter.setPen(self.palette().color(role))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | self.alignment(), text)
         painter.end()
 
     def event(self, event: QEvent) -> bool:

@@ -27,9 +27,9 @@ from engine import prompt
 from engine.packs import Pack, data_dir, models_dir
 from engine.recipe import Arrival, Creation
 from engine.vocabulary import Vocabulary
-from partcraft_desktop.controls import ShortLabel, push_button, tool_button
+from partcraft_desktop.controls import ShortLabel, paint_cover, push_button, tool_button
 from partcraft_desktop.images import Thumbnails
-from partcraft_desktop.receipts import CHIP, paint_chip, part_name, sentence
+from partcraft_desktop.receipts import CHIP, chip_width, paint_chip, part_name, sentence
 from partcraft_desktop.session import Message
 from partcraft_desktop.settings import Settings
 from partcraft_desktop.theme import UNIT
@@ -184,11 +184,10 @@ class _Picture(QWidget):
             return
         size = pixmap.deviceIndependentSize().toSize().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         target = self.rect()
         target.setSize(size)
         target.moveCenter(self.rect().center())
-        painter.drawPixmap(target, pixmap)
+        paint_cover(painter, pixmap, target)
         painter.end()
 
 
@@ -208,7 +207,7 @@ class _Arrived(QWidget):
         painter = QPainter(self)
         name = part_name(self._words, self._arrival.part)
         room = self.rect().toRectF()
-        room.setWidth(44 + painter.fontMetrics().horizontalAdvance(name))
+        room.setWidth(chip_width(painter.fontMetrics(), name))
         room.setHeight(CHIP)
         paint_chip(painter, room, self._arrival, name, self._words, self.palette())
         rest = self.rect().adjusted(round(room.width()) + UNIT, 0, 0, -4)
@@ -251,6 +250,7 @@ class Viewer(_Dialog):
         for key, step in ((Qt.Key.Key_Left, -1), (Qt.Key.Key_Right, 1)):
             QShortcut(QKeySequence(key), self).activated.connect(lambda step=step: self._go(step))
         walk = QHBoxLayout()
+        walk.setSpacing(0)
         walk.addWidget(self.before)
         walk.addWidget(self.after)
         walk.addStretch(1)

@@ -139,8 +139,9 @@ class Strip(QAbstractListModel):
 class _TilePainter(QStyledItemDelegate):
     """A picture over the chips of its receipt; the running render shows its preview and how far it is."""
 
-    def __init__(self, thumbnails: Thumbnails, model: Strip, parent: QObject) -> None:
-        super().__init__(parent)
+    def __init__(self, thumbnails: Thumbnails, model: Strip, view: QListView) -> None:
+        super().__init__(view)
+        self._view = view
         self._thumbnails = thumbnails
         self._model = model
 
@@ -192,6 +193,9 @@ class _TilePainter(QStyledItemDelegate):
         if render.total:
             bar.setWidth(max(4.0, bar.width() * render.done / render.total))
             painter.fillPath(rounded(bar, 2), palette.color(Role.Highlight))
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return self._view.gridSize()
 
 
 class _StripView(QListView):

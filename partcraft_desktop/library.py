@@ -116,9 +116,10 @@ class Wall(QAbstractListModel):
 class _TilePainter(QStyledItemDelegate):
     """A square picture and its title; a ring around the open one, a thinner one around the focused one."""
 
-    def __init__(self, thumbnails: Thumbnails, parent: QObject) -> None:
-        super().__init__(parent)
+    def __init__(self, thumbnails: Thumbnails, view: QListView) -> None:
+        super().__init__(view)
         self._thumbnails = thumbnails
+        self._view = view
         self.open_id = ""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -151,6 +152,9 @@ class _TilePainter(QStyledItemDelegate):
         title = option.fontMetrics.elidedText(tile.title, Qt.TextElideMode.ElideRight, side)  # type: ignore[attr-defined]
         painter.drawText(caption, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter, title)
         painter.restore()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return self._view.gridSize()
 
 
 class _WallView(QListView):
@@ -236,7 +240,7 @@ class Library(QWidget):
         self._stack.addWidget(self.wall)
         self._stack.addWidget(self.empty)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(UNIT, 0, UNIT, UNIT)
+        layout.setContentsMargins(UNIT, UNIT, UNIT, UNIT)
         layout.setSpacing(UNIT)
         layout.addWidget(self.packs)
         inset = QHBoxLayout()

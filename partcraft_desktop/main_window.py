@@ -29,7 +29,7 @@ from engine import pictures
 from engine.recipe import Creation
 from engine.vocabulary import Vocabulary
 from partcraft_desktop.composer import Composer
-from partcraft_desktop.controls import hairline, tool_button
+from partcraft_desktop.controls import ShortLabel, hairline, tool_button
 from partcraft_desktop.gallery import Gallery
 from partcraft_desktop.images import Readers, Thumbnails, from_pillow
 from partcraft_desktop.library import Library
@@ -90,6 +90,7 @@ class MainWindow(QWidget):
         self._wire()
         self._restore_sizes()
         self._refresh()
+        self.setFocus()
 
     # Assembly
 
@@ -134,7 +135,9 @@ class MainWindow(QWidget):
         self._menu.addAction(self.quit)
         self._more.clicked.connect(self._show_menu)
         row.addWidget(self._button(self.fold, "Show or hide the library"))
-        row.addStretch(1)
+        self._title = ShortLabel(quiet=True)
+        self._title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        row.addWidget(self._title, 1)
         for action in (self.undo, self.redo):
             row.addWidget(self._button(action, action.text()))
         row.addSpacing(UNIT)
@@ -158,6 +161,10 @@ class MainWindow(QWidget):
         self.library.import_wanted.connect(self.ask_pack)
         self.view.open_wanted.connect(self.ask_picture)
         self.view.toggled.connect(self._toggle)
+        self.view.shown.connect(self._focus_first)
+        self.view.lit_changed.connect(self.composer.light)
+        self.composer.lit_changed.connect(self.view.canvas.light)
+        self.composer.part_wanted.connect(self.view.invite)
         self.gallery.view_wanted.connect(self.show_creation)
         self.gallery.copy_wanted.connect(self.copy_picture)
         self.gallery.folder_wanted.connect(lambda creation: self._show_folder(Path(creation.path).parent))
@@ -175,6 +182,7 @@ class MainWindow(QWidget):
     def _show_reference(self) -> None:
         state = self.session.state
         picture, pack = state.reference, state.pack
+        self._title.setText(picture.title if picture else "")
         if picture is None:
             self.view.show_nothing()
             return
@@ -189,7 +197,15 @@ class MainWindow(QWidget):
 
     def _toggle(self, part: int, code: int) -> None:
         picture = self.session.state.reference
+        departure = self.view.cut_out(part)
         self.session.toggle(part, code, picture.id if picture else "")
+        if self.session.state.recipe.choice_of(part) is not None:
+            self.composer.fly_in(part, departure)
+
+    def _focus_first(self) -> None:
+        """Give the keyboard to the first picture on screen, unless a person has already moved it."""
+        if self.focusWidget() in (None, self):
+            self.view.canvas.setFocus()
 
     # What the window itself does
 

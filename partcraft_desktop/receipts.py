@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPalette, QPen
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPalette, QPen
 
 from engine.recipe import Arrival, Creation, Receipt
 from engine.vocabulary import ABSENT, Vocabulary
@@ -14,6 +14,8 @@ from partcraft_desktop.glyphs import draw_check, glyph
 
 CHIP: Final = 20
 GAP: Final = 4
+MARK: Final = 26
+"""How wide a chip without a name is, with the gap after it."""
 Role = QPalette.ColorRole
 
 
@@ -56,24 +58,40 @@ def receipt_text(creation: Creation, words: Vocabulary | None) -> str:
 def paint_receipt(
     painter: QPainter, room: QRectF, receipt: Receipt, words: Vocabulary | None, palette: QPalette
 ) -> None:
-    """As many chips as fit into ``room``, from the left; names too if all fit with them; "+2" for those left out."""
-    if not receipt:
-        return
-    metrics = QFontMetricsF(painter.font())
+    """A receipt in one line of ``room``: chips with names if all fit, else marks without, else as many as fit."""
     names = [part_name(words, arrival.part) for arrival in receipt]
-    named = sum(2 * CHIP + metrics.horizontalAdvance(name) + GAP for name in names) - GAP <= room.width()
-    x = room.x()
-    for number, (arrival, name) in enumerate(zip(receipt, names, strict=True)):
-        width = 34 + (metrics.horizontalAdvance(name) + 6 if named else 0)
-        left = len(receipt) - number
-        needed = width if left == 1 else width + GAP + 22
-        if x + needed > room.right() + 1 and x + width > room.right() + 1 - (0 if left == 1 else 22):
-            painter.setPen(palette.color(Role.PlaceholderText))
-            rest = QRectF(x, room.y(), room.right() - x + 1, room.height())
-            painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, f"+{left}")
-            return
-        paint_chip(painter, QRectF(x, room.y(), width, CHIP), arrival, name if named else "", words, palette)
-        x += width + GAP
+    widths = [chip_width(painter.fontMetrics(), name) for name in names]
+    if sum(widths) + GAP * (len(widths) - 1) <= room.width():
+        x = room.x()
+        for arrival, name, width in zip(receipt, names, widths, strict=True):
+            paint_chip(painter, QRectF(x, room.y(), width, CHIP), arrival, name, words, palette)
+            x += width + GAP
+        return
+    fitting = len(receipt)
+    if fitting * MARK > room.width() + GAP:
+        fitting = max(0, int((room.width() - 24) // MARK))
+    for number, arrival in enumerate(receipt[:fitting]):
+        _paint_mark(painter, QRectF(room.x() + number * MARK, room.y(), MARK, CHIP), arrival, words, palette)
+    if fitting < len(receipt):
+        painter.setPen(palette.color(Role.PlaceholderText))
+        rest = room.adjusted(fitting * MARK, 0, 0, 0)
+        painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, f"+{len(receipt) - fitting}")
+
+
+def chip_width(metrics: QFontMetrics, name: str) -> int:
+    """How wide a chip with a name is."""
+    return 44 + metrics.horizontalAdvance(name)
+
+
+def _paint_mark(painter: QPainter, rect: QRectF, arrival: Arrival, words: Vocabulary | None, palette: QPalette) -> None:
+    shape = QRectF(rect.x() + 1, rect.center().y() - 4.5, 9, 9)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.fillPath(glyph(arrival.part, shape), part_colour(words, arrival.part))
+    mark = QRectF(rect.x() + 11, rect.center().y() - 4.5, 9, 9)
+    if arrival.arrived:
+        draw_check(painter, mark, palette.color(Role.WindowText))
+    else:
+        draw_cross(painter, mark, palette.color(Role.PlaceholderText))
 
 
 def paint_chip(

@@ -276,20 +276,6 @@ class Session(QObject):
             shown = replace(shown, **changes)
         self._replace(own=own, reference=shown)
 
-    def source_of(self, choice: Choice) -> tuple[str, str | Segmentation] | None:
-        """The picture file a choice was taken from and its labels (a PNG's path, or in memory); None if unknown.
-
-        A choice without a source is shown by the first reference that has its code.
-        """
-        pack = self.state.pack
-        reference = pack.reference(choice.source) if pack else None
-        if reference is None and pack is not None and not choice.source:
-            reference = next((r for r in pack.references if r.codes[choice.part] == choice.code), None)
-        if reference is not None:
-            return reference.image, reference.labels
-        own = next((picture for picture in self.state.own if picture.id == choice.source), None)
-        return (own.image, own.segmentation) if own is not None and own.segmentation is not None else None
-
     def open_path(self, path: str | Path) -> None:
         """Open whatever was dropped or named: a picture, a creation (its recipe is offered), a .partpack."""
         file = Path(path)

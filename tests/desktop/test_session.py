@@ -294,14 +294,6 @@ def test_a_dropped_picture_is_segmented_and_stays_on_the_wall(
     session.open_reference("1")
     session.open_image(path)
     qtbot.waitUntil(lambda: session.state.reference == reference, timeout=WAIT)
-    choice = replace(session.state.recipe.with_choice(fakes_choice(HEAD, 3, str(path))))
-    assert session.source_of(choice.choices[0]) == (str(path), reference.segmentation)
-
-
-def fakes_choice(part: int, code: int, source: str) -> Any:
-    from engine.vocabulary import Choice
-
-    return Choice(part, code, 1.0, source)
 
 
 @pytest.mark.parametrize("kind", ["empty", "text", "truncated", "missing"])
