@@ -173,9 +173,9 @@ class Codebook:
         rows = self._rows(features)
         flat = labels.reshape(-1)
         result = np.zeros((len(self.parts), self.width), np.float32)
-        whole = np.isfinite(rows).all(1)
+        whole = np.isfinite(rows).all(axis=1)
         for part in range(len(self.parts)):
-            cells = rows[(flat == part) & whole]
+            cells = rows[np.logical_and(flat == part, whole)]
             if len(cells):
                 result[part] = cells.mean(0)
         return result
@@ -207,8 +207,8 @@ class Codebook:
 
     def _labels(self, features: Floats) -> npt.NDArray[np.uint8]:
         rows = self._rows(features)
-        whole = np.isfinite(rows).all(1)
-        rows = np.where(whole[:, None], rows, 0)
+        whole: npt.NDArray[np.bool_] = np.isfinite(rows).all(axis=1)
+        rows = np.where(whole[:, None], rows, np.float32(0))
         seen = whole & (_cosines(rows, self.foreground).argmax(1) == 1)
         nothing = NO_PART if self.background is None else self.background
         labels = np.where(seen, _cosines(rows, self.parts).argmax(1), nothing)
@@ -236,7 +236,7 @@ class Codebook:
         rows = np.nan_to_num(self._rows(features), nan=0.0, posinf=0.0, neginf=0.0)
         parts = [label for label in shown if label not in (NO_PART, self.background)]
         split = _cosines(rows, self.foreground)
-        split = np.where(np.isfinite(split), split, -2.0)
+        split[~np.isfinite(split)] = -2.0
         front = _softmax(split)[:, 1]
         among = _softmax(_cosines(rows, self.parts)[:, parts]) if parts else np.zeros((len(rows), 0), np.float32)
         beliefs = {label: front * among[:, i] for i, label in enumerate(parts)}
@@ -249,15 +249,15 @@ def _cosines(rows: Floats, centroids: Floats) -> Floats:
     lengths = np.linalg.norm(centroids, axis=1)
     units = centroids / np.where(lengths > 0, lengths, 1)[:, None]
     sizes = np.linalg.norm(rows, axis=1, keepdims=True)
-    cosines = (rows / np.where(sizes > 0, sizes, 1)) @ units.T
+    cosines = np.asarray((rows / np.where(sizes > 0, sizes, 1)) @ units.T, np.float32)
     cosines[:, lengths == 0] = -np.inf
     return cosines
 
 
 def _softmax(cosines: Floats) -> Floats:
-    """Soft decisions (N, M) whose sharpness suits the spread of the cosines: a typical margin is worth e^3."""
+    """Soft decisions (N, M) whose sharpness suits the spread of the cosines: a typical margin is worth e^10."""
     ordered = np.sort(cosines, axis=1)
     margin = np.median(ordered[:, -1] - ordered[:, -2]) if cosines.shape[1] > 1 else 1.0
-    logits = 3.0 / max(float(margin), 1e-3) * (cosines - ordered[:, -1:])
+    logits = 10.0 / max(float(margin), 1e-3) * (cosines - ordered[:, -1:])
     weights = np.exp(logits)
-    return weights / weights.sum(1, keepdims=True)
+    return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
