@@ -7,15 +7,12 @@ from typing import Final
 
 from PySide6.QtCore import QEasingCurve, QEvent, QObject, QPropertyAnimation, Qt, Signal
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
     QComboBox,
-    QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QSizePolicy,
-    QSpinBox,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -24,6 +21,7 @@ from PySide6.QtWidgets import (
 from engine.recipe import Recipe
 from partcraft_desktop import theme
 from partcraft_desktop.controls import tool_button
+from partcraft_desktop.number_field import NumberField
 
 UNFOLD_MS: Final = 160
 SIZES: Final = (128, 256, 384, 512, 640, 768, 1024)
@@ -40,11 +38,9 @@ class RecipeSettings(QWidget):
         super().__init__(parent)
         self.negative = QLineEdit(placeholderText="What to keep out")
         self.negative.textEdited.connect(lambda text: self.changed.emit("negative", text))
-        self.steps = self._number(1, 150, "steps", "Steps", "More steps: finer, slower")
-        self.guidance = QDoubleSpinBox(minimum=0.0, maximum=30.0, singleStep=0.5, decimals=1)
-        self._tame(self.guidance, "Guidance", "How closely the words are followed")
-        self.guidance.valueChanged.connect(lambda value: self.changed.emit("guidance", value))
-        self.count = self._number(1, 64, "count", "Count", "How many creations at once")
+        self.steps = self._number("steps", "Steps", "More steps: finer, slower", 1, 150)
+        self.guidance = self._number("guidance", "Guidance", "How closely the words are followed", 0, 30, 0.5, 1)
+        self.count = self._number("count", "Count", "How many creations at once", 1, 64)
         self.size_box = QComboBox()
         self.size_box.setAccessibleName("Size")
         self.size_box.setToolTip("Side of the picture in pixels")
@@ -53,8 +49,8 @@ class RecipeSettings(QWidget):
             self.size_box.addItem(f"{side} px", side)
         self.size_box.activated.connect(lambda _: self.changed.emit("size", self.size_box.currentData()))
         self.size_box.installEventFilter(self)
-        self.seed = self._number(0, MOST_SEED, "seed", "Seed", "The same seed and recipe give the same picture")
-        self.seed.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        same = "The same seed and recipe give the same picture"
+        self.seed = self._number("seed", "Seed", same, 0, MOST_SEED, buttons=False)
         self.lock = tool_button("unlock", "Keep the seed")
         self.lock.setCheckable(True)
         self.lock.clicked.connect(lambda: self.seed_locked.emit(self.lock.isChecked()))
@@ -99,10 +95,7 @@ class RecipeSettings(QWidget):
             (self.count, recipe.count),
             (self.seed, min(recipe.seed, MOST_SEED)),
         ):
-            if widget.value() != value:
-                widget.blockSignals(True)
-                widget.setValue(value)  # type: ignore[arg-type]
-                widget.blockSignals(False)
+            widget.set_value(value)
         if self.negative.text() != recipe.negative:
             self.negative.setText(recipe.negative)
         if self.size_box.findData(recipe.size) < 0:
@@ -114,18 +107,20 @@ class RecipeSettings(QWidget):
         self.lock.setAccessibleName(name)
         self.lock.setToolTip(name)
 
-    def _number(self, low: int, high: int, field: str, name: str, tip: str) -> QSpinBox:
-        box = QSpinBox(minimum=low, maximum=high)
-        self._tame(box, name, tip)
-        box.valueChanged.connect(lambda value: self.changed.emit(field, value))
-        return box
-
-    def _tame(self, box: QAbstractSpinBox, name: str, tip: str) -> None:
-        box.setAccessibleName(name)
-        box.setToolTip(tip)
-        box.setKeyboardTracking(False)
-        box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        box.installEventFilter(self)
+    def _number(
+        self,
+        field: str,
+        name: str,
+        tip: str,
+        low: float,
+        high: float,
+        step: float = 1,
+        decimals: int = 0,
+        buttons: bool = True,
+    ) -> NumberField:
+        number = NumberField(name, tip, low, high, step, decimals, buttons)
+        number.value_changed.connect(lambda value: self.changed.emit(field, value))
+        return number
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         # The wheel scrolls the composer; it changes only what was pressed before.

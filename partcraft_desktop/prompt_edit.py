@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
@@ -16,7 +16,7 @@ from PySide6.QtGui import (
     QTextCursor,
     QTextDocument,
 )
-from PySide6.QtWidgets import QLabel, QPlainTextEdit, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from engine import prompt as language
 from engine.jobs import UserError
@@ -40,6 +40,8 @@ class PromptField(QWidget):
         super().__init__(parent)
         self._prompt: Prompt = ()
         self._vocabulary: Vocabulary | None = None
+        self._editing = False
+        self._text = ""
         self.words = PromptWords()
         self.words.edit_asked.connect(self._edit)
         self.editor = _Editor()
@@ -53,23 +55,20 @@ class PromptField(QWidget):
         self.problem.hide()
         self._check = QTimer(self, singleShot=True, interval=CHECK_AFTER_MS)
         self._check.timeout.connect(self._validate)
-        self._stack = QStackedLayout()
-        self._stack.addWidget(self.words)
-        self._stack.addWidget(self.editor)
+        self.editor.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addLayout(self._stack)
+        column.addWidget(self.words)
+        column.addWidget(self.editor)
         column.addWidget(self.problem)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusProxy(self.words)
 
     @property
     def editing(self) -> bool:
         """Whether the text is seen."""
-        return self._stack.currentWidget() is self.editor
+        return self._editing
 
     def show_prompt(self, prompt: Prompt, vocabulary: Vocabulary | None) -> None:
         """Show another prompt. A text that is wrong at the moment is not taken from the one who writes it."""
@@ -85,7 +84,7 @@ class PromptField(QWidget):
             return
         if not self.editing:
             self._set_text(language.to_text(self._prompt, self._vocabulary))
-            self._stack.setCurrentWidget(self.editor)
+            self._show_editor(True)
         cursor = self.editor.textCursor()
         cursor.movePosition(QTextCursor.MoveOperation.End)
         if at >= 0:
@@ -96,9 +95,8 @@ class PromptField(QWidget):
         self.updateGeometry()
 
     def _set_text(self, text: str) -> None:
-        self.editor.blockSignals(True)
+        self._text = text
         self.editor.setPlainText(text)
-        self.editor.blockSignals(False)
         self.editor.fit()
 
     def _parsed(self) -> Prompt | None:
@@ -117,11 +115,23 @@ class PromptField(QWidget):
         self.problem.setText(problem)
         self.problem.setVisible(bool(problem))
         self.editor.setAccessibleDescription(problem)
+        self._fit_problem()
+
+    def _fit_problem(self) -> None:
+        # A label that wraps knows its height only from its width, which layouts in scroll areas forget to ask.
+        self.problem.setFixedHeight(max(1, self.problem.heightForWidth(max(80, self.width()))))
         self.updateGeometry()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_problem()
+
     def _typed(self) -> None:
-        self.editor.fit()
-        self._check.start()
+        # Colouring changes the document too, and is no typing.
+        if self._editing and self.editor.toPlainText() != self._text:
+            self._text = self.editor.toPlainText()
+            self.editor.fit()
+            self._check.start()
 
     def _validate(self) -> bool:
         """Hand on the text if it is right; False where it is not."""
@@ -144,10 +154,15 @@ class PromptField(QWidget):
 
     def _close(self) -> None:
         focused = self.editor.hasFocus()
-        self._stack.setCurrentWidget(self.words)
+        self._show_editor(False)
         self.setFocusProxy(self.words)
         if focused:
             self.words.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_editor(self, editing: bool) -> None:
+        self._editing = editing
+        self.words.setVisible(not editing)
+        self.editor.setVisible(editing)
         self.updateGeometry()
 
 
@@ -185,6 +200,13 @@ class _Editor(QPlainTextEdit):
             self.given_up.emit()
         else:
             super().keyPressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        override = event.type() == QEvent.Type.ShortcutOverride
+        if override and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            event.accept()  # While one writes, Escape gives up the writing and not a render.
+            return True
+        return super().event(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)

@@ -54,36 +54,34 @@ class PromptWords(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.IBeamCursor)
         self.setAccessibleName("Prompt")
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_prompt(self, prompt: Prompt, vocabulary: Vocabulary | None) -> None:
         """Show these words and choices."""
         self._prompt, self._vocabulary = prompt, vocabulary
         said = "".join(piece if isinstance(piece, str) else self._spoken(piece) for piece in prompt)
         self.setAccessibleDescription(f"{said}. Press Enter to edit it as text.")
-        self._runs = self._lay_out(self.width())
-        self.updateGeometry()
-        self.update()
-
-    def hasHeightForWidth(self) -> bool:
-        return True
-
-    def heightForWidth(self, width: int) -> int:
-        runs = self._lay_out(width)
-        bottom = max((run.rect.bottom() for run in runs), default=PAD + self._line)
-        return int(bottom + PAD)
+        self._fit()
 
     def sizeHint(self) -> QSize:
-        return QSize(240, self.heightForWidth(max(self.width(), 200)))
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(160, int(2 * PAD + self._line))
+        return QSize(240, self.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fit()
+
+    def _fit(self) -> None:
+        """As high as the words need at this width."""
         self._runs = self._lay_out(self.width())
+        bottom = max((run.rect.bottom() for run in self._runs), default=PAD + self._line)
+        if self.height() != int(bottom + PAD):
+            self.setFixedHeight(int(bottom + PAD))
+        self.update()
 
     @property
     def _line(self) -> float:
