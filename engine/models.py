@@ -94,6 +94,11 @@ class Models:
             )
         return pipeline
 
+    def own_pipeline(self, base: str) -> StableDiffusionPipeline:
+        """A base model to change (training), shared with nobody; the others are let go of for its sake."""
+        self.forget()
+        return self._load_pipeline(resolve(base), None)
+
     def eyes(self, id: str) -> Eyes:
         """A Dinov2 model in float32 (its features are compared with centroids). Raises :class:`UserError`."""
         folder = resolve(id)
