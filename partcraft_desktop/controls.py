@@ -70,8 +70,7 @@ class ShortLabel(QLabel):
         metrics = QFontMetrics(self.font())
         text = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         painter = QPainter(self)
-        role = QPalette.ColorRole.PlaceholderText if self.property("quiet") else QPalette.ColorRole.WindowText
-        painter.setPen(self.palette().color(role))
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | self.alignment(), text)
         painter.end()
 

@@ -9,8 +9,8 @@ from typing import Final
 from PySide6.QtCore import QSize, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QKeySequence, QPainter, QPaintEvent, QPalette, QPixmap, QShortcut
 from PySide6.QtWidgets import (
+    QButtonGroup,
     QCheckBox,
-    QComboBox,
     QDialog,
     QFileDialog,
     QFormLayout,
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QPlainTextEdit,
     QSizePolicy,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -70,7 +71,7 @@ class _Dialog(QDialog):
     def add_title(self, text: str) -> None:
         """The larger of the two text sizes."""
         label = QLabel(text)
-        label.setProperty("size", "title")
+        label.setProperty("title", True)
         self.column.addWidget(label)
 
     def add_buttons(self, *buttons: QWidget) -> None:
@@ -99,12 +100,18 @@ class SettingsDialog(_Dialog):
         self.setMinimumWidth(520)
         values = settings.values
 
-        self.theme = QComboBox()
+        self.themes = QButtonGroup(self)
+        theme_row = QHBoxLayout()
+        theme_row.setSpacing(UNIT)
         for label, value in (("Like the system", "system"), ("Light", "light"), ("Dark", "dark")):
-            self.theme.addItem(label, value)
-        self.theme.setCurrentIndex(self.theme.findData(values.theme))
-        self.theme.setAccessibleName("Theme")
-        self.theme.currentIndexChanged.connect(lambda: settings.set(theme=self.theme.currentData()))
+            button = QToolButton(text=label, checkable=True, checked=value == values.theme)
+            button.setProperty("choice", True)
+            button.setObjectName(value)
+            button.setAccessibleName(f"Theme: {label.lower()}")
+            button.clicked.connect(lambda _=False, value=value: settings.set(theme=value))
+            self.themes.addButton(button)
+            theme_row.addWidget(button)
+        theme_row.addStretch(1)
 
         self.motion = QCheckBox("Reduce motion")
         self.motion.setChecked(values.reduced_motion)
@@ -120,7 +127,8 @@ class SettingsDialog(_Dialog):
         self._default.setToolTip(str(settings.home / "creations"))
         out_row.addWidget(self._default)
 
-        self.downloads = QCheckBox("May download models from Hugging Face when a pack needs them")
+        self.downloads = QCheckBox("Download models that a pack needs")
+        self.downloads.setToolTip("From Hugging Face, only when you ask for something that needs them")
         self.downloads.setChecked(values.downloads)
         self.downloads.toggled.connect(lambda on: settings.set(downloads=on))
 
@@ -129,7 +137,7 @@ class SettingsDialog(_Dialog):
         form.setVerticalSpacing(2 * UNIT)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Theme", self.theme)
+        form.addRow("Theme", theme_row)
         form.addRow("", self.motion)
         form.addRow("Creations", out_row)
         form.addRow("Models", self.downloads)

@@ -19,12 +19,11 @@ from PySide6.QtCore import (
     QUrl,
     Signal,
 )
-from PySide6.QtGui import QAction, QImage, QKeySequence, QPainter, QPalette, QPixmap, QResizeEvent
+from PySide6.QtGui import QAction, QImage, QKeySequence, QPainter, QPaintEvent, QPalette, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QListView,
     QMenu,
     QStackedLayout,
@@ -231,6 +230,29 @@ class _StripView(QListView):
         event.accept()
 
 
+class _Ghosts(QWidget):
+    """Where creations will be: faint tiles, and a sentence."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        self.setAccessibleName(text)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        side = self.height() - CHIPS - 2 * UNIT
+        count = max(1, (self.width() + UNIT) // (side + UNIT))
+        for number in range(count):
+            painter.setOpacity(0.7 * (1 - number / count))
+            tile = QRectF(number * (side + UNIT) + UNIT // 2, UNIT // 2, side, side)
+            painter.fillPath(rounded(tile, UNIT), self.palette().color(Role.AlternateBase))
+        painter.setOpacity(1.0)
+        painter.setPen(self.palette().color(Role.PlaceholderText))
+        painter.drawText(QRectF(0, 0, self.width(), side + UNIT), Qt.AlignmentFlag.AlignCenter, self._text)
+        painter.end()
+
+
 class Gallery(QWidget):
     """The strip of creations. ``view_wanted(creation)`` asks for the viewer, ``folder_wanted(creation)`` for its
     folder, ``copy_wanted(creation)`` for the clipboard."""
@@ -254,8 +276,7 @@ class Gallery(QWidget):
         self.strip.setItemDelegate(_TilePainter(thumbnails, self.model, self.strip))
         self.strip.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
 
-        self.empty = QLabel("What you render is kept here, with its recipe.", alignment=Qt.AlignmentFlag.AlignCenter)
-        self.empty.setProperty("quiet", True)
+        self.empty = _Ghosts("What you render is kept here, with its recipe.")
 
         self._actions: list[QAction] = []
         self._add("recipe", "Use this recipe", "U", self._one(session.use_recipe))

@@ -205,7 +205,8 @@ class Library(QWidget):
 
         self.packs = push_button("", None, look="flat")
         self.packs.setObjectName("packs")
-        self.packs.setStyleSheet("text-align: left; font-size: 17px; font-weight: 600; padding: 4px 8px;")
+        self.packs.setStyleSheet("text-align: left; font-size: 17px; font-weight: 600; padding: 4px 3px 4px 8px;")
+        self.packs.setFixedHeight(4 * UNIT)
         self.packs.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         self.packs.setIcon(icon("chevron-down"))
         self._menu = QMenu(self.packs)
@@ -240,7 +241,7 @@ class Library(QWidget):
         self._stack.addWidget(self.wall)
         self._stack.addWidget(self.empty)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(UNIT, UNIT, UNIT, UNIT)
+        layout.setContentsMargins(UNIT, UNIT, UNIT, 2 * UNIT)
         layout.setSpacing(UNIT)
         layout.addWidget(self.packs)
         inset = QHBoxLayout()

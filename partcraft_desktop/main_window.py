@@ -85,6 +85,8 @@ class MainWindow(QWidget):
         layout.addWidget(self.down, 1)
         layout.addWidget(hairline())
         layout.addWidget(self.status)
+        self._title = ShortLabel(quiet=True, parent=self)
+        self._title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._drop_hint = _DropHint(self)
 
         self._wire()
@@ -135,9 +137,7 @@ class MainWindow(QWidget):
         self._menu.addAction(self.quit)
         self._more.clicked.connect(self._show_menu)
         row.addWidget(self._button(self.fold, "Show or hide the library"))
-        self._title = ShortLabel(quiet=True)
-        self._title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        row.addWidget(self._title, 1)
+        row.addStretch(1)
         for action in (self.undo, self.redo):
             row.addWidget(self._button(action, action.text()))
         row.addSpacing(UNIT)
@@ -155,6 +155,7 @@ class MainWindow(QWidget):
 
     def _wire(self) -> None:
         session = self.session
+        self.across.splitterMoved.connect(self._place_title)
         session.changed.connect(self._refresh)
         session.settings.changed.connect(self._refresh)
         self.library.open_wanted.connect(self.ask_picture)
@@ -212,6 +213,7 @@ class MainWindow(QWidget):
     def fold_library(self) -> None:
         """Show the library, or hide it to give its room to the picture."""
         self.library.setVisible(not self.library.isVisible())
+        QTimer.singleShot(0, self._place_title)
 
     def _find(self) -> None:
         self.library.setVisible(True)
@@ -370,6 +372,13 @@ class MainWindow(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._drop_hint.setGeometry(self.rect())
+        QTimer.singleShot(0, self._place_title)
+
+    def _place_title(self) -> None:
+        """Keep the picture's title right above the picture."""
+        middle = self.view.mapTo(self, self.view.rect().center()).x()
+        half = min(middle, self.width() - middle) - 20 * UNIT
+        self._title.setGeometry(middle - half, UNIT, 2 * half, 4 * UNIT)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

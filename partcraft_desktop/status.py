@@ -7,7 +7,7 @@ from typing import Final
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from partcraft_desktop.controls import ShortLabel, push_button, tool_button
 from partcraft_desktop.session import Message, RenderStatus, Session
@@ -27,7 +27,7 @@ class Status(QWidget):
         self._session = session
         self._message: Message | None = None
         self.setAccessibleName("Status")
-        self.setFixedHeight(5 * UNIT)
+        self.setFixedHeight(4 * UNIT)
 
         self._icon = QLabel()
         self.text = ShortLabel()
@@ -38,9 +38,6 @@ class Status(QWidget):
         self.doing = QLabel()
         self.doing.setObjectName("doing")
         self.doing.setProperty("quiet", True)
-        self.bar = QProgressBar(textVisible=False)
-        self.bar.setFixedWidth(16 * UNIT)
-        self.bar.setAccessibleName("Progress")
         self.cancel = push_button("Cancel", session.cancel, look="flat")
         self.cancel.setObjectName("cancel")
         self.cancel.setToolTip("Stop rendering (Esc). What is whole stays.")
@@ -53,7 +50,6 @@ class Status(QWidget):
         layout.addWidget(self.action)
         layout.addWidget(self.dismiss)
         layout.addWidget(self.doing)
-        layout.addWidget(self.bar)
         layout.addWidget(self.cancel)
         for button in (self.action, self.cancel):
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -111,18 +107,13 @@ class Status(QWidget):
         busy = state.reference is not None and state.reference.busy and state.reference.segmentation is None
         if render is not None:
             self.doing.setText(render_words(render, time.monotonic()))
-            self.bar.setRange(0, render.total)
-            self.bar.setValue(render.done)
         elif state.engine == "waking":
             self.doing.setText(f"{state.engine_stage or 'Opening the models'}…")
-            self.bar.setRange(0, 0)
         elif busy:
             self.doing.setText("Finding the parts…")
-            self.bar.setRange(0, 0)
         else:
             self.doing.setText("")
         active = render is not None or state.engine == "waking" or busy
-        self.bar.setVisible(active)
         self.doing.setVisible(active)
         self.cancel.setVisible(render is not None)
         self.cancel.setEnabled(render is not None and not render.cancelling)
