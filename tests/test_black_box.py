@@ -1,0 +1,181 @@
+"""The app as a stranger meets it: a real window on a real (virtual) screen, a real engine process, mouse and keys.
+
+Nothing of the app is imported into this process but the readers of its files: what is clicked is found by looking
+at the screen.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image, ImageGrab
+from scipy.ndimage import distance_transform_edt
+from scipy.signal import fftconvolve
+
+from engine.packs import Pack, Reference, starter_pack
+from engine.png import read_creation
+from tests.conftest import REPOSITORY
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        any(shutil.which(tool) is None for tool in ("Xvfb", "xdotool", "openbox")),
+        reason="needs xvfb, xdotool and openbox (`make test` installs them)",
+    ),
+]
+
+T = TypeVar("T")
+Grey = npt.NDArray[np.float64]
+FIRST_RENDER_S = 180
+"""Generous: loading the libraries and rendering on a busy machine."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a picture is on the screen: left, top and side in pixels, and how alike (-1..1)."""
+
+    left: int
+    top: int
+    side: int
+    likeness: float
+
+
+class Screen:
+    """A virtual screen with a window manager, and hands to use it."""
+
+    def __init__(self, size: str = "1360x900x24") -> None:
+        reading, writing = os.pipe()
+        command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", size, "-nolisten", "tcp"]
+        self._server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
+        os.close(writing)
+        with os.fdopen(reading) as numbers:
+            self.display = f":{numbers.readline().strip()}"
+        self.environment = {**os.environ, "DISPLAY": self.display}
+        self.environment.pop("QT_QPA_PLATFORM", None)
+        self._manager = subprocess.Popen(["openbox"], env=self.environment, stderr=subprocess.DEVNULL)
+
+    def close(self) -> None:
+        for process in (self._manager, self._server):
+            process.terminate()
+            process.wait(10)
+
+    def do(self, *words: str | int) -> str:
+        command = ["xdotool", *map(str, words)]
+        return subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout
+
+    def click(self, x: float, y: float) -> None:
+        self.do("mousemove", "--sync", round(x), round(y), "sleep", "0.2", "click", "1")
+
+    def picture(self) -> Image.Image:
+        return ImageGrab.grab(xdisplay=self.display).convert("RGB")
+
+    def find(self, image: str, sides: range) -> Found:
+        """The place where the screen looks most like an image, by normalised correlation at half size."""
+        screen = _grey(self.picture(), 0.5)
+        return max((_best(screen, image, side) for side in sides), key=lambda found: found.likeness)
+
+
+def _grey(image: Image.Image, scale: float) -> Grey:
+    small = image.convert("L").resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BOX)
+    return np.asarray(small, np.float64) / 255
+
+
+def _best(screen: Grey, image: str, side: int) -> Found:
+    with Image.open(image) as picture:
+        template = np.asarray(picture.convert("L").resize((side // 2, side // 2), Image.Resampling.BOX), float) / 255
+    template = (template - template.mean()) / (template.std() * template.size)
+    ones = np.ones_like(template) / template.size
+    mean = fftconvolve(screen, ones, "valid")
+    spread = np.sqrt(np.maximum(fftconvolve(screen**2, ones, "valid") - mean**2, 1e-4))
+    likeness = fftconvolve(screen, template[::-1, ::-1], "valid") / spread
+    top, left = np.unravel_index(int(likeness.argmax()), likeness.shape)
+    return Found(int(left) * 2, int(top) * 2, side, float(likeness.max()))
+
+
+def wait_for(what: str, look: Callable[[], T | None], seconds: float, app: subprocess.Popen[bytes]) -> T:
+    """The first true answer of ``look``; fails, saying what was waited for, when the app ends or time is up."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := look():
+            return answer
+        assert app.poll() is None, f"the app ended with {app.returncode} while waiting for {what}"
+        time.sleep(0.3)
+    raise AssertionError(f"waited {seconds} s for {what}")
+
+
+@pytest.fixture
+def screen() -> Iterator[Screen]:
+    screen = Screen()
+    yield screen
+    screen.close()
+
+
+@pytest.fixture
+def app(screen: Screen, home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {**screen.environment, "PARTCRAFT_HOME": str(home), "QT_SCALE_FACTOR": "1"}
+    process = subprocess.Popen([sys.executable, "-m", "partcraft_desktop"], cwd=REPOSITORY, env=environment)
+    yield process
+    process.terminate()
+    process.wait(20)
+
+
+def show_reference(screen: Screen, app: subprocess.Popen[bytes], reference: Reference) -> Found:
+    """Click a reference's thumbnail in the library and find the large picture that opens."""
+    thumbnail = screen.find(reference.thumbnail, range(56, 132, 4))
+    screen.click(thumbnail.left + thumbnail.side / 2, thumbnail.top + thumbnail.side / 2)
+
+    def large() -> Found | None:
+        found = screen.find(reference.image, range(280, 640, 8))
+        return found if found.likeness > 0.6 else None
+
+    return wait_for(f"{reference.title} to be shown large", large, 20, app)
+
+
+def index_of(pack: Pack, name: str) -> int:
+    part = pack.vocabulary.find_part(name)
+    assert part is not None, name
+    return part.index
+
+
+def click_part(screen: Screen, pack: Pack, reference: Reference, shown: Found, part: str) -> None:
+    """Click the innermost pixel of a part in the large picture."""
+    with Image.open(reference.labels) as labels:
+        mask = np.asarray(labels) == index_of(pack, part)
+    depth = distance_transform_edt(mask)
+    assert isinstance(depth, np.ndarray)
+    y, x = np.unravel_index(int(depth.argmax()), mask.shape)
+    scale = shown.side / mask.shape[1]
+    screen.click(shown.left + (x + 0.5) * scale, shown.top + (y + 0.5) * scale)
+
+
+def test_a_stranger_mixes_a_head_and_a_wing(screen: Screen, app: subprocess.Popen[bytes], home: Path) -> None:
+    pack = Pack.open(starter_pack())
+    by_name = {reference.title.split()[0]: reference for reference in pack.references}
+    head_of, wing_of = (by_name[name] for name in list(by_name)[2:4])
+
+    wait_for("a window", lambda: screen.do("search", "--onlyvisible", "--name", "PartCraft").strip() or None, 30, app)
+    wait_for("the first bird", lambda: screen.find(head_of.thumbnail, range(56, 132, 4)).likeness > 0.8, 30, app)
+    click_part(screen, pack, head_of, show_reference(screen, app, head_of), "head")
+    click_part(screen, pack, wing_of, show_reference(screen, app, wing_of), "wing")
+    screen.do("key", "ctrl+Return")
+
+    creations = home / "creations"
+    path = wait_for("a creation", lambda: next(iter(creations.glob("**/*.png")), None), FIRST_RENDER_S, app)
+    creation = read_creation(path)
+    wanted = {"head": head_of.codes[index_of(pack, "head")], "wing": wing_of.codes[index_of(pack, "wing")]}
+    chosen = {pack.vocabulary.parts[choice.part].name: choice.code for choice in creation.recipe.choices}
+    assert chosen == wanted
+    assert {arrival.part for arrival in creation.receipt} == {choice.part for choice in creation.recipe.choices}
+    with Image.open(path) as picture:
+        assert np.asarray(picture.convert("RGB"), float).std() > 10, "the picture is empty"
