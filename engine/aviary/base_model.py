@@ -24,8 +24,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from engine.aviary.captions import TEMPLATES, Prompter
 from engine.aviary.latents import CHANNELS
 from engine.aviary.pace import Average, Pace, load, save
-from engine.aviary.pictures import bird_at
-from engine.aviary.species import PACK_SPECIES, PARTS, SPECIES, Look, attribute_width, attributes
+from engine.aviary.pictures import Flock
+from engine.aviary.species import PARTS, SPECIES, Look, attribute_width, attributes
 
 WIDTH = 128
 #: Size of an ordinary token's coordinates at the start, and of a soft token's distance from its word.
@@ -123,7 +123,7 @@ def new_unet(widths: tuple[int, int, int] = (64, 128, 192)) -> UNet2DConditionMo
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         cross_attention_dim=WIDTH,
-        attention_head_dim=4,
+        attention_head_dim=(2, 4, 4),  # diffusers' name for the number of heads
         norm_num_groups=16,
     )
 
@@ -196,22 +196,23 @@ class BaseModel(nn.Module):
         return torch.stack(self.maps).mean(0)
 
     @torch.no_grad()
-    def species_tokens(self, names: Sequence[str] = PACK_SPECIES) -> torch.Tensor:
+    def species_tokens(self, names: Sequence[str]) -> torch.Tensor:
         """(parts, species, WIDTH): the soft token of every part of every named species."""
         values = [_attribute_rows([SPECIES[name].part(part) for name in names], part) for part in PARTS]
         return self.soft_tokens(values).transpose(0, 1).contiguous()
 
-    def export(self, folder: Path) -> None:
-        """Plain diffusers and transformers folders, and the soft tokens beside them."""
+    def export(self, folder: Path, flock: Flock) -> None:
+        """Plain diffusers and transformers folders, and beside them the soft tokens of the flock's species
+        (5, species, WIDTH) and of 500 of its birds (5, 500, WIDTH)."""
         self.unet.save_pretrained(folder / "unet")
         self.text.set_input_embeddings(self.soft.table)
         self.text.save_pretrained(folder / "text_encoder")
         self.text.set_input_embeddings(self.soft)
-        birds = [bird_at(10_000_000 + i)[0] for i in range(500)]
+        birds = [flock.bird(10_000_000 + i)[0] for i in range(500)]
         values = [_attribute_rows([bird.part(part) for bird in birds], part) for part in PARTS]
         with torch.no_grad():
             sample = self.soft_tokens(values).transpose(0, 1).contiguous()
-        save_file({"species": self.species_tokens(), "sample": sample}, folder / "part_tokens.safetensors")
+        save_file({"species": self.species_tokens(flock.names), "sample": sample}, folder / "part_tokens.safetensors")
 
 
 def _attribute_rows(looks: Sequence[Look], part: str) -> torch.Tensor:
@@ -222,9 +223,9 @@ def _attribute_rows(looks: Sequence[Look], part: str) -> torch.Tensor:
 class Captions:
     """Batches of captions for the birds of a pool, drawn anew at every step."""
 
-    def __init__(self, tokenizer: CLIPTokenizer, count: int, seed: int = 0) -> None:
+    def __init__(self, tokenizer: CLIPTokenizer, count: int, flock: Flock) -> None:
         self.prompter = Prompter(tokenizer)
-        self.birds = [bird_at(row, seed)[0] for row in range(count)]
+        self.birds = [flock.bird(row)[0] for row in range(count)]
         self.values = [
             torch.from_numpy(np.stack([attributes(bird.part(part), part) for bird in self.birds]).astype(np.float16))
             for part in PARTS
@@ -234,19 +235,17 @@ class Captions:
         self, rows: np.ndarray, rng: np.random.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
         """ids (B, L), slots (B, L), attributes: five (B, A_part)."""
-        pairs = [
-            self.prompter.caption([self.birds[row].part(part) for part in PARTS], rng) for row in rows.tolist()
-        ]
+        pairs = [self.prompter.caption([self.birds[row].part(part) for part in PARTS], rng) for row in rows.tolist()]
         ids, slots = (torch.from_numpy(np.stack(column)) for column in zip(*pairs, strict=True))
         index = torch.from_numpy(rows)
         return ids, slots, [values[index].float() for values in self.values]
 
 
 def train_base(
-    folder: Path, latents: torch.Tensor, masks: torch.Tensor, tokenizer: CLIPTokenizer, steps: int,
+    folder: Path, latents: torch.Tensor, masks: torch.Tensor, tokenizer: CLIPTokenizer, flock: Flock, steps: int,
     batch: int = 16, rate: float = 8e-4, attention_weight: float = 0.05, every: int = 100,
 ) -> BaseModel:  # fmt: skip
-    """latents fp16 (N, C, 16, 16); masks uint8 (N, 6, 16, 16). Resumes from folder/state.pt; the export
+    """latents fp16 (N, C, 16, 16) and masks uint8 (N, 6, 16, 16) of the flock's first N birds. Resumes from folder/state.pt; the export
     with averaged weights is refreshed at each checkpoint. Returns the averaged model."""
     torch.manual_seed(2)
     model = BaseModel(tokenizer)
@@ -264,7 +263,7 @@ def train_base(
     alphas = schedule.alphas_cumprod.sqrt()
     sigmas = (1 - schedule.alphas_cumprod).sqrt()
     weights = (alphas / sigmas).square().clamp(max=5) / ((alphas / sigmas).square() + 1)  # min-SNR 5, velocity
-    captions = Captions(tokenizer, len(latents))
+    captions = Captions(tokenizer, len(latents), flock)
     rng = np.random.default_rng((2, pace.step))
     sums = {"diffusion": 0.0, "attention": 0.0}
     while not pace.finished:
@@ -295,7 +294,7 @@ def train_base(
             sums = dict.fromkeys(sums, 0.0)
         if pace.step % (4 * every) == 0 or pace.finished:
             average.swap()
-            model.export(folder / "export")
+            model.export(folder / "export", flock)
             average.swap()
             save(folder / "state.pt", {
                 "model": model.state_dict(), "optimizer": optimizer.state_dict(),

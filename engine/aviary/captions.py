@@ -132,20 +132,19 @@ def make_tokenizer(folder: Path, length: int = 77) -> CLIPTokenizer:
     learner.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])  # pyright: ignore
     learner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)  # pyright: ignore
     # Words are cut at spaces beforehand, so that merges never cross them (as CLIP's own regex does).
-    words = [[word for word in line.replace("-", " - ").split()] for line in lines]
+    words = [list(line.replace("-", " - ").split()) for line in lines]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(  # pyright: ignore[reportCallIssue]
         vocab_size=1400, initial_alphabet=sorted(alphabet), end_of_word_suffix="</w>", show_progress=False
     )
     learner.train_from_iterator((word for line in words for word in line), trainer)
 
-
     learned = json.loads(learner.to_str())["model"]
     merges = [tuple(merge) for merge in learned["merges"]]
     # CLIP's order: bytes, bytes at a word's end, merges, then the two special tokens.
     entries = [*sorted(alphabet), *(letter + "</w>" for letter in sorted(alphabet))]
     entries += [first + second for first, second in merges]
-    entries = list(dict.fromkeys(entries)) + ["<|startoftext|>", "<|endoftext|>"]
+    entries = [*list(dict.fromkeys(entries)), "<|startoftext|>", "<|endoftext|>"]
     vocab = {entry: index for index, entry in enumerate(entries)}
     tokenizer = CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=length)  # pyright: ignore
     tokenizer.save_pretrained(folder)
@@ -185,7 +184,7 @@ class Prompter:
         return np.array(ids + [self.eos] * pad), np.array(slots + [-1] * pad)
 
     def caption(
-        self, looks: Sequence[Look], rng: np.random.Generator, soft: float = 0.8, drop: float = 0.1, empty: float = 0.1
+        self, looks: Sequence[Look], rng: np.random.Generator, soft: float = 0.85, drop: float = 0.1, empty: float = 0.1
     ) -> tuple[np.ndarray, np.ndarray]:
         """A training caption of one bird: random template, shuffled parts, some dropped; each part by
         placeholder (probability `soft`) or in words; sometimes the empty prompt."""

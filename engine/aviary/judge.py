@@ -120,10 +120,7 @@ def question(index: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     image, labels = drawing.image, drawing.labels
     for name in breaking:
         mask = labels == PARTS.index(name) + 1
-        if rng.random() < 0.5:
-            image = _melted(image, mask)
-        else:
-            image = _scrambled(image, mask, rng)
+        image = _melted(image, mask) if rng.random() < 0.5 else _scrambled(image, mask, rng)
     return image, labels, np.array(truth)
 
 
@@ -172,7 +169,7 @@ def degraded(images: torch.Tensor, pca: PatchPCA) -> torch.Tensor:
 def train_judge(folder: Path, pca: PatchPCA, steps: int, pictures: int = 12000, batch: int = 32) -> Judge:
     """Trains on `pictures` drawings made once; resumes from folder/state.pt; saves into folder/model."""
     torch.manual_seed(4)
-    images, labels, truth = _questions(pictures, 4)
+    images, _labels, truth = _questions(pictures, 4)
     judge = Judge().to(memory_format=torch.channels_last)  # pyright: ignore
     parameters = list(judge.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.02)
@@ -233,5 +230,3 @@ def rejection(judge: Judge, count: int = 300) -> float:
     """Share of negatives (random, broken, melted parts) that the judge calls "none"."""
     images, _, truth = _questions(count, 1_000_033)
     return float((judge.verdicts(images) == truth)[truth == NONE].mean())
-
-

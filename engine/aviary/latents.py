@@ -44,7 +44,9 @@ class PatchPCA:
         scale = values.sqrt().sqrt()
         whole = (values / scale**2).mean().sqrt()
         return PatchPCA(
-            mean.float(), (vectors / scale / whole).float().contiguous(), (vectors * scale * whole).T.contiguous().float()
+            mean.float(),
+            (vectors / scale / whole).float().contiguous(),
+            (vectors * scale * whole).T.contiguous().float(),
         )
 
     def latents(self, images: torch.Tensor) -> torch.Tensor:
@@ -110,7 +112,7 @@ def picture_loss(made: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
 
 
 def train_autoencoder(
-    folder: Path, images: np.ndarray, pca: PatchPCA, steps: int, batch: int = 8, rate: float = 2e-3
+    folder: Path, images: np.ndarray, pca: PatchPCA, steps: int, batch: int = 4, rate: float = 1.5e-3
 ) -> AutoencoderTiny:
     """images uint8 (N, 128, 128, 3). Resumes from folder/state.pt; returns the averaged weights."""
     torch.manual_seed(1)
