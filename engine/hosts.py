@@ -41,6 +41,8 @@ Handler = Callable[[Any, Any, Report], Any]
 _HEADER: Final = struct.Struct(">Q")
 _LOG_LIMIT: Final = 1_000_000
 
+_Frame = tuple[str, int, Any]  # a kind ("job", "cancel"; "begun", "news", "ending"), the number of the job, a value
+
 
 class Host(Protocol):
     """Where handlers run: one job at a time."""
@@ -177,6 +179,9 @@ class ProcessHost:
         self._child: asyncio.subprocess.Process | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._kill_timer: asyncio.TimerHandle | None = None
+        self._frames: Inbox[_Frame] = Inbox()
+        self._arrived = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
         self._number = 0
         self._stop: threading.Event | None = None
 
@@ -197,8 +202,11 @@ class ProcessHost:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 env=_environment(),
-                limit=1 << 24,
             )
+        assert self._child.stdout
+        self._frames = Inbox(self._arrived.set)
+        self._listening = asyncio.create_task(_pour(self._child.stdout, self._frames))
+        self._listening.add_done_callback(lambda _: self._arrived.set())
 
     async def run(self, job: Job, report: Report, stop: threading.Event) -> Ending:
         """See :class:`Host`. A child that died since the last job is replaced first."""
@@ -234,20 +242,37 @@ class ProcessHost:
             self._obey_stop()
             await child.stdin.drain()
             while True:
-                kind, number, value = await _next_frame(child)
-                if number != self._number:
-                    continue
-                if kind == "begun":
-                    begun = True
-                elif kind == "news":
-                    report(value)
-                else:
-                    return value
+                for kind, number, value in await self._next_frames(child):
+                    if number != self._number:
+                        continue
+                    if kind == "begun":
+                        begun = True
+                    elif kind == "news":
+                        report(value)
+                    else:
+                        return value
         except (asyncio.IncompleteReadError, BrokenPipeError, ConnectionResetError):
             await self._end()
             if stop.is_set():
                 return Cancelled()
             return _died(child.returncode) if begun else None
+
+    async def _next_frames(self, child: asyncio.subprocess.Process) -> list[_Frame]:
+        """What has arrived, at least one frame. Raises ``IncompleteReadError`` within a second of the child's death."""
+        while True:
+            dead = child.returncode is not None
+            self._arrived.clear()
+            if frames := self._frames.take():
+                return frames
+            assert self._listening
+            if self._listening.done():
+                self._listening.result()
+                raise asyncio.IncompleteReadError(b"", None)
+            try:
+                await asyncio.wait_for(self._arrived.wait(), 0.4)
+            except TimeoutError:
+                if dead:  # a grandchild of some library holds the pipe open
+                    raise asyncio.IncompleteReadError(b"", None) from None
 
     def nudge(self) -> None:
         """See :class:`Host`. A job that has not ended within the grace period loses its process."""
@@ -275,6 +300,8 @@ class ProcessHost:
             self._kill()
             with contextlib.suppress(TimeoutError):  # a grandchild may hold the pipes open: the child is dead anyway
                 await asyncio.wait_for(self._child.wait(), 2.0)
+            if self._listening:
+                self._listening.cancel()
 
     async def close(self) -> None:
         """Let the child end itself (its input closes), and kill it if it does not within a second."""
@@ -332,25 +359,14 @@ def _frame(message: object) -> bytes:
     return _HEADER.pack(len(data)) + data
 
 
-async def _next_frame(child: asyncio.subprocess.Process) -> tuple[str, int, Any]:
-    """The next frame of a child. Raises ``IncompleteReadError`` within a second of its death."""
-    assert child.stdout
-    reading = asyncio.ensure_future(_read_frame(child.stdout))
-    try:
+async def _pour(stream: asyncio.StreamReader, frames: Inbox[_Frame]) -> None:
+    """Read frames until the child is gone. What waits for a slow listener is replaced by what is newer."""
+    with contextlib.suppress(asyncio.IncompleteReadError):
         while True:
-            dead = child.returncode is not None
-            done, _ = await asyncio.wait({reading}, timeout=0.4)
-            if done:
-                return reading.result()
-            if dead:  # its end is not the pipe's end when a grandchild of the libraries holds it open
-                raise asyncio.IncompleteReadError(b"", None)
-    finally:
-        reading.cancel()
-
-
-async def _read_frame(stream: asyncio.StreamReader) -> tuple[str, int, Any]:
-    (length,) = _HEADER.unpack(await stream.readexactly(_HEADER.size))
-    return pickle.loads(await stream.readexactly(length))  # noqa: S301 - from our own child, on its private pipe
+            (length,) = _HEADER.unpack(await stream.readexactly(_HEADER.size))
+            data = await stream.readexactly(length)
+            frame: _Frame = pickle.loads(data)  # noqa: S301 - from our own child, on its private pipe
+            frames.put(frame, newest_key(frame[2]) if frame[0] == "news" else None)
 
 
 # In the child.

@@ -207,7 +207,7 @@ class Codebook:
 
     def _labels(self, features: Floats) -> npt.NDArray[np.uint8]:
         rows = self._rows(features)
-        whole: npt.NDArray[np.bool_] = np.isfinite(rows).all(axis=1)
+        whole = np.asarray(np.isfinite(rows).all(axis=1))
         rows = np.where(whole[:, None], rows, np.float32(0))
         seen = whole & (_cosines(rows, self.foreground).argmax(1) == 1)
         nothing = NO_PART if self.background is None else self.background

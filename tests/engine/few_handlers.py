@@ -1,0 +1,42 @@
+"""Handlers that misbehave, for the tests of the worker."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+from engine.jobs import Discover, Evaluate, Prepare, Segment
+
+opened = 0
+
+
+def open_models() -> str:
+    """Counts how often it is called."""
+    global opened
+    opened += 1
+    return f"models, opened {opened} times"
+
+
+def prepare(models: Any, job: Prepare, report: Any) -> Any:
+    """Prints, and returns the models."""
+    print("printed by a handler")
+    return models
+
+
+def discover(models: Any, job: Discover, report: Any) -> Any:
+    """Leaves, as some libraries do."""
+    sys.exit(3)
+
+
+def evaluate(models: Any, job: Evaluate, report: Any) -> Any:
+    """Returns what cannot be pickled."""
+    return threading.Lock()
+
+
+def segment(models: Any, job: Segment, report: Any) -> Any:
+    """Runs out of memory."""
+    raise MemoryError
+
+
+HANDLERS = {Prepare: prepare, Discover: discover, Evaluate: evaluate, Segment: segment}
