@@ -107,7 +107,7 @@ def prepare(
     if not latents:
         raise UserError("There are no pictures to learn from.", "Choose a folder with pictures.")
     return Examples(
-        torch.cat(latents).unflatten(0, (-1, views)),
+        torch.cat(latents).contiguous().unflatten(0, (-1, views)),
         torch.from_numpy(np.stack(masks)).unflatten(0, (-1, views)),
         torch.from_numpy(np.stack(codes)).unflatten(0, (-1, views)),
     )

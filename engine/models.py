@@ -104,6 +104,14 @@ class Models:
         folder = resolve(id)
         return self.keep(("eyes", folder), lambda: self._load_eyes(folder), sum(weights_of(folder).values()))
 
+    def has(self, id: str) -> bool:
+        """Whether a model is on this computer."""
+        try:
+            resolve(id)
+        except UserError:
+            return False
+        return True
+
     def keep(self, key: tuple[object, ...], load: Callable[[], _T], size: int = 0) -> _T:
         """What was loaded under ``key``, or load it now; makes room first. ``size`` in bytes of float32 weights.
         Raises :class:`UserError` when it cannot fit into memory."""

@@ -25,6 +25,7 @@ from torch import Tensor
 from engine.attention import AttentionCapture, attention_loss
 from engine.discovery import classes_of, look_at, open_dino
 from engine.errors import JobCancelled, UserError
+from engine.evaluation import contact_sheet
 from engine.examples import OWN_TEMPLATE, Captions, Examples, prepare
 from engine.hosts import Report
 from engine.jobs import Losses, Preview, Progress, Train
@@ -432,10 +433,7 @@ class Sampler:
                 pictures += painter.paint((before, *choices, after), (), [step], steps=12, guidance=3.0)
         if not pictures:
             return
-        width, height = pictures[0].size
-        sheet = Image.new("RGB", (width * len(pictures), height))
-        for index, picture in enumerate(pictures):
-            sheet.paste(picture, (index * width, 0))
+        sheet = contact_sheet(pictures)
         path = make_folder(self.run / "samples", "the sample") / f"step-{step}.png"
         write_whole(path, lambda beside: sheet.save(beside, "PNG"), "the sample")
         self.report(Preview(0, np.asarray(sheet)))

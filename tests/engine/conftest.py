@@ -22,3 +22,23 @@ def one_thread() -> None:
 
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(scope="session")
+def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny ``base``, tiny ``eyes`` and a folder of ``pictures`` in three kinds."""
+    from tests.engine.tiny import make_base, make_eyes, make_pictures
+
+    folder = tmp_path_factory.mktemp("tiny")
+    make_base(folder / "base")
+    make_eyes(folder / "eyes")
+    make_pictures(folder / "pictures")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def models() -> Any:
+    """One set of models for the tests that only use them."""
+    from engine.models import Models
+
+    return Models(device="cpu")
