@@ -27,11 +27,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QGestureEvent, QPinchGesture, QWidget
 
 from engine.segmentation import Segmentation
-from partcraft_desktop.geometry import Placement
+from partcraft_desktop.geometry import Placement, rects_of
 from partcraft_desktop.images import Levels
 from partcraft_desktop.labels import Label, draw_focus, draw_hint, hint_rect
 from partcraft_desktop.outlines import PartShape
-from partcraft_desktop.overlay import Layers, draw_chosen_mark
+from partcraft_desktop.overlay import Layers
 
 MARGIN: Final = 16.0
 ZOOM_STEP: Final = 1.25
@@ -105,11 +105,12 @@ class PictureCanvas(QWidget):
 
     def set_chosen(self, parts: Iterable[int]) -> None:
         """Mark the parts that were taken from this picture."""
-        chosen = frozenset(parts) & set(self._shapes)
-        changed = self._chosen ^ chosen
-        self._chosen = chosen
-        for part in changed:
-            self.update(self._dirty(part))
+        self._chosen = frozenset(parts) & set(self._shapes)
+        if self._layers is not None:
+            changed = self._layers.choose(self._chosen)
+            if not changed.isEmpty():
+                self._ahead.start(60)
+                self.update(changed + self._label_area())
 
     def set_hint(self, text: str) -> None:
         """Point at a part with a sentence until :meth:`set_hint` is called with an empty one."""
@@ -197,6 +198,7 @@ class PictureCanvas(QWidget):
             self._layers = Layers(
                 self._placement, self.devicePixelRatioF(), self._levels, self._shapes, colours, ground
             )
+            self._layers.choose(self._chosen)
             self._ahead.start(60)
         self.update()
 
@@ -211,9 +213,10 @@ class PictureCanvas(QWidget):
         """What has to be painted again when a part is lit or no longer."""
         if self._layers is None:
             return QRegion(self.rect())
-        region = QRegion(self._layers.highlight(part, True)[1])
-        region += self._layers.check_rect(part).toAlignedRect()
-        return region + self._label_rect(part).toAlignedRect().adjusted(-2, -2, 2, 2)
+        return QRegion(self._layers.area(part)) + _whole(self._label_rect(part))
+
+    def _label_area(self) -> QRegion:
+        return QRegion() if self._lit is None else QRegion(_whole(self._label_rect(self._lit)))
 
     def _label_rect(self, part: int) -> QRectF:
         inside = self._label_room()
@@ -240,25 +243,22 @@ class PictureCanvas(QWidget):
             self._relayer()
             layers = self._layers
             assert layers is not None
-        painter.drawPixmap(0, 0, layers.picture if self._bare else layers.overlaid)
-        if not self._bare:
+        if self._bare:
+            painter.drawPixmap(0, 0, layers.picture)
+        else:
             self._paint_parts(painter, layers, event.region())
         if self._ring:
             draw_focus(painter, self._placement.rect.intersected(QRectF(self.rect())), self.palette())
 
     def _paint_parts(self, painter: QPainter, layers: Layers, region: QRegion) -> None:
-        for part in sorted(self._chosen):
-            if part != self._lit:
-                pixmap, rect = layers.highlight(part, False)
-                if region.intersects(rect):
-                    painter.drawPixmap(rect.topLeft(), pixmap)
         if self._lit is not None:
-            pixmap, rect = layers.highlight(self._lit, True)
-            painter.drawPixmap(rect.topLeft(), pixmap)
-        for part in sorted(self._chosen):
-            rect = layers.check_rect(part)
-            if not rect.isEmpty() and region.intersects(rect.toAlignedRect()):
-                draw_chosen_mark(painter, rect, self._labels[part].colour)
+            # Each pixel is copied once, from the layer that holds it.
+            pixmap, rect = layers.lit(self._lit)
+            for seen in rects_of(region.intersected(rect)):
+                _copy(painter, seen, pixmap, rect.topLeft())
+            region -= rect
+        for seen in rects_of(region):
+            _copy(painter, seen, layers.marked, QPoint(0, 0))
         if self._lit is not None:
             label = self._labels[self._lit]
             room = self._label_room().width()
@@ -499,3 +499,15 @@ _BY_KEYS: Final = (
     Qt.FocusReason.BacktabFocusReason,
     Qt.FocusReason.ShortcutFocusReason,
 )
+
+
+def _whole(rect: QRectF) -> QRect:
+    return rect.toAlignedRect().adjusted(-2, -2, 2, 2)
+
+
+def _copy(painter: QPainter, rect: QRect, layer: QPixmap, origin: QPoint) -> None:
+    """Copy a rectangle of the view from a layer whose corner is at ``origin``."""
+    ratio = layer.devicePixelRatio()
+    at = rect.topLeft() - origin
+    source = QRectF(at.x() * ratio, at.y() * ratio, rect.width() * ratio, rect.height() * ratio)
+    painter.drawPixmap(QRectF(rect), layer, source)

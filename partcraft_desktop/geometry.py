@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF
+from PySide6.QtGui import QRegion
 
 MAX_ENLARGEMENT: Final = 32.0
 """View pixels one picture pixel can fill, unless fitting alone fills more."""
@@ -145,6 +146,11 @@ def _kept(place: QPointF, size: QSizeF, inside: QRectF) -> QPointF:
     x = max(inside.left(), min(place.x(), inside.right() - size.width()))
     y = max(inside.top(), min(place.y(), inside.bottom() - size.height()))
     return QPointF(x, y)
+
+
+def rects_of(region: QRegion) -> list[QRect]:
+    """The rectangles a region is made of; they do not overlap."""
+    return list(iter(region))  # type: ignore[call-overload]  # PySide's stubs do not know that it can be iterated
 
 
 def covering(rect: QRectF) -> QRect:

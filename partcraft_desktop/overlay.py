@@ -1,24 +1,28 @@
-"""What lies over a picture, painted once for each placement: one faint layer of all parts, one cropped
-highlight for each part that is looked at. Hovering then only copies pixels."""
+"""What lies over a picture, painted once for each placement: one faint layer of all parts with the chosen ones
+marked, and one crop for each part as it looks when lit. Hovering then only copies opaque pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Final
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen, QPixmap, QTransform
+from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen, QPixmap, QRegion, QTransform
 
-from partcraft_desktop.geometry import Placement, covering
-from partcraft_desktop.glyphs import draw_check, glyph, readable_on, with_alpha
+from partcraft_desktop.geometry import Placement, covering, rects_of
+from partcraft_desktop.glyphs import draw_check, readable_on, with_alpha
 from partcraft_desktop.images import Levels
 from partcraft_desktop.outlines import PartShape
 
 CORNER = 10.0
 """Radius of a picture's corners in logical pixels."""
 
+GRID: Final = 4
+"""Logical pixels that are whole device pixels at every usual ratio (1.25, 1.5, 1.75, 2 and so on)."""
+
 
 class Layers:
-    """The picture, its faint overlay and its highlights for one placement, as pixmaps at device resolution."""
+    """The picture, its faint overlay and its lit parts for one placement, as pixmaps at device resolution."""
 
     def __init__(
         self,
@@ -38,7 +42,10 @@ class Layers:
         self._colours = colours
         self._picture: QPixmap | None = None
         self._overlaid: QPixmap | None = None
-        self._highlights: dict[tuple[int, bool], tuple[QPixmap, QRect]] = {}
+        self._marked: QPixmap | None = None
+        self._chosen: frozenset[int] = frozenset()
+        self._lit: dict[int, tuple[QPixmap, QRect]] = {}
+        self._areas: dict[int, QRect] = {}
         self._outlines: dict[int, QPainterPath] = {}
 
     @property
@@ -76,43 +83,103 @@ class Layers:
             self._outlines[part] = to_view.map(self._shapes[part].outline)
         return self._outlines[part]
 
-    def highlight(self, part: int, lit: bool) -> tuple[QPixmap, QRect]:
-        """A part ``lit`` under the pointer, or calmly marked as chosen: premultiplied pixels and where they go."""
-        key = (part, lit)
-        if key not in self._highlights:
-            seen = covering(self.placement.rect_to_view(self._shapes[part].bounds)).adjusted(-4, -4, 4, 4)
-            rect = seen.intersected(self.view)
-            pixmap = _blank(rect.size(), self.ratio, QColor(0, 0, 0, 0))
+    @property
+    def marked(self) -> QPixmap:
+        """The same with the chosen parts marked; opaque. What is seen while no part is lit."""
+        if self._marked is None:
+            self._marked = self.overlaid.copy()
+            painter = QPainter(self._marked)
+            self._mark(painter, self.view)
+            painter.end()
+        return self._marked
+
+    def choose(self, chosen: frozenset[int]) -> QRegion:
+        """Mark these parts as chosen. Returns what looks different now."""
+        changed = QRegion()
+        for part in self._chosen ^ chosen:
+            changed += self.area(part)
+        self._chosen = chosen
+        if self._marked is not None and not changed.isEmpty():
+            painter = QPainter(self._marked)
+            for rect in rects_of(changed):
+                self._mark(painter, rect)
+            painter.end()
+        self._lit = {part: lit for part, lit in self._lit.items() if not changed.intersects(lit[1])}
+        return changed
+
+    def area(self, part: int) -> QRect:
+        """All that looks different when a part is lit or chosen, on a grid that is whole in device pixels too."""
+        if part not in self._areas:
+            seen = covering(self.placement.rect_to_view(self._shapes[part].bounds)).adjusted(-10, -10, 10, 10)
+            left, top = seen.left() // GRID * GRID, seen.top() // GRID * GRID
+            right, bottom = -(-seen.right() // GRID) * GRID, -(-seen.bottom() // GRID) * GRID
+            self._areas[part] = QRect(left, top, right - left, bottom - top).intersected(self.view)
+        return self._areas[part]
+
+    def lit(self, part: int) -> tuple[QPixmap, QRect]:
+        """A part as it looks under the pointer, on all that is under it, and where that goes; opaque, so that
+        showing it is copying."""
+        if part not in self._lit:
+            rect = self.area(part)
+            pixmap = _blank(rect.size(), self.ratio, self.ground)
             if not rect.isEmpty():
                 painter = QPainter(pixmap)
-                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
                 painter.translate(-rect.topLeft())
-                self._paint_highlight(painter, part, lit)
+                painter.drawPixmap(0, 0, self.marked)
+                self._paint_lit(painter, part)
+                if part in self._chosen:
+                    self._paint_check(painter, part)
                 painter.end()
-            self._highlights[key] = (pixmap, rect)
-        return self._highlights[key]
+            self._lit[part] = (pixmap, rect)
+        return self._lit[part]
 
-    def _paint_highlight(self, painter: QPainter, part: int, lit: bool) -> None:
+    def _mark(self, painter: QPainter, rect: QRect) -> None:
+        """Paint a rectangle of the marked layer."""
+        painter.setClipRect(rect)
+        painter.drawPixmap(0, 0, self.overlaid)
+        near = [part for part in sorted(self._chosen) if rect.intersects(self.area(part))]
+        for part in near:
+            self._paint_chosen(painter, part)
+        for part in near:
+            self._paint_check(painter, part)
+
+    def _paint_lit(self, painter: QPainter, part: int) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colour, outline = self._colours[part], self.outline(part)
+        painter.fillPath(outline, with_alpha(colour, 0.34))
+        # A dark line under the coloured one keeps the edge visible on any picture.
+        painter.strokePath(outline, _pen(with_alpha(QColor("#000000"), 0.45), 4.5))
+        painter.strokePath(outline, _pen(QColor("#ffffff"), 3.0))
+        painter.strokePath(outline, _pen(colour, 1.75))
+
+    def _paint_chosen(self, painter: QPainter, part: int) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colour, outline = self._colours[part], self.outline(part)
+        painter.fillPath(outline, with_alpha(colour, 0.14))
+        painter.strokePath(outline, _pen(with_alpha(QColor("#000000"), 0.35), 3.5))
+        painter.strokePath(outline, _pen(colour, 2.25))
+
+    def _paint_check(self, painter: QPainter, part: int) -> None:
+        """A small disc with a check mark where it hides least of the part."""
+        at = self.placement.to_view(self._shapes[part].corner)
+        rect = QRectF(at.x() - 9, at.y() - 9, 18, 18)
+        if not QRectF(self.view).contains(rect):
+            return
         colour = self._colours[part]
-        outline = self.outline(part)
-        if lit:
-            painter.fillPath(outline, with_alpha(colour, 0.34))
-            # A dark line under the coloured one keeps the edge visible on any picture.
-            painter.strokePath(outline, _pen(with_alpha(QColor("#000000"), 0.45), 4.5))
-            painter.strokePath(outline, _pen(QColor("#ffffff"), 3.0))
-            painter.strokePath(outline, _pen(colour, 1.75))
-        else:
-            painter.fillPath(outline, with_alpha(colour, 0.14))
-            painter.strokePath(outline, _pen(with_alpha(QColor("#000000"), 0.35), 3.5))
-            painter.strokePath(outline, _pen(colour, 2.25))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor("#ffffff"), 1.5))
+        painter.setBrush(colour)
+        painter.drawEllipse(rect.adjusted(0.75, 0.75, -0.75, -0.75))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        draw_check(painter, rect.adjusted(4, 4, -4, -4), readable_on(colour))
 
     def paint_next(self) -> bool:
         """Paint one layer that is not yet painted; False when all are."""
-        if self._overlaid is None:
-            return self.overlaid is not None
+        if self._marked is None:
+            return self.marked is not None
         for part in self._shapes:
-            if (part, True) not in self._highlights:
-                self.highlight(part, True)
+            if part not in self._lit:
+                self.lit(part)
                 return True
         return False
 
@@ -134,37 +201,6 @@ class Layers:
             return pixmap
         smaller = pixmap.size() * (longest / side)
         return pixmap.scaled(smaller, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation)
-
-    def check_rect(self, part: int) -> QRectF:
-        """Where the check mark of a chosen part sits; empty where that is out of view."""
-        at = self.placement.to_view(self._shapes[part].corner)
-        rect = QRectF(at.x() - 9, at.y() - 9, 18, 18)
-        return rect if QRectF(self.view).contains(rect) else QRectF()
-
-
-def draw_chosen_mark(painter: QPainter, rect: QRectF, colour: QColor) -> None:
-    """A small disc with a check mark in a part's colour."""
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QPen(QColor("#ffffff"), 1.5))
-    painter.setBrush(colour)
-    painter.drawEllipse(rect.adjusted(0.75, 0.75, -0.75, -0.75))
-    inset = rect.width() * 0.22
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    draw_check(painter, rect.adjusted(inset, inset, -inset, -inset), readable_on(colour))
-
-
-def draw_glyph(painter: QPainter, part: int, rect: QRectF, colour: QColor) -> None:
-    """A part's shape in its colour."""
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.fillPath(glyph(part, rect), colour)
-
-
-def union(rects: Iterable[QRect]) -> QRect:
-    """The smallest rectangle around several."""
-    whole = QRect()
-    for rect in rects:
-        whole = whole.united(rect)
-    return whole
 
 
 def _pen(colour: QColor, width: float) -> QPen:
