@@ -175,10 +175,15 @@ class _Picture(QWidget):
         self._path = ""
         self.setMinimumSize(320, 320)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        thumbnails.ready.connect(lambda path: self.update() if path == self._path else None)
+        # A method, not a lambda: Qt forgets it together with the dialog.
+        thumbnails.ready.connect(self._arrived)
 
     def sizeHint(self) -> QSize:
         return QSize(512, 512)
+
+    def _arrived(self, path: str) -> None:
+        if path == self._path:
+            self.update()
 
     def show_picture(self, path: str) -> None:
         """Show a file."""

@@ -105,7 +105,7 @@ class Strip(QAbstractListModel):
         row = index.row() - self.first
         return self.creations[row] if 0 <= row < len(self.creations) else None
 
-    def repaint(self, path: str) -> None:
+    def repaint(self, path: str, _failure: object = None) -> None:
         """Repaint the tile of a file."""
         for row, creation in enumerate(self.creations):
             if creation.path == path:
@@ -312,7 +312,7 @@ class Gallery(QWidget):
         self.strip.customContextMenuRequested.connect(self._show_menu)
         self.strip.selectionModel().selectionChanged.connect(self._selected)
         thumbnails.ready.connect(self.model.repaint)
-        thumbnails.failed.connect(lambda path, _: self.model.repaint(path))
+        thumbnails.failed.connect(self.model.repaint)
         session.changed.connect(self._refresh)
         session.preview.connect(self._preview)
         session.creation_added.connect(self._added)

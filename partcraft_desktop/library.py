@@ -86,7 +86,7 @@ class Wall(QAbstractListModel):
         """The row of a tile, -1 if it is not shown."""
         return next((row for row, tile in enumerate(self.tiles) if tile.id == tile_id), -1)
 
-    def thumbnail_read(self, path: str) -> None:
+    def thumbnail_read(self, path: str, _failure: object = None) -> None:
         """Repaint the tiles of a thumbnail that can be had now."""
         for row, tile in enumerate(self.tiles):
             if tile.thumbnail == path:
@@ -260,7 +260,7 @@ class Library(QWidget):
         self.wall.activated.connect(self._open)
         self.wall.typed.connect(self._type)
         thumbnails.ready.connect(self.model.thumbnail_read)
-        thumbnails.failed.connect(lambda path, _: self.model.thumbnail_read(path))
+        thumbnails.failed.connect(self.model.thumbnail_read)
         session.changed.connect(self._refresh)
         self._refresh()
 

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from engine.packs import Pack, PackLibrary
 from engine.worker import Engine
 from partcraft_desktop.images import Readers
+from partcraft_desktop.main_window import MainWindow
 from partcraft_desktop.session import Message, Session
 from partcraft_desktop.settings import Settings
 from partcraft_desktop.theme import Theme
@@ -91,3 +92,16 @@ def session(opened: Opened) -> Session:
 def themed(qapp: QApplication, opened: Opened) -> Theme:
     """The app's own look, so that widgets are tested as they are seen."""
     return Theme(qapp, opened.settings)
+
+
+@pytest.fixture
+def window(qtbot: QtBot, opened: Opened, themed: Theme) -> MainWindow:
+    """The whole window, on screen, with its first picture."""
+    main_window = MainWindow(opened.session, opened.readers)
+    qtbot.addWidget(main_window)
+    shown: list[str] = []
+    main_window.view.shown.connect(shown.append)
+    main_window.resize(1280, 832)
+    main_window.show()
+    qtbot.waitUntil(lambda: bool(shown) and main_window.view.canvas.centre_of(0) is not None, timeout=WAIT)
+    return main_window

@@ -1,0 +1,115 @@
+"""The journeys as a person makes them: the real window, the fake engine room, mouse and keys only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from engine.png import read_creation
+from partcraft_desktop.dialogs import Viewer
+from partcraft_desktop.main_window import MainWindow
+from partcraft_desktop.session import Session
+from tests.desktop.conftest import WAIT, Opened, open_session, opened, pack, script, session, themed, window
+
+__all__ = ["open_session", "opened", "pack", "script", "session", "themed", "window"]
+
+WING, HEAD = 1, 3
+
+
+def click_part(qtbot: QtBot, window: MainWindow, part: int) -> None:
+    canvas = window.view.canvas
+    qtbot.waitUntil(lambda: canvas.centre_of(part) is not None, timeout=WAIT)
+    at = canvas.centre_of(part)
+    assert at is not None
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=at)
+
+
+def click_tile(qtbot: QtBot, window: MainWindow, title: str) -> None:
+    model = window.library.model
+    row = next(row for row, tile in enumerate(model.tiles) if tile.title == title)
+    window.library.wall.scrollTo(model.index(row))
+    at = window.library.wall.visualRect(model.index(row)).center()
+    shown: list[str] = []
+    window.view.shown.connect(shown.append)
+    qtbot.mouseClick(window.library.wall.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    qtbot.waitUntil(lambda: bool(shown) and window.view.canvas.centre_of(0) is not None, timeout=WAIT)
+
+
+def press(window: QWidget, name: str) -> None:
+    found = [b for b in window.findChildren(QAbstractButton) if b.accessibleName() == name and b.isVisible()]
+    assert len(found) == 1, f"{len(found)} buttons called {name}"
+    assert found[0].isEnabled(), name
+    found[0].click()
+
+
+def test_pick_render_use_again(qtbot: QtBot, window: MainWindow, session: Session, opened: Opened) -> None:
+    """A head of one, a wing of another, Render: a creation whose file names them, and that can be made again."""
+    click_tile(qtbot, window, "Snowy Owl")
+    click_part(qtbot, window, HEAD)
+    click_tile(qtbot, window, "Kiwi")
+    click_part(qtbot, window, WING)
+    assert session.prompt_text() == "a photo of a <head:Snowy Owl> <wing:Kiwi> bird"
+
+    press(window.composer, "Render")
+    qtbot.waitUntil(lambda: bool(session.state.creations) and session.state.render is None, timeout=WAIT)
+    files = list(opened.settings.out.glob("*.png"))
+    assert len(files) == 1
+    recipe = read_creation(files[0]).recipe
+    assert [(choice.part, choice.code) for choice in recipe.choices] == [(HEAD, 1), (WING, 4)]
+    assert "head: Snowy Owl arrived" in window.gallery.model.index(0).data()
+
+    qtbot.keyClick(window.composer.slots[WING], Qt.Key.Key_Delete)
+    assert session.state.recipe.choice_of(WING) is None
+    press(window.composer, "Random mix")
+    rect = window.gallery.strip.visualRect(window.gallery.model.index(0))
+    strip = window.gallery.strip.viewport()
+    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(rect.center().x(), rect.y() + 40))
+    qtbot.mouseDClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(rect.center().x(), rect.y() + 40))
+    qtbot.waitUntil(lambda: QApplication.activeModalWidget() is not None, timeout=WAIT)
+    viewer = QApplication.activeModalWidget()
+    assert isinstance(viewer, Viewer)
+    press(viewer, "Use this recipe")
+    assert session.state.recipe == recipe
+
+
+def test_own_picture_to_creation(
+    qtbot: QtBot, window: MainWindow, session: Session, tmp_path: Path, script: Callable[..., None]
+) -> None:
+    """A picture of one's own, with a note about the eyes; a part of it goes into a creation."""
+    from tests import fakes
+
+    script(segment={"note": "These eyes know drawings only."})
+    path = tmp_path / "my bird.png"
+    fakes.draw_bird(3, 120)[0].save(path)
+    shown: list[str] = []
+    window.view.shown.connect(shown.append)
+    window.open_paths([str(path)])
+    qtbot.waitUntil(lambda: str(path) in shown, timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
+    click_part(qtbot, window, HEAD)
+    choice = session.state.recipe.choice_of(HEAD)
+    assert choice is not None and choice.source == str(path)
+    press(window.composer, "Render")
+    qtbot.waitUntil(lambda: bool(session.state.creations), timeout=WAIT)
+    assert session.state.creations[0].recipe.choice_of(HEAD) == choice
+
+
+def test_delete_and_undo(qtbot: QtBot, window: MainWindow, session: Session) -> None:
+    """Nothing is lost by a wrong key."""
+    session.set_setting("steps", 1)
+    press(window.composer, "Render")
+    qtbot.waitUntil(lambda: bool(session.state.creations) and session.state.render is None, timeout=WAIT)
+    made = session.state.creations
+    rect = window.gallery.strip.visualRect(window.gallery.model.index(0))
+    strip = window.gallery.strip.viewport()
+    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(rect.center().x(), rect.y() + 40))
+    qtbot.keyClick(window.gallery.strip, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: window.status.action.isVisible(), timeout=WAIT)
+    assert session.state.creations == ()
+    press(window.status, "Undo")
+    qtbot.waitUntil(lambda: session.state.creations == made, timeout=WAIT)
+    assert Path(made[0].path).is_file()
