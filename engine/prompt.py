@@ -19,7 +19,7 @@ from typing import Final
 
 from engine.errors import UserError
 from engine.recipe import Prompt
-from engine.vocabulary import Choice, Vocabulary
+from engine.vocabulary import Choice, Part, Vocabulary
 
 _PIECE: Final = re.compile(
     r"""
@@ -82,6 +82,20 @@ def choice_text(choice: Choice, vocabulary: Vocabulary | None = None) -> str:
     return f"<{part}:{code}{strength}>"
 
 
+def no_such_part(word: str, vocabulary: Vocabulary) -> UserError:
+    """The error for an unknown part, naming the nearest ones."""
+    nearest = _either(vocabulary.nearest_parts(word))
+    return UserError(f"There is no part called “{word}”.", f"The nearest are {nearest}. Write \\< for a plain <.")
+
+
+def no_such_code(word: str, part: Part, vocabulary: Vocabulary) -> UserError:
+    """The error for a code that a part does not have, naming the nearest ones and the range of numbers."""
+    nearest = _either(vocabulary.nearest_codes(part.index, word))
+    if not word:
+        return UserError(f"Which {part.name}?", f"For example {nearest}.")
+    return UserError(f"There is no {part.name} called “{word}”.", f"The nearest are {nearest}.")
+
+
 def _choice(found: re.Match[str], vocabulary: Vocabulary, sources: dict[tuple[int, int], str]) -> Choice:
     part_word, code_word = found["part"].strip(), found["code"].strip()
     number = _number(part_word)
@@ -89,17 +103,11 @@ def _choice(found: re.Match[str], vocabulary: Vocabulary, sources: dict[tuple[in
     if isinstance(part, tuple):
         part = part[0] if part else None
     if part is None:
-        raise UserError(
-            f"There is no part called “{_plain(part_word)}”.",
-            f"The nearest are {_either(vocabulary.nearest_parts(_plain(part_word)))}. Write \\< for a plain <.",
-        )
+        raise no_such_part(_plain(part_word), vocabulary)
     number = _number(code_word)
     code = vocabulary.find_code(part.index, _plain(code_word)) if number is None else number
     if code is None or code >= vocabulary.codes_per_part:
-        nearest = _either(vocabulary.nearest_codes(part.index, _plain(code_word)))
-        if not code_word:
-            raise UserError(f"Which {part.name}?", f"For example {nearest}.")
-        raise UserError(f"There is no {part.name} called “{_plain(code_word)}”.", f"The nearest are {nearest}.")
+        raise no_such_code(_plain(code_word), part, vocabulary)
     source = sources.get((part.index, code), "")
     return Choice(part.index, code, _strength(found["strength"], part.name), source)
 
