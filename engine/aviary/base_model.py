@@ -245,8 +245,11 @@ def train_base(
     folder: Path, latents: torch.Tensor, masks: torch.Tensor, tokenizer: CLIPTokenizer, flock: Flock, steps: int,
     batch: int = 16, rate: float = 8e-4, attention_weight: float = 0.05, every: int = 100,
 ) -> BaseModel:  # fmt: skip
-    """latents fp16 (N, C, 16, 16) and masks uint8 (N, 6, 16, 16) of the flock's first N birds. Resumes from folder/state.pt; the export
-    with averaged weights is refreshed at each checkpoint. Returns the averaged model."""
+    """latents fp16 (N, C, 16, 16) and masks uint8 (N, 6, 16, 16) of the flock's first N birds.
+
+    Resumes from folder/state.pt; the export with averaged weights is refreshed at each checkpoint. Returns the
+    averaged model.
+    """
     torch.manual_seed(2)
     model = BaseModel(tokenizer)
     model.unet.to(memory_format=torch.channels_last)  # pyright: ignore

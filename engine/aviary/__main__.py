@@ -1,0 +1,36 @@
+"""python -m engine.aviary build [--quick] [--out DIR]: draw the birds and train the starter, all from seeds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m engine.aviary", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    whole = commands.add_parser("build", help="make the whole starter, or go on where an earlier build stopped")
+    stage = commands.add_parser("stage", help="one training of a build (the build calls this)")
+    stage.add_argument("name")
+    for command in (whole, stage):
+        command.add_argument("--out", type=Path, default=Path("build/aviary"))
+        command.add_argument("--quick", action="store_true", help="minutes instead of hours; rough pictures")
+    words = parser.parse_args()
+    try:
+        import skia  # noqa: F401 - only to say early and clearly that it is missing
+    except ImportError:
+        print("The aviary is drawn with skia-python: pip install skia-python==144.1", file=sys.stderr)
+        return 1
+    from engine.aviary.build import build, run_stage
+
+    if words.command == "stage":
+        run_stage(words.name, words.out, words.quick)
+    else:
+        print(json.dumps(build(words.out, words.quick), indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
