@@ -46,26 +46,16 @@ def _has_screen() -> bool:
 
 
 def _open_window(paths: list[str]) -> int:
-    import qasync
-    from PySide6.QtWidgets import QApplication
-
+    """Hand the files to a copy that already runs, or open the window and stay until it is closed."""
     from engine.packs import data_dir
     from partcraft_desktop.single import FirstCopy, hand_over
 
-    app = QApplication(sys.argv[:1])
-    app.setApplicationName("PartCraft")
-    app.setApplicationDisplayName("PartCraft")
-    app.setDesktopFileName("partcraft")
     home = data_dir()
     if hand_over(home, paths):
         return 0
-    first = FirstCopy(home)
-    qasync.run(_live(app, first, home, paths))
-    return 0
 
-
-async def _live(app: object, first: object, home: Path, paths: list[str]) -> None:
-    """Build everything, show it, and stay until the window is closed."""
+    # All that the window needs is imported before Qt starts, so that it is painted at once when it does.
+    import qasync
     from PySide6.QtWidgets import QApplication
 
     from engine.packs import PackLibrary
@@ -74,28 +64,36 @@ async def _live(app: object, first: object, home: Path, paths: list[str]) -> Non
     from partcraft_desktop.main_window import MainWindow
     from partcraft_desktop.session import Session
     from partcraft_desktop.settings import Settings
-    from partcraft_desktop.single import FirstCopy
     from partcraft_desktop.theme import Theme
 
-    assert isinstance(app, QApplication) and isinstance(first, FirstCopy)
-    settings = Settings(home)
-    theme = Theme(app, settings)
-    readers = Readers()
-    session = Session(PackLibrary(), settings, readers, lambda outlet: Engine(outlet, host="process"))
-    session.begin()
-    window = MainWindow(session, readers)
-    closed = asyncio.Event()
-    window.closed.connect(closed.set)
-    window.painted.connect(session.start_engine)
-    first.asked.connect(window.open_paths)
-    first.asked.connect(lambda _: window.come_forward())
-    window.show()
-    window.open_paths(paths)
-    await closed.wait()
-    window.hide()
-    first.close()
-    session.shutdown()
-    del theme
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("PartCraft")
+    app.setApplicationDisplayName("PartCraft")
+    app.setDesktopFileName("partcraft")
+
+    async def live() -> None:
+        first = FirstCopy(home)
+        settings = Settings(home)
+        theme = Theme(app, settings)
+        readers = Readers()
+        session = Session(PackLibrary(), settings, readers, lambda outlet: Engine(outlet, host="process"))
+        session.begin()
+        window = MainWindow(session, readers)
+        closed = asyncio.Event()
+        window.closed.connect(closed.set)
+        window.painted.connect(session.start_engine)
+        first.asked.connect(window.open_paths)
+        first.asked.connect(window.come_forward)
+        window.show()
+        window.open_paths(paths)
+        await closed.wait()
+        window.hide()
+        first.close()
+        session.shutdown()
+        theme.deleteLater()
+
+    qasync.run(live())
+    return 0
 
 
 if __name__ == "__main__":

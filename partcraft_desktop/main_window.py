@@ -334,7 +334,7 @@ class MainWindow(QWidget):
         for path in paths:
             self.session.open_path(path)
 
-    def come_forward(self) -> None:
+    def come_forward(self, _paths: object = None) -> None:
         """Show the window in front of others, as far as the system allows."""
         self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
         self.show()
