@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import multiprocessing
 import os
+import signal
+import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -55,7 +56,6 @@ def _open_window(paths: list[str]) -> int:
         return 0
 
     # All that the window needs is imported before Qt starts, so that it is painted at once when it does.
-    import qasync
     from PySide6.QtWidgets import QApplication
 
     from engine.packs import PackLibrary
@@ -70,30 +70,43 @@ def _open_window(paths: list[str]) -> int:
     app.setApplicationName("PartCraft")
     app.setApplicationDisplayName("PartCraft")
     app.setDesktopFileName("partcraft")
+    first = FirstCopy(home)
+    settings = Settings(home)
+    theme = Theme(app, settings)
+    readers = Readers()
+    session = Session(PackLibrary(), settings, readers, lambda outlet: Engine(outlet, host="process"))
+    session.begin()
+    window = MainWindow(session, readers)
+    window.painted.connect(session.start_engine)
+    window.closed.connect(app.quit)
+    first.asked.connect(window.open_paths)
+    first.asked.connect(window.come_forward)
+    signals = _close_on_signals(window.close)
+    window.show()
+    window.open_paths(paths)
+    code = app.exec()
+    first.close()
+    session.shutdown()
+    del signals, theme
+    return code
 
-    async def live() -> None:
-        first = FirstCopy(home)
-        settings = Settings(home)
-        theme = Theme(app, settings)
-        readers = Readers()
-        session = Session(PackLibrary(), settings, readers, lambda outlet: Engine(outlet, host="process"))
-        session.begin()
-        window = MainWindow(session, readers)
-        closed = asyncio.Event()
-        window.closed.connect(closed.set)
-        window.painted.connect(session.start_engine)
-        first.asked.connect(window.open_paths)
-        first.asked.connect(window.come_forward)
-        window.show()
-        window.open_paths(paths)
-        await closed.wait()
-        window.hide()
-        first.close()
-        session.shutdown()
-        theme.deleteLater()
 
-    qasync.run(live())
-    return 0
+def _close_on_signals(close: Callable[[], object]) -> object:
+    """Let Ctrl+C in the terminal, or the system's wish to end, close the window in order. Keep what is returned.
+
+    Python runs its signal handlers between its own instructions, and there are none while Qt waits; a byte on a
+    socket wakes Qt up.
+    """
+    from PySide6.QtCore import QSocketNotifier
+
+    woken, waker = socket.socketpair()
+    waker.setblocking(False)
+    signal.set_wakeup_fd(waker.fileno())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: close())
+    notifier = QSocketNotifier(woken.fileno(), QSocketNotifier.Type.Read)
+    notifier.activated.connect(lambda *_: woken.recv(1))
+    return notifier, woken, waker
 
 
 if __name__ == "__main__":
