@@ -118,6 +118,7 @@ class PictureCanvas(QWidget):
         hint = None if part is None else (part, text)
         if hint != self._hint:
             self._hint = hint
+            self._announce()
             self.update()
 
     def set_bare(self, bare: bool) -> None:
@@ -432,7 +433,7 @@ class PictureCanvas(QWidget):
     def _announce(self) -> None:
         """Tell assistive tools which part is lit, only while the keys are here: a pointer needs no voice."""
         if self._lit is None or self._lit not in self._labels:
-            self.setAccessibleDescription("")
+            self.setAccessibleDescription(self._hint[1] if self._hint else "")
             return
         label = self._labels[self._lit]
         place = f"{list(self._shapes).index(self._lit) + 1} of {len(self._shapes)}"

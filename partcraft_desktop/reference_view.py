@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -253,6 +254,11 @@ class ReferenceView(QWidget):
         if not self._busy:
             self.set_busy(False)
         labels = {part: self._label(part) for part in self._shapes} if ready else {}
+        if ready and self._segmentation is not None:
+            # Parts found in a smaller copy of the picture: its pixels are then what places are counted in.
+            height, width = self._segmentation.labels.shape
+            if (self._levels.width, self._levels.height) != (width, height):
+                self._levels = replace(self._levels, width=width, height=height)
         self.canvas.show_picture(
             self._levels, self._segmentation if ready else None, self._shapes if ready else {}, labels
         )
