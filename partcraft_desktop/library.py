@@ -327,4 +327,7 @@ class Library(QWidget):
             self._menu.addAction(action)
         self._menu.addSeparator()
         self._menu.addAction(icon("pack"), "Import pack…", self.import_wanted.emit)
+        pack = state.pack
+        if pack is not None and self._session.is_own_pack(pack):
+            self._menu.addAction(icon("delete"), f"Remove “{pack.title}”", lambda: self._session.remove_pack(pack))
         self._menu.popup(self.packs.mapToGlobal(self.packs.rect().bottomLeft()))

@@ -36,7 +36,7 @@ from engine.jobs import (
     Segmented,
     UserError,
 )
-from engine.packs import Pack
+from engine.packs import Pack, PackLibrary
 from engine.png import read_creation
 from engine.recipe import Creation, Recipe
 from engine.segmentation import Segmentation
@@ -73,13 +73,6 @@ class EngineLike(Protocol):
     def close(self) -> None: ...
 
 
-class PacksLike(Protocol):
-    """What Session needs of a pack library."""
-
-    def packs(self) -> Iterable[Pack]: ...
-    def import_pack(self, path: Path) -> Pack: ...
-
-
 class Session(QObject):
     """The state of the window and everything that can be done in it.
 
@@ -96,7 +89,7 @@ class Session(QObject):
 
     def __init__(
         self,
-        packs: PacksLike,
+        packs: PackLibrary,
         settings: Settings,
         readers: Readers,
         make_engine: Callable[[Callable[[Event], None]], EngineLike],
@@ -161,7 +154,8 @@ class Session(QObject):
 
     def begin(self) -> None:
         """Bring back what was there last time: packs, recipe, pictures; then, off the Qt thread, the creations."""
-        packs = tuple(self._library.packs())
+        listing = self._library.listing()
+        packs = tuple(listed.pack for listed in listing if listed.pack is not None)
         saved = read_json(self.settings.home / SAVED)
         recipes = saved.get("recipes")
         for text in recipes.values() if isinstance(recipes, dict) else ():
@@ -184,6 +178,9 @@ class Session(QObject):
         )
         self._open_first(str(saved.get("reference", "")))
         self._list_creations()
+        for listed in listing:
+            if listed.error is not None:
+                self.say(listed.error.message, listed.error.hint, "warning")
 
     def start_engine(self) -> None:
         """Start the engine and load what the pack needs; called once the window is on screen."""
@@ -261,8 +258,10 @@ class Session(QObject):
             case Finished(result=Segmented() as found):
                 self._picture_changed(image, segmentation=found.segmentation, note=found.note, busy=False)
             case Failed():
+                # Said once, below the picture; the strip has the rest for a report, if there is more.
                 self._picture_changed(image, busy=False, note=f"{news.message} {news.hint}".strip())
-                self._tell_failure(news)
+                if news.details:
+                    self._tell_failure(news)
             case Finished() | Cancelled():
                 self._picture_changed(image, busy=False)
             case _:
@@ -300,11 +299,37 @@ class Session(QObject):
         """Take a .partpack into the library and show it."""
 
         def shown(pack: Pack) -> None:
-            self._replace(packs=tuple(self._library.packs()))
+            self._list_packs()
             self.open_pack(pack.id)
             self.say(f"The pack “{pack.title}” is ready.")
 
         self._ask(lambda: self._library.import_pack(Path(path)), shown, f"“{Path(path).name}” cannot be opened.")
+
+    def is_own_pack(self, pack: Pack) -> bool:
+        """Whether a pack is the person's own, so that it can be removed."""
+        return pack.path.parent == self._library.own.resolve()
+
+    def remove_pack(self, pack: Pack) -> None:
+        """Take one of a person's own packs out of the library; it can be brought back."""
+
+        def removed(trashed: Path) -> None:
+            self._list_packs()
+            action = Action("Undo", lambda: self._bring_back_pack(trashed))
+            self.say(f"The pack “{pack.title}” was removed.", action=action)
+
+        self._ask(lambda: self._library.delete(pack.path), removed, "The pack cannot be removed.")
+
+    def _bring_back_pack(self, trashed: Path) -> None:
+        self._ask(lambda: self._library.restore(trashed), lambda _: self._list_packs(), "The pack cannot come back.")
+
+    def _list_packs(self) -> None:
+        packs = tuple(self._library.packs())
+        self._replace(packs=packs)
+        if self.state.pack not in packs:
+            if packs:
+                self.open_pack(packs[0].id)
+            else:
+                self._replace(pack=None, reference=None)
 
     # The recipe
 

@@ -47,7 +47,7 @@ def test_the_engine_never_names_qt_or_the_window() -> None:
 
 
 def test_the_window_never_names_torch_or_the_back_of_house() -> None:
-    front = {f"engine.{name}" for name in (*FRONT, "pictures")}
+    front = {f"engine.{name}" for name in (*FRONT, "pictures", "png")}
     for path in python_files("partcraft_desktop"):
         names = imported(path)
         assert not {name for name in names if name.split(".")[0] in HEAVY}, path.name

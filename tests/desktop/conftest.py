@@ -47,7 +47,7 @@ class Opened:
         self.settings = Settings(home)
         self.readers = Readers()
         self.session = Session(
-            PackLibrary(starter=None),
+            PackLibrary(bundled=home / "no starter"),
             self.settings,
             self.readers,
             lambda outlet: Engine(outlet, host="thread", handlers="tests.fakes:HANDLERS"),

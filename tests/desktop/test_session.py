@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from engine.packs import Pack
+from engine.packs import Pack, PackLibrary
 from engine.png import read_creation
 from engine.recipe import Recipe
 from partcraft_desktop.history import History
@@ -374,3 +374,42 @@ def test_a_picture_of_any_shape_opens(qtbot: QtBot, session: Session, tmp_path: 
     Image.new("CMYK", (300, 20), (0, 80, 80, 0)).save(path)
     session.open_path(path)
     qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
+
+
+def test_a_pack_is_imported_removed_and_comes_back(
+    qtbot: QtBot, session: Session, opened: Opened, tmp_path: Path
+) -> None:
+    other = fakes.make_pack(tmp_path / "made" / "others", codes=4, id="others")
+    file = PackLibrary().export_pack(other, tmp_path / "others.partpack")
+    session.open_path(file)
+    qtbot.waitUntil(lambda: session.state.pack is not None and session.state.pack.id == "others", timeout=WAIT)
+    imported = session.state.pack
+    assert imported is not None and session.is_own_pack(imported)
+    session.remove_pack(imported)
+    qtbot.waitUntil(lambda: len(session.state.packs) == 1, timeout=WAIT)
+    assert session.state.pack is not None and session.state.pack.id == "fake-birds"
+    qtbot.waitUntil(lambda: said(opened, "was removed"), timeout=WAIT)
+    action = opened.messages[-1].action
+    assert action is not None
+    action.run()
+    qtbot.waitUntil(lambda: len(session.state.packs) == 2, timeout=WAIT)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK nothing", b"hello"])
+def test_a_bad_partpack_is_one_sentence(
+    qtbot: QtBot, session: Session, opened: Opened, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "bad.partpack"
+    path.write_bytes(content)
+    session.open_path(path)
+    qtbot.waitUntil(lambda: said(opened, "bad.partpack"), timeout=WAIT)
+    assert len(session.state.packs) == 1
+
+
+def test_a_damaged_pack_is_told_and_the_others_work(home: Path, pack: Pack) -> None:
+    (home / "packs" / "broken").mkdir()
+    (home / "packs" / "broken" / "pack.json").write_text("{")
+    again = Opened(home)
+    again.session.begin()
+    assert again.session.state.pack is not None and said(again, "damaged")
+    again.close()
