@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
+import itertools
 import json
 import re
+import secrets
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import UserError
-from engine.places import (
-    cache_dir as cache_dir,
-)
-from engine.places import (
-    creations_dir as creations_dir,
-)
-from engine.places import (
-    data_dir as data_dir,
-)
-from engine.places import (
-    models_dir as models_dir,
-)
-from engine.places import (
-    packs_dir as packs_dir,
-)
-from engine.places import (
-    resources_dir as resources_dir,
-)
-from engine.places import (
-    starter_pack as starter_pack,
-)
-from engine.places import (
-    write_bytes,
-)
+from engine.places import cache_dir as cache_dir
+from engine.places import creations_dir as creations_dir
+from engine.places import data_dir as data_dir
+from engine.places import make_folder, packs_dir, trash_dir, write_bytes
+from engine.places import models_dir as models_dir
+from engine.places import resources_dir as resources_dir
+from engine.places import starter_pack as starter_pack
 from engine.vocabulary import ABSENT, Part, Vocabulary
 
 if TYPE_CHECKING:
@@ -121,8 +108,16 @@ class Pack:
         """The centroids, checked against the vocabulary. Raises :class:`UserError`."""
         from engine.segmentation import Codebook
 
-        book = Codebook.load(self.path / CODEBOOK, self.vocabulary)
-        return book
+        return Codebook.load(self.path / CODEBOOK, self.vocabulary)
+
+    def check(self, thorough: bool = False) -> None:
+        """See that the pack's files are there, whole, and fit together; pictures too if ``thorough``.
+
+        Raises :class:`UserError` with the first thing that is wrong.
+        """
+        from engine.partpack import check_files
+
+        check_files(self, thorough)
 
     def reference(self, id: str) -> Reference | None:
         """The reference with that id, or None."""
@@ -185,23 +180,135 @@ class Pack:
 _KEYS: Final = {"version", "noun", "parts", "codes_per_part", "code_names"} | {spec.name for spec in fields(Pack)}
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A pack of the library, or what is wrong with its folder."""
+
+    path: Path
+    bundled: bool
+    pack: Pack | None = None
+    error: UserError | None = None
+
+
+class PackLibrary:
+    """The packs at hand: the starter, which is part of the program, and the user's own.
+
+    It keeps nothing in memory: what is on disk is what there is.
+    """
+
+    def __init__(self, bundled: Path | None = None, own: Path | None = None) -> None:
+        self._bundled = bundled or starter_pack()
+        self._own = own
+
+    @property
+    def own(self) -> Path:
+        """The folder of the user's packs."""
+        return self._own or packs_dir()
+
+    def listing(self) -> list[Listed]:
+        """Every pack, the starter first, then the user's by title; broken ones come last, with their errors."""
+        found = [_look(self._bundled, True)] if self._bundled.is_dir() else []
+        if self.own.is_dir():
+            folders = (path for path in self.own.iterdir() if path.is_dir() and not path.name.startswith("."))
+            found += [_look(path, False) for path in sorted(folders)]
+        return sorted(found, key=lambda one: (one.pack is None, not one.bundled, one.pack.title if one.pack else ""))
+
+    def packs(self) -> list[Pack]:
+        """The packs that can be used, the starter first."""
+        return [one.pack for one in self.listing() if one.pack]
+
+    def find(self, word: str) -> Pack:
+        """The pack with that id, title or folder; the first one for "". Raises :class:`UserError`."""
+        if word and (Path(word) / MANIFEST).is_file():
+            return Pack.open(word)
+        listing = self.listing()
+        packs = [one.pack for one in listing if one.pack]
+        for pack in packs:
+            if not word or word.casefold() in (pack.id.casefold(), pack.title.casefold()):
+                return pack
+        for one in listing:
+            if one.error and word in ("", one.path.name):
+                raise one.error
+        if not word:
+            raise UserError("There is no pack yet.", "Import one with `partcraft packs import FILE`, or make one.")
+        names = difflib.get_close_matches(word, [pack.id for pack in packs], 3, 0.3) or [pack.id for pack in packs]
+        raise UserError(f"There is no pack called “{word}”.", f"There are: {', '.join(names) or 'none yet'}.")
+
+    def import_pack(self, file: Path | str) -> Pack:
+        """Unpack a ``.partpack`` into the user's packs. Nothing is changed if anything is wrong with it.
+
+        A pack that is already here is not taken twice; another one with the same id gets an id of its own. Raises
+        :class:`UserError`.
+        """
+        from engine.partpack import unpack
+
+        return unpack(Path(file), self.own, self.packs())
+
+    def export_pack(self, pack: Pack, file: Path | str) -> Path:
+        """Write a pack as a ``.partpack``, whole or not at all; its path. Raises :class:`UserError`."""
+        from engine.partpack import pack_up
+
+        return pack_up(pack, Path(file))
+
+    def delete(self, path: Path) -> Path:
+        """Move one of the user's packs, whole or broken, to the trash; where :meth:`restore` finds it.
+
+        Raises :class:`UserError` for the starter or if it cannot be moved.
+        """
+        if path.resolve().parent != self.own.resolve():
+            raise UserError("The starter pack is part of PartCraft and stays.", "Delete packs of your own only.")
+        there = make_folder(trash_dir(), "the trash") / f"{secrets.token_hex(4)}-{path.name}"
+        return _move(path, there)
+
+    def restore(self, trashed: Path) -> Pack:
+        """Bring a pack back from the trash. Raises :class:`UserError`."""
+        name = trashed.name.partition("-")[2]
+        return Pack.open(_move(trashed, free_folder(self.own, name)))
+
+
+def free_folder(parent: Path, name: str) -> Path:
+    """A folder ``parent/name`` that is not there yet, with a number behind the name if need be. Not made."""
+    numbers = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
+    return next(parent / one for one in numbers if not (parent / one).exists())
+
+
+def _look(path: Path, bundled: bool) -> Listed:
+    try:
+        pack = Pack.open(path)
+        pack.check()
+    except UserError as error:
+        return Listed(path, bundled, error=error)
+    return Listed(path, bundled, pack)
+
+
+def _move(path: Path, there: Path) -> Path:
+    try:
+        make_folder(there.parent)
+        shutil.move(path, there)
+    except OSError as error:
+        raise UserError(f"{path.name} could not be moved: {error.strerror}.", "Is it open in a program?") from error
+    return there
+
+
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         document = json.loads((path / MANIFEST).read_text("utf-8"))
     except FileNotFoundError as error:
-        raise UserError(f"There is no pack in {path}: {MANIFEST} is missing.", _AGAIN) from error
+        raise UserError(f"{path.name} is not a pack: {MANIFEST} is missing.", _AGAIN) from error
     except OSError as error:
-        raise UserError(f"The pack in {path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+        raise UserError(
+            f"The pack “{path.name}” cannot be read: {error.strerror}.", "Check its permissions."
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"The pack in {path} is damaged: {MANIFEST} is not whole.", _AGAIN) from error
+        raise UserError(f"The pack “{path.name}” is damaged: {MANIFEST} is not whole.", _AGAIN) from error
     if not isinstance(document, dict):
-        raise UserError(f"The pack in {path} is damaged: {MANIFEST} is not a pack's description.", _AGAIN)
+        raise UserError(f"The pack “{path.name}” is damaged: {MANIFEST} is not a pack's description.", _AGAIN)
     version = document.get("version")
     if not isinstance(version, int) or version < 1:
-        raise UserError(f"The pack in {path} is damaged: {MANIFEST} has no version.", _AGAIN)
+        raise UserError(f"The pack “{path.name}” is damaged: {MANIFEST} has no version.", _AGAIN)
     if version > PACK_VERSION:
         raise UserError(
-            f"The pack {path.name} was made by a newer PartCraft (version {version}, this one reads {PACK_VERSION}).",
+            f"The pack “{path.name}” was made by a newer PartCraft (version {version}, this one reads {PACK_VERSION}).",
             "Update PartCraft to use it.",
         )
     return document
@@ -210,13 +317,13 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
     try:
         parts = tuple(
-            Part(int(part["index"]), str(part["name"]), _colour(part["colour"]), part.get("background") is True)
+            Part(_whole(part["index"]), str(part["name"]), _colour(part["colour"]), part.get("background") is True)
             for part in document["parts"]
         )
         words = Vocabulary(
             str(document["noun"]),
             parts,
-            int(document["codes_per_part"]),
+            _whole(document["codes_per_part"]),
             tuple(tuple(str(name) for name in row) for row in document.get("code_names") or ()),
         )
         eyes = document["backbone"]
@@ -229,12 +336,12 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
             backbone=Backbone(
                 str(eyes["id"]),
                 str(eyes.get("feature_layer", "last_hidden_state")),
-                int(eyes.get("image_size", 256)),
-                int(eyes.get("patch", 8)),
+                _whole(eyes.get("image_size", 256)),
+                _whole(eyes.get("patch", 8)),
                 str(eyes.get("sees", "drawings")),
             ),
             base_model=BaseModel(
-                str(base["id"]), str(base.get("revision", "")), tuple(int(width) for width in base.get("widths", ()))
+                str(base["id"]), str(base.get("revision", "")), tuple(_whole(width) for width in base.get("widths", ()))
             ),
             references=tuple(_reference(path, one, words) for one in document.get("references") or ()),
             licence=str(document.get("licence", "")),
@@ -243,15 +350,17 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
             extra={key: value for key, value in document.items() if key not in _KEYS},
         )
     except KeyError as error:
-        raise UserError(f"The pack in {path} is damaged: {MANIFEST} lacks {error.args[0]!r}.", _AGAIN) from error
-    except (TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"The pack “{path.name}” is damaged: {MANIFEST} lacks {error.args[0]!r}.", _AGAIN) from error
+    except (TypeError, AttributeError) as error:
         raise UserError(
-            f"The pack in {path} is damaged: {MANIFEST} does not fit together ({error}).", _AGAIN
+            f"The pack “{path.name}” is damaged: {MANIFEST} has a value of a wrong kind.", _AGAIN
         ) from error
+    except ValueError as error:
+        raise UserError(f"The pack “{path.name}” is damaged: {MANIFEST} says that {error}.", _AGAIN) from error
 
 
 def _reference(path: Path, one: Mapping[str, Any], words: Vocabulary) -> Reference:
-    codes = tuple(int(code) for code in one["codes"])
+    codes = tuple(_whole(code) for code in one["codes"])
     if len(codes) != len(words.parts):
         raise ValueError(f"reference {one['id']!r} needs one code a part")
     if not all(code == ABSENT or 0 <= code < words.codes_per_part for code in codes):
@@ -272,6 +381,12 @@ def _inside(path: Path, name: str) -> str:
     if not parts.parts or parts.is_absolute() or ".." in parts.parts or re.search(r"[\\:]", str(name)):
         raise ValueError(f"the path {name!r} leads out of the pack")
     return str(path.joinpath(*parts.parts))
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError
+    return value
 
 
 def _colour(value: Any) -> str:

@@ -106,9 +106,9 @@ class Codebook:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
                 metadata = file.metadata() or {}
         except FileNotFoundError as error:
-            raise UserError(f"The pack in {path.parent} is damaged: {path.name} is missing.", _AGAIN) from error
+            raise UserError(f"The pack “{path.parent.name}” is damaged: {path.name} is missing.", _AGAIN) from error
         except (SafetensorError, OSError, ValueError) as error:
-            raise UserError(f"The pack in {path.parent} is damaged: {path.name} is not whole.", _AGAIN) from error
+            raise UserError(f"The pack “{path.parent.name}” is damaged: {path.name} is not whole.", _AGAIN) from error
         if missing := {"foreground", "parts", "codes"} - arrays.keys():
             raise UserError(f"The codebook lacks {', '.join(sorted(missing))}.", _AGAIN)
         foreground, parts, codes = (
