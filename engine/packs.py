@@ -315,6 +315,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
+    damaged = f"The pack “{path.name}” is damaged: {MANIFEST}"
     try:
         parts = tuple(
             Part(_whole(part["index"]), str(part["name"]), _colour(part["colour"]), part.get("background") is True)
@@ -350,13 +351,11 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
             extra={key: value for key, value in document.items() if key not in _KEYS},
         )
     except KeyError as error:
-        raise UserError(f"The pack “{path.name}” is damaged: {MANIFEST} lacks {error.args[0]!r}.", _AGAIN) from error
+        raise UserError(f"{damaged} lacks {error.args[0]!r}.", _AGAIN) from error
     except (TypeError, AttributeError) as error:
-        raise UserError(
-            f"The pack “{path.name}” is damaged: {MANIFEST} has a value of a wrong kind.", _AGAIN
-        ) from error
+        raise UserError(f"{damaged} has a value of a wrong kind.", _AGAIN) from error
     except ValueError as error:
-        raise UserError(f"The pack “{path.name}” is damaged: {MANIFEST} says that {error}.", _AGAIN) from error
+        raise UserError(f"{damaged} is not right: {error}.", _AGAIN) from error
 
 
 def _reference(path: Path, one: Mapping[str, Any], words: Vocabulary) -> Reference:
