@@ -79,7 +79,7 @@ class Dino:
             output = model(pixel_values=batch, output_hidden_states=not normed)
             states = output.last_hidden_state if normed else output.hidden_states[int(layer)]
             grid = (shape[1] // self.eyes.patch, shape[2] // self.eyes.patch)
-            arranged = states[:, 1:].transpose(1, 2).unflatten(2, grid).float().cpu().numpy()
+            arranged = states[:, 1:].transpose(1, 2).unflatten(2, grid).float().cpu().contiguous().numpy()
             found.update(zip(members, arranged, strict=True))
         maps.extend(found[index] for index in range(len(pictures)))
         return maps

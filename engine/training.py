@@ -88,7 +88,9 @@ class Learner:
         self.scheduler = noise_of(self.pipeline.scheduler.config)
         groups: list[dict[str, Any]] = [{"params": list(self.tokens.parameters()), "lr": plan.token_rate}]
         if plan.rank:
-            lora = add_lora(self.pipeline.unet, plan.rank)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(plan.seed)
+                lora = add_lora(self.pipeline.unet, plan.rank)
             for parameter in lora:  # a half-precision base still learns in full precision
                 parameter.data = parameter.data.float()
             groups.append({"params": lora, "lr": plan.rate})
@@ -299,7 +301,8 @@ def _resume(learner: Learner, run: Path) -> int:
     """Restore the last checkpoint; the number of steps it has taken."""
     for path in reversed(_checkpoints(run)):
         try:
-            learner.restore(load_file(path / "state.safetensors"))
+            # Cloned: a mapped file's tensors are aligned otherwise, and vectorised sums then round otherwise.
+            learner.restore({name: one.clone() for name, one in load_file(path / "state.safetensors").items()})
         except ValueError as error:
             raise UserError(
                 f"The checkpoint {path.name} belongs to another plan.", "Choose a new run folder."

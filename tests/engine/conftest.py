@@ -42,3 +42,34 @@ def models() -> Any:
     from engine.models import Models
 
     return Models(device="cpu")
+
+
+@pytest.fixture(scope="session")
+def tiny_pack(tiny_world: Path, models: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack of four parts in three kinds, found in the tiny pictures, with random tokens and a random LoRA."""
+    import os
+
+    import torch
+    from safetensors.torch import save_file
+
+    from engine.discovery import discover
+    from engine.jobs import Discover
+    from engine.lora import add_lora, lora_state, save_lora
+    from engine.tokens import PartTokens
+    from tests.engine.tiny import WIDTH
+
+    os.environ["PARTCRAFT_HOME"] = str(tmp_path_factory.mktemp("home"))  # before any test's own home is set
+    folder = tmp_path_factory.mktemp("packs") / "tiny"
+    options = {"image_size": 64, "part_names": ["head", "wing", "tail", "body"]}
+    job = Discover(
+        str(tiny_world / "pictures"), str(folder), 4, 3, "bird", str(tiny_world / "eyes"), str(tiny_world / "base"),
+        options=options,
+    )  # fmt: skip
+    discover(models, job, lambda news: None)
+    torch.manual_seed(2)
+    save_file(PartTokens(4, 3, WIDTH).tensors(), folder / "tokens.safetensors")
+    unet = models.own_pipeline(str(tiny_world / "base")).unet
+    add_lora(unet, 2)
+    random = {name: torch.randn_like(value) * 0.1 for name, value in lora_state(unet).items()}
+    save_lora(random, folder / "lora.safetensors")
+    return folder
