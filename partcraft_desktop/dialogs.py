@@ -104,7 +104,10 @@ class SettingsDialog(_Dialog):
         theme_row = QHBoxLayout()
         theme_row.setSpacing(UNIT)
         for label, value in (("Like the system", "system"), ("Light", "light"), ("Dark", "dark")):
-            button = QToolButton(text=label, checkable=True, checked=value == values.theme)
+            button = QToolButton()
+            button.setText(label)
+            button.setCheckable(True)
+            button.setChecked(value == values.theme)
             button.setProperty("choice", True)
             button.setObjectName(value)
             button.setAccessibleName(f"Theme: {label.lower()}")
