@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QKeySequence, QPainter, QPainterPath, QPaintEvent, QPalette, QPixmap
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QKeySequence,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QPixmap,
+)
+from PySide6.QtWidgets import QCheckBox, QFrame, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
+from partcraft_desktop.glyphs import draw_check
 from partcraft_desktop.theme import icon
 
 ICON_SIDE = 20
@@ -44,6 +55,34 @@ def push_button(text: str, run: Callable[[], object] | None = None, icon_name: s
     if run is not None:
         button.clicked.connect(lambda: run())
     return button
+
+
+class CheckBox(QCheckBox):
+    """A check box that is seen as well in the dark: Fusion draws its frame in the colour of the ground there."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        palette = self.palette()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(1, (self.height() - 16) / 2, 16, 16)
+        ground = QPalette.ColorRole.Highlight if self.isChecked() else QPalette.ColorRole.Base
+        lit = self.isChecked() or self.hasFocus() or self.underMouse()
+        line = QPalette.ColorRole.Highlight if lit else QPalette.ColorRole.PlaceholderText
+        painter.setPen(QPen(palette.color(line), 2 if self.hasFocus() else 1))
+        painter.setBrush(palette.color(ground))
+        painter.drawRoundedRect(box, 4, 4)
+        if self.isChecked():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            draw_check(painter, box.adjusted(3, 3, -3, -3), palette.color(QPalette.ColorRole.HighlightedText))
+        painter.setPen(palette.color(QPalette.ColorRole.WindowText))
+        painter.drawText(self.rect().adjusted(26, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, self.text())
+        painter.end()
+
+    def sizeHint(self) -> QSize:
+        return QSize(28 + self.fontMetrics().horizontalAdvance(self.text()), 24)
+
+    def hitButton(self, pos: QPoint) -> bool:
+        return self.rect().contains(pos)
 
 
 def hairline() -> QFrame:

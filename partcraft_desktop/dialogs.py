@@ -10,7 +10,6 @@ from PySide6.QtCore import QSize, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QKeySequence, QPainter, QPaintEvent, QPalette, QPixmap, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QCheckBox,
     QDialog,
     QFileDialog,
     QFormLayout,
@@ -28,7 +27,7 @@ from engine import prompt
 from engine.packs import Pack, data_dir, models_dir
 from engine.recipe import Arrival, Creation
 from engine.vocabulary import Vocabulary
-from partcraft_desktop.controls import ShortLabel, paint_cover, push_button, tool_button
+from partcraft_desktop.controls import CheckBox, ShortLabel, paint_cover, push_button, tool_button
 from partcraft_desktop.images import Thumbnails
 from partcraft_desktop.receipts import CHIP, chip_width, paint_chip, part_name, sentence
 from partcraft_desktop.session import Message
@@ -116,7 +115,7 @@ class SettingsDialog(_Dialog):
             theme_row.addWidget(button)
         theme_row.addStretch(1)
 
-        self.motion = QCheckBox("Reduce motion")
+        self.motion = CheckBox("Reduce motion")
         self.motion.setChecked(values.reduced_motion)
         self.motion.toggled.connect(lambda on: settings.set(reduced_motion=on))
 
@@ -128,9 +127,10 @@ class SettingsDialog(_Dialog):
         out_row.addWidget(push_button("Change…", self._choose_out))
         self._default = push_button("Default", lambda: self._set_out(""), look="flat")
         self._default.setToolTip(str(settings.home / "creations"))
+        self._default.setVisible(bool(values.out))
         out_row.addWidget(self._default)
 
-        self.downloads = QCheckBox("Download models that a pack needs")
+        self.downloads = CheckBox("Download models that a pack needs")
         self.downloads.setToolTip("From Hugging Face, only when you ask for something that needs them")
         self.downloads.setChecked(values.downloads)
         self.downloads.toggled.connect(lambda on: settings.set(downloads=on))
@@ -165,6 +165,7 @@ class SettingsDialog(_Dialog):
         dialog.open()
 
     def _set_out(self, folder: str) -> None:
+        self._default.setVisible(bool(folder))
         self._settings.set(out=folder)
         self.out.setText(str(self._settings.out))
 

@@ -287,3 +287,35 @@ def test_without_a_screen_one_sentence_and_exit_2(home: Path) -> None:
 
 def test_words_go_to_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["no-such-command"]) == 2
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.5, 2.0])
+def test_icons_are_sharp_at_any_scale_and_follow_the_theme(opened: Opened, themed: Theme, ratio: float) -> None:
+    from PySide6.QtCore import QSize
+
+    from partcraft_desktop.theme import icon
+
+    undo = icon("undo")
+    for theme, colours in (("dark", DARK), ("light", LIGHT)):
+        opened.settings.set(theme=theme)
+        pixmap = undo.pixmap(QSize(20, 20), ratio)
+        assert pixmap.size() == QSize(20, 20) * ratio and pixmap.devicePixelRatio() == ratio
+        image = pixmap.toImage()
+        solid = {
+            image.pixelColor(x, y).name()
+            for x in range(image.width())
+            for y in range(image.height())
+            if image.pixelColor(x, y).alpha() == 255
+        }
+        assert solid == {colours.text}
+
+
+def test_every_icon_that_is_named_is_there() -> None:
+    import re
+
+    from engine.packs import resources_dir
+
+    drawn = {path.stem for path in (resources_dir() / "icons").glob("*.svg")}
+    source = "".join(path.read_text("utf-8") for path in (REPOSITORY / "partcraft_desktop").glob("*.py"))
+    named = set(re.findall(r"""(?:icon|tool_button|paint_icon)\((?:painter, )?"([a-z-]+)\"""", source))
+    assert named and named <= drawn, named - drawn
