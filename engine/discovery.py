@@ -111,13 +111,17 @@ def segment(models: Models, job: Segment, report: Report) -> Segmented:
 
 
 def looks_like_a_photo(picture: Image.Image) -> bool:
-    """Whether a picture has the texture of a photograph: few neighbouring pixels are alike."""
+    """Whether a picture has the grain of a photograph: few pixels are like both of their neighbours.
+
+    At 256 pixels, ten photographs had 0 to 37% of such pixels, drawings 83% or more, even as JPEG 55%.
+    """
     small = np.asarray(picture.convert("RGB").resize((256, 256), Image.Resampling.BOX), np.int16)
-    steps = np.abs(np.diff(small, axis=1)).max(axis=2)
-    return float((steps <= 2).mean()) < _FLAT_SHARE
+    across = np.abs(np.diff(small, axis=1)).max(axis=2)[:-1]
+    down = np.abs(np.diff(small, axis=0)).max(axis=2)[:, :-1]
+    return float((np.maximum(across, down) <= 1).mean()) < _FLAT_SHARE
 
 
-_FLAT_SHARE: Final = 0.5
+_FLAT_SHARE: Final = 0.46
 
 
 # A new vocabulary from a folder of pictures.

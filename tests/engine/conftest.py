@@ -70,6 +70,6 @@ def tiny_pack(tiny_world: Path, models: Any, tmp_path_factory: pytest.TempPathFa
     save_file(PartTokens(4, 3, WIDTH).tensors(), folder / "tokens.safetensors")
     unet = models.own_pipeline(str(tiny_world / "base")).unet
     add_lora(unet, 2)
-    random = {name: torch.randn_like(value) * 0.1 for name, value in lora_state(unet).items()}
+    random = {name: torch.randn_like(value) * 0.5 for name, value in lora_state(unet).items()}
     save_lora(random, folder / "lora.safetensors")
     return folder
