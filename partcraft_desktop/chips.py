@@ -175,9 +175,7 @@ class ChipRow(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._buttons: list[ChipButton] = []
 
     @property
@@ -203,7 +201,6 @@ class ChipRow(QWidget):
         if not any(button.focusPolicy() == Qt.FocusPolicy.StrongFocus for button in self._buttons):
             self._one_stop(0)
         self._place()
-        self.updateGeometry()
 
     def light(self, part: int | None) -> None:
         """Light the chip of a part that is lit elsewhere."""
@@ -214,18 +211,8 @@ class ChipRow(QWidget):
         """The chip of a part."""
         return next((button for button in self._buttons if button.chip.part == part), None)
 
-    def hasHeightForWidth(self) -> bool:
-        return True
-
-    def heightForWidth(self, width: int) -> int:
-        return max((rect.bottom() + 1 for rect in self._rects(width)), default=0)
-
     def sizeHint(self) -> QSize:
-        width = sum(button.sizeHint().width() + GAP for button in self._buttons)
-        return QSize(width, self.heightForWidth(max(self.width(), 160)))
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(160, HEIGHT if self._buttons else 0)
+        return QSize(160, self.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -274,5 +261,10 @@ class ChipRow(QWidget):
         return rects
 
     def _place(self) -> None:
-        for button, rect in zip(self._buttons, self._rects(self.width()), strict=True):
+        rects = self._rects(self.width())
+        height = max((rect.bottom() + 1 for rect in rects), default=0)
+        # Layouts forget to ask for the height that a width needs; a fixed one they keep.
+        if self.height() != height:
+            self.setFixedHeight(height)
+        for button, rect in zip(self._buttons, rects, strict=True):
             button.setGeometry(rect)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QImage, QPainter, QPixmap
+from PySide6.QtGui import QImage, QPainter, QPen, QPixmap
 
 from engine import pictures
 from engine.segmentation import Segmentation
@@ -115,6 +115,9 @@ def cut_out(picture: Image.Image, shape: PartShape, longest: int, padding: float
     painter.translate(-bounds.topLeft())
     painter.setPen(Qt.PenStyle.NoPen)
     painter.fillPath(shape.outline, Qt.GlobalColor.black)
+    # Half a pixel less all round: the outermost pixels are mixed with what is behind the part.
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationOut)
+    painter.strokePath(shape.outline, QPen(Qt.GlobalColor.black, 1.0))
     painter.resetTransform()
     painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
     painter.drawImage(QPointF((box[0] - bounds.left()) * scale, (box[1] - bounds.top()) * scale), image)

@@ -144,7 +144,8 @@ class PromptField(QWidget):
         return True
 
     def _done(self) -> None:
-        if self._validate():
+        # Hiding the editor takes the keyboard from it, which is no second end.
+        if self._editing and self._validate():
             self._close()
 
     def _give_up(self) -> None:

@@ -89,7 +89,7 @@ class RenderButton(QAbstractButton):
         palette = self.palette()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        rect = QRectF(self.rect()).adjusted(2, 2, -2, -2)
+        rect = QRectF(self.rect())
         font = QFont(self.font())
         font.setWeight(QFont.Weight.DemiBold)
         painter.setFont(font)
@@ -101,8 +101,10 @@ class RenderButton(QAbstractButton):
             self._paint_running(painter, rect, shape, palette, self._progress)
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(palette.color(QPalette.ColorRole.WindowText), 2))
-            painter.drawRoundedRect(rect.adjusted(-1, -1, 1, 1), CORNER + 1, CORNER + 1)
+            running = self._progress is not None
+            role = QPalette.ColorRole.WindowText if running else QPalette.ColorRole.HighlightedText
+            painter.setPen(QPen(palette.color(role), 2))
+            painter.drawRoundedRect(rect.adjusted(3, 3, -3, -3), CORNER - 3, CORNER - 3)
 
     def _paint_ready(self, painter: QPainter, rect: QRectF, shape: QPainterPath, palette: QPalette) -> None:
         if not self.isEnabled():

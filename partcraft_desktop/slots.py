@@ -30,7 +30,7 @@ from partcraft_desktop import dragging
 from partcraft_desktop.controls import tool_button
 from partcraft_desktop.glyphs import glyph, mixed, with_alpha
 
-HEIGHT: Final = 64
+HEIGHT: Final = 56
 TILE: Final = 48
 CROP: Final = 42
 """The longer side of the crop on its tile, in logical pixels."""

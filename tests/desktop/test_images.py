@@ -80,7 +80,7 @@ def test_smoothing_stays_near_the_border(mask: np.ndarray, reach: float) -> None
     for loop in contours(mask):
         soft = smoothed(loop, reach)
         assert len(soft) >= 1
-        assert (soft >= loop.min(axis=0)).all() and (soft <= loop.max(axis=0)).all()
+        assert (soft >= loop.min(axis=0) - 1e-9).all() and (soft <= loop.max(axis=0) + 1e-9).all()
 
 
 @given(mask=masks.filter(lambda mask: bool(mask.any())))
@@ -120,8 +120,9 @@ def test_a_crop_shows_the_part_alone() -> None:
     middle = crop.pixelColor(crop.width() // 2, crop.height() // 2)
     assert (middle.red(), middle.blue(), middle.alpha()) == (255, 0, 255)
     assert crop.pixelColor(0, 0).alpha() == 0
-    blue = [crop.pixelColor(x, y) for x in range(crop.width()) for y in range(crop.height())]
-    assert not [seen for seen in blue if seen.alpha() > 200 and seen.blue() > 120]
+    # Only the soft edge has a little of what was around it.
+    opaque = [crop.pixelColor(x, y) for x in range(crop.width()) for y in range(crop.height())]
+    assert not [seen for seen in opaque if seen.alpha() > 240 and seen.blue() > 120]
 
 
 def test_a_part_at_the_edge_of_the_picture_is_cropped_too() -> None:
