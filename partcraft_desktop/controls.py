@@ -151,6 +151,11 @@ def paint_ring(painter: QPainter, rect: QRect, colour: QColor, width: float = 2.
     painter.restore()
 
 
+def read_side(side: int) -> int:
+    """The side, a little larger than needed, to read a thumbnail at: so that dragging a splitter reads few sizes."""
+    return -(-side // 64) * 64
+
+
 def rounded(rect: QRectF, corner: float) -> QPainterPath:
     """A rectangle with round corners as a path."""
     path = QPainterPath()

@@ -36,7 +36,7 @@ from PySide6.QtWidgets import (
 
 from engine.recipe import Creation
 from engine.vocabulary import Vocabulary
-from partcraft_desktop.controls import paint_cover, paint_ring, rounded, tool_button
+from partcraft_desktop.controls import paint_cover, paint_ring, read_side, rounded, tool_button
 from partcraft_desktop.images import Thumbnails, to_qimage
 from partcraft_desktop.receipts import CHIP, paint_receipt, receipt_text
 from partcraft_desktop.session import RenderStatus, Session
@@ -167,7 +167,7 @@ class _TilePainter(QStyledItemDelegate):
         painter.restore()
 
     def _paint_creation(self, painter: QPainter, square: QRect, palette: QPalette, creation: Creation) -> None:
-        pixmap = self._thumbnails.get(creation.path, square.width(), painter.device().devicePixelRatioF())
+        pixmap = self._thumbnails.get(creation.path, read_side(square.width()), painter.device().devicePixelRatioF())
         if pixmap is not None and not pixmap.isNull():
             paint_cover(painter, pixmap, square)
         elif pixmap is not None:
@@ -354,7 +354,7 @@ class Gallery(QWidget):
         began = state.render is not None and self.model.render is None
         self.model.show(state.creations, state.render)
         if began:
-            self.strip.scrollToTop()
+            self.strip.horizontalScrollBar().setValue(0)
         some = self.model.rowCount() > 0
         self._stack.setCurrentWidget(self.strip if some else self.empty)
         self._buttons.setVisible(bool(state.creations))
@@ -374,7 +374,6 @@ class Gallery(QWidget):
     def _added(self, creation: Creation) -> None:
         # The next picture of the same job begins anew.
         self.model.preview = None
-        self.strip.scrollToTop()
 
     def _selected(self) -> None:
         some = bool(self.selected())

@@ -35,7 +35,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from partcraft_desktop.controls import paint_cover, paint_ring, push_button, rounded
+from partcraft_desktop.controls import paint_cover, paint_ring, push_button, read_side, rounded
 from partcraft_desktop.images import Thumbnails
 from partcraft_desktop.session import Session
 from partcraft_desktop.theme import UNIT, icon, paint_icon
@@ -131,7 +131,7 @@ class _TilePainter(QStyledItemDelegate):
         square = QRect(rect.x() + UNIT // 2, rect.y() + UNIT // 2, side, side)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        pixmap = self._thumbnails.get(tile.thumbnail, side, painter.device().devicePixelRatioF())
+        pixmap = self._thumbnails.get(tile.thumbnail, read_side(side), painter.device().devicePixelRatioF())
         painter.fillPath(rounded(square.toRectF(), UNIT), palette.color(QPalette.ColorRole.AlternateBase))
         if pixmap is not None and not pixmap.isNull():
             paint_cover(painter, pixmap, square)

@@ -45,12 +45,11 @@ def read_json(path: Path) -> dict[str, Any]:
 @dataclass(frozen=True)
 class Values:
     """What a person can set. ``out`` is the folder for creations, empty for the default;
-    ``downloads`` is the consent to fetch models; ``window`` keeps sizes between starts."""
+    ``window`` keeps sizes between starts."""
 
     theme: Theme = "system"
     reduced_motion: bool = False
     out: str = ""
-    downloads: bool = False
     hint_seen: bool = False
     window: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
