@@ -1,0 +1,341 @@
+"""The commands of the headless front door: each takes its words and gives an :class:`~engine.console.Answer`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import time
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from engine.console import DONE, FAILED, INTERRUPTED, Answer, Desk, Interrupted
+from engine.errors import UserError
+from engine.jobs import Discover, Evaluate, Render, Segment, Segmented, Train
+from engine.legacy import parse_legacy
+from engine.packs import MANIFEST, Pack, PackLibrary, creations_dir, data_dir
+from engine.pictures import open_picture
+from engine.places import make_folder, write_bytes, write_whole
+from engine.png import read_creation
+from engine.prompt import choice_text, parse, to_text
+from engine.recipe import Creation, Recipe
+from engine.segmentation import NO_PART, Segmentation
+from engine.vocabulary import ABSENT, Choice
+
+
+def segment(words: Namespace, handlers: str) -> Answer:
+    """Labels and an overlay of each picture, and the sentence it reads as. One bad picture does not stop the rest."""
+    pack = PackLibrary().find(words.pack)
+    out = make_folder(Path(words.out))
+    found: list[dict[str, Any]] = []
+    errors: list[dict[str, str]] = []
+    lines: list[str] = []
+    code = DONE
+    with Desk(handlers) as desk:
+        for image in words.images:
+            try:
+                result: Segmented = desk.run(Segment(str(pack.path), str(Path(image).absolute())))
+                found.append(_keep_segmentation(pack, image, result, out))
+                lines += [f"{image}: {found[-1]['prompt']}", *([f"  {result.note}"] if result.note else [])]
+            except Interrupted:
+                code = INTERRUPTED
+                break
+            except UserError as error:
+                errors.append({"image": image, "message": error.message, "hint": error.hint})
+                lines.append(f"{image}: {error.message} {error.hint}")
+                code = FAILED
+    return Answer({"pack": pack.id, "pictures": found, "errors": errors}, "\n".join(lines), code)
+
+
+def _keep_segmentation(pack: Pack, image: str, result: Segmented, out: Path) -> dict[str, Any]:
+    segmentation = result.segmentation
+    stem = Path(image).stem
+    taken = sum(1 for path in out.glob(f"{stem}*-labels.png"))
+    stem = f"{stem}-{taken + 1}" if (out / f"{stem}-labels.png").exists() else stem
+    labels, overlay = out / f"{stem}-labels.png", out / f"{stem}-parts.png"
+    write_whole(labels, lambda beside: Image.fromarray(segmentation.labels).save(beside, "PNG"), "the labels")
+    picture = _overlay(pack, open_picture(image, max_side=1 << 20), segmentation)
+    write_whole(overlay, lambda beside: picture.save(beside, "PNG"), "the picture")
+    vocabulary = pack.vocabulary
+    choices = [Choice(part, code) for part, code in enumerate(segmentation.codes) if code != ABSENT]
+    seen = [choice for choice in choices if not vocabulary.parts[choice.part].background]
+    return {
+        "image": image,
+        "labels": str(labels),
+        "overlay": str(overlay),
+        "codes": {vocabulary.parts[one.part].name: vocabulary.code_name(one.part, one.code) for one in seen},
+        "prompt": " ".join(choice_text(choice, vocabulary) for choice in seen),
+        "note": result.note,
+    }
+
+
+def _overlay(pack: Pack, picture: Image.Image, segmentation: Segmentation) -> Image.Image:
+    """The picture with each part tinted in its colour."""
+    colours = np.zeros((256, 3), np.float32)
+    strength = np.zeros((256, 1), np.float32)
+    for part in pack.vocabulary.visible_parts:
+        colours[part.index] = [int(part.colour[at : at + 2], 16) for at in (1, 3, 5)]
+        strength[part.index] = 0.55
+    strength[NO_PART] = 0
+    labels = segmentation.labels
+    pixels = np.asarray(picture.resize((labels.shape[1], labels.shape[0])), np.float32)
+    mixed = pixels * (1 - strength[labels]) + colours[labels] * strength[labels]
+    return Image.fromarray(mixed.round().astype(np.uint8))
+
+
+def render(words: Namespace, handlers: str) -> Answer:
+    """Creations of a prompt or of a recipe (a JSON file, or a PNG that remembers one)."""
+    library = PackLibrary()
+    kept = _recipe_in(Path(words.recipe)) if words.recipe else None
+    pack = library.find(words.pack or (kept.pack if kept else ""))
+    recipe = kept or Recipe(pack.id, seed=secrets.randbelow(2**31))
+    if words.prompt:
+        recipe = replace(recipe, prompt=_read_prompt(words.prompt, pack, words.legacy))
+    elif not kept:
+        raise UserError("There is nothing to render.", 'Say a prompt, such as "a photo of a bird", or give --recipe.')
+    named = ("negative", "seed", "count", "steps", "guidance", "size")
+    given = {name: getattr(words, name) for name in named if getattr(words, name) is not None}
+    recipe = replace(recipe, pack=pack.id, **given)
+    out = make_folder(Path(words.out) if words.out else creations_dir())
+    code = DONE
+    with Desk(handlers) as desk:
+        try:
+            creations: tuple[Creation, ...] = desk.run(Render(str(pack.path), recipe, str(out.absolute())))
+        except Interrupted as interrupted:
+            creations, code = interrupted.creations, INTERRUPTED
+    document = {
+        "pack": pack.id,
+        "prompt": to_text(recipe.prompt, pack.vocabulary),
+        "creations": [_creation(pack, creation) for creation in creations],
+        "interrupted": code == INTERRUPTED,
+    }
+    return Answer(document, "\n".join(_creation_line(pack, creation) for creation in creations), code)
+
+
+def _read_prompt(text: str, pack: Pack, legacy: str | None) -> tuple[str | Choice, ...]:
+    if legacy:
+        return parse_legacy(text, pack.vocabulary, legacy)  # pyright: ignore[reportArgumentType]  argparse has checked it
+    prompt = parse(text, pack.vocabulary)
+    if len(prompt) == 1 and len(parse_legacy(text, pack.vocabulary, "bare")) > 1:
+        print("Numbers such as 0:16 are plain words; --legacy bare reads them as choices.", file=sys.stderr)
+    return prompt
+
+
+def _recipe_in(path: Path) -> Recipe:
+    if path.suffix.lower() == ".png":
+        return read_creation(path).recipe
+    try:
+        return Recipe.from_json(path.read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"{path.name} cannot be read: {error.strerror}.", "Check the file's name.") from error
+    except ValueError as error:
+        raise UserError(f"{path.name} is not a recipe.", "Give a recipe's JSON file, or a PNG of PartCraft.") from error
+
+
+def _creation(pack: Pack, creation: Creation) -> dict[str, Any]:
+    words = pack.vocabulary
+    return {
+        "path": creation.path,
+        "seed": creation.recipe.seed,
+        "recipe": json.loads(creation.recipe.to_json()),
+        "receipt": [
+            {
+                "part": words.parts[one.part].name,
+                "code": words.code_name(one.part, one.code),
+                "found": words.code_name(one.part, one.found),
+                "arrived": one.arrived,
+                "similarity": round(one.similarity, 4),
+            }
+            for one in creation.receipt
+        ],
+    }
+
+
+def _creation_line(pack: Pack, creation: Creation) -> str:
+    parts = [f"{pack.vocabulary.parts[one.part].name} {'✓' if one.arrived else '✗'}" for one in creation.receipt]
+    return "  ".join([creation.path, *parts])
+
+
+def discover(words: Namespace, handlers: str) -> Answer:
+    """A new pack with the parts and codes found in a folder of pictures."""
+    options = {"title": words.title} if words.title else {}
+    if words.names:
+        options["part_names"] = [name.strip() for name in words.names.split(",")]
+    out = Path(words.out)
+    if (out / MANIFEST).exists():
+        raise UserError(f"There is a pack in {out} already.", "Choose another name for --out.")
+    job = Discover(
+        str(Path(words.folder).absolute()), str(out.absolute()), words.parts, words.codes, words.noun, words.eyes,
+        words.base_model, words.seed, options,
+    )  # fmt: skip
+    with Desk(handlers) as desk:
+        pack = Pack.open(desk.run(job))
+    text = f"{pack.path}: {len(pack.vocabulary.parts)} parts, {pack.vocabulary.codes_per_part} codes each. "
+    return Answer(_summary(pack), text + f"Next: partcraft train {pack.path}")
+
+
+def train(words: Namespace, handlers: str) -> Answer:
+    """Train a plan, go on with a run, or train a pack with a plan made here."""
+    place = Path(words.resume or words.plan).absolute()
+    if words.resume and not (place / "plan.json").is_file():
+        raise UserError(f"There is no run in {place}: plan.json is missing.", "Give the folder of a training.")
+    if (place / MANIFEST).is_file():
+        place = _plan_for(Pack.open(place), words)
+    elif not (place.is_file() or (place / "plan.json").is_file()):
+        raise UserError(
+            f"{place} is neither a plan, a run nor a pack.", "Make a pack first: partcraft discover FOLDER --out PACK."
+        )
+    with Desk(handlers) as desk:
+        try:
+            result = str(desk.run(Train(str(place))))
+        except Interrupted:
+            text = f"Stopped. Go on with: partcraft train --resume {place}"
+            return Answer({"run": str(place), "interrupted": True}, text, INTERRUPTED)
+    return Answer({"pack": result, "plan": str(place), "interrupted": False}, f"{result} is ready.")
+
+
+def _plan_for(pack: Pack, words: Namespace) -> Path:
+    """A run's folder with a plan for a pack."""
+    run = make_folder(data_dir() / "runs" / f"{pack.id}-{time.strftime('%Y%m%d-%H%M%S')}", "the run")
+    plan: dict[str, Any] = {"pack": str(pack.path), "run": str(run)}
+    named = ("pictures", "steps", "batch", "seed", "recipe")
+    plan |= {name: getattr(words, name) for name in named if getattr(words, name) is not None}
+    if words.pictures:
+        plan["pictures"] = str(Path(words.pictures).absolute())
+    write_bytes(run / "plan.json", (json.dumps(plan, indent=1) + "\n").encode(), "the plan")
+    return run
+
+
+def evaluate(words: Namespace, handlers: str) -> Answer:
+    """How many of the asked parts arrive in mixes of references."""
+    pack = PackLibrary().find(words.pack)
+    out = make_folder(Path(words.out)).absolute()
+    with Desk(handlers) as desk:
+        result = desk.run(Evaluate(str(pack.path), str(out), words.mix, words.count, words.seed))
+    lines = [f"{name}: {value:.3f}" for name, value in result.items() if isinstance(value, float)]
+    for name, row in (result.get("parts") or {}).items():
+        lines.append(f"  {name}: " + ", ".join(f"{key} {value:.3f}" for key, value in row.items()))
+    return Answer({"out": str(out), **result}, "\n".join(lines))
+
+
+def packs_list(words: Namespace, handlers: str) -> Answer:
+    """Every pack at hand; broken ones with what is wrong."""
+    rows, lines = [], []
+    for one in PackLibrary().listing():
+        if one.pack:
+            rows.append({**_summary(one.pack), "bundled": one.bundled, "ok": True})
+            lines.append(f"{one.pack.id}  {one.pack.title}  ({len(one.pack.references)} references)")
+        else:
+            assert one.error
+            error = {"message": one.error.message, "hint": one.error.hint}
+            rows.append({"path": str(one.path), "bundled": one.bundled, "ok": False, "error": error})
+            lines.append(f"{one.path.name}  broken: {one.error.message}")
+    return Answer({"packs": rows}, "\n".join(lines) or "There is no pack yet.")
+
+
+def packs_show(words: Namespace, handlers: str) -> Answer:
+    """What a pack says about itself."""
+    pack = PackLibrary().find(words.pack)
+    vocabulary = pack.vocabulary
+    named = next((row for row in vocabulary.code_names if any(row)), ())
+    lines = [
+        f"{pack.title} ({pack.id}) in {pack.path}",
+        f"parts: {', '.join(part.name for part in vocabulary.visible_parts)}",
+        f"codes: {', '.join(named) if named else f'0 to {vocabulary.codes_per_part - 1}'}",
+        f"base model: {pack.base_model.id}; eyes: {pack.backbone.id} (made for {pack.backbone.sees})",
+        f"references: {len(pack.references)}",
+        f"licence: {pack.licence or 'not said'}",
+        f"provenance: {pack.provenance or 'not said'}",
+    ]
+    described = {**pack.to_document(), "path": str(pack.path)}
+    return Answer(described, "\n".join(lines))
+
+
+def packs_check(words: Namespace, handlers: str) -> Answer:
+    """Read everything a pack holds; all packs without a name."""
+    library = PackLibrary()
+    rows, lines = [], []
+    places = [library.find(words.pack).path] if words.pack else [one.path for one in library.listing()]
+    for place in places:
+        try:
+            Pack.open(place).check(thorough=True)
+            rows.append({"path": str(place), "ok": True})
+            lines.append(f"{place.name}: whole")
+        except UserError as error:
+            rows.append({"path": str(place), "ok": False, "error": {"message": error.message, "hint": error.hint}})
+            lines.append(f"{place.name}: {error.message} {error.hint}")
+    whole = all(row["ok"] for row in rows)
+    return Answer({"packs": rows}, "\n".join(lines) or "There is no pack yet.", DONE if whole else FAILED)
+
+
+def packs_import(words: Namespace, handlers: str) -> Answer:
+    """Take a .partpack file into the user's packs."""
+    pack = PackLibrary().import_pack(Path(words.file))
+    return Answer(_summary(pack), f"{pack.title} is here, as {pack.id}.")
+
+
+def packs_export(words: Namespace, handlers: str) -> Answer:
+    """Write a pack as a .partpack file."""
+    library = PackLibrary()
+    file = library.export_pack(library.find(words.pack), Path(words.file))
+    return Answer({"file": str(file), "bytes": file.stat().st_size}, f"{file} ({file.stat().st_size >> 10} KB)")
+
+
+def _summary(pack: Pack) -> dict[str, Any]:
+    return {
+        "id": pack.id,
+        "title": pack.title,
+        "path": str(pack.path),
+        "parts": [part.name for part in pack.vocabulary.visible_parts],
+        "codes_per_part": pack.vocabulary.codes_per_part,
+        "references": len(pack.references),
+        "base_model": pack.base_model.id,
+        "eyes": pack.backbone.id,
+    }
+
+
+def models_list(words: Namespace, handlers: str) -> Answer:
+    """The models on this computer."""
+    from engine.models import list_models
+
+    found = list_models()
+    rows = [{"id": one.id, "kind": one.kind, "path": one.folder, "missing": list(one.missing)} for one in found]
+    lines = [f"{one.id}  {one.kind}" + (f"  lacks {', '.join(one.missing)}" if one.missing else "") for one in found]
+    return Answer({"models": rows}, "\n".join(lines) or "There are no models on this computer.")
+
+
+def models_check(words: Namespace, handlers: str) -> Answer:
+    """Whether a model is here and whole; without a name, those that the packs need."""
+    from engine.models import check_model
+
+    ids = [words.model] if words.model else sorted(needed_models())
+    rows, lines = [], []
+    for id in ids:
+        try:
+            found = check_model(id)
+            fault = f"It lacks {', '.join(found.missing)}." if found.missing else ""
+            hint = "Get the model again." if fault else ""
+        except UserError as error:
+            fault, hint = error.message, error.hint
+        rows.append({"id": id, "ok": not fault, "message": fault, "hint": hint})
+        lines.append(f"{id}: {fault or 'whole'} {hint}".rstrip())
+    whole = all(row["ok"] for row in rows)
+    return Answer({"models": rows}, "\n".join(lines) or "No pack needs a model.", DONE if whole else FAILED)
+
+
+def models_download(words: Namespace, handlers: str) -> Answer:
+    """Fetch a model from the Hugging Face hub."""
+    from engine.models import download
+
+    folder = download(words.model, lambda line: print(line, file=sys.stderr))
+    return Answer({"id": words.model, "path": str(folder)}, f"{words.model} is in {folder}.")
+
+
+def needed_models() -> set[str]:
+    """Ids of the models that the packs at hand need."""
+    return {id for pack in PackLibrary().packs() for id in (pack.base_model.id, pack.backbone.id)}
