@@ -1,4 +1,4 @@
-"""Reading the original PartCraft's checkpoints.
+"""Reading the original PartCraft's checkpoints, and writing them as packs.
 
 They are pickles from elsewhere. Weights are read with ``torch.load(weights_only=True)``; the k-means file holds
 objects of classes we do not have, which the same restricted reader rebuilds as empty shells, running none of
@@ -8,18 +8,24 @@ their code, so that only their tensors can be taken out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from engine.discovery import COLOURS
 from engine.errors import UserError
+from engine.lora import save_lora
+from engine.packs import CODEBOOK, LORA, TOKENS, Backbone, BaseModel, Pack
+from engine.places import make_folder, write_whole
+from engine.segmentation import Codebook
 from engine.tokens import PartTokens
+from engine.vocabulary import Part, Vocabulary
 
 _FOREIGN = (
     "torchpq.clustering.KMeans.KMeans",
@@ -102,3 +108,71 @@ def original_centroids(path: Path) -> tuple[npt.NDArray[np.float32], ...]:
         return centroids(document["foreground_background"]), centroids(document["coarse_kmeans"]), codes
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path.name} holds no parts of the original PartCraft.", "Choose another file.") from error
+
+
+def import_original(
+    checkpoint: Path,
+    kmeans: Path,
+    out: Path,
+    *,
+    base_model: str,
+    eyes: str = "facebook/dinov2-base",
+    noun: str = "thing",
+    part_names: Sequence[str] = (),
+    code_names: Sequence[str] = (),
+    background: int | None = None,
+    foreground_row: int = 0,
+) -> Pack:
+    """Write an original checkpoint as a pack (without references: the original keeps none).
+
+    ``checkpoint`` is a folder with LoRA and mapper in any of the original's three forms; ``kmeans`` its
+    ``pretrained_kmeans.pth``. What the original was told on its command line has to be told again: which centroid
+    is the foreground (``--fg_idx``), which part the background (``--bg_code``). Raises :class:`UserError`.
+    """
+    lora, mapper = (_first_of(checkpoint, names) for names in _FORMS)
+    tokens = original_tokens(read_foreign(mapper))
+    difference = original_lora(read_foreign(lora))
+    foreground, parts, codes = original_centroids(kmeans)
+    count, kinds, width = tokens.embedding.shape
+    if codes.shape[:2] != (count, kinds):
+        raise UserError(
+            f"The checkpoint has {count} parts of {kinds} codes, but the k-means file has {codes.shape[:2]}.",
+            "Choose the k-means file it was trained with.",
+        )
+    names = [*part_names, *(f"part {index + 1}" for index in range(len(part_names), count))]
+    row = tuple(code_names[:kinds]) + ("",) * (kinds - len(code_names)) if code_names else ()
+    pack = Pack(
+        path=make_folder(out, "the pack").resolve(),
+        id=out.name,
+        title=out.name,
+        vocabulary=Vocabulary(
+            noun,
+            tuple(Part(i, names[i], COLOURS[i % len(COLOURS)], i == background) for i in range(count)),
+            kinds,
+            (row,) * count if row else (),
+        ),
+        backbone=Backbone(eyes, feature_layer="-1", image_size=224, patch=14, sees="photos"),
+        base_model=BaseModel(base_model, "", (width,)),
+        provenance="Read from a checkpoint of the original PartCraft",
+    )
+    order = [1 - foreground_row, foreground_row]
+    Codebook(np.ascontiguousarray(foreground[order]), parts, codes, background).save(pack.path / CODEBOOK)
+    write_whole(pack.path / TOKENS, lambda beside: save_file(tokens.tensors(), beside), "the pack's tokens")
+    save_lora(difference, pack.path / LORA)
+    pack.save()
+    return pack
+
+
+_FORMS = (
+    ("pytorch_model.bin", "model.safetensors", "lora_layers.pth"),
+    ("pytorch_model_1.bin", "model_1.safetensors", "hash_mapper.pth"),
+)
+
+
+def _first_of(folder: Path, names: Sequence[str]) -> Path:
+    found = next((folder / name for name in names if (folder / name).is_file()), None)
+    if found is None:
+        raise UserError(
+            f"There is no {names[0]} in {folder}.", "Choose the folder of an original PartCraft checkpoint."
+        )
+    return found

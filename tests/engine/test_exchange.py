@@ -10,10 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers import DDIMScheduler
+from PIL import Image
 from safetensors.torch import load_file
 
+from engine.discovery import open_dino
 from engine.errors import UserError
-from engine.exchange import original_centroids, original_lora, original_tokens, read_foreign
+from engine.exchange import import_original, original_centroids, original_lora, original_tokens, read_foreign
+from engine.models import Models
+from engine.packs import Pack
+from engine.rendering import open_painter
+from tests.engine.test_golden_tokens import pieces
 
 
 def test_centroids_are_read_from_foreign_objects(golden: Path) -> None:
@@ -87,3 +94,40 @@ def test_missing_and_other_files_are_told(tmp_path: Path) -> None:
     torch.save({"other": torch.zeros(1)}, tmp_path / "k.pth")
     with pytest.raises(UserError, match="parts"):
         original_centroids(tmp_path / "k.pth")
+
+
+def test_a_checkpoint_becomes_a_pack_that_sees_and_renders_as_the_original(
+    golden: Path, tmp_path: Path, models: Models
+) -> None:
+    pack = import_original(
+        golden / "ckpt/checkpoint-20", golden / "ckpt/pretrained_kmeans.pth", tmp_path / "original",
+        base_model=str(golden / "tiny_sd"), eyes=str(golden / "tiny_dino"), background=0, foreground_row=0,
+        part_names=["ground", "tail"], code_names=["a", "b"],
+    )  # fmt: skip
+    pack = Pack.open(pack.path)
+    assert [part.name for part in pack.vocabulary.parts][:3] == ["ground", "tail", "part 3"]
+    assert pack.vocabulary.code_names[3][:3] == ("a", "b", "") and pack.vocabulary.codes_per_part == 16
+
+    data = load_file(golden / "vision.safetensors")
+    dino, codebook = open_dino(models, pack.backbone), pack.codebook()
+    for index, (name, top, left) in enumerate(((0, 0, 5), (3, 0, 60), (6, 0, 0), (9, 21, 0))):
+        picture = Image.open(golden / f"data/img/{name:02d}.png").convert("RGB")
+        short = min(picture.size)
+        scaled = picture.resize(
+            (256 * picture.width // short, 256 * picture.height // short), Image.Resampling.BILINEAR
+        )
+        labels = codebook.segment(dino.features([scaled.crop((left, top, left + 256, top + 256))])[0]).labels
+        theirs = data["segmasks"][index].numpy().astype(bool)
+        assert all((labels[theirs[part]] == part).all() for part in range(8))
+
+    painter = open_painter(models, pack)
+    kept = painter.pipeline.scheduler
+    painter.pipeline.scheduler = DDIMScheduler.from_pretrained(golden / "tiny_sd/scheduler")
+    rendered = load_file(golden / "render.safetensors")
+    latents = painter.paint(
+        pieces("a <2:3> <2:5> bird"), (), [0], steps=4, guidance=7.5, latents=rendered["latents"], output="latent"
+    )
+    painter.pipeline.scheduler = kept
+    torch.testing.assert_close(latents, rendered["twice.final_latents"], rtol=0, atol=1e-4)
+    with pytest.raises(UserError, match=r"no pytorch_model\.bin"):
+        import_original(tmp_path, golden / "ckpt/pretrained_kmeans.pth", tmp_path / "x", base_model="")
