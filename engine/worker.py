@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from typing import Literal
@@ -49,7 +50,8 @@ class Engine:
         self._running: int | None = None
         self._stop = threading.Event()
         self._closed = False
-        self._loop = asyncio.new_event_loop()
+        # By class, not by asyncio's policy: a toolkit in the program may have set a loop of its own for the process.
+        self._loop = asyncio.ProactorEventLoop() if sys.platform == "win32" else asyncio.SelectorEventLoop()
         self._wake = asyncio.Event()
         self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
         self._thread.start()
