@@ -36,7 +36,7 @@ from partcraft_desktop.library import Library
 from partcraft_desktop.reference_view import ReferenceView
 from partcraft_desktop.session import Message, Session
 from partcraft_desktop.status import Status
-from partcraft_desktop.theme import UNIT, icon
+from partcraft_desktop.theme import UNIT, app_icon, icon
 
 VERSION: Final = "0.1.0"
 FIRST_SIZE: Final = QSize(1280, 832)
@@ -384,7 +384,11 @@ class MainWindow(QWidget):
         super().paintEvent(event)
         if not self._was_painted:
             self._was_painted = True
-            QTimer.singleShot(0, self.painted.emit)
+            QTimer.singleShot(0, self._after_first_paint)
+
+    def _after_first_paint(self) -> None:
+        self.setWindowIcon(app_icon())
+        self.painted.emit()
 
 
 class _DropHint(QWidget):

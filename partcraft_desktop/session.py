@@ -6,18 +6,16 @@ All verbs return at once: files are read and written on other threads, models li
 
 from __future__ import annotations
 
-import json
-import random
+import os
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from engine import pictures, prompt
 from engine.jobs import (
@@ -41,51 +39,31 @@ from engine.png import read_creation
 from engine.recipe import Creation, Recipe
 from engine.segmentation import Segmentation
 from engine.vocabulary import ABSENT, Choice
-from engine.worker import Inbox, newest_key
-from partcraft_desktop import shelf
+from partcraft_desktop import recipes, shelf
+from partcraft_desktop.autosave import Autosave, Saved, existing
+from partcraft_desktop.circle import Circle, reason
+from partcraft_desktop.engine_room import EngineLike, EngineRoom
 from partcraft_desktop.history import History
 from partcraft_desktop.images import Readers
-from partcraft_desktop.settings import Settings, read_json, write_whole
+from partcraft_desktop.settings import Settings
 from partcraft_desktop.state import Action, Message, OpenPicture, RenderStatus, State
 
 __all__ = ["Action", "Message", "OpenPicture", "RenderStatus", "Session", "State"]
 
 SAVED: Final = "session.json"
-SAVE_AFTER_MS: Final = 250
 OWN_LIMIT: Final = 12
 """How many of a person's own pictures stay on the wall."""
 
-LIMITS: Final[dict[str, tuple[float, float]]] = {
-    "steps": (1, 1000),
-    "guidance": (0.0, 30.0),
-    "seed": (0, 2**31 - 1),
-    "count": (1, 64),
-    "size": (0, 8192),
-}
-"""What a setting can be; a value outside is moved to the nearest end."""
 
-
-class EngineLike(Protocol):
-    """What Session needs of an engine."""
-
-    def submit(self, job: Job) -> int: ...
-    def cancel(self, job_id: int) -> None: ...
-    def close(self) -> None: ...
-
-
-class Session(QObject):
+class Session(Circle):
     """The state of the window and everything that can be done in it.
 
     ``make_engine(outlet)`` builds the engine; it is called by :meth:`start_engine`, after the first paint.
     """
 
-    changed = Signal()
     preview = Signal(int, object)
     """index of the creation, uint8 (H, W, 3) array"""
     creation_added = Signal(object)
-    message = Signal(object)
-
-    _news = Signal()
 
     def __init__(
         self,
@@ -95,60 +73,17 @@ class Session(QObject):
         make_engine: Callable[[Callable[[Event], None]], EngineLike],
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.state = State()
+        super().__init__(readers, parent)
         self.settings = settings
         self._library = packs
-        self._readers = readers
-        self._make_engine = make_engine
-        self._engine: EngineLike | None = None
-        self._closed = False
-        self._listeners: dict[int, Callable[[News], None]] = {}
-        self._inbox: Inbox[Event] = Inbox(self._news.emit)
-        self._news.connect(self._take_news, Qt.ConnectionType.QueuedConnection)
+        self._out = settings.out
+        self._room = EngineRoom(make_engine, self)
         self._history = History(self.state.recipe)
         self._last_recipes: dict[str, Recipe] = {}
         self._deleted: list[list[shelf.Aside]] = []
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="autosave")
-        self._save_timer = QTimer(self, singleShot=True, interval=SAVE_AFTER_MS)
-        self._save_timer.timeout.connect(self._save)
-
-    def _replace(self, **changes: Any) -> None:
-        self.state = replace(self.state, **changes)
-        self.changed.emit()
-
-    def say(
-        self,
-        text: str,
-        hint: str = "",
-        kind: Literal["info", "warning", "error"] = "info",
-        action: Action | None = None,
-    ) -> None:
-        """Show one sentence in the status strip."""
-        self.message.emit(Message(text, hint, kind, action))
-
-    def _ask(
-        self,
-        work: Callable[[], Any],
-        then: Callable[[Any], None],
-        otherwise: str,
-        failed: Callable[[Message], None] | None = None,
-    ) -> None:
-        """Run ``work`` off the Qt thread and ``then(result)`` on it. An error becomes one sentence
-        (``otherwise`` with the system's reason, if it has none of its own) after ``failed``."""
-
-        def landed(result: Any) -> None:
-            if self._closed:
-                return
-            if not isinstance(result, Exception):
-                then(result)
-                return
-            said = _sentence(result, otherwise)
-            if failed is not None:
-                failed(said)
-            self.message.emit(said)
-
-        self._readers.ask(work, landed)
+        self._autosave = Autosave(settings.home / SAVED, self._to_save, self)
+        self._autosave.failed.connect(self._tell_unsaved)
+        settings.changed.connect(self._settings_changed)
 
     # Opening
 
@@ -156,27 +91,19 @@ class Session(QObject):
         """Bring back what was there last time: packs, recipe, pictures; then, off the Qt thread, the creations."""
         listing = self._library.listing()
         packs = tuple(listed.pack for listed in listing if listed.pack is not None)
-        saved = read_json(self.settings.home / SAVED)
-        recipes = saved.get("recipes")
-        for text in recipes.values() if isinstance(recipes, dict) else ():
-            try:
-                recipe = Recipe.from_json(text)
-            except (TypeError, ValueError):
-                continue  # A recipe that cannot be read is none to bring back.
-            self._last_recipes[recipe.pack] = recipe
-        pack = next((p for p in packs if p.id == saved.get("pack")), packs[0] if packs else None)
-        own = saved.get("own")
-        paths = [path for path in own if isinstance(path, str)] if isinstance(own, list) else []
+        saved = self._autosave.read()
+        self._last_recipes = dict(saved.recipes)
+        pack = next((p for p in packs if p.id == saved.pack), packs[0] if packs else None)
         self._history = History(self._recipe_for(pack))
         self._replace(
             packs=packs,
             pack=pack,
             recipe=self._history.now,
-            seed_locked=saved.get("seed_locked") is True,
-            own=tuple(OpenPicture(path, Path(path).stem, path) for path in paths[:OWN_LIMIT] if Path(path).is_file()),
+            seed_locked=saved.seed_locked,
+            own=tuple(OpenPicture(path, Path(path).stem, path) for path in existing(saved.own[:OWN_LIMIT])),
             hint=not self.settings.values.hint_seen,
         )
-        self._open_first(str(saved.get("reference", "")))
+        self._open_first(saved.reference)
         self._list_creations()
         for listed in listing:
             if listed.error is not None:
@@ -184,8 +111,7 @@ class Session(QObject):
 
     def start_engine(self) -> None:
         """Start the engine and load what the pack needs; called once the window is on screen."""
-        if self._engine is None and not self._closed:
-            self._engine = self._make_engine(lambda event: self._inbox.put(event, _newest(event)))
+        if self._room.start():
             self._prepare()
 
     def open_pack(self, pack_id: str) -> None:
@@ -251,7 +177,7 @@ class Session(QObject):
 
     def _show(self, picture: OpenPicture) -> None:
         self._replace(reference=picture)
-        self._save_timer.start()
+        self._autosave.soon()
 
     def _segmenting(self, image: str, news: News) -> None:
         match news:
@@ -368,13 +294,7 @@ class Session(QObject):
         pack = self.state.pack
         if pack is None:
             return
-        recipe = self.state.recipe
-        for part in pack.vocabulary.visible_parts:
-            offers = [Choice(part.index, r.codes[part.index], 1.0, r.id) for r in pack.references]
-            offers = [offer for offer in offers if offer.code != ABSENT]
-            chance = Choice(part.index, random.randrange(pack.vocabulary.codes_per_part))
-            recipe = recipe.with_choice(random.choice(offers) if offers else chance, pack.vocabulary.noun)
-        self._set_recipe(recipe)
+        self._set_recipe(recipes.mixed(self.state.recipe, pack))
 
     def prompt_text(self) -> str:
         """The prompt as a line of text, read back by :meth:`set_prompt_text`."""
@@ -395,13 +315,10 @@ class Session(QObject):
         return None
 
     def set_setting(self, name: str, value: str | float) -> None:
-        """Set ``negative`` (text) or one of ``LIMITS`` (a number, moved into its range). Setting the seed locks it."""
-        if name == "negative":
-            self._set_recipe(replace(self.state.recipe, negative=str(value)), name)
-            return
-        low, high = LIMITS[name]
-        number = min(max(float(value), low), high)
-        self._set_recipe(replace(self.state.recipe, **{name: number if name == "guidance" else int(number)}), name)
+        """Set ``negative`` (text) or one of ``recipes.LIMITS`` (a number, moved into its range).
+
+        Setting the seed locks it."""
+        self._set_recipe(recipes.with_setting(self.state.recipe, name, value), name)
         if name == "seed":
             self.lock_seed(True)
 
@@ -409,7 +326,7 @@ class Session(QObject):
         """Keep the seed for the next renders, or take a new one each time."""
         if locked != self.state.seed_locked:
             self._replace(seed_locked=locked)
-            self._save_timer.start()
+            self._autosave.soon()
 
     def use_recipe(self, creation: Creation) -> None:
         """Take a creation's recipe, its pack and its seed, so that Render makes it again."""
@@ -444,13 +361,11 @@ class Session(QObject):
         pack = next((p for p in self.state.packs if p.id == recipe.pack), None)
         if pack is not None and self.state.pack is not None and pack.id != self.state.pack.id:
             self._show_pack(pack)
-        self._save_timer.start()
+        self._autosave.soon()
 
     def _recipe_for(self, pack: Pack | None) -> Recipe:
-        if pack is None:
-            return Recipe(pack="")
-        plain = Recipe(pack.id, (f"a photo of a {pack.vocabulary.noun}",), seed=random.randrange(2**31))
-        return self._last_recipes.get(pack.id, plain)
+        known = self._last_recipes.get(pack.id) if pack else None
+        return known or recipes.plain(pack)
 
     # Rendering
 
@@ -460,17 +375,14 @@ class Session(QObject):
         if pack is None or self.state.render is not None:
             return
         out = self.settings.out
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+        unusable = _why_unusable(out)
+        if unusable:
             self.say(
-                f"Creations cannot be kept in {out}: {_reason(error)}",
-                "Choose another folder in the settings.",
-                "error",
+                f"Creations cannot be kept in {out}: {unusable}", "Choose another folder in the settings.", "error"
             )
             return
         if not self.state.seed_locked:
-            self._history.amend(replace(self.state.recipe, seed=random.randrange(2**31)))
+            self._history.amend(replace(self.state.recipe, seed=recipes.any_seed()))
             self._show_recipe()
         recipe = self.state.recipe
         job = self._submit(Render(str(pack.path), recipe, str(out)), self._rendering)
@@ -480,9 +392,9 @@ class Session(QObject):
     def cancel(self) -> None:
         """Stop the running render; creations that are whole stay."""
         render = self.state.render
-        if render is not None and self._engine is not None and not render.cancelling:
+        if render is not None and not render.cancelling:
             self._replace(render=replace(render, cancelling=True))
-            self._engine.cancel(render.job)
+            self._room.cancel(render.job)
 
     def _rendering(self, news: News) -> None:
         render = self.state.render
@@ -490,7 +402,10 @@ class Session(QObject):
             return
         match news:
             case Progress():
-                self._replace(render=replace(render, stage=news.stage, done=news.done, total=news.total))
+                # Each stage has its own pace: the time that is left is told from when the stage began.
+                started = render.started if news.stage == render.stage else time.monotonic()
+                render = replace(render, stage=news.stage, done=news.done, total=news.total, started=started)
+                self._replace(render=render)
             case Preview():
                 self.preview.emit(news.index, news.image)
             case Rendered():
@@ -511,10 +426,18 @@ class Session(QObject):
         folder = self.settings.out
 
         def listed(found: tuple[Creation, ...]) -> None:
+            if folder != self.settings.out:
+                return
             known = {creation.path for creation in self.state.creations}
             self._replace(creations=self.state.creations + tuple(c for c in found if c.path not in known))
 
         self._ask(lambda: shelf.creations_in(folder), listed, "The folder for creations cannot be read.")
+
+    def _settings_changed(self) -> None:
+        if self.settings.out != self._out:
+            self._out = self.settings.out
+            self._replace(creations=())
+            self._list_creations()
 
     def delete_creations(self, creations: Iterable[Creation]) -> None:
         """Put creations aside; they can be brought back."""
@@ -549,7 +472,7 @@ class Session(QObject):
     # The engine
 
     def _prepare(self) -> None:
-        if self.state.pack is not None and self._engine is not None:
+        if self.state.pack is not None and self._room.running:
             self._replace(engine="waking", engine_stage="")
             self._submit(Prepare(str(self.state.pack.path)), self._preparing)
 
@@ -567,79 +490,48 @@ class Session(QObject):
 
     def _submit(self, job: Job, listener: Callable[[News], None]) -> int | None:
         self.start_engine()
-        if self._engine is None:
-            return None
-        number = self._engine.submit(job)
-        self._listeners[number] = listener
-        return number
-
-    @Slot()
-    def _take_news(self) -> None:
-        for event in self._inbox.take():
-            self.receive(event)
+        return self._room.submit(job, listener)
 
     def receive(self, event: Event) -> None:
         """Take one event of the engine, on the Qt thread."""
-        if self._closed:
-            return
-        ended = isinstance(event.news, Finished | Failed | Cancelled)
-        listener = self._listeners.pop(event.job, None) if ended else self._listeners.get(event.job)
-        if listener is not None:
-            listener(event.news)
+        self._room.receive(event)
 
     def _tell_failure(self, news: Failed) -> None:
         self.message.emit(Message(news.message, news.hint, "error", None, news.details))
 
     # Keeping
 
-    def _save(self) -> None:
-        document = {
-            "version": 1,
-            "pack": self.state.pack.id if self.state.pack else "",
-            "reference": self.state.reference.id if self.state.reference else "",
-            "own": [picture.id for picture in self.state.own],
-            "seed_locked": self.state.seed_locked,
-            "recipes": {key: recipe.to_json() for key, recipe in self._last_recipes.items()},
-        }
-        self._writer.submit(self._write, json.dumps(document, ensure_ascii=False))
+    def _to_save(self) -> Saved:
+        return Saved(
+            self.state.pack.id if self.state.pack else "",
+            self.state.reference.id if self.state.reference else "",
+            tuple(picture.id for picture in self.state.own),
+            self.state.seed_locked,
+            dict(self._last_recipes),
+        )
 
-    def _write(self, text: str) -> None:
-        try:
-            write_whole(self.settings.home / SAVED, text)
-        except OSError as error:
-            self.message.emit(Message("Your work cannot be saved.", _reason(error), "error"))
+    def _tell_unsaved(self, error: OSError) -> None:
+        self.say("Your work cannot be saved.", reason(error), "error")
 
     def shutdown(self) -> None:
         """Save and stop the engine. Nothing is emitted afterwards."""
         if self._closed:
             return
-        if self._save_timer.isActive():
-            self._save_timer.stop()
-            self._save()
         self._closed = True
-        self._writer.shutdown(wait=True)
+        self._autosave.close()
         self._readers.close()
-        if self._engine is not None:
-            self._engine.close()
+        self._room.close()
 
 
-def _newest(event: Event) -> object:
-    key = newest_key(event.news)
-    return None if key is None else (event.job, key)
+def _why_unusable(folder: Path) -> str:
+    """Why nothing can be written into a folder, empty if it can be; one that is not there is made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return reason(error)
+    return "" if os.access(folder, os.W_OK | os.X_OK) else "It is read-only."
 
 
 def _read_labels(path: str, codes: tuple[int, ...]) -> Segmentation:
     with Image.open(path) as picture:
         return Segmentation(np.asarray(picture.convert("L")), codes)
-
-
-def _reason(error: BaseException) -> str:
-    """What the system says, as a sentence."""
-    said = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
-    return said[:1].upper() + said[1:].rstrip(".") + "."
-
-
-def _sentence(error: Exception, otherwise: str) -> Message:
-    if isinstance(error, UserError):
-        return Message(error.message, error.hint, "error")
-    return Message(otherwise, _reason(error), "error")

@@ -142,6 +142,20 @@ class Theme(QObject):
         self._app.setStyleSheet(_style_sheet())
 
 
+def app_icon() -> QIcon:
+    """The app's own icon, for the window and the task bar."""
+    drawing = QSvgRenderer(str(resources_dir() / "app.svg"))
+    made = QIcon()
+    for side in (16, 24, 32, 48, 64, 128, 256):
+        pixmap = QPixmap(side, side)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        drawing.render(painter)
+        painter.end()
+        made.addPixmap(pixmap)
+    return made
+
+
 def icon(name: str, role: QPalette.ColorRole = Role.WindowText) -> QIcon:
     """An icon of ``resources/icons`` in the palette's colour of a role, also after the theme changes."""
     return QIcon(_LineIcon(name, role))

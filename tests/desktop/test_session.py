@@ -17,8 +17,9 @@ from pytestqt.qtbot import QtBot
 from engine.packs import Pack, PackLibrary
 from engine.png import read_creation
 from engine.recipe import Recipe
+from engine.worker import Engine
 from partcraft_desktop.history import History
-from partcraft_desktop.session import Session
+from partcraft_desktop.session import Message, Session
 from tests import fakes
 from tests.desktop.conftest import WAIT, Opened
 
@@ -200,6 +201,54 @@ def test_a_folder_that_cannot_be_made_is_told_and_nothing_runs(
     opened.settings.set(out=str(tmp_path / "file" / "below"))
     session.render()
     assert idle(session) and said(opened, "Choose another folder")
+
+
+def test_a_killed_engine_is_one_sentence_and_the_next_render_works(
+    qtbot: QtBot, opened: Opened, home: Path, script: Callable[..., None]
+) -> None:
+    session = Session(
+        PackLibrary(bundled=home / "no starter"),
+        opened.settings,
+        opened.readers,
+        lambda outlet: Engine(outlet, host="process", handlers="tests.fakes:HANDLERS"),
+    )
+    heard: list[Message] = []
+    session.message.connect(heard.append)
+    session.begin()
+    script(render={"crash": True, "at": 3})
+    session.set_setting("steps", 5)
+    session.render()
+    qtbot.waitUntil(lambda: bool(heard), timeout=6 * WAIT)
+    assert idle(session) and heard[0].kind == "error" and "Traceback" not in heard[0].text
+    script()
+    session.render()
+    qtbot.waitUntil(lambda: idle(session) and len(session.state.creations) == 1, timeout=6 * WAIT)
+    session.shutdown()
+
+
+def test_another_folder_shows_its_own_creations(qtbot: QtBot, session: Session, opened: Opened, tmp_path: Path) -> None:
+    session.set_setting("steps", 1)
+    rendered(qtbot, session)
+    first = session.state.creations
+    opened.settings.set(out=str(tmp_path / "elsewhere"))
+    assert session.state.creations == ()
+    rendered(qtbot, session)
+    assert Path(session.state.creations[0].path).parent == tmp_path / "elsewhere"
+    opened.settings.set(out="")
+    qtbot.waitUntil(lambda: session.state.creations == first, timeout=WAIT)
+
+
+def test_what_cannot_be_saved_is_told_once_and_the_work_goes_on(
+    qtbot: QtBot, session: Session, opened: Opened, home: Path
+) -> None:
+    # A folder where the file should be makes writing fail with an OSError, as a full disk does.
+    qtbot.waitUntil(lambda: (home / "session.json").exists(), timeout=WAIT)
+    (home / "session.json").unlink()
+    (home / "session.json").mkdir()
+    session.choose(HEAD, 2, "2")
+    qtbot.waitUntil(lambda: said(opened, "cannot be saved"), timeout=WAIT)
+    session.choose(WING, 2, "2")
+    assert session.state.recipe.choice_of(WING) is not None
 
 
 def test_the_recipe_of_a_creation_can_be_used_again(qtbot: QtBot, session: Session) -> None:
