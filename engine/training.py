@@ -217,7 +217,7 @@ def learn(
     plan = learner.plan
     device = learner.pipeline.unet.device
     step = _resume(learner, run)
-    log = _trimmed_log(run / "log.jsonl", step)
+    log = _trimmed_log(make_folder(run, "the run") / "log.jsonl", step)
     recording = AttentionCapture(learner.pipeline.unet, plan.grid) if plan.attention_weight else nullcontext()
     try:
         with log, recording as capture:
