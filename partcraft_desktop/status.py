@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QPalette
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from partcraft_desktop.controls import ShortLabel, push_button, tool_button
@@ -85,6 +85,8 @@ class Status(QWidget):
             self._icon.setPixmap(icon("warning", role).pixmap(18, 18))
         self.text.setText(f"{said.text} {said.hint}".strip() if said else "")
         self.text.setAccessibleName(self.text.text())
+        if said is not None:
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self.text, self.text.text()))
         wanted = said.action.label if said and said.action else "Details…" if said and said.details else ""
         self.action.setVisible(bool(wanted))
         self.action.setText(wanted)
@@ -106,9 +108,11 @@ class Status(QWidget):
         render = state.render
         busy = state.reference is not None and state.reference.busy and state.reference.segmentation is None
         if render is not None:
-            self.doing.setText(render_words(render, time.monotonic()))
+            waits = state.engine == "waking" and not render.stage and not render.cancelling
+            words = _waking_words(state.engine_stage) if waits else render_words(render, time.monotonic())
+            self.doing.setText(words)
         elif state.engine == "waking":
-            self.doing.setText(f"{state.engine_stage or 'Opening the models'}…")
+            self.doing.setText(_waking_words(state.engine_stage))
         elif busy:
             self.doing.setText("Finding the parts…")
         else:
@@ -121,6 +125,10 @@ class Status(QWidget):
             self._clock.start()
         elif render is None:
             self._clock.stop()
+
+
+def _waking_words(stage: str) -> str:
+    return f"{stage or 'Opening the models'}…"
 
 
 def render_words(render: RenderStatus, now: float) -> str:
