@@ -7,10 +7,11 @@ from collections import OrderedDict
 from typing import Final
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QFont, QPixmap
+from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QFont, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from engine.packs import Pack
+from engine.recipe import Recipe
 from engine.segmentation import Segmentation
 from engine.vocabulary import Choice, Vocabulary
 from partcraft_desktop import dragging, theme
@@ -42,6 +43,7 @@ class Composer(QWidget):
         self._session = session
         self._thumbnails = thumbnails
         self._vocabulary: Vocabulary | None = None
+        self._shown: tuple[Pack | None, Recipe, bool] | None = None
         self._own: OrderedDict[str, Segmentation] = OrderedDict()
         self.slots: dict[int, Slot] = {}
         self.setAcceptDrops(True)
@@ -153,10 +155,13 @@ class Composer(QWidget):
         self._title.setText(f"Your {noun}" if noun else "Composer")
         self.mix.setEnabled(vocabulary is not None)
         self._remember_own()
-        self._refresh_slots()
-        self.prompt.show_prompt(state.recipe.prompt, vocabulary)
-        self.settings.show_recipe(state.recipe, state.seed_locked)
         self.more.set_reduced_motion(self._reduced)
+        shown = (state.pack, state.recipe, state.seed_locked)
+        if shown != self._shown:
+            self._shown = shown
+            self._refresh_slots()
+            self.prompt.show_prompt(state.recipe.prompt, vocabulary)
+            self.settings.show_recipe(state.recipe, state.seed_locked)
         blocked = self._blocked()
         self._why.setText(blocked)
         self._why.setVisible(bool(blocked) and state.render is None)
@@ -271,8 +276,13 @@ class Composer(QWidget):
         choice = dragging.choice_in(event.mimeData())
         if choice is not None and choice.part in self.slots:
             event.acceptProposedAction()
+            self.light(choice.part)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.light(None)
 
     def dropEvent(self, event: QDropEvent) -> None:
+        self.light(None)
         choice = dragging.choice_in(event.mimeData())
         if choice is not None and choice.part in self.slots:
             event.acceptProposedAction()

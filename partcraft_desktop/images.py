@@ -23,26 +23,30 @@ SMALL_SIDE: Final = 768
 
 
 def to_qimage(pixels: npt.NDArray[np.uint8]) -> QImage:
-    """A QImage with a copy of uint8 pixels: (H, W) grey, (H, W, 3) RGB or (H, W, 4) straight RGBA.
+    """A QImage with a copy of uint8 pixels: (H, W) grey or (H, W, 3) RGB as RGB32, (H, W, 4) straight RGBA as ARGB32.
 
     Raises ``ValueError`` for other shapes.
     """
-    formats = {1: QImage.Format.Format_Grayscale8, 3: QImage.Format.Format_RGB888, 4: QImage.Format.Format_RGBA8888}
     channels = 1 if pixels.ndim == 2 else pixels.shape[2] if pixels.ndim == 3 else 0
-    if channels not in formats or pixels.dtype != np.uint8:
+    if channels not in (1, 3, 4) or pixels.dtype != np.uint8:
         raise ValueError(f"pixels must be uint8 (H, W), (H, W, 3) or (H, W, 4), not {pixels.dtype} {pixels.shape}")
-    pixels = np.ascontiguousarray(pixels)
     height, width = pixels.shape[:2]
-    # QImage borrows the buffer it is given; the copy is what outlives the array.
-    return QImage(pixels.data, width, height, channels * width, formats[channels]).copy()
+    image = QImage(width, height, QImage.Format.Format_ARGB32 if channels == 4 else QImage.Format.Format_RGB32)
+    # Written into the image's own memory, by numpy, which lets other threads run meanwhile: nothing is borrowed.
+    own = np.frombuffer(image.bits(), np.uint8).reshape(height, width, 4)
+    blue_green_red = (0, 0, 0) if channels == 1 else (2, 1, 0)
+    source = pixels[..., None] if pixels.ndim == 2 else pixels
+    for place, channel in enumerate(blue_green_red):
+        own[..., place] = source[..., channel]
+    own[..., 3] = source[..., 3] if channels == 4 else 255
+    return image
 
 
 def from_pillow(picture: Image.Image) -> QImage:
     """A QImage with the pixels of a Pillow picture of any mode, RGB32 or ARGB32 premultiplied."""
     see_through = picture.has_transparency_data
     image = to_qimage(np.asarray(picture.convert("RGBA" if see_through else "RGB")))
-    wanted = QImage.Format.Format_ARGB32_Premultiplied if see_through else QImage.Format.Format_RGB32
-    return image.convertToFormat(wanted)
+    return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied) if see_through else image
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,11 @@ class Levels:
             mode = "RGBA" if picture.has_transparency_data else "RGB"
             images.append(from_pillow(picture.convert(mode).resize(larger, Image.Resampling.BICUBIC)))
         images.append(from_pillow(picture))
-        while max(images[-1].width(), images[-1].height()) > 1024:
-            last = images[-1]
-            half = QSize((last.width() + 1) // 2, (last.height() + 1) // 2)
-            images.append(
-                last.scaled(half, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation)
-            )
+        smaller = picture
+        while max(smaller.size) > 1024:
+            # Pillow lets other threads run meanwhile, Qt would not.
+            smaller = smaller.reduce(2)
+            images.append(from_pillow(smaller))
         return cls(picture.width, picture.height, tuple(images))
 
     def draw(self, painter: QPainter, target: QRectF, device_scale: float) -> None:

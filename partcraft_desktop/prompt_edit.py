@@ -22,6 +22,7 @@ from engine import prompt as language
 from engine.jobs import UserError
 from engine.recipe import Prompt
 from engine.vocabulary import Vocabulary
+from partcraft_desktop.prompt_names import Names
 from partcraft_desktop.prompt_words import PromptWords
 
 CHECK_AFTER_MS: Final = 200
@@ -42,6 +43,7 @@ class PromptField(QWidget):
         self._vocabulary: Vocabulary | None = None
         self._editing = False
         self._text = ""
+        self._setting = False
         self.words = PromptWords()
         self.words.edit_asked.connect(self._edit)
         self.editor = _Editor()
@@ -96,7 +98,9 @@ class PromptField(QWidget):
 
     def _set_text(self, text: str) -> None:
         self._text = text
+        self._setting = True
         self.editor.setPlainText(text)
+        self._setting = False
         self.editor.fit()
 
     def _parsed(self) -> Prompt | None:
@@ -132,6 +136,8 @@ class PromptField(QWidget):
             self._text = self.editor.toPlainText()
             self.editor.fit()
             self._check.start()
+            if self._vocabulary is not None and not self._setting:
+                self.editor.names.update_offer(self._vocabulary)
 
     def _validate(self) -> bool:
         """Hand on the text if it is right; False where it is not."""
@@ -180,6 +186,7 @@ class _Editor(QPlainTextEdit):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.document().setDocumentMargin(2)
+        self.names = Names(self)
 
     def fit(self) -> None:
         """As high as the text, from two lines to six."""
@@ -203,16 +210,28 @@ class _Editor(QPlainTextEdit):
             super().keyPressEvent(event)
 
     def event(self, event: QEvent) -> bool:
-        override = event.type() == QEvent.Type.ShortcutOverride
-        if override and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            event.accept()  # While one writes, Escape gives up the writing and not a render.
-            return True
+        if isinstance(event, QKeyEvent):
+            if event.type() == QEvent.Type.KeyPress and self.names.shown and event.key() in _FOR_NAMES:
+                event.ignore()  # Before Tab moves the keyboard on.
+                return True
+            if event.type() == QEvent.Type.ShortcutOverride and event.key() == Qt.Key.Key_Escape:
+                event.accept()  # While one writes, Escape gives up the writing and not a render.
+                return True
         return super().event(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         if event.reason() not in (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason):
             self.done.emit()
+
+
+_FOR_NAMES: Final = (
+    Qt.Key.Key_Return,
+    Qt.Key.Key_Enter,
+    Qt.Key.Key_Tab,
+    Qt.Key.Key_Backtab,
+    Qt.Key.Key_Escape,
+)
 
 
 class _Highlighter(QSyntaxHighlighter):

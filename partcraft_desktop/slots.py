@@ -126,8 +126,9 @@ class Slot(QWidget):
 
     def show_crop(self, crop: QPixmap | None) -> None:
         """Show the picture of the chosen part; None while it is not known."""
-        self._crop = crop
-        self.update()
+        if crop is not self._crop:
+            self._crop = crop
+            self.update()
 
     def hide_crop(self, hidden: bool) -> None:
         """Leave the tile empty while the part is still on its way."""

@@ -20,6 +20,7 @@ from partcraft_desktop.flight import Flight
 from partcraft_desktop.images import Thumbnails
 from partcraft_desktop.number_field import NumberField
 from partcraft_desktop.prompt_edit import PromptField
+from partcraft_desktop.prompt_names import offer
 from partcraft_desktop.render_button import RenderButton, RenderProgress
 from partcraft_desktop.slots import Slot
 from partcraft_desktop.theme import Theme
@@ -248,6 +249,32 @@ def test_escape_gives_up_a_wrong_text(composer: Composer, opened: Opened, qtbot:
     QTest.keyClick(composer.prompt.editor, Qt.Key.Key_Escape)
     assert not composer.prompt.editing and not composer.prompt.problem.isVisible()
     assert opened.session.state.recipe == before
+
+
+def test_names_are_offered_while_a_choice_is_typed(composer: Composer, opened: Opened, qtbot: QtBot) -> None:
+    editor = composer.prompt.editor
+    type_prompt(composer, "a <w")
+    assert editor.names.shown and editor.names.currentCompletion() == "wing"
+    QTest.keyClick(editor.names.list_view, Qt.Key.Key_Return)
+    assert editor.toPlainText() == "a <wing:"
+    QTest.keyClicks(editor, "jay")
+    assert editor.names.shown
+    QTest.keyClick(editor.names.list_view, Qt.Key.Key_Tab)
+    assert editor.toPlainText() == "a <wing:Blue Jay>"
+    assert not editor.names.shown
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    assert opened.session.state.recipe.prompt == ("a ", Choice(WING, 2))
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [("a <", "<body:"), ("<head:", "<head:Cardinal>"), ("12:30", None), ("<nobody:", None), ("<head:Kiwi> ", None)],
+)
+def test_what_is_offered(text: str, first: str | None) -> None:
+    offered = offer(text, fakes.make_vocabulary(codes=12))
+    assert (offered.texts[0] if offered else None) == first
+    if offered and text == "<head:":
+        assert offered.texts[11] == "<head:11>" and offered.names[11] == "11"
 
 
 def test_a_click_on_a_chip_puts_the_cursor_there(qtbot: QtBot, themed: Theme) -> None:
