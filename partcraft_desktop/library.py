@@ -12,13 +12,14 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
+    QPoint,
     QRect,
     QSize,
     Qt,
     QUrl,
     Signal,
 )
-from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPalette, QResizeEvent
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QPainter, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -27,6 +28,7 @@ from PySide6.QtWidgets import (
     QListView,
     QMenu,
     QPushButton,
+    QSizePolicy,
     QStackedLayout,
     QStyle,
     QStyledItemDelegate,
@@ -191,6 +193,37 @@ class _WallView(QListView):
             super().keyPressEvent(event)
 
 
+class _PackButton(QPushButton):
+    """The title of the open pack, shortened where it is long, and an arrow: press it for the other packs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title = ""
+        self.setProperty("flat", True)
+        self.setStyleSheet("text-align: left; font-size: 17px; font-weight: 600; padding: 4px 3px 4px 8px;")
+        # An icon stands before the text; read from right to left, that is behind it.
+        self.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+        self.setIcon(icon("chevron-down"))
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def show_title(self, title: str) -> None:
+        """Show another title."""
+        if title != self.title:
+            self.title = title
+            self.setAccessibleName(f"Pack: {title}")
+            self.setToolTip(f"{title}\nSwitch to another pack, or import one")
+            self._shorten()
+
+    def _shorten(self) -> None:
+        self.ensurePolished()
+        room = self.width() - 6 * UNIT
+        self.setText(self.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideRight, room))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._shorten()
+
+
 class Library(QWidget):
     """Which pack, which picture. ``open_wanted`` and ``import_wanted`` ask for a file dialog."""
 
@@ -203,12 +236,9 @@ class Library(QWidget):
         self.setAccessibleName("Library")
         self.setMinimumWidth(200)
 
-        self.packs = push_button("", None, look="flat")
+        self.packs = _PackButton()
         self.packs.setObjectName("packs")
-        self.packs.setStyleSheet("text-align: left; font-size: 17px; font-weight: 600; padding: 4px 3px 4px 8px;")
         self.packs.setFixedHeight(36)
-        self.packs.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
-        self.packs.setIcon(icon("chevron-down"))
         self._menu = QMenu(self.packs)
         self.packs.clicked.connect(self._show_menu)
 
@@ -259,6 +289,12 @@ class Library(QWidget):
         self.wall.clicked.connect(self._open)
         self.wall.activated.connect(self._open)
         self.wall.typed.connect(self._type)
+        remove = QAction(icon("close"), "Take off the wall", self.wall, shortcut=QKeySequence("Del"))
+        remove.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        remove.triggered.connect(self._remove_current)
+        self.wall.addAction(remove)
+        self.wall.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.wall.customContextMenuRequested.connect(self._show_tile_menu)
         thumbnails.ready.connect(self.model.thumbnail_read)
         thumbnails.failed.connect(self.model.thumbnail_read)
         session.changed.connect(self._refresh)
@@ -267,10 +303,7 @@ class Library(QWidget):
     def _refresh(self) -> None:
         state = self._session.state
         title = state.pack.title if state.pack else "No pack"
-        if self.packs.text() != title:
-            self.packs.setText(title)
-            self.packs.setAccessibleName(f"Pack: {title}")
-            self.packs.setToolTip("Switch to another pack, or import one")
+        self.packs.show_title(title)
         own = [Tile(picture.id, picture.title, picture.image, picture.image, True) for picture in state.own]
         references = state.pack.references if state.pack else ()
         self.model.show([*own, *(Tile(r.id, r.title, r.image, r.thumbnail) for r in references)])
@@ -317,6 +350,20 @@ class Library(QWidget):
             self._session.open_image(tile.image)
         else:
             self._session.open_reference(tile.id)
+
+    def _remove_current(self) -> None:
+        tile: Tile | None = self.wall.currentIndex().data(TileRole)
+        if tile is not None and tile.own:
+            self._session.close_image(tile.image)
+
+    def _show_tile_menu(self, at: QPoint) -> None:
+        tile: Tile | None = self.wall.indexAt(at).data(TileRole)
+        if tile is None or not tile.own:
+            return
+        menu = QMenu(self.wall)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(icon("close"), "Take off the wall", lambda: self._session.close_image(tile.image))
+        menu.popup(self.wall.viewport().mapToGlobal(at))
 
     def _show_menu(self) -> None:
         self._menu.clear()

@@ -318,7 +318,9 @@ class MainWindow(QWidget):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if any(url.isLocalFile() for url in event.mimeData().urls()):
             event.acceptProposedAction()
-            self._drop_hint.show_over(self)
+            # Who drags a picture of this window may be on the way out of it: no need to cover everything then.
+            if event.source() is None:
+                self._drop_hint.show_over(self)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         self._drop_hint.hide()

@@ -155,11 +155,29 @@ class Session(Circle):
     def open_image(self, path: str | Path) -> None:
         """Open a person's own picture and find its parts. One that cannot be read changes nothing."""
         image = str(Path(path).expanduser().absolute())
+        pack = self.state.pack
+        reference = next((r for r in pack.references if r.image == image), None) if pack else None
+        if reference is not None:
+            self.open_reference(reference.id)
+            return
         self._ask(
             lambda: pictures.open_picture(image),
             lambda _: self._show_own(image),
             f"“{Path(image).name}” cannot be opened.",
         )
+
+    def close_image(self, path: str) -> None:
+        """Take a person's own picture off the wall; the file stays where it is."""
+        before = self.state.own
+        closed = next((picture for picture in before if picture.id == path), None)
+        if closed is None:
+            return
+        self._replace(own=tuple(picture for picture in before if picture.id != path))
+        if self.state.reference is not None and self.state.reference.id == path:
+            self._open_first("")
+        self._autosave.soon()
+        action = Action("Undo", lambda: self._show_own(path))
+        self.say(f"“{closed.title}” was taken off the wall.", action=action)
 
     def _show_own(self, image: str) -> None:
         known = next((picture for picture in self.state.own if picture.id == image), None)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-SCENES = ("first", "made", "rendering", "empty", "viewer", "settings", "shortcuts", "trouble", "photo", "small")
+SCENES = ("first", "made", "rendering", "empty", "viewer", "settings", "shortcuts", "trouble", "photo", "small", "long")
 
 
 def main(out: Path) -> int:
@@ -35,11 +35,11 @@ def take(out: Path, theme: str, scenes: list[str]) -> None:
     for scene in scenes:
         with tempfile.TemporaryDirectory() as home:
             os.environ["PARTCRAFT_HOME"] = home
-            _Scene(app, Path(home), theme).take(scene, out)
+            _Scene(app, Path(home), theme, scene).take(scene, out)
 
 
 class _Scene:
-    def __init__(self, app: object, home: Path, theme: str) -> None:
+    def __init__(self, app: object, home: Path, theme: str, scene: str) -> None:
         from PySide6.QtWidgets import QApplication
 
         from engine.packs import PackLibrary, starter_pack
@@ -55,7 +55,9 @@ class _Scene:
         self.app = app
         self.theme = theme
         self.home = home
-        if not starter_pack().is_dir():
+        if scene == "long":
+            _long_names(home)
+        elif not starter_pack().is_dir():
             fakes.make_pack(home / "packs" / "fake-birds", codes=8, references=24)
         self.script = fakes.write_script(home / "script.json")
         os.environ[fakes.SCRIPT] = str(self.script)
@@ -64,7 +66,10 @@ class _Scene:
         self.look = Theme(app, settings)
         readers = Readers()
         self.session = Session(
-            PackLibrary(), settings, readers, lambda outlet: Engine(outlet, "thread", "tests.fakes:HANDLERS")
+            PackLibrary(bundled=home / "none" if scene == "long" else None),
+            settings,
+            readers,
+            lambda outlet: Engine(outlet, "thread", "tests.fakes:HANDLERS"),
         )
         self.session.begin()
         self.window = MainWindow(self.session, readers)
@@ -115,13 +120,13 @@ class _Scene:
 
         window, session = self.window, self.session
         window.resize(1280, 832)
-        if scene in ("made", "rendering", "viewer", "trouble", "small"):
+        if scene in ("made", "rendering", "viewer", "trouble", "small", "long"):
             self.make(9)
             self.window.close()
             session.begin()
         window.show()
         self.settle()
-        if scene in ("made", "rendering", "trouble", "small"):
+        if scene in ("made", "rendering", "trouble", "small", "long"):
             self.choose()
         if scene == "rendering":
             fakes.write_script(self.script, render={"delay": 0.1})
@@ -160,6 +165,24 @@ class _Scene:
         session.shutdown()
         window.close()
         self.settle(3)
+
+
+def _long_names(home: Path) -> None:
+    """A pack whose every name is too long."""
+    from dataclasses import replace
+
+    from engine.vocabulary import Vocabulary
+    from tests import fakes
+
+    pack = fakes.make_pack(home / "packs" / "long", codes=8, references=24)
+    words = pack.vocabulary
+    parts = tuple(replace(part, name=f"{part.name} with everything that belongs to it") for part in words.parts)
+    row = tuple(f"Greater antillean long-tailed Снегирь der Nordwestküste {code}" for code in range(8))
+    words = Vocabulary("extraordinarily feathered creature", parts, 8, (row,) * 5 + ((),))
+    references = tuple(replace(r, title=row[number % 8]) for number, r in enumerate(pack.references))
+    replace(
+        pack, title="Birds of the northern and southern hemispheres", vocabulary=words, references=references
+    ).save()
 
 
 if __name__ == "__main__":

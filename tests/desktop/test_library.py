@@ -36,7 +36,7 @@ def middle(library: Library, row: int) -> QPoint:
 
 def test_the_wall_shows_the_pack_and_marks_the_open_picture(library: Library, pack: Pack) -> None:
     assert titles(library) == [reference.title for reference in pack.references]
-    assert library.packs.text() == "Fake birds"
+    assert library.packs.title == library.packs.text() == "Fake birds"
     assert library.wall.currentIndex().row() == 0
 
 
@@ -107,3 +107,38 @@ def test_everything_has_a_name_for_assistive_tools(library: Library) -> None:
     for widget in (library, library.packs, library.search, library.wall, library.open_button):
         assert widget.accessibleName()
     assert library.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole) == "Cardinal"
+
+
+def test_an_own_picture_is_taken_off_the_wall_and_comes_back(
+    qtbot: QtBot, library: Library, session: Session, opened: Opened, tmp_path: Path
+) -> None:
+    path = tmp_path / "my bird.png"
+    fakes.draw_bird(3, 96)[0].save(path)
+    session.open_path(path)
+    qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
+    library.wall.setCurrentIndex(library.model.index(0))
+    library.wall.setFocus()
+    qtbot.keyClick(library.wall, Qt.Key.Key_Delete)
+    assert "my bird" not in titles(library) and session.state.own == ()
+    assert session.state.reference is not None and session.state.reference.id == "0"
+    action = opened.messages[-1].action
+    assert action is not None and path.is_file()
+    action.run()
+    assert titles(library)[0] == "my bird"
+
+
+def test_references_are_not_taken_off_the_wall(qtbot: QtBot, library: Library, pack: Pack) -> None:
+    library.wall.setFocus()
+    qtbot.keyClick(library.wall, Qt.Key.Key_Delete)
+    assert len(titles(library)) == len(pack.references)
+
+
+def test_a_picture_of_the_pack_that_is_dropped_opens_as_its_reference(session: Session, pack: Pack) -> None:
+    session.open_path(pack.references[4].image)
+    assert session.state.reference is not None and session.state.reference.id == "4" and session.state.own == ()
+
+
+def test_a_long_title_does_not_widen_the_library(library: Library) -> None:
+    library.packs.show_title("Birds of the northern and southern hemispheres and of all islands between")
+    assert library.minimumSizeHint().width() <= 240
+    assert library.packs.text().endswith("…") and "islands" in library.packs.toolTip()
