@@ -196,8 +196,8 @@ def provenance(plan: Plan) -> str:
     share = round(100 * plan.random_share)
     return (
         f"Drawn and trained from seeds by engine.aviary. Tokens were trained together with the base model, whose "
-        f"pictures were mixtures: {100 - share}% of their parts came from these {len(plan.names)} species, {share}% had "
-        f"random attributes. Centroids of the codebook are means over drawings whose parts are known. Six further "
+        f"pictures were mixtures: {100 - share}% of their parts came from these {len(plan.names)} species, {share}% "
+        f"had random attributes. Centroids of the codebook are means over drawings whose parts are known. Six further "
         f"species were kept out of everything."
     )
 
