@@ -85,6 +85,7 @@ def _open_window(paths: list[str]) -> int:
     window.show()
     window.open_paths(paths)
     code = app.exec()
+    session.keep()
     first.close()
     session.shutdown()
     del signals, theme

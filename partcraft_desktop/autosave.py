@@ -84,11 +84,16 @@ class Autosave(QObject):
         if not self._timer.isActive():
             self._timer.start()
 
-    def close(self) -> None:
+    def flush(self) -> None:
         """Write what is not written yet, and wait for it."""
         if self._timer.isActive():
             self._timer.stop()
             self._save()
+        self._writer.submit(lambda: None).result()
+
+    def close(self) -> None:
+        """Write what is not written yet, and write no more."""
+        self.flush()
         self._writer.shutdown(wait=True)
 
     def _save(self) -> None:

@@ -200,7 +200,7 @@ class _PackButton(QPushButton):
         super().__init__()
         self.title = ""
         self.setProperty("flat", True)
-        self.setStyleSheet("text-align: left; font-size: 17px; font-weight: 600; padding: 4px 3px 4px 8px;")
+        self.setStyleSheet("text-align: left; font-size: 17px; font-weight: 600; padding: 4px 3px 4px 8px; min-height: 30px;")
         # An icon stands before the text; read from right to left, that is behind it.
         self.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         self.setIcon(icon("chevron-down"))
@@ -238,7 +238,6 @@ class Library(QWidget):
 
         self.packs = _PackButton()
         self.packs.setObjectName("packs")
-        self.packs.setFixedHeight(36)
         self._menu = QMenu(self.packs)
         self.packs.clicked.connect(self._show_menu)
 

@@ -531,6 +531,10 @@ class Session(Circle):
     def _tell_unsaved(self, error: OSError) -> None:
         self.say("Your work cannot be saved.", reason(error), "error")
 
+    def keep(self) -> None:
+        """Write at once what would be written soon, so that another copy of the app can take over."""
+        self._autosave.flush()
+
     def shutdown(self) -> None:
         """Save and stop the engine. Nothing is emitted afterwards."""
         if self._closed:

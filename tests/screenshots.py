@@ -12,7 +12,20 @@ import sys
 import tempfile
 from pathlib import Path
 
-SCENES = ("first", "made", "rendering", "empty", "viewer", "settings", "shortcuts", "trouble", "photo", "small", "long")
+SCENES = (
+    "first",
+    "made",
+    "rendering",
+    "empty",
+    "viewer",
+    "settings",
+    "shortcuts",
+    "trouble",
+    "photo",
+    "small",
+    "long",
+    "no-pack",
+)
 
 
 def main(out: Path) -> int:
@@ -57,7 +70,7 @@ class _Scene:
         self.home = home
         if scene == "long":
             _long_names(home)
-        elif not starter_pack().is_dir():
+        elif scene != "no-pack" and not starter_pack().is_dir():
             fakes.make_pack(home / "packs" / "fake-birds", codes=8, references=24)
         self.script = fakes.write_script(home / "script.json")
         os.environ[fakes.SCRIPT] = str(self.script)
@@ -66,7 +79,7 @@ class _Scene:
         self.look = Theme(app, settings)
         readers = Readers()
         self.session = Session(
-            PackLibrary(bundled=home / "none" if scene == "long" else None),
+            PackLibrary(bundled=home / "none" if scene in ("long", "no-pack") else None),
             settings,
             readers,
             lambda outlet: Engine(outlet, "thread", "tests.fakes:HANDLERS"),
