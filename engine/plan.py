@@ -11,9 +11,18 @@ from typing import Any, Final
 from engine.errors import UserError
 
 PAPER: Final[dict[str, Any]] = {
-    "rest": "parts", "start": "noise", "part_dropout": 0.0, "empty": 0.0, "token_rate": 1e-4, "flip": False,
+    "rest": "parts", "start": "noise", "part_dropout": 0.0, "empty": 0.0, "unsaid": "learned",
+    "token_rate": 1e-4, "flip": False,
 }  # fmt: skip
 """What ``recipe: "paper"`` changes (PartCraft, ECCV 2024, 4.1)."""
+
+
+_WORDS: Final = {
+    "recipe": ("ours", "paper"),
+    "rest": ("start", "parts"),
+    "schedule": ("constant", "cosine"),
+    "unsaid": ("ignored", "learned"),
+}
 
 
 @dataclass(frozen=True)
@@ -23,8 +32,9 @@ class Plan:
     ``pack`` is the folder of a pack with codebook; ``pictures`` a folder (empty: the pack's references); ``run`` the
     run's folder; ``out`` the pack to write (empty: ``pack`` itself). ``start`` is where tokens begin: "words" (the
     embedding of the part's name), "noise" (the paper), or a safetensors file with ``start`` (M, W). ``rest`` is
-    what part attention is normalised over (see :func:`engine.attention.part_attention`). ``size`` 0 is the base
-    model's own; ``rank`` 0 learns tokens only; ``ema`` 0 keeps no running average.
+    what part attention is normalised over (see :func:`engine.attention.part_attention`); ``unsaid`` whether places
+    of parts that a caption leaves out are "ignored" or "learned". ``size`` 0 is the base model's own; ``rank`` 0
+    learns tokens only; ``ema`` 0 keeps no running average.
     """
 
     pack: str
@@ -52,7 +62,8 @@ class Plan:
     size: int = 0
     flip: bool = True
     crops: int = 0
-    part_dropout: float = 0.1
+    part_dropout: float = 0.3
+    unsaid: str = "ignored"
     empty: float = 0.1
     ema: float = 0.0
     checkpoint_every: int = 500
@@ -87,8 +98,9 @@ class Plan:
         plan = cls(**document)
         if min(plan.steps, plan.batch, plan.grid, plan.checkpoint_every, plan.sample_every) < 1 or plan.rank < 0:
             raise UserError("The plan has a number that is too small.", "Steps, batch and the like are at least 1.")
-        if plan.rest not in ("start", "parts") or plan.schedule not in ("constant", "cosine"):
-            raise UserError('The plan\'s rest is "start" or "parts", its schedule "constant" or "cosine".', "Mend it.")
+        for key, allowed in _WORDS.items():
+            if getattr(plan, key) not in allowed:
+                raise UserError(f"The plan's {key} cannot be {getattr(plan, key)!r}.", f"It is {' or '.join(allowed)}.")
         return plan
 
     def factor(self, step: int) -> float:

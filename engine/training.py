@@ -55,15 +55,27 @@ def noise_of(scheduler_config: Any) -> DDPMScheduler:
 
 
 def diffusion_loss(
-    predicted: Tensor, latents: Tensor, noise: Tensor, timesteps: Tensor, scheduler: Any, gamma: float
+    predicted: Tensor,
+    latents: Tensor,
+    noise: Tensor,
+    timesteps: Tensor,
+    scheduler: Any,
+    gamma: float,
+    counts: Tensor | None = None,
 ) -> Tensor:
     """Mean squared error weighted by min-SNR (arXiv 2303.09556); gamma 0 weighs all noise levels alike.
 
     Tensors are (B, C, h, w), ``timesteps`` (B,) int64. The target is the noise or the velocity, as the base predicts.
+    ``counts`` (B, g, g) in 0..1 says how much each place counts.
     """
     velocity = scheduler.config.prediction_type == "v_prediction"
     target = scheduler.get_velocity(latents, noise, timesteps) if velocity else noise
-    error = F.mse_loss(predicted.float(), target.float(), reduction="none").mean(dim=(1, 2, 3))
+    error = F.mse_loss(predicted.float(), target.float(), reduction="none").mean(dim=1)
+    if counts is None:
+        error = error.mean(dim=(1, 2))
+    else:
+        counts = F.interpolate(counts[:, None], error.shape[1:])[:, 0]
+        error = (error * counts).sum(dim=(1, 2)) / counts.sum(dim=(1, 2)).clamp(min=1.0)
     if gamma:
         signal = scheduler.alphas_cumprod.to(error.device)[timesteps]
         snr = signal / (1 - signal)
@@ -107,14 +119,15 @@ class Learner:
         timesteps: Tensor,
         sentences: Sequence[Sentence],
         masks: Tensor,
+        counts: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Diffusion and attention loss of one batch: latents and noise (B, C, h, w), timesteps (B,), masks (B, M, g, g)
-        in 0..1."""
+        and counts (B, g, g) in 0..1."""
         unet = self.pipeline.unet
         hidden = encode(sentences, self.pipeline.text_encoder, self.tokens).hidden.to(unet.dtype)
         noisy: Any = self.scheduler.add_noise(latents, noise, timesteps)
         predicted = unet(noisy.to(unet.dtype), timesteps, hidden).sample
-        diffusion = diffusion_loss(predicted, latents, noise, timesteps, self.scheduler, self.plan.snr_gamma)
+        diffusion = diffusion_loss(predicted, latents, noise, timesteps, self.scheduler, self.plan.snr_gamma, counts)
         if capture is None:
             return diffusion, torch.zeros((), device=diffusion.device)
         columns = [[sentence.column_of(part) for part in range(masks.shape[1])] for sentence in sentences]
@@ -223,8 +236,15 @@ def learn(
         with log, recording as capture:
             while step < plan.steps:
                 latents, noise, timesteps, sentences, masks = _batch(learner, examples, captions, step)
+                counts = None if plan.unsaid == "learned" else what_counts(masks, sentences, captions.parts).to(device)
                 diffusion, attention = learner.losses(
-                    capture, latents.to(device), noise.to(device), timesteps.to(device), sentences, masks.to(device)
+                    capture,
+                    latents.to(device),
+                    noise.to(device),
+                    timesteps.to(device),
+                    sentences,
+                    masks.to(device),
+                    counts,
                 )
                 learner.update(diffusion + plan.attention_weight * attention, step)
                 step += 1
@@ -242,6 +262,20 @@ def learn(
     except JobCancelled:
         _checkpoint(learner, run, step)
         raise
+
+
+def what_counts(masks: Tensor, sentences: Sequence[Sentence], parts: Sequence[int]) -> Tensor:
+    """How much each place counts in the diffusion loss: (B, g, g) in 0..1, from masks (B, M, g, g).
+
+    Where a part is shown that its sentence leaves unsaid, nothing is learned: else the words that are said would
+    have to stand for it, and a head would learn to bring its wing. The empty sentence learns the whole picture.
+    """
+    counts = torch.ones(len(masks), *masks.shape[2:])
+    for row, sentence in enumerate(sentences):
+        if sentence.places:
+            unsaid = [part for part in parts if sentence.column_of(part) < 0]
+            counts[row] -= masks[row, unsaid].sum(dim=0)
+    return counts.clamp(0.0, 1.0)
 
 
 def _batch(

@@ -20,8 +20,9 @@ from engine.models import Models
 from engine.packs import Pack
 from engine.plan import Plan
 from engine.segmentation import NO_PART, Segmentation
-from engine.training import open_plan, train
-from engine.vocabulary import ABSENT, Part, Vocabulary
+from engine.tokens import tokenize
+from engine.training import diffusion_loss, noise_of, open_plan, train, what_counts
+from engine.vocabulary import ABSENT, Choice, Part, Vocabulary
 
 WORDS = Vocabulary("bird", (Part(0, "head", "#112233"), Part(1, "wing", "#112233"), Part(2, "sky", "#112233", True)), 4)
 
@@ -99,6 +100,32 @@ def test_captions_say_what_is_visible_and_nothing_else(tiny_world: Path, models:
     assert len({sentence.ids for sentence in drawn}) > 10
     absent = [captions.draw((ABSENT, 1, 2), generator) for _ in range(50)]
     assert all(choice.part == 1 for sentence in absent for _, choice in sentence.places)
+
+
+def test_places_of_unsaid_parts_do_not_count(tiny_world: Path, models: Any) -> None:
+    tokenizer = models.pipeline(str(tiny_world / "base")).tokenizer
+    masks = torch.zeros(3, 3, 4, 4)
+    masks[:, 0, 0], masks[:, 1, 1], masks[:, 2, 2] = 1.0, 0.5, 1.0
+    sentences = [tokenize(prompt, tokenizer) for prompt in ((Choice(0, 1),), (Choice(0, 1), Choice(1, 1)), ("",))]
+    counts = what_counts(masks, sentences, (0, 1))
+    assert counts[0].mean(1).tolist() == [1.0, 0.5, 1.0, 1.0]
+    assert (counts[1:] == 1).all()
+    scheduler = noise_of(models.pipeline(str(tiny_world / "base")).scheduler.config)
+    latents, noise, predicted = (torch.randn(3, 2, 8, 8) for _ in range(3))
+    times = torch.tensor([10, 500, 900])
+    plain = diffusion_loss(predicted, latents, noise, times, scheduler, 5.0)
+    torch.testing.assert_close(
+        diffusion_loss(predicted, latents, noise, times, scheduler, 5.0, counts[1:2].expand(3, 4, 4)), plain
+    )
+    far = predicted.clone()
+    far[0, :, 2] += 100  # in the row of cells that count half
+    far[0, :, 3] -= 100
+    everywhere = torch.ones(3, 4, 4)
+    everywhere[0, 1] = 0
+    torch.testing.assert_close(
+        diffusion_loss(far, latents, noise, times, scheduler, 5.0, everywhere),
+        diffusion_loss(predicted, latents, noise, times, scheduler, 5.0, everywhere),
+    )
 
 
 @pytest.fixture
