@@ -30,6 +30,9 @@ from engine.aviary.species import PARTS, SPECIES, Look, attribute_width, attribu
 WIDTH = 128
 #: Size of an ordinary token's coordinates at the start, and of a soft token's distance from its word.
 TOKEN_SCALE = 0.1
+#: From this share of the training on, most pictures have no random parts and captions fewer words: what the
+#: pack needs is practised most while the rate falls.
+FINISHING, FINISHING_SHARE = 0.35, 0.7
 
 
 class SoftEmbedding(nn.Module):
@@ -226,16 +229,28 @@ class Captions:
     def __init__(self, tokenizer: CLIPTokenizer, count: int, flock: Flock) -> None:
         self.prompter = Prompter(tokenizer)
         self.birds = [flock.bird(row)[0] for row in range(count)]
+        self.named = np.flatnonzero([all(bird.sources) for bird in self.birds])
         self.values = [
             torch.from_numpy(np.stack([attributes(bird.part(part), part) for bird in self.birds]).astype(np.float16))
             for part in PARTS
         ]
 
+    def rows(self, count: int, rng: np.random.Generator, finishing: bool) -> np.ndarray:
+        """Which birds a step shows: any of them or, finishing, mostly those without random parts."""
+        rows = rng.integers(0, len(self.birds), count)
+        if finishing and len(self.named):
+            rows = np.where(
+                rng.random(count) < FINISHING_SHARE, self.named[rng.integers(0, len(self.named), count)], rows
+            )
+        return rows
+
     def batch(
-        self, rows: np.ndarray, rng: np.random.Generator
+        self, rows: np.ndarray, rng: np.random.Generator, soft: float = 0.85
     ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
         """ids (B, L), slots (B, L), attributes: five (B, A_part)."""
-        pairs = [self.prompter.caption([self.birds[row].part(part) for part in PARTS], rng) for row in rows.tolist()]
+        pairs = [
+            self.prompter.caption([self.birds[row].part(part) for part in PARTS], rng, soft) for row in rows.tolist()
+        ]
         ids, slots = (torch.from_numpy(np.stack(column)) for column in zip(*pairs, strict=True))
         index = torch.from_numpy(rows)
         return ids, slots, [values[index].float() for values in self.values]
@@ -273,8 +288,9 @@ def train_base(
         factor = pace.advance()
         for group in optimizer.param_groups:
             group["lr"] = rate * factor
-        rows = rng.integers(0, len(latents), batch)
-        ids, slots, values = captions.batch(rows, rng)
+        finishing = pace.progress > FINISHING
+        rows = captions.rows(batch, rng, finishing)
+        ids, slots, values = captions.batch(rows, rng, soft=0.95 if finishing else 0.85)
         clean = latents[rows].float().contiguous(memory_format=torch.channels_last)
         # Stratified over the batch: every step sees all noise levels.
         times = ((torch.arange(batch) + torch.rand(batch)) * (1000 / batch)).long().clamp(max=999)
