@@ -36,6 +36,7 @@ class Flight(QWidget):
         self._animation.setEasingCurve(QEasingCurve.Type.InOutCubic)
         self._animation.valueChanged.connect(self._move)
         self._animation.finished.connect(self._land)
+        self._move(0.0)
         self.show()
         self.raise_()
         self._animation.start()
