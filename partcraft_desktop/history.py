@@ -49,6 +49,11 @@ class History:
         """Replace the recipe of now without a step: what the app changes by itself, as the seed of a render."""
         self.now = recipe
 
+    def forget(self, pack: str) -> None:
+        """Drop the steps that lead to recipes of a pack that is gone."""
+        self._before = [recipe for recipe in self._before if recipe.pack != pack]
+        self._after = [recipe for recipe in self._after if recipe.pack != pack]
+
     def undo(self) -> bool:
         """Go back one step; False if there is none."""
         return self._step(self._before, self._after)

@@ -201,7 +201,7 @@ class _PackButton(QPushButton):
         self.title = ""
         self.setProperty("flat", True)
         self.setStyleSheet(
-            "text-align: left; font-size: 17px; font-weight: 600; padding: 4px 3px 4px 8px; min-height: 30px;"
+            "text-align: left; font-size: 17px; font-weight: 600; padding: 4px 3px 4px 8px; min-height: 26px;"
         )
         # An icon stands before the text; read from right to left, that is behind it.
         self.setLayoutDirection(Qt.LayoutDirection.RightToLeft)

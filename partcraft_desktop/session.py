@@ -122,7 +122,7 @@ class Session(Circle):
 
     def _show_pack(self, pack: Pack) -> None:
         # Other eyes, other parts: what was found in a person's own pictures was found with the pack before.
-        own = tuple(replace(picture, segmentation=None, note="") for picture in self.state.own)
+        own = tuple(replace(picture, segmentation=None, note="", busy=False) for picture in self.state.own)
         shown = self.state.reference.id if self.state.reference else ""
         self._replace(pack=pack, reference=None, own=own)
         self._prepare()
@@ -141,15 +141,16 @@ class Session(Circle):
 
     def open_reference(self, reference_id: str) -> None:
         """Show one of the pack's references; its parts come from the pack, without the engine."""
-        found = self.state.pack.reference(reference_id) if self.state.pack else None
-        if found is None:
+        pack = self.state.pack
+        found = pack.reference(reference_id) if pack else None
+        if pack is None or found is None:
             return
         self._show(OpenPicture(found.id, found.title, found.image, busy=True))
         self._ask(
             lambda: _read_labels(found.labels, found.codes),
-            lambda segmentation: self._picture_changed(found.id, segmentation=segmentation, busy=False),
+            lambda segmentation: self._picture_changed(pack, found.id, segmentation=segmentation, busy=False),
             f"The parts of “{found.title}” cannot be read.",
-            lambda said: self._picture_changed(found.id, busy=False, note=said.text),
+            lambda said: self._picture_changed(pack, found.id, busy=False, note=said.text),
         )
 
     def open_image(self, path: str | Path) -> None:
@@ -181,38 +182,42 @@ class Session(Circle):
 
     def _show_own(self, image: str) -> None:
         known = next((picture for picture in self.state.own if picture.id == image), None)
-        if known is not None and known.segmentation is not None:
+        if known is not None and (known.segmentation is not None or known.busy):
             self._show(known)
             return
         picture = OpenPicture(image, Path(image).stem, image, busy=True)
         others = tuple(other for other in self.state.own if other.id != image)
-        self._replace(own=self.state.own if known else (picture, *others)[:OWN_LIMIT])
-        if self.state.pack is None:
+        again = tuple(picture if other.id == image else other for other in self.state.own)
+        self._replace(own=again if known else (picture, *others)[:OWN_LIMIT])
+        pack = self.state.pack
+        if pack is None:
             self._show(replace(picture, busy=False, note="Open a pack to find the parts of this picture."))
             return
         self._show(picture)
-        self._submit(Segment(str(self.state.pack.path), image), lambda news: self._segmenting(image, news))
+        self._submit(Segment(str(pack.path), image), lambda news: self._segmenting(pack, image, news))
 
     def _show(self, picture: OpenPicture) -> None:
         self._replace(reference=picture)
         self._autosave.soon()
 
-    def _segmenting(self, image: str, news: News) -> None:
+    def _segmenting(self, pack: Pack, image: str, news: News) -> None:
         match news:
             case Finished(result=Segmented() as found):
-                self._picture_changed(image, segmentation=found.segmentation, note=found.note, busy=False)
+                self._picture_changed(pack, image, segmentation=found.segmentation, note=found.note, busy=False)
             case Failed():
                 # Said once, below the picture; the strip has the rest for a report, if there is more.
-                self._picture_changed(image, busy=False, note=f"{news.message} {news.hint}".strip())
+                self._picture_changed(pack, image, busy=False, note=f"{news.message} {news.hint}".strip())
                 if news.details:
                     self._tell_failure(news)
             case Finished() | Cancelled():
-                self._picture_changed(image, busy=False)
+                self._picture_changed(pack, image, busy=False)
             case _:
                 pass
 
-    def _picture_changed(self, picture_id: str, **changes: Any) -> None:
-        """Change a picture where it is shown: on the wall, and in the middle if it is still there."""
+    def _picture_changed(self, pack: Pack, picture_id: str, **changes: Any) -> None:
+        """Change a picture where it is shown, on the wall and in the middle: if it still is, and with that pack."""
+        if self.state.pack is None or self.state.pack.id != pack.id:
+            return
         own = tuple(replace(p, **changes) if p.id == picture_id else p for p in self.state.own)
         shown = self.state.reference
         if shown is not None and shown.id == picture_id:
@@ -268,7 +273,9 @@ class Session(Circle):
 
     def _list_packs(self) -> None:
         packs = tuple(self._library.packs())
-        self._replace(packs=packs)
+        for gone in {pack.id for pack in self.state.packs} - {pack.id for pack in packs}:
+            self._history.forget(gone)
+        self._replace(packs=packs, can_undo=self._history.can_undo, can_redo=self._history.can_redo)
         if self.state.pack not in packs:
             if packs:
                 self.open_pack(packs[0].id)
@@ -492,9 +499,12 @@ class Session(Circle):
     def _prepare(self) -> None:
         if self.state.pack is not None and self._room.running:
             self._replace(engine="waking", engine_stage="")
-            self._submit(Prepare(str(self.state.pack.path)), self._preparing)
+            pack = self.state.pack
+            self._submit(Prepare(str(pack.path)), lambda news: self._preparing(pack, news))
 
-    def _preparing(self, news: News) -> None:
+    def _preparing(self, pack: Pack, news: News) -> None:
+        if self.state.pack is None or self.state.pack.id != pack.id:
+            return
         match news:
             case Progress():
                 self._replace(engine_stage=news.stage)

@@ -462,3 +462,44 @@ def test_a_damaged_pack_is_told_and_the_others_work(home: Path, pack: Pack) -> N
     again.session.begin()
     assert again.session.state.pack is not None and said(again, "damaged")
     again.close()
+
+
+def test_what_was_found_for_another_pack_is_not_shown(
+    qtbot: QtBot,
+    opened: Opened,
+    open_session: Callable[[], Opened],
+    home: Path,
+    tmp_path: Path,
+    script: Callable[..., None],
+) -> None:
+    fakes.make_pack(home / "packs" / "others", codes=4, id="others")
+    session = open_session().session
+    script(segment={"delay": 0.3})
+    path = tmp_path / "mine.png"
+    fakes.draw_bird(3, 96)[0].save(path)
+    session.open_image(path)
+    qtbot.waitUntil(lambda: bool(session.state.own), timeout=WAIT)
+    session.open_pack("others" if session.state.pack and session.state.pack.id != "others" else "fake-birds")
+    pack = session.state.pack
+    qtbot.waitUntil(lambda: bool(session.state.own[0].segmentation), timeout=WAIT)
+    segmentation = session.state.own[0].segmentation
+    assert pack is not None and segmentation is not None
+    assert max(segmentation.codes) < pack.vocabulary.codes_per_part
+    assert session.state.reference is not None and session.state.reference.id == str(path)
+
+
+def test_a_removed_pack_is_not_reached_by_undo(
+    qtbot: QtBot, opened: Opened, open_session: Callable[[], Opened], home: Path
+) -> None:
+    fakes.make_pack(home / "packs" / "others", codes=4, id="others")
+    session = open_session().session
+    session.open_pack("others")
+    session.choose(HEAD, 1, "1")
+    others = session.state.pack
+    session.open_pack("fake-birds")
+    assert others is not None
+    session.remove_pack(others)
+    qtbot.waitUntil(lambda: len(session.state.packs) == 1, timeout=WAIT)
+    while session.state.can_undo:
+        session.undo()
+        assert session.state.recipe.pack == "fake-birds"
