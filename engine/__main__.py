@@ -24,8 +24,10 @@ def main(argv: Sequence[str] | None = None, handlers: str = HANDLERS) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     from engine.worker import HOST_WORD
 
+    for library in ("TRANSFORMERS", "DIFFUSERS"):  # read when they are imported, which is later and not always
+        os.environ.setdefault(f"{library}_VERBOSITY", "error")
     if len(argv) == 2 and argv[0] == HOST_WORD:
-        from engine.hosts import serve
+        from engine.child import serve
 
         return serve(argv[1])
     for stream in (sys.stdout, sys.stderr):
@@ -42,7 +44,7 @@ def _run(words: argparse.Namespace, handlers: str) -> int:
     from engine import commands, doctor
     from engine.console import INTERRUPTED, Interrupted, tell, tell_error
     from engine.errors import UserError
-    from engine.hosts import explain
+    from engine.handling import explain
 
     command: Callable[[argparse.Namespace, str], Any] = getattr(
         doctor if words.command == "doctor" else commands, words.command
@@ -84,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--pack", default="", metavar="P", help="a pack's id, title or folder (default: the starter)")
 
     one = command("segment", "find the parts of pictures")
-    one.add_argument("images", nargs="+", metavar="IMAGE")
+    one.add_argument("images", nargs="+", metavar="IMAGE", help="a picture, or a folder of them")
     pack(one)
     one.add_argument("--out", required=True, metavar="DIR")
 
@@ -109,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--noun", default="thing", help="what the pictures show, such as bird")
     one.add_argument("--names", default="", metavar="A,B,...", help="names of the parts")
     one.add_argument("--title", default="")
+    one.add_argument("--sees", choices=("drawings", "photos"), help="what the eyes were made for")
     one.add_argument("--eyes", default="", metavar="MODEL", help="the Dinov2 model to look with")
     one.add_argument("--base-model", default="", metavar="MODEL")
     one.add_argument("--seed", type=_number(0, 2**31 - 1), default=0, metavar="N")

@@ -7,6 +7,7 @@ import secrets
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from engine.errors import UserError
 from engine.jobs import Discover, Evaluate, Render, Segment, Segmented, Train
 from engine.legacy import parse_legacy
 from engine.packs import MANIFEST, Pack, PackLibrary, creations_dir, data_dir
-from engine.pictures import open_picture
+from engine.pictures import open_picture, picture_files
 from engine.places import make_folder, write_bytes, write_whole
 from engine.png import read_creation
 from engine.prompt import choice_text, parse, to_text
@@ -37,7 +38,7 @@ def segment(words: Namespace, handlers: str) -> Answer:
     lines: list[str] = []
     code = DONE
     with Desk(handlers) as desk:
-        for image in words.images:
+        for image in _pictures(words.images):
             try:
                 result: Segmented = desk.run(Segment(str(pack.path), str(Path(image).absolute())))
                 found.append(_keep_segmentation(pack, image, result, out))
@@ -50,6 +51,11 @@ def segment(words: Namespace, handlers: str) -> Answer:
                 lines.append(f"{image}: {error.message} {error.hint}")
                 code = FAILED
     return Answer({"pack": pack.id, "pictures": found, "errors": errors}, "\n".join(lines), code)
+
+
+def _pictures(words: Sequence[str]) -> Iterator[str]:
+    for word in words:
+        yield from (str(path) for path in picture_files(word)) if Path(word).is_dir() else (word,)
 
 
 def _keep_segmentation(pack: Pack, image: str, result: Segmented, out: Path) -> dict[str, Any]:
@@ -163,7 +169,7 @@ def _creation_line(pack: Pack, creation: Creation) -> str:
 
 def discover(words: Namespace, handlers: str) -> Answer:
     """A new pack with the parts and codes found in a folder of pictures."""
-    options = {"title": words.title} if words.title else {}
+    options: dict[str, Any] = {name: value for name in ("title", "sees") if (value := getattr(words, name))}
     if words.names:
         options["part_names"] = [name.strip() for name in words.names.split(",")]
     out = Path(words.out)
@@ -219,7 +225,7 @@ def evaluate(words: Namespace, handlers: str) -> Answer:
         result = desk.run(Evaluate(str(pack.path), str(out), words.mix, words.count, words.seed))
     lines = [f"{name}: {value:.3f}" for name, value in result.items() if isinstance(value, float)]
     for name, row in (result.get("parts") or {}).items():
-        lines.append(f"  {name}: " + ", ".join(f"{key} {value:.3f}" for key, value in row.items()))
+        lines.append(f"  {name}: " + ", ".join(f"{key} {value:.3g}" for key, value in row.items()))
     return Answer({"out": str(out), **result}, "\n".join(lines))
 
 

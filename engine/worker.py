@@ -10,10 +10,11 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
+from engine.child import newest_key as newest_key
+from engine.handling import explain
 from engine.hosts import HOST_WORD as HOST_WORD
-from engine.hosts import Host, ProcessHost, ThreadHost, explain
+from engine.hosts import Host, ProcessHost, ThreadHost
 from engine.hosts import host_command as host_command
-from engine.hosts import newest_key as newest_key
 from engine.inbox import Inbox as Inbox
 from engine.jobs import Cancelled, Ending, Event, Job, News
 

@@ -1,0 +1,18 @@
+"""Handlers that take longer to import than a cancelled job is given, for the tests of the worker."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from engine.jobs import Prepare
+
+time.sleep(1.5)
+
+
+def prepare(models: Any, job: Prepare, report: Any) -> str:
+    """Is done at once."""
+    return "done"
+
+
+HANDLERS = {Prepare: prepare}
