@@ -240,7 +240,7 @@ class Library(QWidget):
 
         self.packs = _PackButton()
         self.packs.setObjectName("packs")
-        self._menu = QMenu(self.packs)
+        self._menu = QMenu(self)
         self.packs.clicked.connect(self._show_menu)
 
         self.search = QLineEdit(placeholderText="Search", clearButtonEnabled=True)

@@ -210,7 +210,8 @@ class _LineIcon(QIconEngine):
 
 @cache
 def _style_sheet() -> str:
-    return (resources_dir() / "style.qss").read_text("utf-8")
+    icons = (resources_dir() / "icons").as_posix()
+    return (resources_dir() / "style.qss").read_text("utf-8").replace("icons/", f"{icons}/")
 
 
 @cache
