@@ -200,7 +200,7 @@ class PictureCanvas(PictureSurface):
     def _take(self) -> None:
         if self._lit is not None:
             self.toggled.emit(self._lit)
-            QTimer.singleShot(0, self._announce)
+            QTimer.singleShot(0, self, self._announce)
 
     # The rest
 

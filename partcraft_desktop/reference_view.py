@@ -140,11 +140,9 @@ class ReferenceView(QWidget):
         ``segmentation`` has the picture's own resolution, None while it is looked for (``busy``) or where there is
         none; ``note`` is a sentence shown below. The file is read off the Qt thread; until then the last picture stays.
         """
-        asked = (picture_id, title, path, segmentation, vocabulary, note, busy)
-        if self._asked and all(
-            one is other or (type(one) in (str, bool) and one == other)
-            for one, other in zip(asked, self._asked, strict=True)
-        ):
+        # The same objects are the same parts (both are kept here, so that no other can have their place in memory).
+        asked = (id(segmentation), id(vocabulary), picture_id, title, path, note, busy)
+        if asked == self._asked:
             return  # The window says it after every change of anything.
         self._asked = asked
         changed = path != self._path
@@ -226,7 +224,7 @@ class ReferenceView(QWidget):
         if path != self._path:
             return
         if isinstance(result, Exception):
-            self._levels, self._levels_of = None, ""
+            self._levels, self._levels_of, self._path = None, "", ""  # asked for again, it is read again
             self.set_busy(False)
             if isinstance(result, UserError):
                 self._message.say(result.message, result.hint, "Open another picture…")
@@ -272,11 +270,16 @@ class ReferenceView(QWidget):
     def _label(self, index: int) -> Label:
         assert self._vocabulary is not None and self._segmentation is not None
         part = self._vocabulary.parts[index]
-        code = self._vocabulary.code_name(index, self._segmentation.codes[index])
-        return Label(index, part.name, code, QColor(part.colour))
+        return Label(index, part.name, self._vocabulary.code_name(index, self._code(index)), QColor(part.colour))
+
+    def _code(self, part: int) -> int:
+        """The code a part has in this picture, ABSENT where it cannot be seen or the vocabulary does not know it."""
+        codes = self._segmentation.codes if self._segmentation else ()
+        most = self._vocabulary.codes_per_part if self._vocabulary else 0
+        return codes[part] if part < len(codes) and codes[part] < most else ABSENT
 
     def _refresh_chips(self) -> None:
-        if self._segmentation is None or self._vocabulary is None or self._levels_of != self._path:
+        if self._levels is None or self._levels_of != self._path or not (self._segmentation and self._vocabulary):
             self.chips.show_chips(())
             return
         self.chips.show_chips(self._chip(part) for part in self._vocabulary.visible_parts)
@@ -284,8 +287,8 @@ class ReferenceView(QWidget):
             self.set_note("No parts were found in this picture.")
 
     def _chip(self, part: Part) -> PartChip:
-        assert self._segmentation is not None and self._vocabulary is not None
-        code = self._segmentation.codes[part.index]
+        assert self._vocabulary is not None
+        code = self._code(part.index)
         colour = QColor(part.colour)
         if code == ABSENT or (self._shapes_of is self._segmentation and part.index not in self._shapes):
             return PartChip(part.index, part.name, "", colour, reason=f"No {part.name} can be seen in this picture.")
@@ -301,8 +304,9 @@ class ReferenceView(QWidget):
     # What a person does
 
     def _toggle(self, part: int) -> None:
-        if self._segmentation is not None and self._segmentation.codes[part] != ABSENT:
-            self.toggled.emit(part, self._segmentation.codes[part])
+        # While the next picture is read, the last one is still seen; its parts are no longer for the taking.
+        if self._levels_of == self._path and self._code(part) != ABSENT:
+            self.toggled.emit(part, self._code(part))
 
     def _light(self, part: int | None) -> None:
         self.chips.light(part)
@@ -312,8 +316,8 @@ class ReferenceView(QWidget):
         if part is None:
             pixmap = QPixmap() if self._levels is None else QPixmap.fromImage(self._levels.images[-1]).scaledToWidth(96)
             dragging.drag(self, dragging.file_data(self._path), pixmap)
-        elif self._segmentation is not None:
-            choice = Choice(part, self._segmentation.codes[part], source=self._id)
+        elif self._levels_of == self._path and self._code(part) != ABSENT:
+            choice = Choice(part, self._code(part), source=self._id)
             dragging.drag(self, dragging.choice_data(choice), self.canvas.cut_out(part))
 
     def _show_zoom(self) -> None:
