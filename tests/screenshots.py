@@ -1,7 +1,8 @@
-"""Pictures of the real window: ``python -m tests.screenshots OUT`` (offscreen; light, dark, and at 200 %).
+"""Pictures of the real window: ``python -m tests.screenshots OUT [--real]`` (offscreen; light, dark, and at 200 %).
 
-With the starter pack if it is here, else with a drawn one; with the fake engine room, so that no model is needed.
-Creations are drawn from references, so that the gallery shows something to look at.
+With the starter pack if it is here, else with a drawn one; with the fake engine room, so that no model is needed: its
+creations are copies of references, to look at the layout only. ``--real`` renders with the starter pack's own models,
+for pictures that are shown to others.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 SCENES = (
@@ -26,6 +28,9 @@ SCENES = (
     "long",
     "no-pack",
 )
+
+
+REAL = "PARTCRAFT_SCREENSHOTS_REAL"
 
 
 def main(out: Path) -> int:
@@ -66,6 +71,7 @@ class _Scene:
 
         assert isinstance(app, QApplication)
         self.app = app
+        self.real = REAL in os.environ
         self.theme = theme
         self.home = home
         if scene == "long":
@@ -82,7 +88,7 @@ class _Scene:
             PackLibrary(bundled=home / "none" if scene in ("long", "no-pack") else None),
             settings,
             readers,
-            lambda outlet: Engine(outlet, "thread", "tests.fakes:HANDLERS"),
+            lambda outlet: Engine(outlet) if self.real else Engine(outlet, "thread", "tests.fakes:HANDLERS"),
         )
         self.session.begin()
         self.window = MainWindow(self.session, readers)
@@ -94,6 +100,11 @@ class _Scene:
         for _ in range(rounds):
             self.app.processEvents()
             time.sleep(0.02)
+
+    def wait(self, until: Callable[[], bool]) -> None:
+        """Let things happen until something has."""
+        while not until():
+            self.settle(1)
 
     def choose(self) -> None:
         """A head, a wing and a tail of three birds."""
@@ -114,6 +125,12 @@ class _Scene:
         session = self.session
         pack = session.state.pack
         assert pack is not None
+        if self.real:
+            session.set_setting("count", count)
+            session.random_mix()
+            session.render()
+            self.wait(lambda: session.state.render is None)
+            return
         for number in range(count):
             session.random_mix()
             recipe = session.state.recipe
@@ -135,7 +152,6 @@ class _Scene:
         window.resize(1280, 832)
         if scene in ("made", "rendering", "viewer", "trouble", "small", "long"):
             self.make(9)
-            self.window.close()
             session.begin()
         window.show()
         self.settle()
@@ -144,6 +160,8 @@ class _Scene:
         if scene == "rendering":
             fakes.write_script(self.script, render={"delay": 0.1})
             session.render()
+            if self.real:
+                self.wait(lambda: session.state.render is None or session.state.render.done >= 12)
         if scene == "small":
             window.resize(window.minimumSize())
         if scene == "empty":
@@ -168,6 +186,7 @@ class _Scene:
             path = self.home / "a bird of my own.png"
             fakes.draw_bird(5, 640)[0].resize((900, 640)).save(path)
             session.open_path(path)
+            self.wait(lambda: bool(session.state.own and not session.state.own[0].busy))
         self.settle()
         dialog = QApplication.activeModalWidget()
         name = f"{scene}-{self.theme}{'-200' if window.devicePixelRatioF() > 1 else ''}"
@@ -199,6 +218,8 @@ def _long_names(home: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
+    if sys.argv[2:] in ([], ["--real"]):
+        if sys.argv[2:]:
+            os.environ[REAL] = "1"
         sys.exit(main(Path(sys.argv[1])))
     take(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])
