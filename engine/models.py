@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +37,6 @@ _WEIGHTS: Final = ("diffusion_pytorch_model", "model")
 _HEADROOM: Final = 1.3
 """Memory asked for before loading: weights times this, for what rendering needs beside them."""
 
-_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
@@ -78,7 +77,8 @@ class Models:
         """
         folder = resolve(base)
         key = ("pipeline", folder, lora, lora.stat().st_mtime_ns if lora and lora.is_file() else 0)
-        return self.keep(key, lambda: self._load_pipeline(folder, lora), sum(weights_of(folder).values()))
+        size = sum(weights_of(folder).values()) * self.precision.itemsize // 4
+        return self.keep(key, lambda: self._load_pipeline(folder, lora, self.precision), size)
 
     def pipeline_of(self, pack: Pack) -> StableDiffusionPipeline:
         """The pipeline a pack renders with. Raises :class:`UserError` if the base model does not fit the pack."""
@@ -95,9 +95,15 @@ class Models:
         return pipeline
 
     def own_pipeline(self, base: str) -> StableDiffusionPipeline:
-        """A base model to change (training), shared with nobody; the others are let go of for its sake."""
+        """A base model to change (training), shared with nobody; the others are let go of for its sake.
+
+        Half precision only where it keeps the range of small gradients. Raises :class:`UserError`.
+        """
         self.forget()
-        return self._load_pipeline(resolve(base), None)
+        folder = resolve(base)
+        precision = torch.float32 if self.precision is torch.float16 else self.precision
+        self._make_room(sum(weights_of(folder).values()) * precision.itemsize // 4)
+        return self._load_pipeline(folder, None, precision)
 
     def eyes(self, id: str) -> Eyes:
         """A Dinov2 model in float32 (its features are compared with centroids). Raises :class:`UserError`."""
@@ -113,23 +119,12 @@ class Models:
         return True
 
     def keep(self, key: tuple[object, ...], load: Callable[[], _T], size: int = 0) -> _T:
-        """What was loaded under ``key``, or load it now; makes room first. ``size`` in bytes of float32 weights.
+        """What was loaded under ``key``, or load it now, of ``size`` bytes; makes room first.
         Raises :class:`UserError` when it cannot fit into memory."""
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key][0]
-        size = size * self.precision.itemsize // 4
-        while self._kept and sum(kept for _, kept in self._kept.values()) + size > self.budget:
-            self._forget_oldest()
-        need = int(size * _HEADROOM)
-        while self._kept and need > _memory(self.device)[0]:
-            self._forget_oldest()
-        free = _memory(self.device)[0]
-        if need > free:
-            raise UserError(
-                f"This model needs {_gigabytes(need)} of memory and {_gigabytes(free)} are free.",
-                "Close other programs, or choose a pack with a smaller base model.",
-            )
+        self._make_room(size)
         made = load()
         self._kept[key] = (made, size)
         return made
@@ -139,26 +134,42 @@ class Models:
         while self._kept:
             self._forget_oldest()
 
+    def _make_room(self, size: int) -> None:
+        need = int(size * _HEADROOM)
+        while self._kept and (
+            sum(kept for _, kept in self._kept.values()) + size > self.budget or need > _memory(self.device)[0]
+        ):
+            self._forget_oldest()
+        free = _memory(self.device)[0]
+        if need > free:
+            raise UserError(
+                f"This model needs {_gigabytes(need)} of memory and {_gigabytes(free)} are free.",
+                "Close other programs, or choose a pack with a smaller base model.",
+            )
+
     def _forget_oldest(self) -> None:
         self._kept.popitem(last=False)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _load_pipeline(self, folder: Path, lora: Path | None) -> StableDiffusionPipeline:
+    def _load_pipeline(self, folder: Path, lora: Path | None, precision: torch.dtype) -> StableDiffusionPipeline:
         _require_base(folder)
         difference = load_lora(lora) if lora else {}  # read first: it is small, and may be damaged
         try:
-            pipeline = StableDiffusionPipeline.from_pretrained(
-                folder,
-                dtype=self.precision,
-                variant=_variant(folder),
-                safety_checker=None,
-                feature_extractor=None,
-                image_encoder=None,
-                requires_safety_checker=False,
-                use_safetensors=True,
-                local_files_only=True,
-            )
+            with warnings.catch_warnings():
+                # It asks users to mend the scheduler's file; our scheduler is set right below.
+                warnings.simplefilter("ignore", FutureWarning)
+                pipeline = StableDiffusionPipeline.from_pretrained(
+                    folder,
+                    dtype=precision,
+                    variant=_variant(folder),
+                    safety_checker=None,
+                    feature_extractor=None,
+                    image_encoder=None,
+                    requires_safety_checker=False,
+                    use_safetensors=True,
+                    local_files_only=True,
+                )
         except Exception as error:  # libraries refuse damaged files in many ways
             if out_of_memory(error):
                 raise
