@@ -2,13 +2,25 @@
 
 Front of house (standard library, numpy, Pillow, safetensors.numpy; quick to import):
 
+- ``errors``        UserError: one sentence and a next step
 - ``vocabulary``    Part, Choice, Vocabulary, ABSENT
 - ``prompt``        the prompt language: ``<head:Cardinal> <wing:3>`` to choices and back
+- ``legacy``        the prompt forms of the original program
 - ``segmentation``  Segmentation, Codebook: feature maps to parts and codes
-- ``recipe``        Recipe, Creation, Receipt; a PNG remembers its recipe
-- ``packs``         Pack, Reference, PackLibrary; ``.partpack`` files
-- ``jobs``          requests, news, endings, UserError
-- ``worker``        Engine: one asynchronous thread, one queue, one outlet, two hosts
+- ``refinement``    from the grid to the picture's own edges
+- ``pictures``      opening any picture
+- ``recipe``        Recipe, Creation, Receipt
+- ``png``           a PNG remembers its recipe
+- ``places``        where things are kept; writing whole or not at all
+- ``packs``         Pack, Reference, PackLibrary
+- ``partpack``      checks of packs; ``.partpack`` files
+- ``jobs``          requests, news, endings
+- ``worker``        Engine: one asynchronous thread, one queue, one outlet
+- ``hosts``         where handlers run: the engine's thread, or a child process
+- ``child``         what that process does
+- ``handling``      one job to its one ending
+- ``inbox``         latest news replace waiting ones
+- ``console`` ``commands`` ``doctor``  the command line
 
 Back of house (torch; imported only inside a host of the worker):
 

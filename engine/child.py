@@ -108,5 +108,6 @@ def newest_key(news: News) -> object:
 
 
 def to_bytes(message: object) -> bytes:
+    """A message as it travels: its length, then its pickle."""
     data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     return HEADER.pack(len(data)) + data

@@ -58,6 +58,7 @@ def save_creation(
                 vocabulary.code_name(choice.part, choice.code),
             ]
             for choice in recipe.choices
+            if choice.part < len(vocabulary.parts) and choice.code < vocabulary.codes_per_part
         }
     info = PngInfo()
     info.add_itxt(CHUNK, json.dumps(document, ensure_ascii=False))

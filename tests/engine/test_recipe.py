@@ -106,6 +106,12 @@ def test_the_chunks_are_what_other_programs_read(tmp_path: Path) -> None:
     ]
 
 
+def test_a_choice_outside_the_vocabulary_is_saved_without_a_name(tmp_path: Path) -> None:
+    recipe = Recipe("p", (Choice(77, 3), Choice(3, 99), HEAD))
+    save_creation(Image.new("RGB", (4, 4)), tmp_path / "a.png", recipe, (), WORDS)
+    assert read_creation(tmp_path / "a.png").recipe == recipe
+
+
 def test_parameters_without_negative_prompt_or_model() -> None:
     assert parameters_line(Recipe("p", ("a",)), "a", (8, 8)) == "a\nSteps: 20, CFG scale: 3, Seed: 0, Size: 8x8"
 
