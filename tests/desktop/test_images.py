@@ -20,6 +20,7 @@ from partcraft_desktop.images import Levels, Readers, Thumbnails, cut_out, from_
 from partcraft_desktop.outlines import contours, innermost, shapes_of, smoothed
 from tests import fakes
 
+WAIT = 10_000
 masks = arrays.arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12)))
 
 
@@ -151,7 +152,7 @@ def test_thumbnails_are_read_once_and_told(qtbot: QtBot, tmp_path: Path) -> None
     path = tmp_path / "bird.png"
     fakes.draw_bird(2, 300)[0].resize((300, 150)).save(path)
     thumbnails = Thumbnails(Readers())
-    with qtbot.waitSignal(thumbnails.ready) as told:
+    with qtbot.waitSignal(thumbnails.ready, timeout=WAIT) as told:
         assert thumbnails.get(str(path), 60, 2.0) is None
         assert thumbnails.get(str(path), 60, 2.0) is None
     assert told.args == [str(path)]
@@ -166,7 +167,7 @@ def test_a_picture_that_cannot_be_read_is_said_once(qtbot: QtBot, tmp_path: Path
     path = tmp_path / "broken.png"
     path.write_bytes(b"no picture")
     thumbnails = Thumbnails(Readers())
-    with qtbot.waitSignal(thumbnails.failed) as told:
+    with qtbot.waitSignal(thumbnails.failed, timeout=WAIT) as told:
         thumbnails.get(str(path), 60)
     assert told.args is not None and isinstance(told.args[1], UserError)
     nothing = thumbnails.get(str(path), 60)
@@ -177,11 +178,11 @@ def test_thumbnails_forget_the_oldest(qtbot: QtBot, tmp_path: Path) -> None:
     thumbnails = Thumbnails(Readers(), keep=2)
     for name in "abc":
         fakes.draw_bird(1, 32)[0].save(tmp_path / f"{name}.png")
-        with qtbot.waitSignal(thumbnails.ready):
+        with qtbot.waitSignal(thumbnails.ready, timeout=WAIT):
             thumbnails.get(str(tmp_path / f"{name}.png"), 16)
     assert thumbnails.get(str(tmp_path / "a.png"), 16) is None
     assert thumbnails.get(str(tmp_path / "c.png"), 16) is not None
-    with qtbot.waitSignal(thumbnails.ready):
+    with qtbot.waitSignal(thumbnails.ready, timeout=WAIT):
         pass
 
 
@@ -198,8 +199,8 @@ def test_what_is_read_late_for_a_closed_window_is_dropped(qtbot: QtBot) -> None:
     readers = Readers()
     landed: list[object] = []
     readers.ask(lambda: 1, landed.append)
-    qtbot.waitUntil(lambda: landed == [1])
+    qtbot.waitUntil(lambda: landed == [1], timeout=WAIT)
     readers.ask(lambda: 1 / 0, landed.append)
-    qtbot.waitUntil(lambda: len(landed) == 2)
+    qtbot.waitUntil(lambda: len(landed) == 2, timeout=WAIT)
     assert isinstance(landed[1], ZeroDivisionError)
     readers.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -407,7 +408,7 @@ def test_while_the_parts_are_found_the_picture_is_already_there(
     Image.open(bird[0]).save(path)
     view.set_reduced_motion(True)
     view.show_picture(path, "own", path, None, WORDS, busy=True)
-    with qtbot.waitSignal(view.shown):
+    with qtbot.waitSignal(view.shown, timeout=WAIT):
         pass
     qtbot.waitUntil(lambda: view._busy_line.running, timeout=WAIT)
     assert view._busy_line.accessibleName() == "Finding the parts"
@@ -415,6 +416,26 @@ def test_while_the_parts_are_found_the_picture_is_already_there(
     view.show_picture(path, "own", path, bird[1], WORDS, busy=False)
     qtbot.waitUntil(lambda: view.canvas.centre_of(3) is not None, timeout=WAIT)
     assert not view._busy_line.running
+
+
+def test_while_the_next_picture_is_read_the_last_one_gives_no_parts(
+    view: ReferenceView, qtbot: QtBot, bird: tuple[str, Segmentation]
+) -> None:
+    path = str(Path(bird[0]).with_name("next.png"))
+    Image.open(bird[0]).save(path)
+    at = centre(view, 3)
+    hold = threading.Event()
+    for _ in range(2):  # both readers are busy until they are let go
+        view._readers.ask(hold.wait, lambda _: None)
+    view.show_picture(path, "next", path, replace(bird[1], codes=(4,) * 5 + (ABSENT,)), WORDS)
+    with qtbot.assertNotEmitted(view.toggled):
+        qtbot.mouseClick(view.canvas, LEFT, pos=at)
+    hold.set()
+    qtbot.waitUntil(lambda: bool(view.chips.buttons) and "Kiwi" in view.chips.buttons[0].accessibleName(), timeout=WAIT)
+    qtbot.waitUntil(lambda: view.canvas._segmentation is view._segmentation, timeout=WAIT)
+    with qtbot.waitSignal(view.toggled) as told:
+        qtbot.mouseClick(view.canvas, LEFT, pos=at)
+    assert told.args == [3, 4]
 
 
 def test_parts_found_at_another_size_fit_the_picture(
