@@ -153,7 +153,7 @@ def noise_schedule() -> DDPMScheduler:
     """Stable Diffusion's own betas, predicting velocity."""
     return DDPMScheduler(
         1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
-        prediction_type="v_prediction", clip_sample=False,
+        prediction_type="v_prediction", clip_sample=False, steps_offset=1,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from engine.aviary.species import PARTS, attribute_width, attributes
 
 WIDTH = 128
 PATCH = 8
-#: Sides of training pictures in pixels with how often each is used: the eyes look at 256 in the app.
+#: Sides of training pictures in pixels with how often each is used: the eyes look at 192 in the app.
 SIZES = {128: 0.55, 160: 0.15, 192: 0.1, 256: 0.2}
 
 
@@ -186,7 +186,7 @@ def save_eyes(model: Dinov2Model, folder: Path) -> None:
     model.save_pretrained(folder)
     preprocessing = {
         "image_processor_type": "BitImageProcessor",
-        "do_convert_rgb": True, "do_resize": True, "size": {"shortest_edge": 256}, "resample": 3,
+        "do_convert_rgb": True, "do_resize": True, "size": {"shortest_edge": 192}, "resample": 3,
         "do_center_crop": False, "do_rescale": True, "rescale_factor": 1 / 255,
         "do_normalize": True, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
     }  # fmt: skip

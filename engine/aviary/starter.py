@@ -28,7 +28,7 @@ from engine.tokens import PartTokens, word_embeddings
 from engine.vocabulary import Part, Vocabulary
 
 REFERENCE_SIZE = 512
-EYES_SIZE = 256
+EYES_SIZE = 192
 LICENCE = "Apache-2.0; the pictures are also CC0-1.0"
 
 
