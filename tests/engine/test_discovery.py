@@ -11,12 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from engine.clusters import Found, fit_codebook
 from engine.discovery import (
     Dino,
-    Found,
     classes_of,
     discover,
-    fit_codebook,
     look_at,
     looks_like_a_photo,
     open_dino,

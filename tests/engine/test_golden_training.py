@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 
 from engine.attention import AttentionCapture
 from engine.exchange import original_lora
+from engine.learner import Learner
 from engine.lora import lora_state
 from engine.models import Models
 from engine.plan import PAPER, Plan
 from engine.tokens import Sentence
-from engine.training import Learner
 from engine.vocabulary import Choice
 from tests.engine.test_golden_tokens import tokens_from_original
 

@@ -16,12 +16,13 @@ from safetensors.torch import load_file
 from engine.errors import JobCancelled, UserError
 from engine.examples import Captions, Examples, prepare
 from engine.jobs import Losses, News, Preview, Train
+from engine.learner import diffusion_loss, noise_of, what_counts
 from engine.models import Models
 from engine.packs import Pack
 from engine.plan import Plan
 from engine.segmentation import NO_PART, Segmentation
 from engine.tokens import tokenize
-from engine.training import diffusion_loss, noise_of, open_plan, train, what_counts
+from engine.training import open_plan, train
 from engine.vocabulary import ABSENT, Choice, Part, Vocabulary
 
 WORDS = Vocabulary("bird", (Part(0, "head", "#112233"), Part(1, "wing", "#112233"), Part(2, "sky", "#112233", True)), 4)
