@@ -197,6 +197,8 @@ class _LineIcon(QIconEngine):
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
         # ``size`` is in logical pixels; the pixmap has ``scale`` times as many.
         pixmap = QPixmap(size * scale)
+        if pixmap.isNull():
+            return pixmap
         pixmap.setDevicePixelRatio(scale)
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
