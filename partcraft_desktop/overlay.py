@@ -70,8 +70,8 @@ class Layers:
             _round_clip(painter, self.placement.rect)
             for part in self._shapes:
                 outline = self.outline(part)
-                painter.fillPath(outline, with_alpha(self._colours[part], 0.16))
-                painter.strokePath(outline, QPen(with_alpha(self._colours[part], 0.55), 1.0))
+                painter.fillPath(outline, with_alpha(self._colours[part], 0.09))
+                painter.strokePath(outline, QPen(with_alpha(self._colours[part], 0.7), 1.25))
             painter.end()
         return self._overlaid
 

@@ -259,7 +259,7 @@ class Slot(QWidget):
         quiet = palette.color(QPalette.ColorRole.PlaceholderText)
         mark = QRectF(left, top + line / 2 - 4.5, 9, 9)
         empty = value.choice is None
-        painter.fillPath(glyph(value.part, mark), with_alpha(value.colour, 0.55) if empty else value.colour)
+        painter.fillPath(glyph(value.part, mark), with_alpha(value.colour, 0.8) if empty else value.colour)
         one_line = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextSingleLine)
         cut = Qt.TextElideMode.ElideRight
         painter.setPen(quiet)
