@@ -15,17 +15,21 @@ from engine.segmentation import Codebook
 
 _ROWS: Final = 100_000
 """Feature rows a clustering sees at most; more do not move centroids."""
+_ALIKE: Final = 0.98
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Found:
-    """Pictures with their feature maps: what a vocabulary is found in. ``classes[i]`` is the name of picture
-    i's folder when the pictures are sorted into folders by kind, else empty."""
+    """Pictures with their feature maps: what a vocabulary is found in.
+
+    ``features[i]`` is float32 (C, H, W); it may be read from disk each time, for thousands do not fit into memory.
+    ``classes[i]`` is the name of picture i's folder when the pictures are sorted into folders by kind, else empty.
+    """
 
     files: tuple[Path, ...]
-    features: tuple[Floats, ...]
+    features: Sequence[Floats]
     classes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
 
@@ -39,67 +43,59 @@ class Clusters:
     metrics: dict[str, Any] = field(default_factory=dict)
 
 
-def fit_codebook(
-    found: Found,
-    parts: int,
-    codes: int,
-    *,
-    centroids: Floats | None = None,
-    foreground: Floats | None = None,
-    flip_background: bool = False,
-    seed: int = 0,
-) -> Clusters:
+def fit_codebook(found: Found, parts: int, codes: int, *, flip_background: bool = False, seed: int = 0) -> Clusters:
     """The three tiers of centroids.
 
     Foreground and background are told apart by two clusters, the background being the one that touches the
     borders more (or the other with ``flip_background``); parts are clusters of foreground rows; codes are
-    clusters of the pictures' pooled part features, or the mean of each class. ``centroids`` (M, C) and
-    ``foreground`` (2, C) replace the first two steps. All on normalised rows.
-    Raises :class:`UserError` when there is too little to find so many parts in.
+    clusters of the pictures' pooled part features, or the mean of each class. All on normalised rows, of which
+    each picture gives an equal share. Raises :class:`UserError` when there is too little to find so many parts in.
     """
     generator = np.random.default_rng(seed)
-    rows = [_units(one.reshape(one.shape[0], -1).T) for one in found.features]
-    metrics: dict[str, Any] = {"pictures": len(rows), "skipped": list(found.skipped)}
-    if foreground is None:
-        foreground = _split_background(found.features, rows, generator, flip_background)
-    front = [
-        one @ foreground[1] / _length(foreground[1]) > one @ foreground[0] / _length(foreground[0]) for one in rows
-    ]
-    metrics["foreground_share"] = float(np.mean(np.concatenate(front)))
-    inside = np.concatenate([one[mask] for one, mask in zip(rows, front, strict=True)])
+    share = max(1, _ROWS // len(found.features))
+    foreground = _split_background(found.features, share, generator, flip_background)
+    front = []
+    for features in found.features:
+        rows = _rows(features)
+        front.append(_sample(rows[(rows @ foreground.T).argmax(axis=1) == 1], share, generator))
+    inside = np.concatenate(front)
     if len(inside) < parts:
         raise UserError(
             "The pictures show nothing in front of their background.", "Flip the background, or add pictures."
         )
-    if centroids is None:
-        centroids = _distinct_clusters(_sample(inside, _ROWS, generator), parts, generator, metrics)
-    book = Codebook(foreground, centroids, np.zeros((len(centroids), 1, rows[0].shape[1]), np.float32))
-    maps = [(one, book.segment(one).labels) for one in found.features]
-    pooled = np.stack([book.pooled(features, labels) for features, labels in maps])  # (N, M, C)
+    centroids = _kmeans(inside, parts, generator)
+    book = Codebook(foreground, centroids, np.zeros((parts, 1, centroids.shape[1]), np.float32))
+    pooled = np.zeros((len(found.features), parts, centroids.shape[1]), np.float32)
+    covered = np.zeros((len(found.features), parts))
+    for index, features in enumerate(found.features):
+        labels = book.segment(features).labels
+        pooled[index] = book.pooled(features, labels)
+        covered[index] = np.bincount(labels.ravel(), minlength=parts)[:parts] / labels.size
     if found.classes:
         kinds = sorted(set(found.classes))
         numbers = np.array([kinds.index(kind) for kind in found.classes])
         fine = _class_codes(pooled, numbers, len(kinds))
-        names = (tuple(kinds),) * len(centroids)
+        names = (tuple(kinds),) * parts
     else:
-        fine = np.stack([_clustered_codes(pooled[:, part], codes, generator) for part in range(len(centroids))])
+        fine = np.stack([_clustered_codes(pooled[:, part], codes, generator) for part in range(parts)])
         names = ()
-    book = replace(book, codes=fine)
-    metrics["codes_found"] = [int(one.any(axis=1).sum()) for one in fine]
-    metrics["parts_share"] = [
-        float(np.mean([np.mean(labels == m) for _, labels in maps])) for m in range(len(centroids))
-    ]
-    return Clusters(book, names, metrics)
+    metrics = {
+        "pictures": len(found.features),
+        "skipped": list(found.skipped),
+        "foreground_share": float(covered.sum(axis=1).mean()),
+        "parts_share": covered.mean(axis=0).tolist(),
+        "alike": _alike(centroids),
+        "codes_found": [int(one.any(axis=1).sum()) for one in fine],
+    }
+    return Clusters(replace(book, codes=fine), names, metrics)
 
 
-def _split_background(
-    maps: Sequence[Floats], rows: Sequence[Floats], generator: np.random.Generator, flip: bool
-) -> Floats:
-    """Background's then foreground's centroid: (2, C)."""
-    two = _kmeans(_sample(np.concatenate(rows), _ROWS, generator), 2, generator)
+def _split_background(maps: Sequence[Floats], share: int, generator: np.random.Generator, flip: bool) -> Floats:
+    """Background's then foreground's unit centroid: (2, C)."""
+    two = _kmeans(np.concatenate([_sample(_rows(features), share, generator) for features in maps]), 2, generator)
     touching = np.zeros(2)
-    for features, one in zip(maps, rows, strict=True):
-        nearest = (one @ two.T).argmax(axis=1).reshape(features.shape[1:])
+    for features in maps:
+        nearest = (_rows(features) @ two.T).argmax(axis=1).reshape(features.shape[1:])
         edge = np.concatenate([nearest[0], nearest[-1], nearest[:, 0], nearest[:, -1]])
         for cluster in range(2):
             # Of all its cells, how many are at the border: a large background is not favoured by its size.
@@ -109,13 +105,10 @@ def _split_background(
     return two[order[::-1] if flip else order]
 
 
-def _distinct_clusters(rows: Floats, count: int, generator: np.random.Generator, metrics: dict[str, Any]) -> Floats:
-    """Clusters of rows; tells of those that are nearly the same, which a person may want to merge."""
-    centroids = _kmeans(rows, count, generator)
-    units = _units(centroids)
-    like = units @ units.T - np.eye(count)
-    metrics["alike"] = [[int(a), int(b)] for a, b in np.argwhere(np.triu(like) > 0.98)]
-    return centroids
+def _alike(centroids: Floats) -> list[list[int]]:
+    """Pairs of parts that are nearly the same (unit rows (M, C)), which a person may want to merge."""
+    cosines = np.triu(centroids @ centroids.T, 1)
+    return [[int(one), int(other)] for one, other in np.argwhere(cosines > _ALIKE)]
 
 
 def _class_codes(pooled: Floats, kinds: npt.NDArray[np.int64], count: int) -> Floats:
@@ -164,5 +157,6 @@ def _units(rows: Floats) -> Floats:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
-def _length(row: Floats) -> float:
-    return max(float(np.linalg.norm(row)), 1e-12)
+def _rows(features: Floats) -> Floats:
+    """A feature map (C, H, W) as unit rows (H W, C)."""
+    return _units(features.reshape(features.shape[0], -1).T)

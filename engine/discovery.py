@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +65,6 @@ class Dino:
     @torch.no_grad()
     def features(self, pictures: Sequence[Image.Image]) -> list[Floats]:
         """Feature maps, float32 (C, H/patch, W/patch) each; the class token is left out."""
-        maps: list[Floats] = []
         model = self.eyes.model
         layer = self.backbone.feature_layer
         batches: dict[tuple[int, ...], list[int]] = {}
@@ -80,8 +80,7 @@ class Dino:
             grid = (shape[1] // self.eyes.patch, shape[2] // self.eyes.patch)
             arranged = states[:, 1:].transpose(1, 2).unflatten(2, grid).float().cpu().contiguous().numpy()
             found.update(zip(members, arranged, strict=True))
-        maps.extend(found[index] for index in range(len(pictures)))
-        return maps
+        return [found[index] for index in range(len(pictures))]
 
 
 def open_dino(models: Models, backbone: Backbone) -> Dino:
@@ -131,7 +130,7 @@ def discover(models: Models, job: Discover, report: Report) -> str:
 
     Pictures in two or more subfolders are taken as sorted by kind: a code is then a kind. ``job.options``:
     ``image_size`` (of the eyes), ``feature_layer``, ``sees``, ``part_names``, ``references`` (how many),
-    ``codes_from`` ("auto", "classes" or "clusters"), ``flip_background``, ``title``.
+    ``codes_from`` ("clusters" also for sorted pictures), ``flip_background``, ``title``.
     The engine's handler of :class:`Discover`. Raises :class:`UserError`.
     """
     options = job.options
@@ -148,8 +147,7 @@ def discover(models: Models, job: Discover, report: Report) -> str:
     )
     files = picture_files(job.folder)
     found = look_at(open_dino(models, backbone), files, report, classes_of(Path(job.folder), files))
-    use_classes = options.get("codes_from", "auto") != "clusters" and len(set(found.classes)) > 1
-    if not use_classes:
+    if options.get("codes_from") == "clusters" or len(set(found.classes)) < 2:
         found = replace(found, classes=())
     report(Progress("Finding parts", 0, 0))
     clusters = fit_codebook(
@@ -158,7 +156,10 @@ def discover(models: Models, job: Discover, report: Report) -> str:
     names = list(options.get("part_names") or [])
     names += [f"part {index + 1}" for index in range(len(names), job.parts)]
     parts = tuple(Part(i, names[i], COLOURS[i % len(COLOURS)]) for i in range(job.parts))
-    words = Vocabulary(job.noun, parts, clusters.codebook.codes.shape[1], clusters.code_names)
+    try:
+        words = Vocabulary(job.noun, parts, clusters.codebook.codes.shape[1], clusters.code_names)
+    except ValueError as error:
+        raise UserError(f"The parts cannot be named so: {error}.", "Give each part a name of its own.") from error
     out = make_folder(Path(job.out), "the pack")
     pack = Pack(
         path=out.resolve(),
@@ -184,33 +185,45 @@ def classes_of(folder: Path, files: Sequence[Path]) -> tuple[str, ...]:
 def look_at(dino: Dino, files: Sequence[Path], report: Report, classes: Sequence[str] = (), batch: int = 16) -> Found:
     """Feature maps of pictures, kept in the cache so that looking again is quick. Pictures that cannot be
     read are skipped and named. Raises :class:`UserError` if none can be read."""
-    kept: list[tuple[Path, Floats, str]] = []
-    skipped: list[str] = []
+    skipped: dict[int, str] = {}
+    places = [_cache_place(dino.backbone, file) for file in files]
     for start in range(0, len(files), batch):
         report(Progress("Looking at pictures", start, len(files)))
-        waiting: list[tuple[Path, str, Path, Image.Image]] = []
+        waiting: dict[int, Image.Image] = {}
         for index in range(start, min(start + batch, len(files))):
-            file, kind = files[index], classes[index] if classes else ""
-            place = _cache_place(dino.backbone, file)
-            cached = _read_cached(place)
-            if cached is not None:
-                kept.append((file, cached, kind))
-                continue
-            try:
-                waiting.append((file, kind, place, open_picture(file)))
-            except UserError as error:
-                skipped.append(f"{file.name}: {error.message}")
-        for (file, kind, place, _), features in zip(
-            waiting, dino.features([picture for *_, picture in waiting]) if waiting else [], strict=True
-        ):
-            make_folder(place.parent)
-            write_bytes(place, save({"features": features.astype(np.float16)}), "the features")
-            kept.append((file, features.astype(np.float16).astype(np.float32), kind))
+            if _read_cached(places[index]) is None:
+                try:
+                    waiting[index] = open_picture(files[index])
+                except UserError as error:
+                    skipped[index] = f"{files[index].name}: {error.message}"
+        for index, features in zip(waiting, dino.features([*waiting.values()]), strict=True):
+            make_folder(places[index].parent)
+            write_bytes(places[index], save({"features": features.astype(np.float16)}), "the features")
+    kept = [index for index in range(len(files)) if index not in skipped]
     if not kept:
-        raise UserError("None of the pictures can be read.", skipped[0] if skipped else "Choose another folder.")
-    kept.sort(key=lambda one: one[0])
-    paths, features, kinds = zip(*kept, strict=True)
-    return Found(paths, features, kinds if classes else (), tuple(skipped))
+        raise UserError("None of the pictures can be read.", next(iter(skipped.values())))
+    return Found(
+        tuple(files[index] for index in kept),
+        _Cached([places[index] for index in kept]),
+        tuple(classes[index] for index in kept) if classes else (),
+        tuple(skipped.values()),
+    )
+
+
+class _Cached(Sequence[Floats]):
+    """Feature maps that are read from the cache when they are asked for."""
+
+    def __init__(self, places: Sequence[Path]) -> None:
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = _read_cached(self._places[index])
+        if found is None:
+            raise UserError("The cache of features was emptied while it was used.", "Start again.")
+        return found
 
 
 def write_pack(pack: Pack, codebook: Codebook, found: Found, references: int, report: Report) -> Pack:
@@ -232,7 +245,7 @@ def write_pack(pack: Pack, codebook: Codebook, found: Found, references: int, re
 def _write_reference(pack: Pack, codebook: Codebook, found: Found, index: int) -> Reference:
     file, features = found.files[index], found.features[index]
     kind = found.classes[index] if found.classes else ""
-    id = f"{index:05d}-{file.stem}"[:60]
+    id = re.sub(r"[^\w-]+", "-", f"{index:05d}-{file.stem}")[:60]  # a name that every system and pack.json allows
     picture = open_picture(file, max_side=1024)
     labels = codebook.segment_picture(features, np.asarray(picture))
     codes = labels.codes
@@ -265,8 +278,8 @@ def _spread(found: Found, count: int) -> list[int]:
 
 
 def _cache_place(backbone: Backbone, file: Path) -> Path:
-    weights = resolve(backbone.id) / "model.safetensors"
-    stamps = [f"{path.resolve()}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in (weights, file)]
+    seen = [*sorted(resolve(backbone.id).glob("*.safetensors")), file]
+    stamps = [f"{path.resolve()}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in seen]
     key = "|".join([*stamps, backbone.feature_layer, str(backbone.image_size)])
     return cache_dir() / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.safetensors"
 

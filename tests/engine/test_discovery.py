@@ -156,6 +156,13 @@ def test_wrong_wishes_are_told(tmp_path: Path, tiny_world: Path, models: Any) ->
         )
     with pytest.raises(UserError, match="at least one part"):
         discover(models, Discover(str(tmp_path), str(tmp_path / "out"), 0, 2), silent)
+    job = Discover(
+        str(tiny_world / "pictures"), str(tmp_path / "out"), 2, 2, eyes=str(tiny_world / "eyes"),
+        options={"part_names": ["head", "Head"], "image_size": 32},
+    )  # fmt: skip
+    with pytest.raises(UserError, match="distinct"):
+        discover(models, job, silent)
+    assert not (tmp_path / "out" / "pack.json").exists()
     with pytest.raises(UserError, match="not on this computer"):
         discover(models, Discover(str(tmp_path), str(tmp_path / "out"), 2, 2, eyes="nobody/eyes"), silent)
 
