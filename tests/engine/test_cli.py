@@ -118,6 +118,13 @@ def test_segment(run: Callable[..., Run], pack: Pack, tmp_path: Path) -> None:
         assert one["prompt"].count("<") == 5
 
 
+def test_segment_takes_folders(run: Callable[..., Run], pack: Pack, tmp_path: Path) -> None:
+    done = run("segment", pack.path / "thumbnails", "--out", tmp_path / "out", "--json")
+    assert len(done.json["pictures"]) == 6
+    (tmp_path / "empty").mkdir()
+    assert "no pictures" in run("segment", tmp_path / "empty", "--out", tmp_path / "out").err
+
+
 def test_one_bad_picture_does_not_stop_the_rest(run: Callable[..., Run], pack: Pack, tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
     bad.write_text("no picture")
