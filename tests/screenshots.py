@@ -97,8 +97,12 @@ class _Scene:
         """Let everything arrive."""
         import time
 
+        from PySide6.QtCore import QEvent
+
         for _ in range(rounds):
             self.app.processEvents()
+            # Without a running loop nobody else deletes what was asked to be deleted later.
+            self.app.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
             time.sleep(0.02)
 
     def wait(self, until: Callable[[], bool]) -> None:
@@ -130,6 +134,7 @@ class _Scene:
             session.random_mix()
             session.render()
             self.wait(lambda: session.state.render is None)
+            session.set_setting("count", 1)
             return
         for number in range(count):
             session.random_mix()
