@@ -11,12 +11,14 @@ import shutil
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -113,15 +115,10 @@ def _batch(
     return latents, noise, torch.from_numpy(times.astype(np.int64)), sentences, masks
 
 
+@lru_cache(maxsize=2)
 def _shuffled(seed: int, epoch: int, count: int) -> Any:
-    key = (seed, epoch, count)
-    if key not in _SHUFFLED:
-        _SHUFFLED.clear()
-        _SHUFFLED[key] = np.random.default_rng((seed, 1 << 40, epoch)).permutation(count)
-    return _SHUFFLED[key]
-
-
-_SHUFFLED: dict[tuple[int, int, int], Any] = {}
+    """The order of the examples in an epoch."""
+    return np.random.default_rng((seed, count, epoch)).permutation(count)
 
 
 def _checkpoint(learner: Learner, run: Path, step: int) -> None:
@@ -151,6 +148,8 @@ def _resume(learner: Learner, run: Path) -> int:
         try:
             # Cloned: a mapped file's tensors are aligned otherwise, and vectorised sums then round otherwise.
             learner.restore({name: one.clone() for name, one in load_file(path / "state.safetensors").items()})
+        except (SafetensorError, OSError):
+            continue  # damaged on the disk: the one before it is whole
         except ValueError as error:
             raise UserError(
                 f"The checkpoint {path.name} belongs to another plan.", "Choose a new run folder."
