@@ -29,16 +29,16 @@ from engine.aviary.species import PACK_SPECIES
 
 @dataclass(frozen=True)
 class Plan:
-    """How large everything is. ``base_threads`` apart, every stage uses one thread."""
+    """How large everything is. Every stage uses one thread."""
 
     names: tuple[str, ...] = PACK_SPECIES
     random_share: float = 0.25
     pool: int = 48_000
-    base: int = 5000
-    autoencoder: int = 3000
-    judge: int = 1600
+    base: int = 4200
+    autoencoder: int = 2500
+    judge: int = 800
     judge_pictures: int = 12_000
-    eyes: int = 1500
+    eyes: int = 650
     mixes: int = 600
     examined: int = 256
 
