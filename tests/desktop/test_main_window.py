@@ -90,8 +90,10 @@ def test_keys_walk_the_parts_and_take(qtbot: QtBot, window: MainWindow, session:
 
 def test_the_same_parts_of_another_picture_are_not_marked(window: MainWindow, session: Session, qtbot: QtBot) -> None:
     session.choose(HEAD, 0, "0")
+    shown: list[str] = []
+    window.view.shown.connect(shown.append)
     session.open_reference("3")
-    qtbot.waitUntil(lambda: session.state.reference is not None and not session.state.reference.busy, timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(shown) and window.view.canvas.centre_of(HEAD) is not None, timeout=WAIT)
     qtbot.mouseClick(window.view.canvas, Qt.MouseButton.LeftButton, pos=point(window, HEAD))
     choice = session.state.recipe.choice_of(HEAD)
     assert choice is not None and choice.code == 3
