@@ -86,7 +86,7 @@ class Judge(nn.Module):
     def save(self, folder: Path, accuracy: Sequence[float]) -> None:
         """Half-precision weights and a config that names the classes and the held-out accuracy per part."""
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {k: v.half() if v.is_floating_point() else v for k, v in self.state_dict().items()}
+        weights = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in self.state_dict().items()}
         save_file(weights, folder / "model.safetensors")
         config = {
             "width": self.trunk[1][0].out_channels,  # pyright: ignore
