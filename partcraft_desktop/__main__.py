@@ -56,6 +56,7 @@ def _open_window(paths: list[str]) -> int:
         return 0
 
     # All that the window needs is imported before Qt starts, so that it is painted at once when it does.
+    import qasync
     from PySide6.QtWidgets import QApplication
 
     from engine.packs import PackLibrary
@@ -78,18 +79,23 @@ def _open_window(paths: list[str]) -> int:
     session.begin()
     window = MainWindow(session, readers)
     window.painted.connect(session.start_engine)
-    window.closed.connect(app.quit)
+    # One loop for Qt and asyncio, not made the policy of the process: the engine's thread has a loop of its own.
+    loop = qasync.QEventLoop(app)
+    closed = loop.create_future()
+    app.setQuitOnLastWindowClosed(False)
+    window.closed.connect(lambda: closed.done() or closed.set_result(None))
     first.asked.connect(window.open_paths)
     first.asked.connect(window.come_forward)
     signals = _close_on_signals(window.close)
     window.show()
     window.open_paths(paths)
-    code = app.exec()
+    with loop:
+        loop.run_until_complete(closed)
     session.keep()
     first.close()
     session.shutdown()
     del signals, theme
-    return code
+    return 0
 
 
 def _close_on_signals(close: Callable[[], object]) -> object:
