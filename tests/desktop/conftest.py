@@ -25,6 +25,13 @@ WAIT = 10_000
 """Milliseconds a test waits for something before it fails; what happens is waited for, never a time."""
 
 
+@pytest.fixture(autouse=True)
+def empty_clipboard(qapp: QApplication) -> Iterator[None]:
+    """Offscreen, Qt keeps what was copied until after Python has ended, and then crashes on giving it up."""
+    yield
+    qapp.clipboard().clear()
+
+
 @pytest.fixture
 def pack(home: Path) -> Pack:
     """A drawn pack among the user's own."""
