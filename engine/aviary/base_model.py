@@ -326,7 +326,7 @@ def train_base(
 def sampler() -> DPMSolverMultistepScheduler:
     """The scheduler shipped with the base: DPM-Solver++ on the training's noise."""
     return DPMSolverMultistepScheduler.from_config(  # pyright: ignore[reportReturnType]
-        noise_schedule().config, algorithm_type="dpmsolver++", timestep_spacing="trailing", use_karras_sigmas=False
+        noise_schedule().config, algorithm_type="dpmsolver++", timestep_spacing="trailing", use_karras_sigmas=True
     )
 
 
