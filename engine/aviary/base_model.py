@@ -126,12 +126,14 @@ def new_unet(widths: tuple[int, int, int] = (64, 128, 192)) -> UNet2DConditionMo
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         cross_attention_dim=WIDTH,
-        attention_head_dim=(2, 4, 4),  # diffusers' name for the number of heads
+        # The number of heads, in diffusers' words.
+        attention_head_dim=(2, 4, 4),  # pyright: ignore[reportArgumentType]
         norm_num_groups=16,
     )
 
 
-def new_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
+def new_text_encoder(tokenizer: Any) -> CLIPTextModel:
+    """Two layers, 128 wide, with the tokenizer's real end token."""
     config = CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
@@ -145,7 +147,8 @@ def new_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
         pad_token_id=tokenizer.pad_token_id,
     )
     model = CLIPTextModel(config)
-    nn.init.normal_(model.get_input_embeddings().weight, std=TOKEN_SCALE)
+    table: Any = model.get_input_embeddings()
+    nn.init.normal_(table.weight, std=TOKEN_SCALE)
     return model
 
 
@@ -170,6 +173,7 @@ class BaseModel(nn.Module):
         words = [tokenizer(part, add_special_tokens=False)["input_ids"] for part in PARTS]
         if any(len(word) != 1 for word in words):
             raise ValueError("the tokenizer must know every part's name as one token")
+        self.part_words: torch.Tensor
         self.register_buffer("part_words", torch.tensor(words)[:, 0], persistent=False)
         self.maps: list[torch.Tensor] = []
         recorder = _Recorder(self.maps)

@@ -11,12 +11,12 @@ from engine.aviary.anatomy import (
     FRAMES,
     LEG_LENGTH,
     draw_body,
-    draw_head,
     draw_leg,
     draw_tail,
     draw_wing,
 )
 from engine.aviary.easel import Easel, blob, circle, darker, hex_colour, luminance, oval
+from engine.aviary.faces import draw_head
 from engine.aviary.species import PARTS, Bird
 
 #: Sky above, sky below, ground. Cool, warm and green pastels; none so pale that a dove is lost.

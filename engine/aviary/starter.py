@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from transformers import CLIPTextModel, CLIPTokenizer, Dinov2Model
 
 from engine.aviary.base_model import sampler
 from engine.aviary.drawing import Drawing, Pose, draw
-from engine.aviary.eyes import save_eyes
+from engine.aviary.eyes import PATCH, save_eyes
 from engine.aviary.species import HELD_OUT, PARTS, Bird, mixed_bird, species
 from engine.discovery import COLOURS, Dino
 from engine.models import Eyes
@@ -67,8 +68,8 @@ def open_look(eyes: Path, size: int = EYES_SIZE) -> Dino:
     """The starter eyes as the engine uses them."""
     document = json.loads((eyes / "preprocessor_config.json").read_text())
     model = Dinov2Model.from_pretrained(eyes).float().eval()  # pyright: ignore[reportArgumentType]
-    wrapped = Eyes(model, model.config.patch_size, tuple(document["image_mean"]), tuple(document["image_std"]))
-    return Dino(wrapped, Backbone("starter/eyes", image_size=size, patch=model.config.patch_size))
+    wrapped = Eyes(model, PATCH, tuple(document["image_mean"]), tuple(document["image_std"]))
+    return Dino(wrapped, Backbone("starter/eyes", image_size=size, patch=PATCH))
 
 
 def fit_codebook(look: Dino, names: Sequence[str], mixes: int = 600, seed: int = 11) -> Codebook:
@@ -139,7 +140,7 @@ def write_pack(
             len(names),
             (tuple(names),) * len(PARTS),
         ),
-        backbone=Backbone("starter/eyes", image_size=EYES_SIZE, patch=8, sees="drawings"),
+        backbone=Backbone("starter/eyes", image_size=EYES_SIZE, patch=PATCH, sees="drawings"),
         base_model=BaseModel("starter/base", "", (tokens.shape[-1],)),
         references=tuple(_reference(out.resolve(), name, code) for code, name in enumerate(names)),
         licence=LICENCE,
@@ -152,15 +153,16 @@ def write_pack(
 def _reference(out: Path, name: str, code: int) -> Reference:
     """One large drawing of a species, its part labels exact, since it was drawn."""
     pose = Pose.random(np.random.default_rng((21, code)), 0.5)
-    drawing = draw(species(name), Pose(**{**vars(pose), "left": False}), REFERENCE_SIZE)
+    drawing = draw(species(name), replace(pose, left=False), REFERENCE_SIZE)
     id = name.lower()
     paths = {folder: out / folder / f"{id}.png" for folder in ("references", "thumbnails", "labels")}
-    picture = Image.fromarray(drawing.image)
-    picture.save(paths["references"], optimize=True)
-    picture.resize((160, 160), Image.Resampling.LANCZOS).save(paths["thumbnails"], optimize=True)
+    large = Image.fromarray(drawing.image)
+    large.save(paths["references"], optimize=True)
+    large.resize((160, 160), Image.Resampling.LANCZOS).save(paths["thumbnails"], optimize=True)
     labels = np.where(drawing.labels == 0, NO_PART, drawing.labels - 1).astype(np.uint8)
     Image.fromarray(labels).save(paths["labels"], optimize=True)
-    return Reference(id, name, *(str(paths[f]) for f in ("references", "thumbnails", "labels")), (code,) * len(PARTS))
+    picture, thumbnail, shown = (str(paths[folder]) for folder in ("references", "thumbnails", "labels"))
+    return Reference(id, name, picture, thumbnail, shown, (code,) * len(PARTS))
 
 
 def write_practice(out: Path, each: int = 32, size: int = 192) -> None:
@@ -175,7 +177,7 @@ def write_practice(out: Path, each: int = 32, size: int = 192) -> None:
 def portraits(bird: Bird, count: int, seed: int, size: int = 128) -> list[Drawing]:
     """A bird in several poses, looking right as the base model's birds do."""
     rng = np.random.default_rng(seed)
-    poses = [Pose(**{**vars(Pose.random(rng, 0.5)), "left": False}) for _ in range(count)]
+    poses = [replace(Pose.random(rng, 0.5), left=False) for _ in range(count)]
     return [draw(bird, pose, size) for pose in poses]
 
 
@@ -186,7 +188,5 @@ def learned_tokens(export: Path) -> dict[str, torch.Tensor]:
 
 def add_metrics(pack: Path, metrics: dict[str, Any]) -> None:
     """Put figures of the examination into pack.json."""
-    from dataclasses import replace
-
     opened = Pack.open(pack)
     replace(opened, metrics={**opened.metrics, **metrics}).save()
