@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from engine.vocabulary import Choice
 
@@ -105,7 +105,7 @@ class Recipe:
 _LIMITS: Final = {"seed": (0, 2**63 - 1), "count": (1, 1024), "steps": (1, 1000), "size": (0, 8192)}
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e30
 
 
@@ -135,12 +135,10 @@ def _tidy(pieces: Any) -> Prompt:
     """Join neighbouring words and squeeze the blanks that an insertion or a removal leaves."""
     joined: list[str | Choice] = []
     for piece in pieces:
-        if isinstance(piece, str) and joined and isinstance(joined[-1], str):
-            joined[-1] = (
-                (joined[-1].rstrip() + " " + piece.lstrip())
-                if joined[-1][-1:].isspace() and piece[:1].isspace()
-                else joined[-1] + piece
-            )
+        before = joined[-1] if joined else None
+        if isinstance(piece, str) and isinstance(before, str):
+            blanks = before[-1:].isspace() and piece[:1].isspace()
+            joined[-1] = before.rstrip() + " " + piece.lstrip() if blanks else before + piece
         elif piece != "":
             joined.append(piece)
     return tuple(joined)

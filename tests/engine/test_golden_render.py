@@ -67,6 +67,7 @@ def test_pictures_are_the_originals(golden: Path, painter: Painter, name: str, p
 def test_the_lora_and_the_tokens_matter(golden: Path, painter: Painter) -> None:
     theirs = load_file(golden / "render.safetensors")["parts.final_latents"]
     _, prompt, negative = JOBS[0]
+    assert painter.tokens is not None
     without_lora = open_original(golden, None, painter.tokens)
     assert (latents_of(without_lora, golden, prompt, negative) - theirs).abs().max() > 1e-2
     other_tokens = Painter(painter.pipeline, PartTokens(8, 16, 64))
@@ -75,7 +76,7 @@ def test_the_lora_and_the_tokens_matter(golden: Path, painter: Painter) -> None:
 
 def test_our_lora_file_is_an_ordinary_diffusers_lora(golden: Path, painter: Painter, lora: Path) -> None:
     pipeline = StableDiffusionPipeline.from_pretrained(golden / "tiny_sd", safety_checker=None)
-    pipeline.load_lora_weights(lora.parent, weight_name=lora.name)
+    pipeline.load_lora_weights(str(lora.parent), weight_name=lora.name)
     pipeline.set_progress_bar_config(disable=True)
     stock = Painter(with_ddim(pipeline, golden), painter.tokens)
     theirs = load_file(golden / "render.safetensors")["parts.final_latents"]
