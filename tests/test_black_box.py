@@ -74,6 +74,11 @@ class Screen:
         command = ["xdotool", *map(str, words)]
         return subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout
 
+    def windows(self, title: str) -> list[str]:
+        """The visible windows with that title; xdotool ends with 1 when there is none."""
+        command = ["xdotool", "search", "--onlyvisible", "--name", title]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True).stdout.split()
+
     def click(self, x: float, y: float) -> None:
         self.do("mousemove", "--sync", round(x), round(y), "sleep", "0.2", "click", "1")
 
@@ -164,7 +169,7 @@ def test_a_stranger_mixes_a_head_and_a_wing(screen: Screen, app: subprocess.Pope
     by_name = {reference.title.split()[0]: reference for reference in pack.references}
     head_of, wing_of = (by_name[name] for name in list(by_name)[2:4])
 
-    wait_for("a window", lambda: screen.do("search", "--onlyvisible", "--name", "PartCraft").strip() or None, 30, app)
+    wait_for("a window", lambda: screen.windows("PartCraft") or None, 30, app)
     wait_for("the first bird", lambda: screen.find(head_of.thumbnail, range(56, 132, 4)).likeness > 0.8, 30, app)
     click_part(screen, pack, head_of, show_reference(screen, app, head_of), "head")
     click_part(screen, pack, wing_of, show_reference(screen, app, wing_of), "wing")
