@@ -197,8 +197,9 @@ def provenance(plan: Plan) -> str:
     return (
         f"Drawn and trained from seeds by engine.aviary. Tokens were trained together with the base model, whose "
         f"pictures were mixtures: {100 - share}% of their parts came from these {len(plan.names)} species, {share}% "
-        f"had random attributes. Centroids of the codebook are means over drawings whose parts are known. Six further "
-        f"species were kept out of everything."
+        f"had random attributes (fewer towards the end). Learning the tokens afterwards, from unmixed folders with "
+        f"engine.training, has not been done yet. Centroids of the codebook are means over drawings whose parts are "
+        f"known. Six further species were kept out of everything but the judge."
     )
 
 
