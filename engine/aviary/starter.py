@@ -48,6 +48,11 @@ def assemble_base(unet: Path, text: Path, tokenizer: Path, vae: Path, out: Path)
     shutil.rmtree(out, ignore_errors=True)
     pipeline.to(torch.float16).save_pretrained(out)
     _open_as_float32(out / "text_encoder" / "config.json")
+    # diffusers writes this key but warns when it reads it; it works it out by itself.
+    config = out / "vae" / "config.json"
+    document = json.loads(config.read_text())
+    document.pop("block_out_channels", None)
+    config.write_text(json.dumps(document, indent=2) + "\n")
 
 
 def assemble_eyes(model: Path, out: Path) -> None:
