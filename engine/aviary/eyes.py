@@ -143,7 +143,7 @@ def train_eyes(
         for name, value in losses.items():
             sums[name] = sums.get(name, 0.0) + value.item()
         if pace.step % 50 == 0 or pace.finished:
-            pace.log(**{name: value / 50 for name, value in sums.items()})
+            pace.log(**{name: value / ((pace.step - 1) % 50 + 1) for name, value in sums.items()})
             sums = {}
         if pace.step % 200 == 0 or pace.finished:
             average.swap()
