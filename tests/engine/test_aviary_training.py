@@ -185,15 +185,22 @@ def first_and_last(out: Path, stage: str) -> tuple[dict[str, float], dict[str, f
 
 
 def check_quick_build(out: Path) -> None:
-    """Every stage learned, and what they made opens. Minutes are too short for an exact match rate."""
+    """Every network has begun to learn its task, and what they make opens.
+
+    So few steps are too few for pictures the judge would accept; what renders reach is tested on the starter that
+    ships (test_starter.py).
+    """
     _, autoencoder = first_and_last(out, "autoencoder")
     assert autoencoder["decoder_db"] > 16  # an untrained decoder is below 10
-    _, judge = first_and_last(out, "judge")
-    assert judge["head"] > 0.4  # six species and "none": one in seven by chance
     early, late = first_and_last(out, "base")
-    assert late["attention"] < 0.7 * early["attention"] and late["diffusion"] < 0.9 * early["diffusion"]
+    assert late["attention"] < 0.6 * early["attention"]  # parts of the prompt find their places
+    assert late["diffusion"] < 0.85 * early["diffusion"]
     early, late = first_and_last(out, "eyes")
     assert late["part"] < early["part"] and late["code"] < 0.7 * early["code"]
+    report = json.loads((out / "report.json").read_text())
+    print(json.dumps(report, indent=1))
+    assert max(report["judge"]["accuracy"]) > 0.4  # by chance 0.03
+    assert report["segmentation"]["iou"]["background"] > 0.85
     pack = Pack.open(out / "pack")
     assert len(pack.references) == pack.vocabulary.codes_per_part == 6
     assert pack.codebook().codes.any(axis=2).all()
@@ -203,19 +210,6 @@ def check_quick_build(out: Path) -> None:
 
 @pytest.mark.slow
 def test_quick_build_runs_the_whole_recipe(tmp_path: Path) -> None:
-    """From seeds to a pack in minutes, and every network has begun to learn its task.
-
-    So few steps are too few for pictures the judge would accept; what renders reach is tested on the starter that
-    ships (test_starter.py).
-    """
     command = [sys.executable, "-m", "engine.aviary", "build", "--quick", "--out", str(tmp_path)]
     subprocess.run(command, check=True, timeout=2400)
-    report = json.loads((tmp_path / "report.json").read_text())
-    print(json.dumps(report, indent=1))
-    lines = [json.loads(line) for line in (tmp_path / "work" / "base" / "log.jsonl").read_text().splitlines()]
-    assert lines[-1]["attention"] < 0.6 * lines[0]["attention"]  # parts of the prompt find their places
-    assert lines[-1]["diffusion"] < 0.85 * lines[0]["diffusion"]
-    assert max(report["judge"]["accuracy"]) > 0.4  # by chance 0.03
-    assert report["segmentation"]["iou"]["background"] > 0.85
-    for name in ("base", "eyes", "judge", "pack", "practice"):
-        assert (tmp_path / name).is_dir()
+    check_quick_build(tmp_path)
