@@ -28,6 +28,8 @@ Back of house (torch; imported only inside a host of the worker):
 - ``models``        opening models: device, precision, memory, where files are
 - ``discovery``     Dino features; segment, discover
 - ``tokens``        PartTokens, encoding a prompt with part tokens
+- ``bases``         base models on disk: layouts, what they lack, how they draw
+- ``conditioning``  what a UNet is told: text of one or two encoders, sizes, guidance
 - ``attention``     attention capture, attention loss
 - ``rendering``     recipe to creations
 - ``training``      pictures to tokens and LoRA

@@ -71,6 +71,9 @@ def _run(words: argparse.Namespace, handlers: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from engine.exchange_commands import import_words
+    from engine.runs import RUN_WORD
+
     parser = argparse.ArgumentParser("partcraft", description="Make new creatures by parts. Without words: the app.")
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -105,12 +108,22 @@ def _parser() -> argparse.ArgumentParser:
 
     one = command("discover", "find a vocabulary in a folder of pictures")
     one.add_argument("folder", metavar="FOLDER")
-    one.add_argument("--parts", type=_number(1, 64), required=True, metavar="M")
-    one.add_argument("--codes", type=_number(1, 4096), required=True, metavar="K")
+    one.add_argument("--parts", type=_number(0, 64), default=0, metavar="M", help="default 0: as many as fit")
+    one.add_argument(
+        "--codes", type=_number(1, 4096), default=8, metavar="K", help="unless pictures are sorted by kind"
+    )
     one.add_argument("--out", required=True, metavar="PACK", help="the folder of the new pack")
     one.add_argument("--noun", default="thing", help="what the pictures show, such as bird")
     one.add_argument("--names", default="", metavar="A,B,...", help="names of the parts")
-    one.add_argument("--title", default="")
+    one.add_argument("--merge", dest="merged", type=_numbers, action="append", metavar="I,J", help="parts that are one")
+    one.add_argument("--drop", dest="dropped", type=_numbers, metavar="I,J", help="parts that are background")
+    one.add_argument("--flip-background", action="store_true", help="take the other side for the background")
+    one.add_argument("--extends", default="", metavar="P", help="add to a pack: its parts, its codes and new ones")
+    one.add_argument("--codes-from", choices=("kinds", "clusters"), help="what codes of sorted pictures are")
+    one.add_argument("--references", type=_number(0, 100_000), metavar="N", help="how many pictures to pick from")
+    one.add_argument("--title")
+    one.add_argument("--image-size", type=_number(16, 4096), metavar="PIXELS", help="how large the eyes see pictures")
+    one.add_argument("--feature-layer", metavar="L", help="last_hidden_state, or a layer's number")
     one.add_argument("--sees", choices=("drawings", "photos"), help="what the eyes were made for")
     one.add_argument("--eyes", default="", metavar="MODEL", help="the Dinov2 model to look with")
     one.add_argument("--base-model", default="", metavar="MODEL")
@@ -118,13 +131,16 @@ def _parser() -> argparse.ArgumentParser:
 
     one = command("train", "learn the tokens of a pack")
     what = one.add_mutually_exclusive_group(required=True)
-    what.add_argument("plan", nargs="?", metavar="PLAN_OR_FOLDER", help="a plan.json, a run's folder, or a pack's")
+    what.add_argument("plan", nargs="?", metavar="PLAN_OR_FOLDER", help="a plan.json, a run, a pack, or pictures")
     what.add_argument("--resume", metavar="RUN", help="go on with a run")
     one.add_argument("--pictures", metavar="FOLDER", help="for a pack: what to learn from (default: its references)")
     one.add_argument("--steps", type=_number(1, 10**7), metavar="N")
     one.add_argument("--batch", type=_number(1, 1024), metavar="N")
     one.add_argument("--seed", type=_number(0, 2**31 - 1), metavar="N")
     one.add_argument("--recipe", choices=("ours", "paper"))
+    one.add_argument("--noun", default="", help="for pictures: what they show, such as bird")
+    one.add_argument("--detach", action="store_true", help="learn in a process of its own, and come back at once")
+    one.add_argument(RUN_WORD, dest="background", action="store_true", help=argparse.SUPPRESS)
 
     one = command("evaluate", "count which parts arrive in mixes of references")
     pack(one)
@@ -133,6 +149,19 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--seed", type=_number(0, 2**31 - 1), default=0, metavar="N")
     one.add_argument("--out", required=True, metavar="DIR")
 
+    runs = commands.add_parser("runs", help="list, pause, stop, discard, export trainings")
+    under = runs.add_subparsers(required=True, metavar="VERB")
+    command("list", "list the trainings", "runs_list", under)
+    for verb, help in (
+        ("pause", "keep a checkpoint and end the process"),
+        ("stop", "stop, and keep what was learned as a pack"),
+        ("discard", "move a training to the trash"),
+    ):
+        command(verb, help, f"runs_{verb}", under).add_argument("run", metavar="RUN", help="a run's folder or name")
+    one = command("export", "copy a training for another machine", "runs_export", under)
+    one.add_argument("run", metavar="RUN", help="a run's folder or name")
+    one.add_argument("folder", metavar="FOLDER", help="where to put the copy")
+
     packs = commands.add_parser("packs", help="list, show, check, import, export packs")
     under = packs.add_subparsers(required=True, metavar="VERB")
     command("list", "list the packs at hand", "packs_list", under)
@@ -140,10 +169,11 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("pack", metavar="P", nargs="?", default="", help="default: the starter")
     one = command("check", "read everything a pack holds", "packs_check", under)
     one.add_argument("pack", metavar="P", nargs="?", default="", help="default: all")
-    command("import", "take a .partpack file", "packs_import", under).add_argument("file", metavar="FILE")
+    import_words(command("import", "take a .partpack, or an original checkpoint", "packs_import", under))
     one = command("export", "write a .partpack file", "packs_export", under)
     one.add_argument("pack", metavar="P")
-    one.add_argument("file", metavar="FILE")
+    one.add_argument("file", metavar="FILE", help="the file to write; with --plain, a folder")
+    one.add_argument("--plain", action="store_true", help="a LoRA and textual inversions, for other programs")
 
     models = commands.add_parser("models", help="list, check, download models")
     under = models.add_subparsers(required=True, metavar="VERB")
@@ -165,6 +195,10 @@ def _number(low: int, high: int) -> Callable[[str], int]:
         return value
 
     return whole_number
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(one) for one in text.split(",")]
 
 
 def _guidance(text: str) -> float:

@@ -9,8 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Rest = Literal["parts", "start"]
-"""What part attention is normalised over: the caption's parts alone (the paper), or with the start token."""
+from engine.errors import UserError
+
+Rest = Literal["parts", "start", "peak"]
+"""What part attention is normalised over: the caption's parts alone (the paper), these and the start token, or each
+part's own largest value (Break-a-Scene, arXiv 2305.16311)."""
 
 
 class _Recorder:
@@ -49,7 +52,8 @@ class _Recorder:
         value = heads(attn.to_v(encoder_hidden_states))
         scores = query @ key.transpose(-1, -2) * attn.scale
         probabilities = scores.float().softmax(dim=-1)  # (B, heads, H*W, T)
-        self.capture.maps[self.layer] = probabilities
+        if self.capture.recording:
+            self.capture.maps[self.layer] = probabilities
         out = (probabilities.to(value.dtype) @ value).transpose(1, 2).reshape(batch, pixels, -1)
         out = attn.to_out[1](attn.to_out[0](out))
         if attn.residual_connection:
@@ -57,18 +61,33 @@ class _Recorder:
         return out / attn.rescale_output_factor
 
 
+def best_grid(unet: Any, side: int, wanted: int) -> int:
+    """The side of a UNet's cross-attention layers that is nearest to ``wanted``, for latents of ``side``: not every
+    base model and picture size has 16. Raises :class:`UserError` if it has no cross-attention."""
+    kinds = list(unet.config.down_block_types)
+    levels = [level for level, kind in enumerate(kinds) if "CrossAttn" in kind]
+    if "CrossAttn" in (unet.config.mid_block_type or ""):
+        levels.append(len(kinds) - 1)
+    if not levels:
+        raise UserError("This base model's UNet does not look at the words of a prompt.", "Choose another base model.")
+    return min((-(-side // 2**level) for level in levels), key=lambda grid: (abs(grid - wanted), grid))
+
+
 class AttentionCapture:
     """While open, a UNet keeps the cross-attention of every layer whose queries are ``grid`` x ``grid``.
 
     Other layers keep fused attention. ``maps[layer]`` is float32 (B, heads, grid*grid, T), with gradient,
-    of the last forward pass. On exit the UNet has its own processors again.
+    of the last forward pass. On exit the UNet has its own processors again. Layers that gradient checkpointing
+    computes a second time, on the way back, are not recorded again.
     """
 
     def __init__(self, unet: Any, grid: int = 16) -> None:
         self.unet = unet
         self.grid = grid
         self.maps: dict[str, Tensor] = {}
+        self.recording = False
         self._before: dict[str, Any] = {}
+        self._hook: Any = None
 
     def __enter__(self) -> AttentionCapture:
         self._before = dict(self.unet.attn_processors)
@@ -78,13 +97,18 @@ class AttentionCapture:
                 for name, processor in self._before.items()
             }
         )
+        self._hook = self.unet.register_forward_pre_hook(self._begin)
         return self
+
+    def _begin(self, _unet: Any, _inputs: Any) -> None:
+        self.maps, self.recording = {}, True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._hook.remove()
         self.unet.set_attn_processor(self._before)
-        self.maps = {}
+        self.maps, self.recording = {}, False
 
     def take(self) -> Tensor:
         """The mean over layers and heads, (B, grid, grid, T), and forget the maps.
@@ -95,7 +119,7 @@ class AttentionCapture:
             )
         # Layers may have different numbers of heads: the original averages each layer over its heads first.
         mean = torch.stack([layer.mean(dim=1) for layer in self.maps.values()]).mean(dim=0)
-        self.maps = {}
+        self.maps, self.recording = {}, False
         return mean.unflatten(1, (self.grid, self.grid))
 
 
@@ -105,10 +129,13 @@ def part_attention(attention: Tensor, columns: Tensor, rest: Rest = "start") -> 
     ``attention`` (B, h, w, T); ``columns`` (B, M) int64: the place of each part's token, -1 if it has none.
     ``rest="parts"`` normalises over the caption's parts (the paper). ``rest="start"`` adds the start token's
     column as "none of them", so that background pixels, and captions with one part, have a well-posed answer.
+    ``rest="peak"`` divides each part's attention by its own largest value.
     """
     present = columns >= 0
     index = columns.clamp(min=0)[:, None, None, :].expand(*attention.shape[:3], -1)
     located = (attention.gather(-1, index) * present[:, None, None, :]).permute(0, 3, 1, 2)
+    if rest == "peak":
+        return located / located.amax(dim=(2, 3), keepdim=True).clamp(min=1e-6)
     total = located.sum(dim=1, keepdim=True)
     if rest == "start":
         total = total + attention[..., 0].unsqueeze(1)
@@ -120,14 +147,18 @@ def attention_loss(attention: Tensor, columns: Tensor, masks: Tensor, rest: Rest
 
     ``masks`` (B, M, h, w) in 0..1. ``rest="parts"`` is the paper's: the mean over all M parts, where a visible
     part that the caption leaves out costs 100 a pixel without any gradient. ``rest="start"`` is the mean over
-    the caption's parts only (0 if no caption has any).
+    the caption's parts only (0 if no caption has any). ``rest="peak"`` compares the caption's parts by their
+    squared difference instead (Break-a-Scene).
     """
-    share = part_attention(attention, columns, rest)
+    # What is no number is refused below (on a GPU, for good); the diffusion loss of the same pass tells of it.
+    share = part_attention(attention, columns, rest).nan_to_num()
     masks = masks.to(share.dtype)
     if rest == "parts":
         return F.binary_cross_entropy(share, masks)
     present = columns >= 0
     if not present.any():
         return share.sum() * 0.0
+    if rest == "peak":
+        return F.mse_loss(share[present], masks[present])
     # Rounding may lift a sum of shares a hair above 1, which binary_cross_entropy refuses.
     return F.binary_cross_entropy(share[present].clamp(0.0, 1.0), masks[present])

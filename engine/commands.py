@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,14 +16,23 @@ from PIL import Image
 
 from engine.console import DONE, FAILED, INTERRUPTED, Answer, Desk, Interrupted
 from engine.errors import UserError
-from engine.jobs import Discover, Evaluate, Render, Segment, Segmented, Train
+from engine.exchange_commands import packs_export as packs_export
+from engine.exchange_commands import packs_import as packs_import
+from engine.exchange_commands import summary
+from engine.jobs import Discover, Evaluate, Render, Segment, Segmented
 from engine.legacy import parse_legacy
-from engine.packs import MANIFEST, Pack, PackLibrary, creations_dir, data_dir
+from engine.packs import MANIFEST, Pack, PackLibrary, creations_dir
 from engine.pictures import open_picture, picture_files
-from engine.places import make_folder, write_bytes, write_whole
+from engine.places import make_folder, write_whole
 from engine.png import read_creation
 from engine.prompt import choice_text, parse, to_text
 from engine.recipe import Creation, Recipe
+from engine.run_commands import runs_discard as runs_discard
+from engine.run_commands import runs_export as runs_export
+from engine.run_commands import runs_list as runs_list
+from engine.run_commands import runs_pause as runs_pause
+from engine.run_commands import runs_stop as runs_stop
+from engine.run_commands import train as train
 from engine.segmentation import NO_PART, Segmentation
 from engine.vocabulary import ABSENT, Choice
 
@@ -48,7 +56,7 @@ def segment(words: Namespace, handlers: str) -> Answer:
                 break
             except UserError as error:
                 errors.append({"image": image, "message": error.message, "hint": error.hint})
-                lines.append(f"{image}: {error.message} {error.hint}")
+                print(f"{image}: {error.message} {error.hint}", file=sys.stderr)
                 code = FAILED
     return Answer({"pack": pack.id, "pictures": found, "errors": errors}, "\n".join(lines), code)
 
@@ -99,7 +107,7 @@ def render(words: Namespace, handlers: str) -> Answer:
     library = PackLibrary()
     kept = _recipe_in(Path(words.recipe)) if words.recipe else None
     pack = library.find(words.pack or (kept.pack if kept else ""))
-    recipe = kept or Recipe(pack.id, seed=secrets.randbelow(2**31))
+    recipe = kept or pack.new_recipe(seed=secrets.randbelow(2**31))
     if words.prompt:
         recipe = replace(recipe, prompt=_read_prompt(words.prompt, pack, words.legacy))
     elif not kept:
@@ -169,9 +177,13 @@ def _creation_line(pack: Pack, creation: Creation) -> str:
 
 def discover(words: Namespace, handlers: str) -> Answer:
     """A new pack with the parts and codes found in a folder of pictures."""
-    options: dict[str, Any] = {name: value for name in ("title", "sees") if (value := getattr(words, name))}
+    named = ("title", "sees", "image_size", "feature_layer", "codes_from", "references", "flip_background", "dropped")
+    options: dict[str, Any] = {name: value for name in named if (value := getattr(words, name)) is not None}
+    options["merged"] = words.merged or []
     if words.names:
         options["part_names"] = [name.strip() for name in words.names.split(",")]
+    if words.extends:
+        options["extends"] = str(PackLibrary().find(words.extends).path)
     out = Path(words.out)
     if (out / MANIFEST).exists():
         raise UserError(f"There is a pack in {out} already.", "Choose another name for --out.")
@@ -181,40 +193,24 @@ def discover(words: Namespace, handlers: str) -> Answer:
     )  # fmt: skip
     with Desk(handlers) as desk:
         pack = Pack.open(desk.run(job))
-    text = f"{pack.path}: {len(pack.vocabulary.parts)} parts, {pack.vocabulary.codes_per_part} codes each. "
-    return Answer(_summary(pack), text + f"Next: partcraft train {pack.path}")
+    return Answer({**summary(pack), "found": dict(pack.metrics)}, "\n".join(_discovered(pack)))
 
 
-def train(words: Namespace, handlers: str) -> Answer:
-    """Train a plan, go on with a run, or train a pack with a plan made here."""
-    place = Path(words.resume or words.plan).absolute()
-    if words.resume and not (place / "plan.json").is_file():
-        raise UserError(f"There is no run in {place}: plan.json is missing.", "Give the folder of a training.")
-    if (place / MANIFEST).is_file():
-        place = _plan_for(Pack.open(place), words)
-    elif not (place.is_file() or (place / "plan.json").is_file()):
-        raise UserError(
-            f"{place} is neither a plan, a run nor a pack.", "Make a pack first: partcraft discover FOLDER --out PACK."
-        )
-    with Desk(handlers) as desk:
-        try:
-            result = str(desk.run(Train(str(place))))
-        except Interrupted:
-            text = f"Stopped. Go on with: partcraft train --resume {place}"
-            return Answer({"run": str(place), "interrupted": True}, text, INTERRUPTED)
-    return Answer({"pack": result, "plan": str(place), "interrupted": False}, f"{result} is ready.")
-
-
-def _plan_for(pack: Pack, words: Namespace) -> Path:
-    """A run's folder with a plan for a pack."""
-    run = make_folder(data_dir() / "runs" / f"{pack.id}-{time.strftime('%Y%m%d-%H%M%S')}", "the run")
-    plan: dict[str, Any] = {"pack": str(pack.path), "run": str(run)}
-    named = ("pictures", "steps", "batch", "seed", "recipe")
-    plan |= {name: getattr(words, name) for name in named if getattr(words, name) is not None}
-    if words.pictures:
-        plan["pictures"] = str(Path(words.pictures).absolute())
-    write_bytes(run / "plan.json", (json.dumps(plan, indent=1) + "\n").encode(), "the plan")
-    return run
+def _discovered(pack: Pack) -> Iterator[str]:
+    """What was found, for people."""
+    found, vocabulary = pack.metrics, pack.vocabulary
+    yield f"{pack.path}: {len(vocabulary.parts)} parts, {vocabulary.codes_per_part} codes each."
+    shares = found.get("parts_share") or [0.0] * len(vocabulary.parts)
+    for part, share in zip(vocabulary.parts, shares, strict=False):
+        yield f"  {part.name}: {share:.1%} of the pictures" + (", background" if part.background else "")
+    for one, other in found.get("alike") or ():
+        yield f"  {vocabulary.parts[one].name} and {vocabulary.parts[other].name} are nearly the same: merge them?"
+    yield from (str(found[key]) for key in ("reason", "note") if found.get(key))
+    problems = found.get("skipped") or []
+    yield from (f"Left out: {message}" for message in problems[:20])
+    if len(problems) > 20:
+        yield f"... and {len(problems) - 20} more; --json lists them all."
+    yield f"Next: partcraft train {pack.path}"
 
 
 def evaluate(words: Namespace, handlers: str) -> Answer:
@@ -234,7 +230,7 @@ def packs_list(words: Namespace, handlers: str) -> Answer:
     rows, lines = [], []
     for one in PackLibrary().listing():
         if one.pack:
-            rows.append({**_summary(one.pack), "bundled": one.bundled, "ok": True})
+            rows.append({**summary(one.pack), "bundled": one.bundled, "ok": True})
             lines.append(f"{one.pack.id}  {one.pack.title}  ({len(one.pack.references)} references)")
         else:
             assert one.error
@@ -279,32 +275,6 @@ def packs_check(words: Namespace, handlers: str) -> Answer:
     return Answer({"packs": rows}, "\n".join(lines) or "There is no pack yet.", DONE if whole else FAILED)
 
 
-def packs_import(words: Namespace, handlers: str) -> Answer:
-    """Take a .partpack file into the user's packs."""
-    pack = PackLibrary().import_pack(Path(words.file))
-    return Answer(_summary(pack), f"{pack.title} is here, as {pack.id}.")
-
-
-def packs_export(words: Namespace, handlers: str) -> Answer:
-    """Write a pack as a .partpack file."""
-    library = PackLibrary()
-    file = library.export_pack(library.find(words.pack), Path(words.file))
-    return Answer({"file": str(file), "bytes": file.stat().st_size}, f"{file} ({file.stat().st_size >> 10} KB)")
-
-
-def _summary(pack: Pack) -> dict[str, Any]:
-    return {
-        "id": pack.id,
-        "title": pack.title,
-        "path": str(pack.path),
-        "parts": [part.name for part in pack.vocabulary.visible_parts],
-        "codes_per_part": pack.vocabulary.codes_per_part,
-        "references": len(pack.references),
-        "base_model": pack.base_model.id,
-        "eyes": pack.backbone.id,
-    }
-
-
 def models_list(words: Namespace, handlers: str) -> Answer:
     """The models on this computer."""
     from engine.models import list_models
@@ -326,6 +296,8 @@ def models_check(words: Namespace, handlers: str) -> Answer:
             found = check_model(id)
             fault = f"It lacks {', '.join(found.missing)}." if found.missing else ""
             hint = "Get the model again." if fault else ""
+            if not found.kind:
+                fault, hint = "It is no model that can be used here.", "See the README for those that can."
         except UserError as error:
             fault, hint = error.message, error.hint
         rows.append({"id": id, "ok": not fault, "message": fault, "hint": hint})
@@ -344,4 +316,5 @@ def models_download(words: Namespace, handlers: str) -> Answer:
 
 def needed_models() -> set[str]:
     """Ids of the models that the packs at hand need."""
-    return {id for pack in PackLibrary().packs() for id in (pack.base_model.id, pack.backbone.id)}
+    packs = PackLibrary().packs()
+    return {id for pack in packs for id in (pack.base_model.id, pack.base_model.unet, pack.backbone.id) if id}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from engine.errors import UserError
-from engine.jobs import Cancelled, Event, Failed, Finished, Job, Losses, Progress, Rendered
+from engine.jobs import Cancelled, Event, Failed, Finished, Job, Losses, News, Progress, Rendered
 from engine.recipe import Creation
 from engine.worker import Engine
 
@@ -98,9 +98,9 @@ class Desk:
     def __exit__(self, *_: object) -> None:
         self._engine.close()
 
-    def run(self, job: Job) -> Any:
-        """A job's result. Raises :class:`JobFailed`, or :class:`Interrupted` after Ctrl-C; a second Ctrl-C, for a job
-        that does not listen, ends the program at once."""
+    def run(self, job: Job, hear: Callable[[News], None] | None = None) -> Any:
+        """A job's result; ``hear`` is told its news. Raises :class:`JobFailed`, or :class:`Interrupted` after Ctrl-C; a
+        second Ctrl-C, for a job that does not listen, ends the program at once."""
         number = self._engine.submit(job)
         creations: list[Creation] = []
         try:
@@ -110,6 +110,8 @@ class Desk:
                         news = self._events.get(timeout=0.5).news
                     except queue.Empty:  # on Windows only a wait that ends lets Ctrl-C in
                         continue
+                    if hear:
+                        hear(news)
                     if isinstance(news, Progress | Losses):
                         self._ticker(news)
                     elif isinstance(news, Rendered):

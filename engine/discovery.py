@@ -1,97 +1,62 @@
-"""The eyes at work: feature maps of pictures, their parts, and new vocabularies found in a folder."""
+"""Discovery: the parts of a picture, the parts of a folder's pictures, and a new vocabulary found in a folder.
+
+:func:`find_parts` and :func:`discover` go the same way, so what was shown is what the pack gets.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import math
-import re
+import os
 from collections.abc import Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
-import torch
+import torch.distributed as dist
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 
-from engine.clusters import Found, fit_codebook
+from engine.clusters import (
+    ROWS,
+    Parts,
+    Sample,
+    Split,
+    arrange,
+    cluster_foreground,
+    draw_sample,
+    fit_codes,
+    kinds_in,
+    split_background,
+    units,
+)
+from engine.drafts import copy_known, make_place, spread, write_draft
 from engine.errors import UserError
+from engine.features import Dino as Dino
+from engine.features import Found
+from engine.features import look_at as look_at
+from engine.features import open_dino as open_dino
+from engine.folder import look_through
 from engine.hosts import Report
-from engine.jobs import Discover, Progress, Segment, Segmented
-from engine.models import Eyes, Models, resolve
-from engine.packs import CODEBOOK, Backbone, BaseModel, Pack, Reference
-from engine.pictures import open_picture, picture_files
-from engine.places import cache_dir, make_folder, write_bytes, write_whole
+from engine.jobs import Discover, FindParts, PartsFound, Progress, SeenPicture, Segment, Segmented
+from engine.labels import kinds_of
+from engine.models import Models
+from engine.naming import COLOURS as COLOURS
+from engine.naming import code_names, joined_names, make_parts, part_names
+from engine.packs import Backbone, BaseModel, Pack, starter_pack
+from engine.pictures import open_picture
 from engine.segmentation import Codebook
-from engine.vocabulary import ABSENT, Part, Vocabulary
+from engine.suggestion import suggest
+from engine.vocabulary import Vocabulary
 
 PHOTO_EYES: Final = "facebook/dinov2-base"
 """The model to name when the eyes at hand know only drawings."""
 
-COLOURS: Final = (
-    "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442", "#7b4fa3",
-    "#8a5a2b", "#44aa99", "#999933", "#882255",
-)  # fmt: skip
-"""Part colours that colour-blind eyes can tell apart (Okabe and Ito, then Tol)."""
-
-_THUMBNAIL: Final = 256
-
-Floats = npt.NDArray[np.float32]
-
-
-class Dino:
-    """A Dinov2 model as a function from pictures to feature maps, the way a pack's backbone says."""
-
-    def __init__(self, eyes: Eyes, backbone: Backbone) -> None:
-        self.eyes = eyes
-        self.backbone = backbone
-
-    def pixels(self, picture: Image.Image) -> torch.Tensor:
-        """A picture as the model wants it: float32 (3, H, W), sides multiples of the patch.
-
-        The aspect ratio is kept (at most 1:4) and the area is about ``image_size`` squared.
-        """
-        patch, size = self.eyes.patch, self.backbone.image_size
-        ratio = math.sqrt(min(max(picture.width / picture.height, 0.25), 4.0))
-        width, height = (max(1, round(side / patch)) * patch for side in (size * ratio, size / ratio))
-        scaled = picture.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
-        pixels = torch.from_numpy(np.array(scaled)).permute(2, 0, 1).float() / 255
-        mean, std = (torch.tensor(values)[:, None, None] for values in (self.eyes.mean, self.eyes.std))
-        return (pixels - mean) / std
-
-    @torch.no_grad()
-    def features(self, pictures: Sequence[Image.Image]) -> list[Floats]:
-        """Feature maps, float32 (C, H/patch, W/patch) each; the class token is left out."""
-        model = self.eyes.model
-        layer = self.backbone.feature_layer
-        batches: dict[tuple[int, ...], list[int]] = {}
-        pixels = [self.pixels(picture) for picture in pictures]
-        for index, one in enumerate(pixels):
-            batches.setdefault(tuple(one.shape), []).append(index)
-        found: dict[int, Floats] = {}
-        for shape, members in batches.items():
-            batch = torch.stack([pixels[index] for index in members]).to(model.device)
-            normed = layer == "last_hidden_state"
-            output = model(pixel_values=batch, output_hidden_states=not normed)
-            states = output.last_hidden_state if normed else output.hidden_states[int(layer)]
-            grid = (shape[1] // self.eyes.patch, shape[2] // self.eyes.patch)
-            arranged = states[:, 1:].transpose(1, 2).unflatten(2, grid).float().cpu().contiguous().numpy()
-            found.update(zip(members, arranged, strict=True))
-        return [found[index] for index in range(len(pictures))]
-
-
-def open_dino(models: Models, backbone: Backbone) -> Dino:
-    """The eyes a backbone names. Raises :class:`UserError` if they are not on this computer or do not fit."""
-    eyes = models.eyes(backbone.id)
-    if eyes.patch != backbone.patch:
-        raise UserError(
-            f"The eyes {backbone.id} see patches of {eyes.patch} pixels, the pack was made with {backbone.patch}.",
-            "Use the eyes the pack was made with.",
-        )
-    return Dino(eyes, backbone)
+_WALL_SIDE: Final = 160
+_FLAT_SHARE: Final = 0.46
+_PHOTOS_ASKED: Final = 9
+_NO_OBJECT: Final = 0.01
+_SAME_GROUND: Final = 0.95
+_UNSURE: Final = 0.2
 
 
 def segment(models: Models, job: Segment, report: Report) -> Segmented:
@@ -119,173 +84,251 @@ def looks_like_a_photo(picture: Image.Image) -> bool:
     return float((np.maximum(across, down) <= 1).mean()) < _FLAT_SHARE
 
 
-_FLAT_SHARE: Final = 0.46
+def classes_of(folder: Path, files: Sequence[Path]) -> tuple[str, ...]:
+    """Of what kind each file is, by a ``labels.csv`` or its subfolder; empty if nothing sorts them. Raises
+    :class:`UserError` for a ``labels.csv`` that is none."""
+    return kinds_of(folder, files)[0]
 
 
-# A new vocabulary from a folder of pictures.
+# A vocabulary from a folder of pictures.
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A folder as eyes see it: its pictures, a sample of what is in them, background and foreground (changed over if
+    ``flip``), and the pack that is extended, if any."""
+
+    backbone: Backbone
+    found: Found
+    sample: Sample
+    split: Split
+    flip: bool
+    known: Pack | None = None
+
+
+def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
+    """Find the parts of a folder's pictures and show them on some. The engine's handler of :class:`FindParts`.
+    Raises :class:`UserError`."""
+    view = _view(models, job.folder, job.eyes, job.flip_background, job.extends, {}, job.seed, report)
+    report(Progress("Finding parts", 0, 0))
+    if view.known:
+        asked = suggested = len(view.known.vocabulary.parts)
+        reason = f"The parts are those of {view.known.title}."
+    else:
+        suggested, reason = _suggested(view, job.seed, report)
+        asked = job.parts or suggested
+    parts = _parts(models, view, asked, job.merged, job.dropped, job.seed)
+    report(Progress("Showing parts", 0, 0))
+    if view.known:
+        names = [part.name for part in view.known.vocabulary.parts]
+    else:
+        names = part_names(parts.centroids, view.sample.rows[view.split.front][::10], view.backbone)
+    book = _two_tiers(view, parts)
+    shown = spread(_kinds(view.found), job.show)
+    with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
+        wall = tuple(pool.map(lambda index: _seen(book, view.found, index), shown))
+    return PartsFound(
+        pictures=len(view.found.files),
+        asked=asked,
+        suggested=suggested,
+        reason=reason,
+        members=parts.members,
+        names=tuple(names),
+        background=parts.background,
+        shares=parts.shares,
+        alike=parts.alike,
+        wall=wall,
+        note=_note(models, view, parts, asked),
+    )
 
 
 def discover(models: Models, job: Discover, report: Report) -> str:
-    """Find parts and codes in a folder and write them as a pack, with references but without tokens.
+    """Find parts and codes in a folder and write them as a draft pack: references and all, but no tokens.
 
-    Pictures in two or more subfolders are taken as sorted by kind: a code is then a kind. ``job.options``:
-    ``image_size`` (of the eyes), ``feature_layer``, ``sees``, ``part_names``, ``references`` (how many),
-    ``codes_from`` ("clusters" also for sorted pictures), ``flip_background``, ``title``.
+    Pictures in two or more subfolders, or named by a ``labels.csv``, are sorted by kind: a code is then a kind.
+    ``job.options`` are those of :class:`FindParts` (``flip_background``, ``merged``, ``dropped``, ``extends``) and, a
+    value for each part, ``part_names``, ``colours``, ``background`` (instead of ``dropped``); ``references`` (how
+    many), ``codes_from`` ("clusters" also for sorted pictures), ``title``, and of the eyes ``image_size``,
+    ``feature_layer``, ``sees``. ``job.parts`` 0 takes as many as are suggested.
+    Started by a launcher of several processes, each looks at a share of the pictures and the first writes the pack.
     The engine's handler of :class:`Discover`. Raises :class:`UserError`.
     """
     options = job.options
-    if job.parts < 1 or job.codes < 1:
+    if job.parts < 0 or job.codes < 1:
         raise UserError("A vocabulary needs at least one part and one code.", "Choose larger numbers.")
-    eyes = job.eyes or "starter/eyes"
-    patch = models.eyes(eyes).patch
-    backbone = Backbone(
-        id=eyes,
-        feature_layer=str(options.get("feature_layer", "last_hidden_state")),
-        image_size=int(options.get("image_size", 32 * patch)),
-        patch=patch,
-        sees=str(options.get("sees", "drawings" if eyes.startswith("starter/") else "photos")),
-    )
-    files = picture_files(job.folder)
-    found = look_at(open_dino(models, backbone), files, report, classes_of(Path(job.folder), files))
-    if options.get("codes_from") == "clusters" or len(set(found.classes)) < 2:
-        found = replace(found, classes=())
+    _meet()
+    flip = bool(options.get("flip_background"))
+    view = _view(models, job.folder, job.eyes, flip, str(options.get("extends") or ""), options, job.seed, report)
+    if dist.is_initialized() and dist.get_rank():
+        return str(Path(job.out).resolve())
     report(Progress("Finding parts", 0, 0))
-    clusters = fit_codebook(
-        found, job.parts, job.codes, seed=job.seed, flip_background=bool(options.get("flip_background"))
-    )
-    names = list(options.get("part_names") or [])
-    names += [f"part {index + 1}" for index in range(len(names), job.parts)]
-    parts = tuple(Part(i, names[i], COLOURS[i % len(COLOURS)]) for i in range(job.parts))
+    suggested, reason = (0, "") if view.known else _suggested(view, job.seed, report)
+    count = job.parts or suggested
+    merged = [tuple(group) for group in options.get("merged") or ()]
+    parts = _parts(models, view, count, merged, tuple(options.get("dropped") or ()), job.seed)
+    found = view.found
+    if options.get("codes_from") == "clusters" or not kinds_in(found):
+        found = replace(found, classes=())
+    background = _wished(options.get("background"), parts.background)
+    if all(background):
+        raise UserError("Every part was given to the background.", "Keep at least one part.")
+    total = len(found.files)
+    clusters = fit_codes(
+        found, view.split, parts, job.codes, background, job.seed,
+        lambda index: report(Progress("Finding codes", index, total)),
+    )  # fmt: skip
+    if view.known:
+        named = view.known.vocabulary.parts
+    else:
+        names = list(options.get("part_names") or [])
+        names += part_names(parts.centroids, view.sample.rows[view.split.front][::10], view.backbone)[len(names) :]
+        named = make_parts(names[: len(background)], background, list(options.get("colours") or []))
+    # Names of codes come from what the pictures are called, also where the codes are clusters.
+    labels = tuple(tuple(row) for row in code_names(named, clusters, found.files, view.found.classes))
+    book = clusters.codebook
+    first = 0
+    if view.known:
+        old = view.known.codebook()
+        first = old.codes.shape[1]
+        book = replace(book, codes=np.concatenate([old.codes, book.codes], axis=1))
+        rows = view.known.vocabulary.code_names or ((),) * len(named)
+        new = book.codes.shape[1] - first
+        labels = tuple(tuple(joined_names(row, first, more, new)) for row, more in zip(rows, labels, strict=True))
     try:
-        words = Vocabulary(job.noun, parts, clusters.codebook.codes.shape[1], clusters.code_names)
+        words = Vocabulary(job.noun, named, book.codes.shape[1], labels if any(labels) else ())
     except ValueError as error:
         raise UserError(f"The parts cannot be named so: {error}.", "Give each part a name of its own.") from error
-    out = make_folder(Path(job.out), "the pack")
+    out = make_place(Path(job.out))
+    base = job.base_model or (view.known.base_model.id if view.known else "starter/base")
     pack = Pack(
-        path=out.resolve(),
+        path=out,
         id=out.name,
-        title=str(options.get("title", out.name)),
+        title=str(options.get("title") or out.name),
         vocabulary=words,
-        backbone=backbone,
-        base_model=BaseModel(job.base_model or "starter/base"),
-        provenance=f"Found in {len(found.files)} pictures",
-        metrics=clusters.metrics,
+        backbone=view.backbone,
+        base_model=BaseModel(base),
+        references=copy_known(view.known, out) if view.known else (),
+        provenance=f"Found in {total} pictures",
+        metrics={
+            **clusters.metrics,
+            "suggested": suggested,
+            "reason": reason,
+            "note": _note(models, view, parts, count),
+        },
+        extra={"extends": str(view.known.path)} if view.known else {},
     )
-    return str(write_pack(pack, clusters.codebook, found, int(options.get("references", 60)), report).path)
+    cut = "Cutting references into parts"
+    wanted = int(options.get("references", 60))
+    told = write_draft(pack, book, clusters, found, wanted, lambda done, all: report(Progress(cut, done, all)), first)
+    return str(told.path)
 
 
-def classes_of(folder: Path, files: Sequence[Path]) -> tuple[str, ...]:
-    """The first folder under ``folder`` of each file; empty unless all files are in folders, two at least."""
-    firsts = [file.relative_to(folder).parts[:-1][:1] for file in files]
-    if all(firsts) and len(set(firsts)) > 1:
-        return tuple(first[0] for first in firsts)
-    return ()
+def _view(
+    models: Models, folder: str, eyes: str, flip: bool, extends: str, options: dict[str, Any], seed: int, report: Report
+) -> _View:
+    """Look at a folder's pictures and tell background from foreground; kept with the models while memory allows."""
+    known = Pack.open(extends) if extends else None
+    backbone = known.backbone if known else _backbone(models, eyes or "starter/eyes", options)
+    place = look_through(Path(folder), report)
+    skipped = [one.message for one in place.problems]
+    found = look_at(open_dino(models, backbone), place.pictures, report, place.kinds)
+    found = replace(found, skipped=(*skipped, *found.skipped))
+    report(Progress("Finding parts", 0, 0))
+    bytes = min(ROWS, len(found.files) * found.features[0][0].size) * found.features[0].shape[0] * 4
+    sample = models.keep(("sample", found.key, seed), lambda: draw_sample(found.features, seed), bytes)
+    if known:
+        centroids = known.codebook().foreground
+        front = (sample.rows @ units(centroids).T).argmax(axis=1) == 1
+        split = Split(centroids, front, 1.0, float(units(centroids)[0] @ units(centroids)[1]))
+        return _View(backbone, found, sample, split, False, known)
+    split = models.keep(("split", found.key, seed), lambda: split_background(sample, seed), len(sample.rows))
+    return _View(backbone, found, sample, split.flipped() if flip else split, flip)
 
 
-def look_at(dino: Dino, files: Sequence[Path], report: Report, classes: Sequence[str] = (), batch: int = 16) -> Found:
-    """Feature maps of pictures, kept in the cache so that looking again is quick. Pictures that cannot be
-    read are skipped and named. Raises :class:`UserError` if none can be read."""
-    skipped: dict[int, str] = {}
-    places = [_cache_place(dino.backbone, file) for file in files]
-    for start in range(0, len(files), batch):
-        report(Progress("Looking at pictures", start, len(files)))
-        waiting: dict[int, Image.Image] = {}
-        for index in range(start, min(start + batch, len(files))):
-            if _read_cached(places[index]) is None:
-                try:
-                    waiting[index] = open_picture(files[index])
-                except UserError as error:
-                    skipped[index] = f"{files[index].name}: {error.message}"
-        for index, features in zip(waiting, dino.features([*waiting.values()]), strict=True):
-            make_folder(places[index].parent)
-            write_bytes(places[index], save({"features": features.astype(np.float16)}), "the features")
-    kept = [index for index in range(len(files)) if index not in skipped]
-    if not kept:
-        raise UserError("None of the pictures can be read.", next(iter(skipped.values())))
-    return Found(
-        tuple(files[index] for index in kept),
-        _Cached([places[index] for index in kept]),
-        tuple(classes[index] for index in kept) if classes else (),
-        tuple(skipped.values()),
+def _backbone(models: Models, eyes: str, options: dict[str, Any]) -> Backbone:
+    """How to look: as the starter pack does if it has these eyes, for that is where they see best."""
+    patch = models.eyes(eyes).patch
+    usual = Backbone(eyes, image_size=32 * patch, patch=patch, sees="photos")
+    starter = Pack.open(starter_pack()).backbone if eyes.startswith("starter/") else usual
+    usual = starter if starter.id == eyes else replace(usual, sees="drawings")
+    return replace(
+        usual,
+        feature_layer=str(options.get("feature_layer", usual.feature_layer)),
+        image_size=int(options.get("image_size", usual.image_size)),
+        sees=str(options.get("sees", usual.sees)),
     )
 
 
-class _Cached(Sequence[Floats]):
-    """Feature maps that are read from the cache when they are asked for."""
-
-    def __init__(self, places: Sequence[Path]) -> None:
-        self._places = places
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __getitem__(self, index: Any) -> Any:
-        found = _read_cached(self._places[index])
-        if found is None:
-            raise UserError("The cache of features was emptied while it was used.", "Start again.")
-        return found
-
-
-def write_pack(pack: Pack, codebook: Codebook, found: Found, references: int, report: Report) -> Pack:
-    """Write a pack's folder: codebook, references with labels and thumbnails, and pack.json last, so that a
-    folder with a pack.json is whole. Raises :class:`UserError`."""
-    for name in ("references", "thumbnails", "labels"):
-        make_folder(pack.path / name, "the pack")
-    codebook.save(pack.path / CODEBOOK)
-    made: list[Reference] = []
-    chosen = _spread(found, references)
-    for done, index in enumerate(chosen):
-        report(Progress("Cutting references into parts", done, len(chosen)))
-        made.append(_write_reference(pack, codebook, found, index))
-    pack = replace(pack, references=tuple(made))
-    pack.save()
-    return pack
+def _parts(
+    models: Models, view: _View, count: int, merged: Sequence[Sequence[int]], dropped: Sequence[int], seed: int
+) -> Parts:
+    """The parts of a view: those of the pack it extends, or clusters."""
+    if view.known:
+        centroids = view.known.codebook().parts
+        labels = (view.sample.rows[view.split.front] @ units(centroids).T).argmax(axis=1)
+        shares = np.bincount(labels, minlength=len(centroids)) / len(view.sample.rows)
+        members = tuple((index,) for index in range(len(centroids)))
+        background = tuple(part.background for part in view.known.vocabulary.parts)
+        return Parts(centroids, members, background, tuple(shares.tolist()), ())
+    key = ("clusters", view.found.key, seed, view.flip, count)
+    found = models.keep(key, lambda: cluster_foreground(view.sample, view.split, count, seed), len(view.sample.rows))
+    return arrange(view.sample, view.split, found, merged, dropped)
 
 
-def _write_reference(pack: Pack, codebook: Codebook, found: Found, index: int) -> Reference:
-    file, features = found.files[index], found.features[index]
+def _suggested(view: _View, seed: int, report: Report) -> tuple[int, str]:
+    """How many parts fit a view, and why."""
+    trying = "Trying numbers of parts"
+    key = f"{view.found.key}-{seed}-{int(view.flip)}"
+    return suggest(view.sample, view.split, key, lambda done, total: report(Progress(trying, done, total)))
+
+
+def _two_tiers(view: _View, parts: Parts) -> Codebook:
+    """A codebook of parts that knows no codes: one for each part, the part itself."""
+    rest = next((part for part, given in enumerate(parts.background) if given), None)
+    return Codebook(view.split.centroids, parts.centroids, parts.centroids[:, None].copy(), rest)
+
+
+def _seen(book: Codebook, found: Found, index: int) -> SeenPicture:
+    image = np.asarray(open_picture(found.files[index], max_side=_WALL_SIDE))
     kind = found.classes[index] if found.classes else ""
-    id = re.sub(r"[^\w-]+", "-", f"{index:05d}-{file.stem}")[:60]  # a name that every system and pack.json allows
-    picture = open_picture(file, max_side=1024)
-    labels = codebook.segment_picture(features, np.asarray(picture))
-    codes = labels.codes
-    if kind:  # the folder knows better than the nearest centroid
-        code = pack.vocabulary.code_names[0].index(kind)
-        codes = tuple(ABSENT if one == ABSENT else code for one in codes)
-    small = picture.copy()
-    small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
-    paths = {name: pack.path / name / f"{id}.png" for name in ("references", "thumbnails", "labels")}
-    for name, shown in (
-        ("references", picture),
-        ("thumbnails", small),
-        ("labels", Image.fromarray(labels.labels)),
-    ):
-        write_whole(paths[name], lambda beside, shown=shown: shown.save(beside, "PNG"), "the pack")
-    return Reference(
-        id, kind or file.stem, str(paths["references"]), str(paths["thumbnails"]), str(paths["labels"]), codes
-    )
+    return SeenPicture(str(found.files[index]), kind, image, book.segment_picture(found.features[index], image).labels)
 
 
-def _spread(found: Found, count: int) -> list[int]:
-    """Which pictures become references: as many kinds as there are first, then more of each."""
-    kinds = found.classes or ("",) * len(found.files)
-    seen: dict[str, int] = {}
-    ranked = []
-    for index, kind in enumerate(kinds):
-        seen[kind] = seen.get(kind, 0) + 1
-        ranked.append((seen[kind], index))
-    return sorted(index for _, index in sorted(ranked)[:count])
+def _kinds(found: Found) -> tuple[str, ...]:
+    return found.classes or ("",) * len(found.files)
 
 
-def _cache_place(backbone: Backbone, file: Path) -> Path:
-    seen = [*sorted(resolve(backbone.id).glob("*.safetensors")), file]
-    stamps = [f"{path.resolve()}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in seen]
-    key = "|".join([*stamps, backbone.feature_layer, str(backbone.image_size)])
-    return cache_dir() / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.safetensors"
+def _wished(given: Any, usual: tuple[bool, ...]) -> tuple[bool, ...]:
+    """Which parts are background, as asked where that is a value for each part."""
+    return tuple(bool(one) for one in given) if given and len(given) == len(usual) else usual
 
 
-def _read_cached(place: Path) -> Floats | None:
-    try:
-        return load_file(place)["features"].astype(np.float32)
-    except (OSError, SafetensorError, KeyError):
-        return None  # not there, or damaged: it is computed again
+def _note(models: Models, view: _View, parts: Parts, asked: int) -> str:
+    """What a person should know about the parts of these pictures, in sentences."""
+    said = []
+    share = float(view.split.front.mean())
+    if len(view.found.files) == 1:
+        others = f" ({len(view.found.skipped)} were left out)" if view.found.skipped else ""
+        said.append(f"There is only one picture to use{others}, so each part has one code.")
+    if not _NO_OBJECT <= share <= 1 - _NO_OBJECT or view.split.likeness > _SAME_GROUND:
+        said.append("No object stands out from the background in these pictures.")
+    elif view.split.confidence < _UNSURE:
+        said.append("It is not clear which is the background; flip it if the wall shows it wrong.")
+    found = sum(len(group) for group in parts.members)
+    if found < asked:
+        said.append(f"Only {found} different parts could be found.")
+    drawings = view.backbone.sees == "drawings"
+    if drawings and models.keep(("photos", view.found.key), lambda: _mostly_photos(view.found)):
+        said.append(f"These look like photos, and these eyes know drawings only; {PHOTO_EYES} sees photos.")
+    return " ".join(said)
+
+
+def _mostly_photos(found: Found) -> bool:
+    asked = [found.files[index] for index in spread(_kinds(found), _PHOTOS_ASKED)]
+    return 2 * sum(looks_like_a_photo(open_picture(file, max_side=512)) for file in asked) > len(asked)
+
+
+def _meet() -> None:
+    """Join the other processes where a launcher started several; on the processor, for only words are exchanged."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and dist.is_available() and not dist.is_initialized():
+        dist.init_process_group("gloo")

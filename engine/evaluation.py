@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -16,13 +16,16 @@ from engine.hosts import Report
 from engine.jobs import Evaluate, Progress
 from engine.models import Models
 from engine.packs import CODEBOOK, Pack, Reference
+from engine.parallel import ALONE, World, join
 from engine.places import make_folder, write_bytes, write_whole
 from engine.recipe import Receipt, Recipe
 from engine.vocabulary import ABSENT, Choice
 
+if TYPE_CHECKING:
+    from engine.rendering import Painter
+
 _SHEET_COLUMNS = 8
 _SHEET_PICTURES = 64
-_BATCH = 4
 
 
 def receipt_of(models: Models, pack: Pack, picture: Image.Image, recipe: Recipe) -> Receipt:
@@ -49,24 +52,44 @@ def evaluate(models: Models, job: Evaluate, report: Report) -> dict[str, Any]:
     pack = Pack.open(job.pack)
     if job.count < 1 or job.mix < 1:
         raise UserError("An evaluation needs at least one picture and one reference.", "Choose larger numbers.")
-    out = make_folder(Path(job.out), "the evaluation")
+    world = join()
     recipes = mixed_recipes(pack, job.mix, job.count, job.seed)
-    painter = open_painter(models, pack)
-    receipts: list[Receipt] = []
-    shown: list[Image.Image] = []
-    for index, recipe in enumerate(recipes):
-        report(Progress("Rendering mixes", index, len(recipes)))
+    receipts, shown = receipts_of(models, pack, open_painter(models, pack), recipes, report, world=world)
+    result = {"pack": pack.id, "mix": job.mix, "count": job.count, "seed": job.seed, **scores(pack, receipts)}
+    if world.first:
+        out = make_folder(Path(job.out), "the evaluation")
+        write_bytes(out / "evaluation.json", (json.dumps(result, ensure_ascii=False, indent=1) + "\n").encode())
+        sheet = contact_sheet(shown)
+        write_whole(out / "sheet.png", lambda beside: sheet.save(beside, "PNG"), "the contact sheet")
+    return result
+
+
+def receipts_of(
+    models: Models,
+    pack: Pack,
+    painter: Painter,
+    recipes: Sequence[Recipe],
+    report: Report,
+    stage: str = "Rendering mixes",
+    world: World = ALONE,
+) -> tuple[list[Receipt], list[Image.Image]]:
+    """Render recipes, one picture each, and count what arrived: their receipts, and the first pictures for a sheet.
+
+    Of several processes each renders its share; all get everything. Raises :class:`UserError`.
+    """
+    made: list[tuple[int, Receipt, Image.Image | None]] = []
+    mine = range(world.rank, len(recipes), world.size)
+    for done, index in enumerate(mine):
+        recipe = recipes[index]
+        report(Progress(stage, done, len(mine)))
         (picture,) = painter.paint(
             recipe.prompt, (), [recipe.seed], steps=recipe.steps, guidance=recipe.guidance,
-            step=lambda _index, _latents, done=index: report(Progress("Rendering mixes", done, len(recipes))),
+            step=lambda _index, _latents, done=done: report(Progress(stage, done, len(mine))),
         )  # fmt: skip
-        receipts.append(receipt_of(models, pack, picture, recipe))
-        shown += [picture] if len(shown) < _SHEET_PICTURES else []
-    result = {"pack": pack.id, "mix": job.mix, "count": job.count, "seed": job.seed, **scores(pack, receipts)}
-    write_bytes(out / "evaluation.json", (json.dumps(result, ensure_ascii=False, indent=1) + "\n").encode())
-    sheet = contact_sheet(shown)
-    write_whole(out / "sheet.png", lambda beside: sheet.save(beside, "PNG"), "the contact sheet")
-    return result
+        receipt = receipt_of(models, pack, picture, recipe)
+        made.append((index, receipt, picture if index < _SHEET_PICTURES else None))
+    gathered = sorted((one for each in world.gather(made) for one in each), key=lambda one: one[0])
+    return [receipt for _, receipt, _ in gathered], [picture for _, _, picture in gathered if picture is not None]
 
 
 def mixed_recipes(pack: Pack, mix: int, count: int, seed: int) -> list[Recipe]:
@@ -79,7 +102,7 @@ def mixed_recipes(pack: Pack, mix: int, count: int, seed: int) -> list[Recipe]:
     recipes = []
     for index in range(count):
         chosen = generator.choice(len(references), min(mix, len(references)), replace=False)
-        recipe = Recipe(pack.id, (f"a photo of a {noun}",), seed=seed + index)
+        recipe = pack.new_recipe((f"a photo of a {noun}",), seed + index)
         for part, source in _dealt(pack, [references[one] for one in chosen], generator):
             recipe = recipe.with_choice(Choice(part, source.codes[part], source=source.id), noun)
         recipes.append(recipe)

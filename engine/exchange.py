@@ -1,8 +1,8 @@
-"""Reading the original PartCraft's checkpoints, and writing them as packs.
+"""Reading the original PartCraft's checkpoints as packs, and writing packs as files that other programs read.
 
-They are pickles from elsewhere. Weights are read with ``torch.load(weights_only=True)``; the k-means file holds
-objects of classes we do not have, which the same restricted reader rebuilds as empty shells, running none of
-their code, so that only their tensors can be taken out.
+The original's checkpoints are pickles from elsewhere. Weights are read with ``torch.load(weights_only=True)``; the
+k-means file holds objects of classes we do not have, which the same restricted reader rebuilds as empty shells, running
+none of their code, so that only their tensors can be taken out.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from engine.conditioning import ENCODERS
 from engine.discovery import COLOURS
 from engine.errors import UserError
-from engine.lora import save_lora
+from engine.lora import load_lora, save_lora
 from engine.packs import CODEBOOK, LORA, TOKENS, Backbone, BaseModel, Pack
 from engine.places import make_folder, write_whole
 from engine.segmentation import Codebook
-from engine.tokens import PartTokens
+from engine.tokens import PartTokens, load_tokens
 from engine.vocabulary import Part, Vocabulary
 
 _FOREIGN = (
@@ -176,3 +177,38 @@ def _first_of(folder: Path, names: Sequence[str]) -> Path:
             f"There is no {names[0]} in {folder}.", "Choose the folder of an original PartCraft checkpoint."
         )
     return found
+
+
+def export_plain(pack: Pack, folder: Path) -> tuple[Path, ...]:
+    """Write a pack for other programs: its LoRA with diffusers' names, and a textual inversion for each (part, code).
+
+    ``lora.safetensors`` (if the pack has one) and ``embeddings/<part>-<code>.safetensors``, which holds one tensor (W,)
+    named as the word that says it, ``<part-code>``; for SDXL ``clip_l`` and ``clip_g`` (1, W). Parts of the background
+    are left out. Returns the files. Raises :class:`UserError`.
+    """
+    tokens = load_tokens(pack.path / TOKENS)
+    place = make_folder(folder / "embeddings", "the embeddings")
+    written: list[Path] = []
+    if (pack.path / LORA).is_file():
+        written.append(folder / LORA)
+        save_lora(load_lora(pack.path / LORA), written[-1])
+    sets = [tokens.of(name).projected().detach() for name in ENCODERS[: len(tokens.widths)]]
+    for part in pack.vocabulary.visible_parts:
+        for code in range(pack.vocabulary.codes_per_part):
+            word = plain_word(part.name, pack.vocabulary.code_name(part.index, code))
+            file = place / f"{word}.safetensors"
+            if file in written:  # two names that differ in signs only
+                word = f"{word}-{part.index}-{code}"
+                file = place / f"{word}.safetensors"
+            vectors = [one[part.index, code].clone() for one in sets]
+            state = {f"<{word}>": vectors[0]}
+            if len(vectors) > 1:
+                state = {"clip_l": vectors[0][None], "clip_g": vectors[1][None]}
+            write_whole(file, lambda beside, state=state: save_file(state, beside), "the embedding")
+            written.append(file)
+    return tuple(written)
+
+
+def plain_word(part: str, code: str) -> str:
+    """A word for a part's code that is a file's name everywhere and that tokenizers keep whole: ``head-red_crest``."""
+    return re.sub(r"[^\w-]+", "_", f"{part}-{code}").strip("_")

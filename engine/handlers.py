@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from engine.discovery import discover, open_dino, segment
+from engine.discovery import discover, find_parts, open_dino, segment
 from engine.evaluation import evaluate
+from engine.folder import survey
 from engine.hosts import Report
-from engine.jobs import Discover, Evaluate, Prepare, Progress, Render, Segment, Train
+from engine.jobs import Discover, Evaluate, FindParts, Measure, Prepare, Progress, Render, Segment, Survey, Train
+from engine.measuring import measure
 from engine.models import Models
 from engine.models import open_models as open_models
 from engine.packs import TOKENS, Pack
@@ -31,7 +33,10 @@ HANDLERS: Final[dict[type, Callable[[Models, Any, Report], Any]]] = {
     Prepare: prepare,
     Segment: segment,
     Render: render,
+    Survey: survey,
+    FindParts: find_parts,
     Discover: discover,
+    Measure: measure,
     Train: train,
     Evaluate: evaluate,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,15 +10,39 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from diffusers import DDPMScheduler
-from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.attention import AttentionCapture, attention_loss
+from engine.bases import TAUGHT_GUIDANCE
+from engine.conditioning import beside_text, tell
+from engine.convolutions import quicken_convolutions
 from engine.errors import UserError
 from engine.lora import add_lora
-from engine.packs import Pack
 from engine.plan import Plan
-from engine.tokens import PartTokens, Sentence, encode, word_embeddings
+from engine.tokens import Sentence, Tokens
+
+
+def _flat(state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values of an optimiser's state with dotted names: bitsandbytes keeps one mapping in another."""
+    for name, value in state.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{inner}", one) for inner, one in _flat(value))
+        else:
+            yield name, value
+
+
+def _optimizer(name: str) -> Any:
+    """The class of a plan's optimiser. Raises :class:`UserError` if its library is not there."""
+    if name == "adamw":
+        return torch.optim.AdamW
+    try:
+        from bitsandbytes.optim import AdamW8bit  # pyright: ignore[reportMissingImports]  not among the dependencies
+    except ImportError as error:
+        raise UserError(
+            "The 8-bit optimiser needs bitsandbytes, which is not installed.",
+            'Say "optimizer": "adamw" in the plan, or install it: pip install bitsandbytes',
+        ) from error
+    return AdamW8bit
 
 
 def noise_of(scheduler_config: Any) -> DDPMScheduler:
@@ -77,20 +101,29 @@ def what_counts(masks: Tensor, sentences: Sequence[Sentence], parts: Sequence[in
 
 @dataclass
 class Learner:
-    """The models of a training and its optimiser: everything a step changes."""
+    """The models of a training and its optimiser: everything a step changes.
+
+    ``average_gradients`` is called between the backward pass and clipping with one gradient for each of ``parameters``
+    (float32, to be changed in place): where several processes learn together, they take their mean there.
+    """
 
     pipeline: Any
-    tokens: PartTokens
+    tokens: Tokens
     plan: Plan
+    average_gradients: Callable[[Sequence[Tensor]], None] | None = None
     scheduler: Any = field(init=False)
-    optimizer: torch.optim.AdamW = field(init=False)
+    optimizer: torch.optim.Optimizer = field(init=False)
+    scaler: torch.GradScaler = field(init=False)
     average: list[Tensor] = field(init=False)
 
     def __post_init__(self) -> None:
         plan, device = self.plan, self.pipeline.unet.device
         self.tokens.to(device)
         self.scheduler = noise_of(self.pipeline.scheduler.config)
-        groups: list[dict[str, Any]] = [{"params": list(self.tokens.parameters()), "lr": plan.token_rate}]
+        quicken_convolutions(self.pipeline.unet)
+        groups: list[dict[str, Any]] = [
+            {"params": [one for one in self.tokens.parameters() if one.requires_grad], "lr": plan.token_rate}
+        ]
         if plan.rank:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(plan.seed)
@@ -98,7 +131,11 @@ class Learner:
             for parameter in lora:  # a half-precision base still learns in full precision
                 parameter.data = parameter.data.float()
             groups.append({"params": lora, "lr": plan.rate})
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=plan.weight_decay)
+        if plan.checkpointing:
+            self.pipeline.unet.enable_gradient_checkpointing()
+        self.optimizer = _optimizer(plan.optimizer)(groups, weight_decay=plan.weight_decay)
+        # In float16 small gradients would vanish: the loss is scaled up before the way back. Else it does nothing.
+        self.scaler = torch.GradScaler(device.type, enabled=self.pipeline.unet.dtype is torch.float16)
         self.rates = [group["lr"] for group in groups]
         self.parameters: list[Tensor] = [one for group in groups for one in group["params"]]
         self.average = [one.detach().clone() for one in self.parameters] if plan.ema else []
@@ -116,9 +153,12 @@ class Learner:
         """Diffusion and attention loss of one batch: latents and noise (B, C, h, w), timesteps (B,), masks (B, M, g, g)
         and counts (B, g, g) in 0..1."""
         unet = self.pipeline.unet
-        hidden = encode(sentences, self.pipeline.text_encoder, self.tokens).hidden.to(unet.dtype)
         noisy: Any = self.scheduler.add_noise(latents, noise, timesteps)
-        predicted = unet(noisy.to(unet.dtype), timesteps, hidden).sample
+        with torch.autocast(unet.device.type, unet.dtype, enabled=unet.dtype is not torch.float32):
+            told = tell(self.pipeline, sentences, self.tokens)
+            side = latents.shape[-1] * self.pipeline.vae_scale_factor
+            more = beside_text(self.pipeline, told, side, TAUGHT_GUIDANCE)
+            predicted = unet(noisy.to(unet.dtype), timesteps, told.hidden.to(unet.dtype), **more).sample
         diffusion = diffusion_loss(predicted, latents, noise, timesteps, self.scheduler, self.plan.snr_gamma, counts)
         if capture is None:
             return diffusion, torch.zeros((), device=diffusion.device)
@@ -132,12 +172,23 @@ class Learner:
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * self.plan.factor(step)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        self.scaler.scale(loss).backward()
+        if self.average_gradients is not None:
+            self.average_gradients(self._gradients())
+        self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.plan.clip)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         with torch.no_grad():
             for kept, now in zip(self.average, self.parameters, strict=False):
                 kept.lerp_(now, 1 - min(self.plan.ema, (step + 1) / (step + 10)))
+
+    def _gradients(self) -> list[Tensor]:
+        """The gradient of each parameter; zeros where this batch said no token, for others may have."""
+        for parameter in self.parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        return [one.grad for one in self.parameters if one.grad is not None]
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -154,7 +205,8 @@ class Learner:
         kept = {f"weight.{i}": one.detach() for i, one in enumerate(self.parameters)}
         kept |= {f"average.{i}": one for i, one in enumerate(self.average)}
         for i, state in self.optimizer.state_dict()["state"].items():
-            kept |= {f"optimizer.{i}.{name}": value for name, value in state.items()}
+            kept |= {f"optimizer.{i}.{name}": torch.as_tensor(value) for name, value in _flat(state)}
+        kept |= {f"scaler.{name}": torch.as_tensor(value) for name, value in self.scaler.state_dict().items()}
         return {name: value.cpu().contiguous() for name, value in kept.items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
@@ -166,41 +218,22 @@ class Learner:
         self.average = (
             [tensors[f"average.{i}"].to(now.device) for i, now in enumerate(self.parameters)] if self.average else []
         )
-        state: dict[int, dict[str, Tensor]] = {}
+        state: dict[int, dict[str, Any]] = {}
         for name, value in tensors.items():
             if name.startswith("optimizer."):
-                _, index, key = name.split(".")
-                state.setdefault(int(index), {})[key] = value
+                _, index, *names, last = name.split(".")
+                place = state.setdefault(int(index), {})
+                for one in names:
+                    place = place.setdefault(one, {})
+                # Counts of steps are tensors of float32 in PyTorch's optimiser and whole numbers in bitsandbytes'.
+                place[last] = value.item() if value.dtype is torch.int64 else value
         document = self.optimizer.state_dict()
         document["state"] = state
         self.optimizer.load_state_dict(document)
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict({name: tensors[f"scaler.{name}"].item() for name in self.scaler.state_dict()})
 
     @torch.no_grad()
     def _assign(self, values: Sequence[Tensor]) -> None:
         for parameter, value in zip(self.parameters, values, strict=False):
             parameter.copy_(value)
-
-
-def start_tokens(plan: Plan, pack: Pack, pipeline: Any) -> PartTokens:
-    """Tokens as they are before the first step (seeded)."""
-    words = pack.vocabulary
-    width = pipeline.text_encoder.config.hidden_size
-    shape = (len(words.parts), words.codes_per_part, width, plan.projection_layers)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(plan.seed)
-        if plan.start == "noise":
-            return PartTokens(*shape)
-        if plan.start == "words":
-            around = word_embeddings(
-                [part.name for part in words.parts], pipeline.tokenizer, pipeline.text_encoder
-            ).cpu()
-        else:
-            try:
-                around = load_file(plan.start)["start"].float()
-            except Exception as error:
-                raise UserError(
-                    f"The plan's start, {plan.start}, cannot be read.", 'Use "words" or "noise".'
-                ) from error
-        if around.shape != (len(words.parts), width):
-            raise UserError("The plan's start does not fit the pack's parts and the base model.", 'Use "words".')
-        return PartTokens(*shape, around=around, spread=plan.spread)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import warnings
@@ -14,7 +13,12 @@ from typing import Any, Final, TypeVar
 
 import psutil
 import torch
-from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
+from diffusers import (
+    DPMSolverMultistepScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
 from diffusers.utils import logging as diffusers_logging
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
@@ -22,20 +26,37 @@ from safetensors import SafetensorError, safe_open
 from transformers import Dinov2Config, Dinov2Model
 from transformers.utils import logging as transformers_logging
 
+from engine.bases import (
+    can_be_used,
+    components_of,
+    describe,
+    few_steps,
+    is_sdxl,
+    missing_files,
+    read_json,
+    require_base,
+    unet_folder,
+    unreadable,
+    variant_of,
+)
+from engine.conditioning import check_words_alike, encoders_of
 from engine.errors import UserError
 from engine.hosts import HOST_WORD, out_of_memory
 from engine.lora import load_lora, merge_lora
-from engine.packs import LORA, Pack
+from engine.packs import LORA, BaseModel, Pack
 from engine.places import models_dir, resources_dir
+from engine.runs import RUN_WORD
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
-_COMPONENTS: Final = ("unet", "vae", "text_encoder")
-_NEEDED: Final = ("model_index.json", "scheduler/scheduler_config.json", "tokenizer/tokenizer_config.json")
-_WEIGHTS: Final = ("diffusion_pytorch_model", "model")
+PRECISIONS: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_SINGLE_FILES: Final = ("v1-*", "v2-*", "512-*", "768-*", "sd_*", "sdxl*", "*pruned*")
+"""Whole base models in one file, as they lie beside their own folders on the hub."""
 _HEADROOM: Final = 1.3
 """Memory asked for before loading: weights times this, for what rendering needs beside them."""
+
+Pipeline = StableDiffusionPipeline | StableDiffusionXLPipeline
 
 _T = TypeVar("_T")
 
@@ -69,41 +90,44 @@ class Models:
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
 
-    def pipeline(self, base: str, lora: Path | None = None) -> StableDiffusionPipeline:
-        """The stock pipeline of a base model with DPM-Solver++, and with a pack's LoRA merged into its UNet.
+    def pipeline(self, base: str, lora: Path | None = None, unet: str = "") -> Pipeline:
+        """The stock pipeline of a base model, with a pack's LoRA merged into its UNet (or the one of ``unet``).
 
-        Merged, a LoRA costs nothing while rendering; another pack's pipeline is loaded afresh, so that what
-        one pack renders never depends on which was open before. Raises :class:`UserError`.
+        It draws with DPM-Solver++, or with its own kind of schedule where it was distilled for that. Merged, a LoRA
+        costs nothing while rendering; another pack's pipeline is loaded afresh, so that what one pack renders never
+        depends on which was open before. Raises :class:`UserError`.
         """
-        folder = resolve(base)
-        key = ("pipeline", folder, lora, lora.stat().st_mtime_ns if lora and lora.is_file() else 0)
-        size = sum(weights_of(folder).values()) * self.precision.itemsize // 4
-        return self.keep(key, lambda: self._load_pipeline(folder, lora, self.precision), size)
+        folder, other = resolve(base), _other_unet(unet)
+        key = ("pipeline", folder, lora, lora.stat().st_mtime_ns if lora and lora.is_file() else 0, other)
+        size = _bytes_of(folder, other) * self.precision.itemsize // 4
+        return self.keep(key, lambda: self._load_pipeline(folder, other, lora, self.precision), size)
 
-    def pipeline_of(self, pack: Pack) -> StableDiffusionPipeline:
+    def pipeline_of(self, pack: Pack) -> Pipeline:
         """The pipeline a pack renders with. Raises :class:`UserError` if the base model does not fit the pack."""
-        lora = pack.path / LORA
-        pipeline = self.pipeline(pack.base_model.id, lora if lora.is_file() else None)
-        width = pipeline.text_encoder.config.hidden_size
-        if pack.base_model.widths and pack.base_model.widths != (width,):
-            wanted = " and ".join(map(str, pack.base_model.widths))
+        base, lora = pack.base_model, pack.path / LORA
+        require_base(resolve(base.id), _other_unet(base.unet))
+        widths = base_model_of(base.id).widths
+        if base.widths and base.widths != widths:
+            wanted, found = (" and ".join(map(str, each)) for each in (base.widths, widths))
             raise UserError(
-                f"The base model {pack.base_model.id} does not fit the pack {pack.title}: "
-                f"its words are {width} wide, the pack's {wanted}.",
+                f"The base model {base.id} does not fit the pack {pack.title}: "
+                f"its words are {found} wide, the pack's {wanted}.",
                 "Use the base model the pack was trained for.",
             )
-        return pipeline
+        return self.pipeline(base.id, lora if lora.is_file() else None, base.unet)
 
-    def own_pipeline(self, base: str) -> StableDiffusionPipeline:
+    def own_pipeline(self, base: str, unet: str = "", precision: str = "auto") -> Pipeline:
         """A base model to change (training), shared with nobody; the others are let go of for its sake.
 
-        Half precision only where it keeps the range of small gradients. Raises :class:`UserError`.
+        ``precision`` is "float32", "bfloat16", "float16" or "auto": half only where it keeps the range of small
+        gradients. Raises :class:`UserError`.
         """
         self.forget()
-        folder = resolve(base)
-        precision = torch.float32 if self.precision is torch.float16 else self.precision
-        self._make_room(sum(weights_of(folder).values()) * precision.itemsize // 4)
-        return self._load_pipeline(folder, None, precision)
+        folder, other = resolve(base), _other_unet(unet)
+        kind = torch.float32 if self.precision is torch.float16 else self.precision
+        kind = PRECISIONS.get(precision, kind)
+        self._make_room(_bytes_of(folder, other) * kind.itemsize // 4)
+        return self._load_pipeline(folder, other, None, kind)
 
     def eyes(self, id: str) -> Eyes:
         """A Dinov2 model in float32 (its features are compared with centroids). Raises :class:`UserError`."""
@@ -152,35 +176,41 @@ class Models:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _load_pipeline(self, folder: Path, lora: Path | None, precision: torch.dtype) -> StableDiffusionPipeline:
-        _require_base(folder)
+    def _load_pipeline(self, folder: Path, unet: Path | None, lora: Path | None, precision: torch.dtype) -> Pipeline:
+        require_base(folder, unet)
         difference = load_lora(lora) if lora else {}  # read first: it is small, and may be damaged
+        pieces: dict[str, Any] = {} if is_sdxl(folder) else {"safety_checker": None, "requires_safety_checker": False}
+        kind: Any = StableDiffusionXLPipeline if is_sdxl(folder) else StableDiffusionPipeline
+        here: dict[str, Any] = {"dtype": precision, "use_safetensors": True, "local_files_only": True}
         try:
             with warnings.catch_warnings():
                 # It asks users to mend the scheduler's file; our scheduler is set right below.
                 warnings.simplefilter("ignore", FutureWarning)
-                pipeline = StableDiffusionPipeline.from_pretrained(
+                if unet:
+                    pieces["unet"] = UNet2DConditionModel.from_pretrained(
+                        unet, torch_dtype=precision, variant=variant_of(unet), use_safetensors=True
+                    )
+                pipeline = kind.from_pretrained(
                     folder,
-                    dtype=precision,
-                    variant=_variant(folder),
-                    safety_checker=None,
+                    variant=variant_of(folder / ("text_encoder" if unet else "unet")),
                     feature_extractor=None,
                     image_encoder=None,
-                    requires_safety_checker=False,
-                    use_safetensors=True,
-                    local_files_only=True,
+                    **pieces,
+                    **here,
                 )
         except Exception as error:  # libraries refuse damaged files in many ways
             if out_of_memory(error):
                 raise
-            raise _unreadable(folder, error) from error
-        pipeline.scheduler = DPMSolverMultistepScheduler.from_config(
-            pipeline.scheduler.config, algorithm_type="dpmsolver++", solver_order=2, final_sigmas_type="zero"
-        )
+            raise unreadable(folder, error) from error
+        if not few_steps(read_json(folder / "scheduler" / "scheduler_config.json")):
+            pipeline.scheduler = DPMSolverMultistepScheduler.from_config(
+                pipeline.scheduler.config, algorithm_type="dpmsolver++", solver_order=2, final_sigmas_type="zero"
+            )
         pipeline.set_progress_bar_config(disable=True)
+        check_words_alike(encoders_of(pipeline))
         merge_lora(pipeline.unet, difference)
         pipeline.to(self.device)
-        for component in _COMPONENTS:
+        for component in components_of(folder):
             getattr(pipeline, component).requires_grad_(False).eval()
         return pipeline
 
@@ -193,20 +223,22 @@ class Models:
             config.__dict__["mlp_ratio"] = ratio
             model: Any = Dinov2Model.from_pretrained(folder, config=config, dtype=torch.float32)
         except Exception as error:  # libraries refuse damaged files in many ways
-            raise _unreadable(folder, error) from error
+            raise unreadable(folder, error) from error
         mean, std = IMAGENET_MEAN, IMAGENET_STD
         preparation = folder / "preprocessor_config.json"
         if preparation.is_file():
-            document = _read_json(preparation)
+            document = read_json(preparation)
             mean, std = tuple(document.get("image_mean", mean)), tuple(document.get("image_std", std))
         model.requires_grad_(False).eval().to(self.device)
         return Eyes(model, int(model.config.patch_size), mean, std)
 
 
 def open_models() -> Models:
-    """The models of a host. In the window's child process one core is left to the window, which keeps it smooth."""
+    """The models of a host. In the window's child processes one core is left to the window, which keeps it smooth;
+    processes of one launch share the cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(max(1, cores - 1 if HOST_WORD in sys.argv else cores))
+    cores = cores - 1 if {HOST_WORD, RUN_WORD} & set(sys.argv) else cores
+    torch.set_num_threads(max(1, cores // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))))
     return Models()
 
 
@@ -220,6 +252,11 @@ def resolve(id: str) -> Path:
     for place in places:
         if id and place.is_dir():
             return place.resolve()
+    if id and places[0].is_file():
+        raise UserError(
+            f"{places[0].name} is a single file; a model is a folder here.",
+            "Convert it to a diffusers folder, or choose the folder of a model.",
+        )
     try:
         return Path(snapshot_download(id, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError) as error:
@@ -231,36 +268,33 @@ def resolve(id: str) -> Path:
         ) from error
 
 
+def base_model_of(base: str, unet: str = "") -> BaseModel:
+    """What a pack says of the base model it belongs to. Raises :class:`UserError` if it is nowhere."""
+    return describe(resolve(base), base, _other_unet(unet), unet)
+
+
 def weights_of(folder: Path) -> dict[str, int]:
-    """Bytes each safetensors file of a model takes as float32. Raises :class:`UserError` for a damaged file."""
+    """Bytes each safetensors file of a model takes as float32: for a base model, the files that are loaded, for folders
+    on the hub hold more. Raises :class:`UserError` for a damaged file."""
+    base = (folder / "model_index.json").is_file()
     sizes = {}
-    variant = _variant(folder)
-    for file in sorted(folder.rglob("*.safetensors")):
-        relative = file.relative_to(folder).as_posix()
-        if relative.startswith("safety_checker/") or (variant is None) == (".fp16." in file.name):
-            continue
-        try:
-            with safe_open(file, "pt") as opened:
-                sizes[relative] = 4 * sum(_count(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118  not a mapping
-        except (SafetensorError, OSError) as error:
-            raise _unreadable(folder, error) from error
+    for place in [folder / name for name in components_of(folder)] if base else [folder]:
+        half = variant_of(place) is not None
+        for file in sorted(place.glob("*.safetensors")):
+            if half != (".fp16." in file.name):
+                continue
+            try:
+                with safe_open(file, "pt") as opened:
+                    count = sum(_count(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118  not a mapping
+            except (SafetensorError, OSError) as error:
+                raise unreadable(folder, error) from error
+            sizes[file.relative_to(folder).as_posix()] = 4 * count
     return sizes
-
-
-def missing_files(folder: Path) -> list[str]:
-    """What a folder lacks to be a base model of the Stable Diffusion 1.x layout; empty if nothing."""
-    lacking = [name for name in _NEEDED if not (folder / name).is_file()]
-    for component in _COMPONENTS:
-        if not (folder / component / "config.json").is_file():
-            lacking.append(f"{component}/config.json")
-        if not any((folder / component).glob("*.safetensors")):
-            lacking.append(f"{component}/{_WEIGHTS[component == 'text_encoder']}.safetensors")
-    return lacking
 
 
 @dataclass(frozen=True)
 class Found:
-    """A model on this computer: its id, folder, kind ("base model" or "eyes") and what it lacks."""
+    """A model on this computer: its id, folder, kind ("base model", "eyes" or "UNet") and what it lacks."""
 
     id: str
     folder: str
@@ -284,12 +318,16 @@ def list_models() -> list[Found]:
 
 def check_model(id: str) -> Found:
     """Which kind of model an id is and what it lacks, without loading it. Raises :class:`UserError` if it is
-    nowhere. ``kind`` is empty for a folder that is neither a base model nor eyes."""
+    nowhere. ``kind`` is empty for a folder that is none of these."""
     folder = resolve(id)
     if (folder / "config.json").is_file():
-        kind = _read_json(folder / "config.json").get("model_type")
-        weights = () if any(folder.glob("*.safetensors")) else ("model.safetensors",)
-        return Found(id, str(folder), "eyes" if kind == "dinov2" else "", weights)
+        described = read_json(folder / "config.json")
+        unet = described.get("_class_name") == "UNet2DConditionModel"
+        kind = "UNet" if unet else "eyes" if described.get("model_type") == "dinov2" else ""
+        weights = "diffusion_pytorch_model.safetensors" if unet else "model.safetensors"
+        return Found(id, str(folder), kind, () if any(folder.glob("*.safetensors")) else (weights,))
+    if not can_be_used(folder):
+        return Found(id, str(folder), "")
     return Found(id, str(folder), "base model", tuple(missing_files(folder)))
 
 
@@ -302,7 +340,7 @@ def download(id: str, report: Callable[[str], None] = lambda _line: None) -> Pat
             id,
             local_dir=models_dir() / id,
             allow_patterns=["*.json", "*.txt", "*.safetensors"],
-            ignore_patterns=["safety_checker/*", "*.non_ema.*", "v1-5-*", "*.fp16.safetensors", "*pruned*"],
+            ignore_patterns=["safety_checker/*", "*.non_ema.*", "*.fp16.safetensors", *_SINGLE_FILES],
         )
     except Exception as error:
         raise UserError(
@@ -312,39 +350,16 @@ def download(id: str, report: Callable[[str], None] = lambda _line: None) -> Pat
     return models_dir() / id
 
 
-def _require_base(folder: Path) -> None:
-    if (folder / "model_index.json").is_file():
-        kind = _read_json(folder / "model_index.json").get("_class_name")
-        if kind != "StableDiffusionPipeline":
-            raise UserError(
-                f"{folder.name} is a {kind}; only Stable Diffusion 1.x base models can be used.",
-                "Choose a diffusers folder whose model_index.json says StableDiffusionPipeline.",
-            )
-    lacking = missing_files(folder)
-    if lacking:
-        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-        raise UserError(f"The base model in {folder} lacks {lacking[0]}{more}.", "Get the model again.")
+def _other_unet(id: str) -> Path | None:
+    return unet_folder(resolve(id)) if id else None
 
 
-def _variant(folder: Path) -> str | None:
-    """ "fp16" when that is the only form of the UNet in the folder."""
-    files = list((folder / "unet").glob("*.safetensors"))
-    return "fp16" if files and all(".fp16." in file.name for file in files) else None
-
-
-def _unreadable(folder: Path, error: Exception) -> UserError:
-    reason = str(error).strip().splitlines()
-    return UserError(
-        f"The model in {folder} cannot be read: {reason[0] if reason else type(error).__name__}", "Get the model again."
-    )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise _unreadable(path.parent, error) from error
-    return document if isinstance(document, dict) else {}
+def _bytes_of(folder: Path, unet: Path | None) -> int:
+    """What a base model takes as float32, with another UNet in place of its own."""
+    sizes = weights_of(folder)
+    if unet is None:
+        return sum(sizes.values())
+    return sum(size for name, size in sizes.items() if not name.startswith("unet/")) + sum(weights_of(unet).values())
 
 
 def _best_device() -> str:

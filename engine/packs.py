@@ -21,6 +21,7 @@ from engine.places import make_folder, packs_dir, trash_dir, write_bytes
 from engine.places import models_dir as models_dir
 from engine.places import resources_dir as resources_dir
 from engine.places import starter_pack as starter_pack
+from engine.recipe import Prompt, Recipe
 from engine.vocabulary import ABSENT, Part, Vocabulary
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ MANIFEST: Final = "pack.json"
 CODEBOOK: Final = "codebook.safetensors"
 TOKENS: Final = "tokens.safetensors"
 LORA: Final = "lora.safetensors"
+BEGINNINGS: Final = "beginnings.safetensors"
+"""What a pack may keep beside its tokens to help others begin: ``looks`` (M, N, C), part features of things that are
+not in the pack, and ``<encoder>`` (M, N, W), the tokens that say them."""
+CODE_PICTURES: Final = "thumbnails/codes"
+"""Where a pack may keep ``<part>-<code>.png``: what a code looks like."""
 
 _AGAIN: Final = "Get the pack again, or remove it."
 
@@ -53,11 +59,18 @@ class Backbone:
 
 @dataclass(frozen=True)
 class BaseModel:
-    """The diffusers folder a pack's tokens and LoRA belong to; ``widths`` are the text encoders'."""
+    """The diffusers folder a pack's tokens and LoRA belong to; ``widths`` are the text encoders'.
+
+    ``unet`` is a folder or id whose UNet takes the place of the base model's own (empty: none). ``steps`` and
+    ``guidance`` are how a distilled base model wants to be asked; ``steps`` 0: it does not mind.
+    """
 
     id: str
     revision: str = ""
     widths: tuple[int, ...] = ()
+    unet: str = ""
+    steps: int = 0
+    guidance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,12 @@ class Pack:
         """
         text = json.dumps(self.to_document(), ensure_ascii=False, indent=1) + "\n"
         write_bytes(self.path / MANIFEST, text.encode(), "the pack")
+
+    def new_recipe(self, prompt: Prompt = (), seed: int = 0) -> Recipe:
+        """A recipe of this pack, with the steps and guidance its base model wants."""
+        base = self.base_model
+        recipe = Recipe(self.id, prompt, seed=seed)
+        return replace(recipe, steps=base.steps, guidance=base.guidance) if base.steps else recipe
 
     def codebook(self) -> Codebook:
         """The centroids, checked against the vocabulary. Raises :class:`UserError`."""
@@ -156,6 +175,7 @@ class Pack:
                 "id": self.base_model.id,
                 "revision": self.base_model.revision,
                 "widths": list(self.base_model.widths),
+                **_said(self.base_model),
             },
             "references": [
                 {
@@ -342,7 +362,12 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
                 str(eyes.get("sees", "drawings")),
             ),
             base_model=BaseModel(
-                str(base["id"]), str(base.get("revision", "")), tuple(_whole(width) for width in base.get("widths", ()))
+                str(base["id"]),
+                str(base.get("revision", "")),
+                tuple(_whole(width) for width in base.get("widths", ())),
+                str(base.get("unet", "")),
+                _whole(base.get("steps", 0)),
+                float(base.get("guidance", 0.0)),
             ),
             references=tuple(_reference(path, one, words) for one in document.get("references") or ()),
             licence=str(document.get("licence", "")),
@@ -356,6 +381,12 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
         raise UserError(f"{damaged} has a value of a wrong kind.", _AGAIN) from error
     except ValueError as error:
         raise UserError(f"{damaged} is not right: {error}.", _AGAIN) from error
+
+
+def _said(base: BaseModel) -> dict[str, Any]:
+    """What most base models do not need to say."""
+    said: dict[str, Any] = {"unet": base.unet} if base.unet else {}
+    return said | ({"steps": base.steps, "guidance": base.guidance} if base.steps else {})
 
 
 def _reference(path: Path, one: Mapping[str, Any], words: Vocabulary) -> Reference:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from engine.errors import UserError
-from engine.packs import CODEBOOK, LORA, MANIFEST, TOKENS, Pack, Reference, free_folder
+from engine.packs import BEGINNINGS, CODE_PICTURES, CODEBOOK, LORA, MANIFEST, TOKENS, Pack, Reference, free_folder
 from engine.places import make_folder, write_whole
 from engine.segmentation import NO_PART
 
@@ -49,12 +49,13 @@ def pack_up(pack: Pack, file: Path) -> Path:
     check_files(pack, thorough=True)
     if file.suffix != ".partpack":
         file = file.with_name(f"{file.name}.partpack")
-    names = {MANIFEST, CODEBOOK, TOKENS, LORA}
+    names = {MANIFEST, CODEBOOK, TOKENS, LORA, BEGINNINGS}
     names |= {
         path.name for path in pack.path.iterdir() if re.fullmatch(r"(?i)(licen[cs]e|readme|notice)\b.*", path.name)
     }
     for reference in pack.references:
         names |= {_inside(pack, path) for path in (reference.image, reference.thumbnail, reference.labels)}
+    names |= {path.relative_to(pack.path).as_posix() for path in (pack.path / CODE_PICTURES).glob("*.png")}
 
     def write(beside: Path) -> None:
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable
@@ -74,8 +75,11 @@ def write_whole(path: Path, write: Callable[[Path], None], what: str = "the file
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
         beside.replace(path)
-    except OSError as error:
-        raise _explain(error, path, what) from error
+    except Exception as error:
+        reason = _system_error(error)
+        if reason is None:
+            raise
+        raise _explain(reason, path, what) from error
     finally:
         with contextlib.suppress(OSError):  # gone after replace; not there if it could not be made
             beside.unlink()
@@ -97,6 +101,14 @@ def make_folder(path: Path, what: str = "the folder") -> Path:
 
 def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
+
+
+def _system_error(error: Exception) -> OSError | None:
+    """What the system refused, also when a library written in Rust (safetensors) tells it in words of its own."""
+    if isinstance(error, OSError):
+        return error
+    said = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(said[1]), os.strerror(int(said[1]))) if said else None
 
 
 def _explain(error: OSError, path: Path, what: str) -> UserError:

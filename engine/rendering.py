@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from engine.conditioning import tell
 from engine.errors import UserError
 from engine.evaluation import receipt_of
 from engine.hosts import Report, out_of_memory
@@ -23,7 +24,7 @@ from engine.places import make_folder
 from engine.png import save_creation
 from engine.prompt import parse
 from engine.recipe import Creation, Prompt, Recipe
-from engine.tokens import PartTokens, encode, tokenize
+from engine.tokens import Tokens, load_tokens, tokenize
 
 _PREVIEWS = 10
 """Previews of one picture at most, so that they cost nothing beside the UNet."""
@@ -37,7 +38,7 @@ class Painter:
     """A stock pipeline and the tokens its prompts can say (None: plain words only)."""
 
     pipeline: Any
-    tokens: PartTokens | None = None
+    tokens: Tokens | None = None
 
     @property
     def size(self) -> int:
@@ -68,7 +69,10 @@ class Painter:
         length = pipeline.text_encoder.config.max_position_embeddings
         sentences = [tokenize(said, pipeline.tokenizer, length) for said in (prompt, negative)]
         with torch.no_grad():
-            hidden = encode(sentences, pipeline.text_encoder, self.tokens).hidden
+            told = tell(pipeline, sentences, self.tokens)
+        words = {"prompt_embeds": told.hidden[:1], "negative_prompt_embeds": told.hidden[1:]}
+        if pipeline.unet.config.addition_embed_type == "text_time":  # SDXL; it says the sizes itself
+            words |= {"pooled_prompt_embeds": told.pooled[:1], "negative_pooled_prompt_embeds": told.pooled[1:]}
 
         def after(pipe: Any, index: int, _timestep: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
             # DPM-Solver++ keeps the clean picture it predicted; other schedulers have only the noisy latents.
@@ -78,8 +82,7 @@ class Painter:
 
         side = _fitting(size or self.size, pipeline.vae_scale_factor)
         return pipeline(
-            prompt_embeds=hidden[:1],
-            negative_prompt_embeds=hidden[1:],
+            **words,
             num_images_per_prompt=len(seeds),
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
             latents=latents,
@@ -96,7 +99,7 @@ def open_painter(models: Models, pack: Pack) -> Painter:
     """What a pack renders with. Raises :class:`UserError` if a model or file is missing or does not fit."""
     pipeline = models.pipeline_of(pack)
     path = pack.path / TOKENS
-    tokens = PartTokens.load(path).to(models.device) if path.is_file() else None
+    tokens = load_tokens(path).to(models.device) if path.is_file() else None
     return Painter(pipeline, tokens)
 
 

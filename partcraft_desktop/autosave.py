@@ -21,13 +21,15 @@ SAVE_AFTER_MS: Final = 250
 @dataclass(frozen=True)
 class Saved:
     """What was there last time. ``recipes`` has the last one of each pack by the pack's id; ``reference`` is a
-    reference's id or the path of a person's own picture, ``own`` are such paths, newest first."""
+    reference's id or the path of a person's own picture, ``own`` are such paths, newest first. ``learning`` is what
+    :meth:`partcraft_desktop.draft.Draft.to_document` says."""
 
     pack: str = ""
     reference: str = ""
     own: tuple[str, ...] = ()
     seed_locked: bool = False
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    learning: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Saved:
@@ -37,7 +39,7 @@ class Saved:
             value = document.get(name)
             return value if isinstance(value, str) else ""
 
-        own, lines = document.get("own"), document.get("recipes")
+        own, lines, learning = document.get("own"), document.get("recipes"), document.get("learning")
         recipes = [_recipe(line) for line in lines.values()] if isinstance(lines, dict) else []
         return cls(
             text("pack"),
@@ -45,6 +47,7 @@ class Saved:
             tuple(path for path in own if isinstance(path, str)) if isinstance(own, list) else (),
             document.get("seed_locked") is True,
             {recipe.pack: recipe for recipe in recipes if recipe is not None},
+            learning if isinstance(learning, dict) else {},
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -57,6 +60,7 @@ class Saved:
             "own": list(self.own),
             "seed_locked": self.seed_locked,
             "recipes": recipes,
+            "learning": dict(self.learning),
         }
 
 

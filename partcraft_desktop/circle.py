@@ -60,7 +60,7 @@ class Circle(QObject):
                 failed(said)
             self.message.emit(said)
 
-        self._readers.ask(work, landed)
+        self._readers.ask(work, landed, self)
 
 
 def reason(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QFontMetrics,
+    QKeyEvent,
     QKeySequence,
     QPainter,
     QPainterPath,
@@ -16,7 +17,16 @@ from PySide6.QtGui import (
     QPen,
     QPixmap,
 )
-from PySide6.QtWidgets import QCheckBox, QFrame, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QCheckBox,
+    QFrame,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 from partcraft_desktop.glyphs import draw_check
 from partcraft_desktop.theme import icon
@@ -55,6 +65,16 @@ def push_button(text: str, run: Callable[[], object] | None = None, icon_name: s
     if run is not None:
         button.clicked.connect(lambda: run())
     return button
+
+
+class PaintedButton(QAbstractButton):
+    """A button that paints itself. Enter presses it as Space does, for it looks like a thing to press."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
 
 
 class CheckBox(QCheckBox):

@@ -36,9 +36,14 @@ from partcraft_desktop.theme import UNIT
 
 SHORTCUTS: Final = (
     ("Open a picture", "Ctrl+O"),
+    ("New vocabulary from a folder", "Ctrl+N"),
     ("Search pictures", "Ctrl+F"),
     ("Walk the parts of the picture", "Arrows"),
     ("Take a part, or put it back", "Enter"),
+    ("Zoom in", "Ctrl++"),
+    ("Zoom out", "Ctrl+-"),
+    ("See the whole picture", "Ctrl+0"),
+    ("See the picture without its parts", "Alt"),
     ("Random mix", "Ctrl+R"),
     ("Render", "Ctrl+Return"),
     ("Stop rendering", "Esc"),
@@ -47,6 +52,8 @@ SHORTCUTS: Final = (
     ("Use the recipe of a creation", "U"),
     ("View a creation large", "Enter"),
     ("Delete a creation", "Del"),
+    ("Next page of the wizard", "Ctrl+Return"),
+    ("Page of the wizard before", "Alt+Left"),
     ("Show or hide the library", "Ctrl+B"),
     ("Next area of the window", "F6"),
     ("Settings", "Ctrl+,"),
@@ -331,6 +338,20 @@ class Viewer(_Dialog):
             self._receipt.addWidget(_Arrived(arrival, words))
         self.before.setEnabled(self._row > 0)
         self.after.setEnabled(self._row < len(self._creations) - 1)
+
+
+class PictureDialog(_Dialog):
+    """One picture, large. Any of Esc, Enter and Space closes it."""
+
+    def __init__(self, path: str, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(Path(path).stem, parent)
+        picture = _Picture(thumbnails)
+        picture.show_picture(path)
+        picture.setAccessibleName(f"{Path(path).parent.name}, {Path(path).stem}")
+        self.column.addWidget(picture, 1)
+        close = push_button("Close", self.accept)
+        self.add_buttons(close)
+        close.setFocus()
 
 
 class ShortcutsDialog(_Dialog):

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QPainter, QPen, QPixmap
+from shiboken6 import isValid
 
 from engine import pictures
 from engine.segmentation import Segmentation
@@ -150,25 +151,30 @@ class Readers(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._closed = False
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="pictures")
         self._landed.connect(self._land, Qt.ConnectionType.QueuedConnection)
 
-    def ask(self, work: Callable[[], Any], landed: Callable[[Any], None]) -> None:
-        """Run ``work`` on a reader; ``landed`` gets its result, or the exception it raised, on the Qt thread."""
+    def ask(self, work: Callable[[], Any], landed: Callable[[Any], None], owner: QObject) -> None:
+        """Run ``work`` on a reader; ``landed`` gets its result, or the exception it raised, on the Qt thread, unless
+        ``owner``, whose widgets ``landed`` touches, is gone by then."""
 
         def arrive(done: Future[Any]) -> None:
             if done.cancelled():
                 return
             result = done.exception() or done.result()
             try:
-                self._landed.emit(lambda: landed(result))
+                self._landed.emit(lambda: landed(result) if isValid(owner) else None)
             except RuntimeError:
                 return  # The window closed while the picture was read; nobody waits for it.
 
-        self._pool.submit(work).add_done_callback(arrive)
+        # A last paint of the window may still ask.
+        if not self._closed:
+            self._pool.submit(work).add_done_callback(arrive)
 
     def close(self) -> None:
-        """Forget what was not begun; what is being read ends unheard."""
+        """Forget what was not begun; what is being read ends unheard, and nothing more is read."""
+        self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     @Slot(object)
@@ -216,7 +222,7 @@ class Thumbnails(QObject):
             return self._kept[key]
         if key not in self._asked:
             self._asked.add(key)
-            self._readers.ask(work, lambda result: self._keep_result(key, path, result))
+            self._readers.ask(work, lambda result: self._keep_result(key, path, result), self)
         return None
 
     def _keep_result(self, key: tuple[Any, ...], path: str, result: QImage | Exception) -> None:

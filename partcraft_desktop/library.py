@@ -37,6 +37,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from engine.runs import Run
 from partcraft_desktop.controls import paint_cover, paint_ring, push_button, read_side, rounded
 from partcraft_desktop.images import Thumbnails
 from partcraft_desktop.session import Session
@@ -46,6 +47,11 @@ Index = QModelIndex | QPersistentModelIndex
 TileRole: Final = Qt.ItemDataRole.UserRole
 CAPTION: Final = 24
 SMALLEST_CELL: Final = 96
+
+RUN_STATES: Final = {
+    "ready": "not started", "running": "learning", "paused": "paused", "stopped": "stopped", "failed": "needs help",
+    "lost": "interrupted",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -280,9 +286,14 @@ class Library(QWidget):
         inset.addWidget(self.search)
         layout.addLayout(inset)
         layout.addWidget(body, 1)
-        below = QHBoxLayout()
+        self.learn_button: QPushButton = push_button("New vocabulary…", session.learning.show, "plus", "flat")
+        self.learn_button.setObjectName("learn")
+        self.learn_button.setToolTip("Learn the parts of your own pictures. You can also drop a folder anywhere.")
+        below = QVBoxLayout()
         below.setContentsMargins(UNIT // 2, 0, UNIT // 2, 0)
+        below.setSpacing(UNIT // 2)
         below.addWidget(self.open_button)
+        below.addWidget(self.learn_button)
         layout.addLayout(below)
 
         self.search.textChanged.connect(self._search)
@@ -366,6 +377,18 @@ class Library(QWidget):
         menu.addAction(icon("close"), "Take off the wall", lambda: self._session.close_image(tile.image))
         menu.popup(self.wall.viewport().mapToGlobal(at))
 
+    def _run_menu(self, run: Run) -> QMenu:
+        """What can be done with a training that is not finished."""
+        learning = self._session.learning
+        menu = QMenu(f"{run.title}: {RUN_STATES.get(run.state, run.state)}", self._menu)
+        menu.addAction("Show", lambda: learning.show_run(run.folder))
+        if run.state == "running":
+            menu.addAction("Pause", lambda: learning.pause(run.folder))
+        else:
+            menu.addAction("Go on", lambda: learning.resume(run.folder))
+            menu.addAction(icon("delete"), "Discard", lambda: learning.discard(run.folder))
+        return menu
+
     def _show_menu(self) -> None:
         self._menu.clear()
         state = self._session.state
@@ -375,6 +398,10 @@ class Library(QWidget):
             self._menu.addAction(action)
         self._menu.addSeparator()
         self._menu.addAction(icon("pack"), "Import pack…", self.import_wanted.emit)
+        self._menu.addAction(icon("plus"), "New vocabulary…", self._session.learning.show)
+        for run in state.learning.runs:
+            if run.state != "finished":
+                self._menu.addMenu(self._run_menu(run))
         pack = state.pack
         if pack is not None and self._session.is_own_pack(pack):
             self._menu.addAction(icon("delete"), f"Remove “{pack.title}”", lambda: self._session.remove_pack(pack))

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QByteArray, QMimeData, QPoint, QRectF, QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QByteArray, QPoint, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
-    QGuiApplication,
-    QImage,
     QKeySequence,
     QPainter,
     QPaintEvent,
@@ -23,29 +20,33 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QMenu, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QMenu,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
-from engine import pictures
-from engine.recipe import Creation
-from engine.vocabulary import Vocabulary
 from partcraft_desktop.composer import Composer
 from partcraft_desktop.controls import ShortLabel, hairline, tool_button
 from partcraft_desktop.gallery import Gallery
-from partcraft_desktop.images import Readers, Thumbnails, from_pillow
+from partcraft_desktop.images import Readers, Thumbnails
 from partcraft_desktop.library import Library
+from partcraft_desktop.openings import Openings
 from partcraft_desktop.reference_view import ReferenceView
-from partcraft_desktop.session import Message, Session
+from partcraft_desktop.session import Session
 from partcraft_desktop.status import Status
 from partcraft_desktop.theme import UNIT, app_icon, icon
+from partcraft_desktop.training_wizard import TrainingWizard
 
-VERSION: Final = "0.1.0"
 FIRST_SIZE: Final = QSize(1280, 832)
-PICTURES: Final = "Pictures (*.png *.jpg *.jpeg *.webp *.bmp *.gif *.tif *.tiff);;All files (*)"
 
 
 class MainWindow(QWidget):
-    """Library, reference and composer above the gallery, the status strip below. ``painted`` is emitted once, after
-    the first paint."""
+    """Library, reference and composer above the gallery, or the wizard in their place; the status strip below.
+    ``painted`` is emitted once, after the first paint."""
 
     painted = Signal()
     closed = Signal()
@@ -56,6 +57,7 @@ class MainWindow(QWidget):
         self._readers = readers
         self._was_painted = False
         self._thumbnails = Thumbnails(readers, parent=self)
+        self.openings = Openings(self, session, self._thumbnails, readers)
         self.setWindowTitle("PartCraft")
         self.setAcceptDrops(True)
         self.setMinimumSize(880, 560)
@@ -78,11 +80,20 @@ class MainWindow(QWidget):
         for splitter in (self.across, self.down):
             splitter.setHandleWidth(UNIT // 2)
 
+        self.mixing = QWidget()
+        inside = QVBoxLayout(self.mixing)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(0)
+        inside.addLayout(self._bar())
+        inside.addWidget(self.down, 1)
+        # Built when it is first wanted: most starts are for mixing.
+        self.wizard: TrainingWizard | None = None
+        self.areas = QStackedWidget()
+        self.areas.addWidget(self.mixing)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(self._bar())
-        layout.addWidget(self.down, 1)
+        layout.addWidget(self.areas, 1)
         layout.addWidget(hairline())
         layout.addWidget(self.status)
         self._title = ShortLabel(quiet=True, parent=self)
@@ -98,11 +109,12 @@ class MainWindow(QWidget):
 
     def _make_actions(self) -> None:
         session = self.session
-        self.undo = self._action("Undo", "undo", "Ctrl+Z", session.undo)
-        self.redo = self._action("Redo", "redo", "Ctrl+Shift+Z", session.redo)
+        self.undo = self._action("Undo", "undo", "Ctrl+Z", self._undo)
+        self.redo = self._action("Redo", "redo", "Ctrl+Shift+Z", self._redo)
         self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
-        self.open = self._action("Open picture…", "picture", "Ctrl+O", self.ask_picture)
-        self.import_pack = self._action("Import pack…", "pack", "", self.ask_pack)
+        self.open = self._action("Open picture…", "picture", "Ctrl+O", self.openings.ask_picture)
+        self.import_pack = self._action("Import pack…", "pack", "", self.openings.ask_pack)
+        self.learn = self._action("New vocabulary…", "pack", "Ctrl+N", session.learning.show)
         self.mix = self._action("Random mix", "dice", "Ctrl+R", session.random_mix)
         self.render_action = self._action("Render", "render", "Ctrl+Return", session.render)
         self.render_action.setShortcuts([QKeySequence("Ctrl+Return"), QKeySequence("Ctrl+Enter")])
@@ -111,9 +123,9 @@ class MainWindow(QWidget):
         self.fold = self._action("Library", "sidebar", "Ctrl+B", self.fold_library)
         self.search = self._action("Search pictures", "search", "Ctrl+F", self._find)
         self.next_area = self._action("Next area", "fit", "F6", self._next_area)
-        self.settings_action = self._action("Settings…", "settings", "Ctrl+,", self.show_settings)
-        self.shortcuts = self._action("Shortcuts", "keyboard", "F1", self.show_shortcuts)
-        self.about = self._action("About PartCraft", "info", "", self.show_about)
+        self.settings_action = self._action("Settings…", "settings", "Ctrl+,", self.openings.show_settings)
+        self.shortcuts = self._action("Shortcuts", "keyboard", "F1", self.openings.show_shortcuts)
+        self.about = self._action("About PartCraft", "info", "", self.openings.show_about)
         self.quit = self._action("Quit", "close", "Ctrl+Q", self.close)
 
     def _action(self, text: str, icon_name: str, keys: str, run: Any) -> QAction:
@@ -130,7 +142,7 @@ class MainWindow(QWidget):
         row.setSpacing(UNIT // 2)
         self._more = tool_button("more", "Menu")
         self._menu = QMenu(self._more)
-        self._menu.addActions([self.open, self.import_pack])
+        self._menu.addActions([self.open, self.import_pack, self.learn])
         self._menu.addSeparator()
         self._menu.addActions([self.settings_action, self.shortcuts, self.about])
         self._menu.addSeparator()
@@ -158,27 +170,62 @@ class MainWindow(QWidget):
         self.across.splitterMoved.connect(self._place_title)
         session.changed.connect(self._refresh)
         session.settings.changed.connect(self._refresh)
-        self.library.open_wanted.connect(self.ask_picture)
-        self.library.import_wanted.connect(self.ask_pack)
-        self.view.open_wanted.connect(self.ask_picture)
+        self.library.open_wanted.connect(self.openings.ask_picture)
+        self.library.import_wanted.connect(self.openings.ask_pack)
+        session.learning.mixing.connect(self._begin_mixing)
+        self.view.open_wanted.connect(self.openings.ask_picture)
         self.view.toggled.connect(self._toggle)
         self.view.shown.connect(self._focus_first)
         self.view.lit_changed.connect(self.composer.light)
         self.composer.lit_changed.connect(self.view.canvas.light)
         self.composer.part_wanted.connect(self.view.invite)
-        self.gallery.view_wanted.connect(self.show_creation)
-        self.gallery.copy_wanted.connect(self.copy_picture)
-        self.gallery.folder_wanted.connect(lambda creation: self._show_folder(Path(creation.path).parent))
-        self.status.details_wanted.connect(self._show_details)
+        self.gallery.view_wanted.connect(self.openings.show_creation)
+        self.gallery.copy_wanted.connect(self.openings.copy_picture)
+        self.gallery.folder_wanted.connect(self.openings.show_folder_of)
+        self.status.details_wanted.connect(self.openings.show_details)
 
     def _refresh(self) -> None:
         state = self.session.state
-        self.undo.setEnabled(state.can_undo)
-        self.redo.setEnabled(state.can_redo)
-        self.stop.setEnabled(state.render is not None)
-        self.render_action.setEnabled(state.pack is not None and state.render is None)
-        self.mix.setEnabled(state.pack is not None)
+        learning = state.learning
+        self._show_area(learning.shown)
+        mixes = not learning.shown
+        self.undo.setEnabled(state.can_undo if mixes else learning.can_undo)
+        self.redo.setEnabled(state.can_redo if mixes else learning.can_redo)
+        self.stop.setEnabled(mixes and state.render is not None)
+        self.render_action.setEnabled(mixes and state.pack is not None and state.render is None)
+        self.mix.setEnabled(mixes and state.pack is not None)
+        for action in (self.fold, self.search):
+            action.setEnabled(mixes)
         self._show_reference()
+
+    def _show_area(self, learns: bool) -> None:
+        """Show the wizard, or what it stands in front of."""
+        if learns and self.wizard is None:
+            self.wizard = TrainingWizard(self.session, self._readers, self._thumbnails)
+            self.wizard.folder_wanted.connect(self.openings.ask_folder)
+            self.wizard.details_wanted.connect(self.openings.show_details)
+            self.wizard.enlarge_wanted.connect(self.openings.show_picture)
+            self.areas.addWidget(self.wizard)
+        wanted = self.wizard if learns and self.wizard is not None else self.mixing
+        if self.areas.currentWidget() is wanted:
+            return
+        self.areas.setCurrentWidget(wanted)
+        self._title.setVisible(wanted is self.mixing)
+        if wanted is self.wizard and self.wizard is not None:
+            self.wizard.focus_page()
+        else:
+            self.view.canvas.setFocus()
+
+    def _undo(self) -> None:
+        (self.session.learning if self.session.state.learning.shown else self.session).undo()
+
+    def _redo(self) -> None:
+        (self.session.learning if self.session.state.learning.shown else self.session).redo()
+
+    def _begin_mixing(self) -> None:
+        """A pack was learned and is open: the keyboard goes to its references."""
+        self.library.setVisible(True)
+        self.library.wall.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_reference(self) -> None:
         state = self.session.state
@@ -213,7 +260,7 @@ class MainWindow(QWidget):
     def fold_library(self) -> None:
         """Show the library, or hide it to give its room to the picture."""
         self.library.setVisible(not self.library.isVisible())
-        QTimer.singleShot(0, self._place_title)
+        QTimer.singleShot(0, self, self._place_title)
 
     def _find(self) -> None:
         self.library.setVisible(True)
@@ -221,7 +268,8 @@ class MainWindow(QWidget):
         self.library.search.selectAll()
 
     def _next_area(self) -> None:
-        areas = [self.library, self.view, self.composer, self.gallery, self.status]
+        mixing = [self.library, self.view, self.composer, self.gallery]
+        areas = [*(mixing if self.wizard is None or not self.wizard.isVisible() else [self.wizard]), self.status]
         shown = [area for area in areas if area.isVisible()]
         focus = self.focusWidget()
         now = next((i for i, area in enumerate(shown) if focus is area or (focus and area.isAncestorOf(focus))), -1)
@@ -231,83 +279,6 @@ class MainWindow(QWidget):
             if first is not None:
                 first.setFocus(Qt.FocusReason.TabFocusReason)
                 return
-
-    def ask_picture(self) -> None:
-        """Let a person choose a picture file."""
-        self._ask("Open picture", PICTURES, self.session.open_path)
-
-    def ask_pack(self) -> None:
-        """Let a person choose a .partpack file."""
-        self._ask("Import pack", "Packs (*.partpack)", self.session.import_pack)
-
-    def _ask(self, title: str, kinds: str, then: Any) -> None:
-        dialog = QFileDialog(self, title, str(Path.home()), kinds)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(then)
-        self._open_dialog(dialog)
-
-    def _open_dialog(self, dialog: QDialog) -> None:
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
-
-    def show_settings(self) -> None:
-        """Open the settings."""
-        from partcraft_desktop.dialogs import SettingsDialog
-
-        self._open_dialog(SettingsDialog(self.session.settings, self.session.state.packs, self))
-
-    def show_shortcuts(self) -> None:
-        """Open the sheet of shortcuts."""
-        from partcraft_desktop.dialogs import ShortcutsDialog
-
-        self._open_dialog(ShortcutsDialog(self))
-
-    def show_about(self) -> None:
-        """Say what this is."""
-        from partcraft_desktop.dialogs import AboutDialog
-
-        self._open_dialog(AboutDialog(VERSION, self.session.state.packs, self))
-
-    def _show_details(self, message: Message) -> None:
-        from partcraft_desktop.dialogs import DetailsDialog
-
-        self._open_dialog(DetailsDialog(message, self))
-
-    def show_creation(self, creation: Creation) -> None:
-        """Open the viewer."""
-        from partcraft_desktop.dialogs import Viewer
-
-        viewer = Viewer(self.session.state.creations, creation, self._names, self._thumbnails, self)
-        viewer.recipe_wanted.connect(self.session.use_recipe)
-        viewer.copy_wanted.connect(self.copy_picture)
-        viewer.folder_wanted.connect(lambda shown: self._show_folder(Path(shown.path).parent))
-        viewer.resize(min(1040, self.width() - 8 * UNIT), min(720, self.height() - 8 * UNIT))
-        self._open_dialog(viewer)
-
-    def _names(self, creation: Creation) -> Vocabulary | None:
-        packs = self.session.state.packs
-        return next((pack.vocabulary for pack in packs if pack.id == creation.recipe.pack), None)
-
-    def _show_folder(self, folder: Path) -> None:
-        from partcraft_desktop.dialogs import show_folder
-
-        if not show_folder(folder):
-            self.session.say(f"The folder {folder} cannot be opened.", kind="warning")
-
-    def copy_picture(self, creation: Creation) -> None:
-        """Put a creation on the clipboard, as a picture and as a file."""
-
-        def copied(result: QImage | Exception) -> None:
-            if isinstance(result, Exception):
-                self.session.say(str(result), kind="error")
-                return
-            data = QMimeData()
-            data.setImageData(result)
-            data.setUrls([QUrl.fromLocalFile(creation.path)])
-            QGuiApplication.clipboard().setMimeData(data)
-            self.session.say("Copied.")
-
-        self._readers.ask(lambda: from_pillow(pictures.open_picture(creation.path)), copied)
 
     def _show_menu(self) -> None:
         corner = self._more.mapToGlobal(self._more.rect().bottomRight())
@@ -374,7 +345,7 @@ class MainWindow(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._drop_hint.setGeometry(self.rect())
-        QTimer.singleShot(0, self._place_title)
+        QTimer.singleShot(0, self, self._place_title)
 
     def _place_title(self) -> None:
         """Keep the picture's title right above the picture."""
@@ -386,7 +357,7 @@ class MainWindow(QWidget):
         super().paintEvent(event)
         if not self._was_painted:
             self._was_painted = True
-            QTimer.singleShot(0, self._after_first_paint)
+            QTimer.singleShot(0, self, self._after_first_paint)
 
     def _after_first_paint(self) -> None:
         self.setWindowIcon(app_icon())

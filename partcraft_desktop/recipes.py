@@ -29,7 +29,7 @@ def plain(pack: Pack | None) -> Recipe:
     """A recipe without choices."""
     if pack is None:
         return Recipe(pack="")
-    return Recipe(pack.id, (f"a photo of a {pack.vocabulary.noun}",), seed=any_seed())
+    return pack.new_recipe((f"a photo of a {pack.vocabulary.noun}",), any_seed())
 
 
 def mixed(recipe: Recipe, pack: Pack) -> Recipe:

@@ -153,10 +153,12 @@ class ReferenceView(QWidget):
         self._busy = busy
         self.canvas.setAccessibleName(f"Reference: {title}")
         if changed:
-            self._readers.ask(lambda: read_levels(path), lambda result: self._arrive(path, result))
+            self._readers.ask(lambda: read_levels(path), lambda result: self._arrive(path, result), self)
         if segmentation is not None and segmentation is not self._shapes_of:
             parts = self._visible()
-            self._readers.ask(lambda: shapes_of(segmentation, parts), lambda found: self._shape(segmentation, found))
+            self._readers.ask(
+                lambda: shapes_of(segmentation, parts), lambda found: self._shape(segmentation, found), self
+            )
         self._refresh()
 
     def set_chosen(self, parts: Iterable[int]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from PySide6.QtCore import QObject, Signal
 
-from engine import pictures, prompt
+from engine import pictures, prompt, runs
 from engine.jobs import (
     Cancelled,
     Event,
@@ -45,6 +45,8 @@ from partcraft_desktop.circle import Circle, reason
 from partcraft_desktop.engine_room import EngineLike, EngineRoom
 from partcraft_desktop.history import History
 from partcraft_desktop.images import Readers
+from partcraft_desktop.learning import Learning
+from partcraft_desktop.learning_state import LearningState, Runs
 from partcraft_desktop.settings import Settings
 from partcraft_desktop.state import Action, Message, OpenPicture, RenderStatus, State
 
@@ -59,6 +61,7 @@ class Session(Circle):
     """The state of the window and everything that can be done in it.
 
     ``make_engine(outlet)`` builds the engine; it is called by :meth:`start_engine`, after the first paint.
+    ``learning`` has the verbs of the wizard.
     """
 
     preview = Signal(int, object)
@@ -72,6 +75,7 @@ class Session(Circle):
         readers: Readers,
         make_engine: Callable[[Callable[[Event], None]], EngineLike],
         parent: QObject | None = None,
+        trainings: Runs = runs,
     ) -> None:
         super().__init__(readers, parent)
         self.settings = settings
@@ -84,6 +88,7 @@ class Session(Circle):
         self._autosave = Autosave(settings.home / SAVED, self._to_save, self)
         self._autosave.failed.connect(self._tell_unsaved)
         settings.changed.connect(self._settings_changed)
+        self.learning = Learning(self, readers, settings.home, trainings, self)
 
     # Opening
 
@@ -103,6 +108,7 @@ class Session(Circle):
             own=tuple(OpenPicture(path, Path(path).stem, path) for path in existing(saved.own[:OWN_LIMIT])),
             hint=not self.settings.values.hint_seen,
         )
+        self.learning.begin(saved.learning, packs)
         self._open_first(saved.reference)
         self._list_creations()
         for listed in listing:
@@ -228,15 +234,12 @@ class Session(Circle):
         """Open whatever was dropped or named: a picture, a creation (its recipe is offered), a .partpack."""
         file = Path(path)
         if file.is_dir():
-            self.say(
-                "A folder of pictures can become a pack of its own.",
-                f"In a terminal: partcraft discover “{file.name}” --parts 5 --codes 20 --out my-pack",
-            )
+            self.learning.open_folder(file)
         elif file.suffix.lower() == ".partpack":
             self.import_pack(file)
         else:
             self.open_image(file)
-            self._readers.ask(lambda: read_creation(file), self._offer_recipe)
+            self._readers.ask(lambda: read_creation(file), self._offer_recipe, self)
 
     def _offer_recipe(self, creation: Creation | Exception) -> None:
         # Most pictures remember no recipe, and that is no error; whether they can be shown, open_image tells.
@@ -248,7 +251,7 @@ class Session(Circle):
         """Take a .partpack into the library and show it."""
 
         def shown(pack: Pack) -> None:
-            self._list_packs()
+            self.list_packs()
             self.open_pack(pack.id)
             self.say(f"The pack “{pack.title}” is ready.")
 
@@ -262,25 +265,51 @@ class Session(Circle):
         """Take one of a person's own packs out of the library; it can be brought back."""
 
         def removed(trashed: Path) -> None:
-            self._list_packs()
+            self.list_packs()
             action = Action("Undo", lambda: self._bring_back_pack(trashed))
             self.say(f"The pack “{pack.title}” was removed.", action=action)
 
         self._ask(lambda: self._library.delete(pack.path), removed, "The pack cannot be removed.")
 
     def _bring_back_pack(self, trashed: Path) -> None:
-        self._ask(lambda: self._library.restore(trashed), lambda _: self._list_packs(), "The pack cannot come back.")
+        self._ask(lambda: self._library.restore(trashed), lambda _: self.list_packs(), "The pack cannot come back.")
 
-    def _list_packs(self) -> None:
+    def list_packs(self) -> None:
+        """See which packs there are now."""
         packs = tuple(self._library.packs())
         for gone in {pack.id for pack in self.state.packs} - {pack.id for pack in packs}:
             self._history.forget(gone)
         self._replace(packs=packs, can_undo=self._history.can_undo, can_redo=self._history.can_redo)
+        self.learning.packs_changed(packs)
         if self.state.pack not in packs:
             if packs:
                 self.open_pack(packs[0].id)
             else:
                 self._replace(pack=None, reference=None)
+
+    def open_pack_at(self, folder: str) -> None:
+        """Switch to the pack in a folder, if it is in the library."""
+        self.list_packs()
+        pack = next((pack for pack in self.state.packs if pack.path == Path(folder).resolve()), None)
+        if pack is not None:
+            self.open_pack(pack.id)
+        else:
+            self.say(f"The pack “{Path(folder).name}” is not in the library.", "It was moved or removed.", "warning")
+
+    # Learning
+
+    def show_learning(self, learning: LearningState) -> None:
+        """Take the wizard's new state into the circle."""
+        self._replace(learning=learning)
+        self._autosave.soon()
+
+    def submit_job(self, job: Job, listener: Callable[[News], None]) -> int | None:
+        """Hand a job of the wizard to the engine."""
+        return self._submit(job, listener)
+
+    def cancel_job(self, job_id: int) -> None:
+        """Ask a job of the wizard to end."""
+        self._room.cancel(job_id)
 
     # The recipe
 
@@ -536,6 +565,7 @@ class Session(Circle):
             tuple(picture.id for picture in self.state.own),
             self.state.seed_locked,
             dict(self._last_recipes),
+            self.state.learning.draft.to_document(),
         )
 
     def _tell_unsaved(self, error: OSError) -> None:
@@ -550,6 +580,7 @@ class Session(Circle):
         if self._closed:
             return
         self._closed = True
+        self.learning.close()
         self._autosave.close()
         self._readers.close()
         self._room.close()

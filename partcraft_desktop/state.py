@@ -9,6 +9,7 @@ from typing import Literal
 from engine.packs import Pack
 from engine.recipe import Creation, Recipe
 from engine.segmentation import Segmentation
+from partcraft_desktop.learning_state import LearningState
 
 EngineStatus = Literal["off", "waking", "ready", "failed"]
 """Whether the engine process has what the pack needs: not started, loading, loaded, or could not load."""
@@ -84,3 +85,5 @@ class State:
     can_redo: bool = False
     hint: bool = False
     """Whether the first-start hint ("click a part to take it") is still wanted."""
+    learning: LearningState = field(default_factory=LearningState)
+    """The wizard: what is decided so far, what it is busy with, the trainings."""

@@ -42,6 +42,10 @@ class Status(QWidget):
         self.cancel.setObjectName("cancel")
         self.cancel.setToolTip("Stop rendering (Esc). What is whole stays.")
 
+        self.training = push_button("", self._show_training, look="flat")
+        self.training.setObjectName("training")
+        self.training.setToolTip("Show the training")
+
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2 * UNIT, 0, UNIT, 0)
         layout.setSpacing(UNIT)
@@ -49,9 +53,10 @@ class Status(QWidget):
         layout.addWidget(self.text, 1)
         layout.addWidget(self.action)
         layout.addWidget(self.dismiss)
+        layout.addWidget(self.training)
         layout.addWidget(self.doing)
         layout.addWidget(self.cancel)
-        for button in (self.action, self.cancel):
+        for button in (self.action, self.cancel, self.training):
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
         self._timer = QTimer(self, singleShot=True, interval=SHOWN_MS)
@@ -103,7 +108,28 @@ class Status(QWidget):
         elif said.details:
             self.details_wanted.emit(said)
 
+    def _show_training(self) -> None:
+        run = self._session.state.learning.alive
+        if run is not None:
+            self._session.learning.show_run(run.folder)
+
+    def _refresh_training(self) -> None:
+        """The training that works, unless its own page is open."""
+        learning = self._session.state.learning
+        run = learning.alive
+        seen = learning.shown and learning.draft.page == "learning" and learning.run == run
+        self.training.setVisible(run is not None and not seen)
+        if run is not None:
+            left = f", {duration(run.seconds_left)} left" if run.seconds_left else ""
+            share = f" {run.step / run.steps:.0%}" if run.steps and run.step else ""
+            title = run.title if len(run.title) < 28 else f"{run.title[:27]}…"
+            words = f"Learning “{title}”{share}{left}"
+            if self.training.text() != words:
+                self.training.setText(words)
+                self.training.setAccessibleName(words)
+
     def _refresh(self) -> None:
+        self._refresh_training()
         state = self._session.state
         render = state.render
         busy = state.reference is not None and state.reference.busy and state.reference.segmentation is None

@@ -9,7 +9,10 @@ change it between jobs even when the host is a child process::
 Words of a script, by job ("segment", "render", ...): ``delay`` seconds a step; ``fail`` [message, hint] raises a
 UserError; ``crash`` kills the host's process; ``raise`` text raises a RuntimeError; ``deaf`` sleeps so many seconds
 without a report, so that only killing ends it; ``at`` the step at which these happen (default 0); ``note`` for
-Segmented.
+Segmented and PartsFound; ``problems`` for Surveyed ([name, what, message], ...); ``alike`` and ``background`` for
+PartsFound; ``seconds``, ``memory`` for Measured.
+
+:class:`FakeRuns` stands in for :mod:`engine.runs`: trainings without a process, whose progress a test decides.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,21 +34,30 @@ from safetensors.numpy import save_file
 from engine.jobs import (
     Discover,
     Evaluate,
+    FindParts,
     Job,
     Losses,
+    Measure,
+    Measured,
     News,
+    PartsFound,
     Prepare,
     Preview,
+    Problem,
     Progress,
     Render,
     Rendered,
+    SeenPicture,
     Segment,
     Segmented,
+    Survey,
+    Surveyed,
     Train,
     UserError,
 )
 from engine.packs import Backbone, BaseModel, Pack, Reference
 from engine.recipe import Arrival, Creation
+from engine.runs import Run, Sample
 from engine.segmentation import NO_PART, Segmentation
 from engine.vocabulary import ABSENT, Part, Vocabulary
 
@@ -202,14 +216,96 @@ def keep(job: Render, picture: Image.Image, name: str, recipe: Any, receipt: Any
     return save_creation(picture, Path(job.out) / name, recipe, receipt, Pack.open(job.pack).vocabulary)
 
 
+def make_folder(folder: Path, kinds: Iterable[str] = ("Cardinal", "Ёжик"), each: int = 4) -> Path:
+    """A folder of drawn birds, sorted by kind (unsorted for the kind "")."""
+    for code, kind in enumerate(kinds):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        for number in range(each):
+            draw_bird(code * 10 + number)[0].save(folder / kind / f"{code}-{number}.png")
+    return folder
+
+
+def _pictures_in(folder: str) -> list[Path]:
+    found = sorted(Path(folder).rglob("*.png")) if Path(folder).is_dir() else []
+    if not found:
+        raise UserError(f"There are no pictures in {Path(folder).name}.", "Choose another folder.")
+    return found
+
+
+def survey(models: Any, job: Survey, report: Any) -> Surveyed:
+    """The PNGs of a folder; subfolders are kinds."""
+    script = _script(job)
+    report(Progress("Looking through the folder", 0, 0))
+    _step(script, 0)
+    wrong = tuple(Problem(str(Path(job.folder) / name), what, said) for name, what, said in script.get("problems", ()))
+    found = [path for path in _pictures_in(job.folder) if str(path) not in {problem.picture for problem in wrong}]
+    names = [path.parent.name for path in found if path.parent != Path(job.folder)]
+    kinds = tuple((name, names.count(name)) for name in dict.fromkeys(names)) if len(names) == len(found) else ()
+    return Surveyed(job.folder, tuple(map(str, found)), kinds, wrong)
+
+
+def clusters_of(labels: np.ndarray, count: int) -> np.ndarray:
+    """The parts of a drawn bird as ``count`` clusters: fewer share parts, more cut parts in halves."""
+    right = np.arange(labels.shape[1])[None] >= labels.shape[1] * 0.45
+    cut = np.where((labels < count - 5) & right, labels + 5, labels)
+    return np.where(labels == NO_PART, NO_PART, cut if count >= 5 else labels % max(count, 1)).astype(np.uint8)
+
+
+def find_parts(models: Any, job: FindParts, report: Any) -> PartsFound:
+    """The exact parts of drawn birds: five clusters are the parts, other numbers see :func:`clusters_of`."""
+    script = _script(job)
+    found = _pictures_in(job.folder)
+    for step in range(4):
+        _step(script, step)
+        report(Progress("Looking at pictures", len(found) * (step + 1) // 4, len(found)))
+    count = len(PARTS) if job.extends else job.parts or len(PARTS)
+    together = {cluster: group for group in job.merged for cluster in group}
+    groups = sorted({tuple(sorted(together.get(cluster, (cluster,)))) for cluster in range(count)})
+    table = np.full(256, NO_PART, np.uint8)
+    for part, group in enumerate(groups):
+        table[list(group)] = part
+    wall = []
+    for path in found[: job.show]:
+        with Image.open(path) as picture:
+            image = np.asarray(picture.convert("RGB"))
+        labels = clusters_of(draw_bird(0, image.shape[0])[1], count)
+        if job.flip_background:
+            labels = np.where(labels == NO_PART, 0, NO_PART).astype(np.uint8)
+        wall.append(SeenPicture(str(path), path.parent.name, image, table[labels]))
+    shares = tuple(float(np.mean([(seen.labels == part).mean() for seen in wall])) for part in range(len(groups)))
+    names = tuple(PARTS[group[0]] if group[0] < len(PARTS) else f"part {group[0] + 1}" for group in groups)
+    background = tuple(part in script.get("background", ()) for part in range(len(groups)))
+    alike = tuple((a, b) for a, b in script.get("alike", ()) if max(a, b) < len(groups))
+    reason = "Five parts come out alike however the search begins."
+    return PartsFound(
+        len(found), job.parts, len(PARTS), reason, tuple(groups), names, background, shares, alike, tuple(wall),
+        script.get("note", ""),
+    )  # fmt: skip
+
+
 def discover(models: Any, job: Discover, report: Any) -> str:
-    """A small pack with as many codes as asked."""
+    """A small pack with as many codes as asked, and the parts that the options name."""
     script = _script(job)
     for step in range(4):
         _step(script, step)
         report(Progress("Finding parts", step + 1, 4))
-    make_pack(Path(job.out), codes=job.codes, id=Path(job.out).name)
+    _pictures_in(job.folder)
+    pack = make_pack(Path(job.out), codes=job.codes, id=Path(job.out).name)
+    words = pack.vocabulary
+    named = zip(words.parts, job.options.get("part_names", ()), job.options.get("colours", ()), strict=False)
+    changed = {part.index: replace(part, name=name, colour=colour) for part, name, colour in named}
+    parts = tuple(changed.get(part.index, part) for part in words.parts)
+    words = replace(words, noun=job.noun, parts=parts)
+    replace(pack, title=job.options.get("title", pack.title), vocabulary=words).save()
     return job.out
+
+
+def measure(models: Any, job: Measure, report: Any) -> Measured:
+    """What the script says."""
+    script = _script(job)
+    report(Progress("Taking a few steps", 0, 3))
+    _step(script, 0)
+    return Measured(script.get("seconds", 0.5), int(script.get("memory", 1.2e9)), 4.0, job.size or 128)
 
 
 def train(models: Any, job: Train, report: Any) -> str:
@@ -234,9 +330,84 @@ HANDLERS = {
     Prepare: prepare,
     Segment: segment,
     Render: render,
+    Survey: survey,
+    FindParts: find_parts,
     Discover: discover,
+    Measure: measure,
     Train: train,
     Evaluate: evaluate,
 }
 
-__all__ = ["HANDLERS", "News", "draw_bird", "make_pack", "make_vocabulary", "write_script"]
+
+class FakeRuns:
+    """Trainings whose progress a test decides: ``tell(folder, step=20, state="finished")``."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Run] = {}
+        self.refuse: UserError | None = None
+        self.asked: list[tuple[str, str]] = []
+
+    def tell(self, folder: str, **changes: Any) -> None:
+        """Let a run be otherwise."""
+        self.known[folder] = replace(self.known[folder], **changes)
+
+    def learned(self, folder: str, steps: int, parts: int = 5) -> None:
+        """Let a run have taken some steps: losses fall, samples are painted at every fourth of the way."""
+        run = self.known[folder]
+        samples = []
+        for step in range(max(1, run.steps // 4), steps + 1, max(1, run.steps // 4)):
+            for part in range(-1, parts):
+                path = Path(folder) / "samples" / f"step-{step}" / ("whole.png" if part < 0 else f"part-{part}.png")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                draw_bird(step + part)[0].save(path)
+                samples.append(Sample(step, part, str(path)))
+        losses = tuple((step + 1, 1 / (step + 1), 0.5 / (step + 1)) for step in range(steps))
+        self.tell(
+            folder, step=steps, losses=losses, samples=tuple(samples), stage="Learning", done=steps, total=run.steps
+        )
+
+    def finish(self, folder: str, match_rate: float = 0.83) -> Pack:
+        """Let a run be finished: its pack is written where the plan says."""
+        out = Path(self.known[folder].plan["out"])
+        pack = make_pack(out, id=out.name)
+        pack = replace(pack, title=self.known[folder].title, metrics={"match_rate": match_rate})
+        pack.save()
+        (out / "tokens.safetensors").write_bytes((out / "codebook.safetensors").read_bytes())
+        self.tell(folder, state="finished", pack=str(out))
+        return pack
+
+    def start(self, path: str, /) -> Run:
+        self.asked.append(("start", path))
+        if self.refuse is not None:
+            raise self.refuse
+        plan = json.loads((Path(path) / "plan.json").read_text("utf-8"))
+        title = Pack.open(plan["pack"]).title
+        before = self.known.get(path, Run(path, title, plan, steps=plan["steps"]))
+        self.known[path] = replace(before, state="running", stage="Getting ready", message="", hint="")
+        return self.known[path]
+
+    def read(self, folder: str, /) -> Run:
+        return self.known[folder]
+
+    def pause(self, folder: str, /) -> None:
+        self.asked.append(("pause", folder))
+
+    def stop(self, folder: str, /) -> Run:
+        self.asked.append(("stop", folder))
+        return self.known[folder]
+
+    def discard(self, folder: str, /) -> Path:
+        there = Path(folder).parent.parent / "trash" / Path(folder).name
+        there.parent.mkdir(parents=True, exist_ok=True)
+        Path(folder).rename(there)
+        self._gone = self.known.pop(folder)
+        return there
+
+    def runs(self) -> list[Run]:
+        back = getattr(self, "_gone", None)
+        if back is not None and Path(back.folder).is_dir():
+            self.known[back.folder] = back
+        return [run for run in self.known.values() if Path(run.folder).is_dir()]
+
+
+__all__ = ["HANDLERS", "FakeRuns", "News", "draw_bird", "make_pack", "make_vocabulary", "write_script"]

@@ -2,7 +2,7 @@
 
 With the starter pack if it is here, else with a drawn one; with the fake engine room, so that no model is needed: its
 creations are copies of references, to look at the layout only. ``--real`` renders with the starter pack's own models,
-for pictures that are shown to others.
+for pictures that are shown to others. ``--wizard [STEPS]`` learns the practice birds, see ``wizard_screenshots``.
 """
 
 from __future__ import annotations
@@ -172,11 +172,11 @@ class _Scene:
         if scene == "empty":
             window.library.search.setText("ostrich")
         if scene == "settings":
-            window.show_settings()
+            window.openings.show_settings()
         if scene == "shortcuts":
-            window.show_shortcuts()
+            window.openings.show_shortcuts()
         if scene == "viewer":
-            window.show_creation(session.state.creations[2])
+            window.openings.show_creation(session.state.creations[2])
         if scene == "trouble":
             session.say(
                 "The engine stopped unexpectedly while rendering and was started again.",
@@ -223,6 +223,10 @@ def _long_names(home: Path) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[2:3] == ["--wizard"]:
+        from tests.wizard_screenshots import main as walk
+
+        sys.exit(walk(Path(sys.argv[1]), *map(int, sys.argv[3:])))
     if sys.argv[2:] in ([], ["--real"]):
         if sys.argv[2:]:
             os.environ[REAL] = "1"

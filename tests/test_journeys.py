@@ -1,18 +1,27 @@
-"""The journeys as a person makes them: the real window, the fake engine room, mouse and keys only."""
+"""The journeys as a person makes them: the real window, mouse and keys only.
+
+The engine room is the fake one, but in the last journey: there everything is real, on the starter's models.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from engine.packs import PackLibrary, resources_dir, starter_pack
 from engine.png import read_creation
+from engine.worker import Engine
 from partcraft_desktop.dialogs import Viewer
+from partcraft_desktop.images import Readers
 from partcraft_desktop.main_window import MainWindow
 from partcraft_desktop.session import Session
+from partcraft_desktop.settings import Settings
 from tests.desktop.conftest import WAIT, Opened, open_session, opened, pack, script, session, themed, window
 
 __all__ = ["open_session", "opened", "pack", "script", "session", "themed", "window"]
@@ -113,3 +122,60 @@ def test_delete_and_undo(qtbot: QtBot, window: MainWindow, session: Session) -> 
     press(window.status, "Undo")
     qtbot.waitUntil(lambda: session.state.creations == made, timeout=WAIT)
     assert Path(made[0].path).is_file()
+
+
+LEARNING_MS = 1_200_000
+"""Generous: four training steps, their samples and the proof of the pack on a busy machine."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not starter_pack().is_dir(), reason="needs the starter models")
+def test_a_folder_becomes_a_pack_that_renders(qtbot: QtBot, home: Path, tmp_path: Path) -> None:
+    """Two kinds of the practice birds, from the folder to a creation, with the real engine and a real training."""
+    folder = tmp_path / "two birds"
+    for kind in ("Cockatoo", "Swallow"):
+        (folder / kind).mkdir(parents=True)
+        for number in range(6):
+            shutil.copy(resources_dir() / "starter" / "practice" / kind / f"{number:02}.png", folder / kind)
+    readers = Readers()
+    session = Session(PackLibrary(), Settings(home), readers, lambda outlet: Engine(outlet, host="thread"))
+    session.begin()
+    window = MainWindow(session, readers)
+    qtbot.addWidget(window)
+    window.resize(1280, 832)
+    window.show()
+    learning = session.learning
+    window.open_paths([str(folder)])
+    wizard = window.wizard
+    assert wizard is not None
+
+    def no_trouble() -> bool:
+        assert not learning.now.troubles, learning.now.troubles
+        return True
+
+    qtbot.waitUntil(lambda: no_trouble() and learning.now.reached("parts"), timeout=LEARNING_MS)
+    press(wizard, "Find parts")
+    qtbot.waitUntil(lambda: no_trouble() and learning.now.sorted, timeout=LEARNING_MS)
+    assert learning.rename(0, "first part") is None
+    press(wizard, "Plan")
+    qtbot.waitUntil(lambda: no_trouble() and learning.now.measured is not None, timeout=LEARNING_MS)
+    learning.set_plan(title="Two birds", noun="bird", steps=4)
+    press(wizard, "Start learning")
+    qtbot.waitUntil(lambda: no_trouble() and learning.now.run is not None, timeout=LEARNING_MS)
+    qtbot.waitUntil(lambda: learning.now.alive is None, timeout=LEARNING_MS)
+    run = learning.now.run
+    assert run is not None and run.state == "finished", run
+    assert len(run.losses) == 4 and {sample.part for sample in run.samples} >= {-1, 0}
+    qtbot.waitUntil(lambda: "match rate" in wizard.done.rate.text(), timeout=LEARNING_MS)
+    press(wizard, "Mix now")
+    pack = session.state.pack
+    assert pack is not None and pack.title == "Two birds" and pack.vocabulary.parts[0].name == "first part"
+    assert "match_rate" in pack.metrics and pack.vocabulary.codes_per_part == 2
+
+    session.random_mix()
+    session.set_setting("steps", 2)
+    press(window.composer, "Render")
+    qtbot.waitUntil(lambda: bool(session.state.creations) and session.state.render is None, timeout=LEARNING_MS)
+    assert session.state.creations[0].recipe.pack == pack.id
+    window.close()
+    session.shutdown()

@@ -11,8 +11,8 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-FRONT = ("vocabulary", "prompt", "segmentation", "recipe", "packs", "jobs", "worker")
-WIDGETS = ("library", "reference_view", "composer", "gallery", "status", "dialogs")
+FRONT = ("vocabulary", "prompt", "segmentation", "recipe", "packs", "jobs", "worker", "runs", "plan")
+WIDGETS = ("library", "reference_view", "composer", "gallery", "status", "dialogs", "training_wizard")
 HEAVY = ("torch", "diffusers", "transformers", "peft", "sklearn", "accelerate")
 
 

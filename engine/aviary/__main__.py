@@ -1,4 +1,7 @@
-"""python -m engine.aviary build [--quick] [--out DIR]: draw the birds and train the starter, all from seeds."""
+"""python -m engine.aviary build [--quick] [--out DIR]: draw the birds and train the starter, all from seeds.
+
+python -m engine.aviary further [--steps N] [--out DIR]: train the base model that is shipped further.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,11 @@ def main() -> int:
     whole = commands.add_parser("build", help="make the whole starter, or go on where an earlier build stopped")
     stage = commands.add_parser("stage", help="one training of a build (the build calls this)")
     stage.add_argument("name")
-    for command in (whole, stage):
+    more = commands.add_parser("further", help="train the shipped base further, and examine what comes of it")
+    more.add_argument("--steps", type=int, default=4000)
+    for command in (whole, stage, more):
         command.add_argument("--out", type=Path, default=Path("build/aviary"))
+    for command in (whole, stage):
         command.add_argument("--quick", action="store_true", help="minutes instead of hours; rough pictures")
     words = parser.parse_args()
     try:
@@ -23,10 +29,15 @@ def main() -> int:
     except ImportError:
         print("The aviary is drawn with skia-python: pip install skia-python==144.1", file=sys.stderr)
         return 1
-    from engine.aviary.build import build, run_stage
+    from engine.aviary.build import Plan, build, examine_all, run_stage
+    from engine.aviary.further import further
+    from engine.places import resources_dir
 
     if words.command == "stage":
         run_stage(words.name, words.out, words.quick)
+    elif words.command == "further":
+        further(resources_dir() / "starter", words.out, words.steps)
+        print(json.dumps(examine_all(words.out, Plan(), print), indent=1))
     else:
         print(json.dumps(build(words.out, words.quick), indent=1))
     return 0

@@ -26,6 +26,8 @@ from engine.aviary.latents import CHANNELS
 from engine.aviary.pace import Average, Pace, load, save
 from engine.aviary.pictures import Flock
 from engine.aviary.species import PARTS, SPECIES, Look, attribute_width, attributes
+from engine.packs import TOKENS, Pack
+from engine.tokens import PartTokens
 
 WIDTH = 128
 #: Size of an ordinary token's coordinates at the start, and of a soft token's distance from its word.
@@ -33,6 +35,8 @@ TOKEN_SCALE = 0.1
 #: From this share of the training on, most pictures have no random parts and captions fewer words: what the
 #: pack needs is practised most while the rate falls.
 FINISHING, FINISHING_SHARE = 0.35, 0.7
+#: Birds whose soft tokens are exported, to learn from them what a part's look says of its token.
+SAMPLED_FROM, SAMPLED = 10_000_000, 1500
 
 
 class SoftEmbedding(nn.Module):
@@ -202,6 +206,27 @@ class BaseModel(nn.Module):
         """(B, 256, L): mean over the recorded layers and heads of the last forward."""
         return torch.stack(self.maps).mean(0)
 
+    def take_over(self, starter: Path) -> None:
+        """Begin with a shipped starter's UNet and text encoder. Its attribute encoder was thrown away: a new one is
+        fitted to the tokens of the pack's species, and learns the rest of the space while training goes on."""
+        unet: Any = UNet2DConditionModel.from_pretrained(starter / "base" / "unet")
+        text: Any = CLIPTextModel.from_pretrained(starter / "base" / "text_encoder")
+        self.unet.load_state_dict(unet.float().state_dict())
+        self.text.set_input_embeddings(self.soft.table)
+        self.text.load_state_dict(text.float().state_dict())
+        self.text.set_input_embeddings(self.soft)
+        pack = Pack.open(starter / "pack")
+        wanted = PartTokens.load(pack.path / TOKENS).projected().detach().transpose(0, 1)
+        names = pack.vocabulary.code_names[0]
+        values = [_attribute_rows([SPECIES[name].part(part) for name in names], part) for part in PARTS]
+        wanted = wanted - self.soft.weight[self.part_words].detach()
+        optimizer = torch.optim.AdamW(self.attributes.parameters(), lr=2e-3, weight_decay=0.05)
+        for _ in range(400):
+            noisy = [value + 0.05 * torch.randn_like(value) for value in values]
+            optimizer.zero_grad()
+            (self.attributes(noisy) - wanted).square().mean().backward()
+            optimizer.step()
+
     @torch.no_grad()
     def species_tokens(self, names: Sequence[str]) -> torch.Tensor:
         """(parts, species, WIDTH): the soft token of every part of every named species."""
@@ -210,12 +235,12 @@ class BaseModel(nn.Module):
 
     def export(self, folder: Path, flock: Flock) -> None:
         """Plain diffusers and transformers folders, and beside them the soft tokens of the flock's species
-        (5, species, WIDTH) and of 500 of its birds (5, 500, WIDTH)."""
+        (5, species, WIDTH) and of SAMPLED of its birds (5, SAMPLED, WIDTH), which no training picture shows."""
         self.unet.save_pretrained(folder / "unet")
         self.text.set_input_embeddings(self.soft.table)
         self.text.save_pretrained(folder / "text_encoder")
         self.text.set_input_embeddings(self.soft)
-        birds = [flock.bird(10_000_000 + i)[0] for i in range(500)]
+        birds = [flock.bird(SAMPLED_FROM + i)[0] for i in range(SAMPLED)]
         values = [_attribute_rows([bird.part(part) for bird in birds], part) for part in PARTS]
         with torch.no_grad():
             sample = self.soft_tokens(values).transpose(0, 1).contiguous()
@@ -262,15 +287,17 @@ class Captions:
 
 def train_base(
     folder: Path, latents: torch.Tensor, masks: torch.Tensor, tokenizer: CLIPTokenizer, flock: Flock, steps: int,
-    batch: int = 16, rate: float = 8e-4, attention_weight: float = 0.05, every: int = 100,
+    batch: int = 16, rate: float = 8e-4, attention_weight: float = 0.05, every: int = 100, start: Path | None = None,
 ) -> BaseModel:  # fmt: skip
     """latents fp16 (N, C, 16, 16) and masks uint8 (N, 6, 16, 16) of the flock's first N birds.
 
-    Resumes from folder/state.pt; the export with averaged weights is refreshed at each checkpoint. Returns the
-    averaged model.
+    Resumes from folder/state.pt; the export with averaged weights is refreshed at each checkpoint. ``start`` is the
+    folder of a starter (base, pack) to begin from instead of from nothing. Returns the averaged model.
     """
     torch.manual_seed(2)
     model = BaseModel(tokenizer)
+    if start is not None:
+        model.take_over(start)
     model.unet.to(memory_format=torch.channels_last)  # pyright: ignore
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.99), weight_decay=0.01)

@@ -40,6 +40,7 @@ class Plan:
     judge_pictures: int = 12_000
     eyes: int = 650
     mixes: int = 600
+    looks: int = 1500
     examined: int = 256
 
     @property
@@ -58,6 +59,7 @@ QUICK = Plan(
     judge_pictures=2500,
     eyes=80,
     mixes=60,
+    looks=60,
     examined=24,
 )
 
@@ -176,6 +178,7 @@ def run_stage(stage: str, out: Path, quick: bool) -> None:
 def assemble(out: Path, plan: Plan, log: Log) -> None:
     """Half-precision folders, the pack with tokens trained together with the base, and the practice folders."""
     from engine.aviary import starter
+    from engine.aviary.base_model import SAMPLED_FROM
 
     work = out / "work"
     export = work / "base" / "export"
@@ -184,9 +187,12 @@ def assemble(out: Path, plan: Plan, log: Log) -> None:
     )
     starter.assemble_eyes(work / "eyes" / "model", out / "eyes")
     shutil.copytree(work / "judge" / "model", out / "judge", dirs_exist_ok=True)
-    codebook = starter.fit_codebook(starter.open_look(out / "eyes"), plan.names, plan.mixes)
-    tokens = starter.learned_tokens(export)["species"]
-    starter.write_pack(out / "pack", plan.names, tokens, out / "base", codebook, provenance(plan))
+    look = starter.open_look(out / "eyes")
+    codebook = starter.fit_codebook(look, plan.names, plan.mixes)
+    tokens = starter.learned_tokens(export)
+    beginnings = starter.fit_beginnings(look, codebook, plan.flock, tokens["sample"][:, : plan.looks], SAMPLED_FROM)
+    species = tokens["species"]
+    starter.write_pack(out / "pack", plan.names, species, out / "base", codebook, provenance(plan), beginnings)
     starter.write_practice(out / "practice")
     log("models, pack and practice folders are written")
 
@@ -197,9 +203,8 @@ def provenance(plan: Plan) -> str:
     return (
         f"Drawn and trained from seeds by engine.aviary. Tokens were trained together with the base model, whose "
         f"pictures were mixtures: {100 - share}% of their parts came from these {len(plan.names)} species, {share}% "
-        f"had random attributes (fewer towards the end). Learning the tokens afterwards, from unmixed folders with "
-        f"engine.training, has not been done yet. Centroids of the codebook are means over drawings whose parts are "
-        f"known. Six further species were kept out of everything but the judge."
+        f"had random attributes (fewer towards the end). Centroids of the codebook are means over drawings whose parts "
+        f"are known. Six further species were kept out of everything but the judge."
     )
 
 

@@ -14,9 +14,10 @@ from engine.aviary.drawing import Drawing, draw
 from engine.aviary.judge import NAMES, Judge
 from engine.aviary.latents import from_unit, to_unit
 from engine.aviary.species import PARTS, Bird, compose, mixed_bird
+from engine.conditioning import tell
 from engine.rendering import Painter
 from engine.segmentation import NO_PART, Codebook
-from engine.tokens import encode, tokenize
+from engine.tokens import tokenize
 from engine.vocabulary import Choice
 
 STEPS, GUIDANCE = 20, 3.0
@@ -89,8 +90,8 @@ def paint(
             choices = [Choice(m, names.index(source)) for m, source in enumerate(bird.sources)]
             spaced = [piece for choice in choices for piece in (choice, " ")]
             sentences.append(tokenize(("a photo of a ", *spaced, "bird"), pipeline.tokenizer, length))
-        hidden = encode(sentences, pipeline.text_encoder, painter.tokens).hidden
-        empty = encode([tokenize(("",), pipeline.tokenizer, length)], pipeline.text_encoder, None).hidden
+        hidden = tell(pipeline, sentences, painter.tokens).hidden
+        empty = tell(pipeline, [tokenize(("",), pipeline.tokenizer, length)], None).hidden
         made = pipeline(
             prompt_embeds=hidden,
             negative_prompt_embeds=empty.expand(len(group), -1, -1),

@@ -8,7 +8,7 @@ mere blobs of the right colour. All of these are "none".
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,25 +55,41 @@ class Judge(nn.Module):
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (B, 5, NONE + 1) and the attention's logits (B, 5, 256) over the 16 x 16 cells."""
+        pooled, where = self._pooled(images)
+        return torch.stack([net(pooled[:, m]) for m, net in enumerate(self.what)], 1), where
+
+    def _pooled(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and deviation of the features where each part is (B, 5, 6 width), and the attention's logits."""
         features = self.trunk(images).flatten(2)
         where = self.where(features.unflatten(2, (16, 16))).flatten(2)
         weights = where.softmax(-1)
         mean = weights @ features.transpose(1, 2)  # (B, 5, width)
         square = weights @ features.square().transpose(1, 2)
-        pooled = torch.cat([mean, (square - mean.square()).clamp(min=0).add(1e-4).sqrt()], -1)
-        return torch.stack([net(pooled[:, m]) for m, net in enumerate(self.what)], 1), where
+        return torch.cat([mean, (square - mean.square()).clamp(min=0).add(1e-4).sqrt()], -1), where
 
     @torch.no_grad()
     def verdicts(self, images: np.ndarray) -> np.ndarray:
         """uint8 (N, H, W, 3) to int (N, 5): index into NAMES, or NONE."""
+        return torch.cat([self(unit)[0].argmax(-1) for unit in self._batches(images)]).numpy()
+
+    @torch.no_grad()
+    def impressions(self, images: np.ndarray) -> np.ndarray:
+        """uint8 (N, H, W, 3) to float32 (N, 5, 128): what the judge knows of each part before it names the species,
+        of length 1. Their cosines say how alike parts look to it."""
+        made = []
+        for unit in self._batches(images):
+            pooled, _ = self._pooled(unit)
+            made.append(torch.stack([net[1](net[0](pooled[:, m])) for m, net in enumerate(self.what)], 1))  # pyright: ignore
+        return F.normalize(torch.cat(made), dim=-1).numpy()
+
+    def _batches(self, images: np.ndarray) -> Iterator[torch.Tensor]:
+        """Pictures uint8 (N, H, W, 3) as the judge wants them, 64 at a time."""
         self.eval()
-        answers = []
         for first in range(0, len(images), 64):
             unit = to_unit(torch.from_numpy(images[first : first + 64]))
             if unit.shape[-1] != 128:
                 unit = F.interpolate(unit, (128, 128), mode="bilinear", antialias=True)
-            answers.append(self(unit)[0].argmax(-1))
-        return torch.cat(answers).numpy()
+            yield unit
 
     @staticmethod
     def open(folder: Path) -> Judge:

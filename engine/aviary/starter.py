@@ -20,10 +20,11 @@ from transformers import CLIPTextModel, CLIPTokenizer, Dinov2Model
 from engine.aviary.base_model import sampler
 from engine.aviary.drawing import Drawing, Pose, draw
 from engine.aviary.eyes import PATCH, save_eyes
+from engine.aviary.pictures import Flock
 from engine.aviary.species import HELD_OUT, PARTS, Bird, mixed_bird, species
 from engine.discovery import COLOURS, Dino
 from engine.models import Eyes
-from engine.packs import CODEBOOK, TOKENS, Backbone, BaseModel, Pack, Reference
+from engine.packs import BEGINNINGS, CODEBOOK, TOKENS, Backbone, BaseModel, Pack, Reference
 from engine.segmentation import NO_PART, Codebook
 from engine.tokens import PartTokens, word_embeddings
 from engine.vocabulary import Part, Vocabulary
@@ -48,11 +49,14 @@ def assemble_base(unet: Path, text: Path, tokenizer: Path, vae: Path, out: Path)
     shutil.rmtree(out, ignore_errors=True)
     pipeline.to(torch.float16).save_pretrained(out)
     _open_as_float32(out / "text_encoder" / "config.json")
-    # diffusers writes this key but warns when it reads it; it works it out by itself.
-    config = out / "vae" / "config.json"
-    document = json.loads(config.read_text())
-    document.pop("block_out_channels", None)
-    config.write_text(json.dumps(document, indent=2) + "\n")
+    # diffusers writes the first key but warns when it reads it; the second would name a folder of the build.
+    for name in ("vae", "unet"):
+        config = out / name / "config.json"
+        document = json.loads(config.read_text())
+        if name == "vae":
+            document.pop("block_out_channels", None)
+        document.pop("_name_or_path", None)
+        config.write_text(json.dumps(document, indent=2) + "\n")
 
 
 def assemble_eyes(model: Path, out: Path) -> None:
@@ -105,6 +109,17 @@ def fit_codebook(look: Dino, names: Sequence[str], mixes: int = 600, seed: int =
     return Codebook(book.foreground, book.parts, _unit(pooled).astype(np.float32))
 
 
+def fit_beginnings(look: Dino, codebook: Codebook, flock: Flock, sample: torch.Tensor, first: int) -> dict[str, Any]:
+    """What helps new packs begin: how the parts of a flock's birds look, ``looks`` (5, N, C), and the tokens that say
+    them (5, N, width), both fp16. ``sample`` are the soft tokens of birds number ``first`` and following."""
+    looks = np.zeros((len(PARTS), sample.shape[1], look.eyes.model.config.hidden_size), np.float16)
+    for index in range(sample.shape[1]):
+        bird, pose = flock.bird(first + index)
+        (features,) = look.features([Image.fromarray(draw(bird, pose).image)])
+        looks[:, index] = codebook.pooled(features, codebook.segment(features).labels)
+    return {"looks": torch.from_numpy(looks), "text_encoder": sample.half()}
+
+
 def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-8)
 
@@ -117,8 +132,9 @@ def _cells(drawing: Drawing, side: int) -> np.ndarray:
 
 
 def write_pack(
-    out: Path, names: Sequence[str], tokens: torch.Tensor, base: Path, codebook: Codebook, provenance: str
-) -> Pack:
+    out: Path, names: Sequence[str], tokens: torch.Tensor, base: Path, codebook: Codebook, provenance: str,
+    beginnings: dict[str, torch.Tensor],
+) -> Pack:  # fmt: skip
     """The starter pack: codes are the species in the order of ``names``.
 
     tokens (5, species, width): each part's vectors for the text encoder; kept as the part's own word plus what
@@ -129,12 +145,9 @@ def write_pack(
         (out / folder).mkdir(parents=True)
     codebook.save(out / CODEBOOK)
     text = CLIPTextModel.from_pretrained(base / "text_encoder").float()  # pyright: ignore[reportArgumentType]
-    words = word_embeddings(PARTS, CLIPTokenizer.from_pretrained(base / "tokenizer"), text)
-    kept = PartTokens(len(PARTS), len(names), tokens.shape[-1], layers=0)
-    with torch.no_grad():
-        kept.position.copy_(words)
-        kept.embedding.copy_(tokens - words[:, None])
+    kept = around_words(tokens, text, CLIPTokenizer.from_pretrained(base / "tokenizer"))
     save_file(kept.tensors(), out / TOKENS)
+    save_file(beginnings, out / BEGINNINGS)
     pack = Pack(
         path=out.resolve(),
         id="starter",
@@ -153,6 +166,16 @@ def write_pack(
     )
     pack.save()
     return pack
+
+
+def around_words(tokens: torch.Tensor, text: Any, tokenizer: Any) -> PartTokens:
+    """Tokens (5, K, width), kept as the part's own word plus what makes the species."""
+    words = word_embeddings(PARTS, tokenizer, text)
+    kept = PartTokens(*tokens.shape, layers=0)
+    with torch.no_grad():
+        kept.position.copy_(words)
+        kept.embedding.copy_(tokens - words[:, None])
+    return kept
 
 
 def _reference(out: Path, name: str, code: int) -> Reference:

@@ -47,10 +47,15 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
     return lambda **jobs: (fakes.write_script(path, **jobs), None)[1]
 
 
+RUNS: dict[Path, fakes.FakeRuns] = {}
+"""The trainings of each data folder: they outlive the app."""
+
+
 class Opened:
     """A session, and what it said."""
 
     def __init__(self, home: Path) -> None:
+        self.runs = RUNS.setdefault(home, fakes.FakeRuns())
         self.settings = Settings(home)
         self.readers = Readers()
         self.session = Session(
@@ -58,6 +63,7 @@ class Opened:
             self.settings,
             self.readers,
             lambda outlet: Engine(outlet, host="thread", handlers="tests.fakes:HANDLERS"),
+            trainings=self.runs,
         )
         self.messages: list[Message] = []
         self.session.message.connect(self.messages.append)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShortcut
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -94,7 +95,11 @@ def test_the_sheet_of_shortcuts_is_true(qtbot: QtBot, window: MainWindow) -> Non
     qtbot.addWidget(dialog)
     real = {keys.toString() for action in window.actions() for keys in action.shortcuts()}
     real |= {keys.toString() for action in window.gallery.strip.actions() for keys in action.shortcuts()}
-    told = {keys for _, keys in SHORTCUTS} - {"Arrows", "Enter"}
+    window.session.learning.show()
+    assert window.wizard is not None
+    real |= {shortcut.key().toString() for shortcut in window.wizard.findChildren(QShortcut)}
+    # The picture's own keys are tested with the picture.
+    told = {keys for _, keys in SHORTCUTS} - {"Arrows", "Enter", "Alt", "Ctrl++", "Ctrl+-", "Ctrl+0"}
     assert told <= real, told - real
     assert all(what in words_of(dialog) for what, _ in SHORTCUTS)
 
@@ -144,6 +149,7 @@ def test_details_and_menu_open_by_button(qtbot: QtBot, window: MainWindow) -> No
     assert [action.text() for action in menu.actions() if action.text()] == [
         "Open picture…",
         "Import pack…",
+        "New vocabulary…",
         "Settings…",
         "Shortcuts",
         "About PartCraft",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+import shiboken6
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QCoreApplication, QObject, QPointF, QRectF
 from PySide6.QtGui import QImage, QPainter
 from pytestqt.qtbot import QtBot
 
@@ -198,9 +200,22 @@ def test_a_crop_is_read_from_a_label_file(tmp_path: Path) -> None:
 def test_what_is_read_late_for_a_closed_window_is_dropped(qtbot: QtBot) -> None:
     readers = Readers()
     landed: list[object] = []
-    readers.ask(lambda: 1, landed.append)
+    readers.ask(lambda: 1, landed.append, readers)
     qtbot.waitUntil(lambda: landed == [1], timeout=WAIT)
-    readers.ask(lambda: 1 / 0, landed.append)
+    readers.ask(lambda: 1 / 0, landed.append, readers)
     qtbot.waitUntil(lambda: len(landed) == 2, timeout=WAIT)
     assert isinstance(landed[1], ZeroDivisionError)
     readers.close()
+
+
+def test_what_is_read_late_for_a_widget_that_is_gone_is_dropped(qtbot: QtBot) -> None:
+    readers = Readers()
+    landed: list[object] = []
+    hold = threading.Event()
+    owner = QObject()
+    readers.ask(hold.wait, landed.append, owner)
+    shiboken6.delete(owner)
+    hold.set()
+    readers._pool.shutdown()  # Waits for what is being read: its result is then on its way to the Qt thread.
+    QCoreApplication.processEvents()
+    assert landed == []

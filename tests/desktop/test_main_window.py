@@ -160,9 +160,10 @@ def test_a_picture_can_be_dropped_anywhere(qtbot: QtBot, window: MainWindow, ses
     assert session.state.reference is not None and session.state.reference.id == str(path)
 
 
-def test_a_dropped_folder_says_what_to_do(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
-    drop(window, tmp_path)
-    qtbot.waitUntil(lambda: "pack" in window.status.text.text(), timeout=WAIT)
+def test_a_dropped_folder_opens_the_wizard(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    drop(window, fakes.make_folder(tmp_path / "birds"))
+    assert window.wizard is not None and window.wizard.isVisible() and not window.library.isVisible()
+    qtbot.waitUntil(lambda: window.session.state.learning.surveyed is not None, timeout=WAIT)
 
 
 def test_text_is_not_taken_for_a_file(window: MainWindow) -> None:
@@ -183,7 +184,7 @@ def test_a_creation_goes_to_the_clipboard_as_picture_and_file(
     session.render()
     qtbot.waitUntil(lambda: bool(session.state.creations), timeout=WAIT)
     creation = session.state.creations[0]
-    window.copy_picture(creation)
+    window.openings.copy_picture(creation)
     qtbot.waitUntil(lambda: window.status.text.text() == "Copied.", timeout=WAIT)
     data = QGuiApplication.clipboard().mimeData()
     assert data.hasImage() and data.urls()[0].toLocalFile() == creation.path

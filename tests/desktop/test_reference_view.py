@@ -426,7 +426,7 @@ def test_while_the_next_picture_is_read_the_last_one_gives_no_parts(
     at = centre(view, 3)
     hold = threading.Event()
     for _ in range(2):  # both readers are busy until they are let go
-        view._readers.ask(hold.wait, lambda _: None)
+        view._readers.ask(hold.wait, lambda _: None, view)
     view.show_picture(path, "next", path, replace(bird[1], codes=(4,) * 5 + (ABSENT,)), WORDS)
     with qtbot.assertNotEmitted(view.toggled):
         qtbot.mouseClick(view.canvas, LEFT, pos=at)

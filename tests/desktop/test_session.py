@@ -374,9 +374,12 @@ def test_a_creation_that_is_opened_offers_its_recipe(qtbot: QtBot, session: Sess
     assert session.state.recipe == creation.recipe
 
 
-def test_a_folder_says_where_learning_lives(session: Session, opened: Opened, tmp_path: Path) -> None:
-    session.open_path(tmp_path)
-    assert said(opened, "partcraft discover")
+def test_a_folder_opens_the_wizard(qtbot: QtBot, session: Session, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    session.open_path(empty)
+    assert session.state.learning.shown and session.state.learning.draft.folder == str(empty)
+    qtbot.waitUntil(lambda: "pictures" in session.state.learning.troubles, timeout=WAIT)
 
 
 def test_packs_are_switched_with_their_own_recipes(

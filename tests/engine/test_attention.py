@@ -91,3 +91,14 @@ def test_recording_at_full_resolution_changes_nothing(tiny_world: Path, models: 
     assert attention.shape == (2, 16, 16, 77)
     torch.testing.assert_close(attention.sum(-1), torch.ones(2, 16, 16))
     assert unet.attn_processors == before
+
+
+def test_by_peaks_each_part_is_compared_with_its_own_largest_value() -> None:
+    attention = torch.zeros(1, 4, 4, 8)
+    attention[0, :2, :, 3] = 0.2  # weak, yet only where the part is
+    masks = torch.zeros(1, 2, 4, 4)
+    masks[0, 0, :2] = 1
+    columns = torch.tensor([[3, -1]])
+    assert attention_loss(attention, columns, masks, rest="peak").item() == pytest.approx(0, abs=1e-6)
+    masks[0, 0] = 1 - masks[0, 0]
+    assert attention_loss(attention, columns, masks, rest="peak").item() == pytest.approx(1, abs=1e-6)

@@ -131,6 +131,9 @@ def test_one_bad_picture_does_not_stop_the_rest(run: Callable[..., Run], pack: P
     done = run("segment", bad, pack.references[0].image, "--out", tmp_path / "out", "--json")
     assert done.code == 1
     assert len(done.json["pictures"]) == 1 and done.json["errors"][0]["image"] == str(bad)
+    done = run("segment", bad, pack.references[0].image, "--out", tmp_path / "out")
+    assert done.code == 1 and "bad.png" in done.err
+    assert "bad.png" not in done.out, "what went wrong is no answer"
 
 
 def test_discover_train_evaluate(run: Callable[..., Run], tmp_path: Path) -> None:
@@ -207,7 +210,7 @@ def test_help_is_done(run: Callable[..., Run]) -> None:
         (("render", "a", "--out", "/dev/null/x"), "could not be saved"),
         (("packs", "import", "gone.partpack"), "not there"),
         (("packs", "show", "owls"), "no pack called"),
-        (("train", "gone"), "neither a plan"),
+        (("train", "gone"), "is not there"),
         (("train", "--resume", "gone"), "no run"),
     ],
 )

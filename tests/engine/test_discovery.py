@@ -155,7 +155,7 @@ def test_wrong_wishes_are_told(tmp_path: Path, tiny_world: Path, models: Any) ->
             models, Discover(str(tmp_path / "none"), str(tmp_path / "out"), 2, 2, eyes=str(tiny_world / "eyes")), silent
         )
     with pytest.raises(UserError, match="at least one part"):
-        discover(models, Discover(str(tmp_path), str(tmp_path / "out"), 0, 2), silent)
+        discover(models, Discover(str(tmp_path), str(tmp_path / "out"), 2, 0), silent)
     job = Discover(
         str(tiny_world / "pictures"), str(tmp_path / "out"), 2, 2, eyes=str(tiny_world / "eyes"),
         options={"part_names": ["head", "Head"], "image_size": 32},
@@ -175,9 +175,11 @@ def test_discovery_says_how_far_it_is(tiny_world: Path, models: Any, tmp_path: P
     )  # fmt: skip
     pack = Pack.open(discover(models, job, seen.append))
     assert {news.stage for news in seen if isinstance(news, Progress)} == {
-        "Looking at pictures", "Finding parts", "Cutting references into parts",
+        "Listing pictures", "Looking through the folder", "Looking at pictures", "Trying numbers of parts",
+        "Finding parts", "Finding codes",
+        "Cutting references into parts",
     }  # fmt: skip
-    assert len(pack.references) == 4 and pack.vocabulary.codes_per_part == 3 and not pack.vocabulary.code_names
+    assert len(pack.references) == 4 and pack.vocabulary.codes_per_part == 3
 
 
 def test_photos_are_told_from_drawings(photos: Path) -> None:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import shutil
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, StableDiffusionPipeline
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from engine.__main__ import main
 from engine.discovery import open_dino
 from engine.errors import UserError
-from engine.exchange import import_original, original_centroids, original_lora, original_tokens, read_foreign
+from engine.exchange import (
+    export_plain,
+    import_original,
+    original_centroids,
+    original_lora,
+    original_tokens,
+    plain_word,
+    read_foreign,
+)
 from engine.models import Models
 from engine.packs import Pack
 from engine.rendering import open_painter
+from engine.tokens import PartTokens, TokenSet
+from engine.vocabulary import Choice
 from tests.engine.test_golden_tokens import pieces
 
 
@@ -131,3 +146,67 @@ def test_a_checkpoint_becomes_a_pack_that_sees_and_renders_as_the_original(
     torch.testing.assert_close(latents, rendered["twice.final_latents"], rtol=0, atol=1e-4)
     with pytest.raises(UserError, match=r"no pytorch_model\.bin"):
         import_original(tmp_path, golden / "ckpt/pretrained_kmeans.pth", tmp_path / "x", base_model="")
+
+
+def test_a_checkpoint_is_imported_from_the_command_line(
+    golden: Path, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "names.txt").write_text("\n".join(f"kind {code}" for code in range(16)), "utf-8")
+    words = ["packs", "import", golden / "ckpt/checkpoint-20", "--base-model", golden / "tiny_sd", "--eyes",
+             golden / "tiny_dino", "--noun", "bird", "--names", tmp_path / "names.txt", "--part-names", "ground, tail",
+             "--background", "0", "--title", "Old birds", "--json"]  # fmt: skip
+    assert main([str(word) for word in words]) == 0
+    said = json.loads(capsys.readouterr().out)
+    pack = Pack.open(said["path"])
+    pack.check()
+    assert pack.path.parent == (home / "packs").resolve() and pack.title == "Old birds"
+    assert pack.vocabulary.noun == "bird" and pack.vocabulary.code_name(1, 3) == "kind 3"
+    assert [part.name for part in pack.vocabulary.visible_parts][:2] == ["tail", "part 3"]
+    assert main([str(word) for word in words[:3]]) == 1
+    assert "--base-model" in capsys.readouterr().err
+    assert main(["packs", "import", str(tmp_path), "--base-model", "x"]) == 1
+    assert "pretrained_kmeans.pth" in capsys.readouterr().err
+    assert main(["packs", "export", "old birds", str(tmp_path / "plain"), "--plain"]) == 0
+    assert len(list((tmp_path / "plain/embeddings").iterdir())) == 7 * 16
+
+
+def test_a_pack_is_given_to_other_programs(tiny_pack: Path, tiny_world: Path, tmp_path: Path, models: Models) -> None:
+    """The stock pipeline renders our picture from what we export, through its own loaders."""
+    pack = Pack.open(tiny_pack)
+    files = export_plain(pack, tmp_path / "plain")
+    assert len(files) == 1 + 4 * 3
+    stock: Any = StableDiffusionPipeline.from_pretrained(tiny_world / "base", safety_checker=None)
+    stock.load_lora_weights(str(tmp_path / "plain"), weight_name="lora.safetensors")
+    name = pack.vocabulary.code_name
+    words = [plain_word("head", name(0, 1)), plain_word("tail", name(2, 2))]
+    for word in words:
+        stock.load_textual_inversion(str(tmp_path / "plain/embeddings" / f"{word}.safetensors"))
+    stock.set_progress_bar_config(disable=True)
+    painter = open_painter(models, pack)
+    stock.scheduler = painter.pipeline.scheduler
+    said = ("a photo of a ", Choice(0, 1), " ", Choice(2, 2), " bird")
+    ours = painter.paint(said, (), [3], steps=4, guidance=3.0, output="latent")
+    theirs = stock(
+        f"a photo of a <{words[0]}> <{words[1]}> bird", generator=torch.Generator("cpu").manual_seed(3),
+        num_inference_steps=4, guidance_scale=3.0, output_type="latent",
+    ).images  # fmt: skip
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-3)
+    plain = stock(
+        "a photo of a head tail bird", generator=torch.Generator("cpu").manual_seed(3),
+        num_inference_steps=4, guidance_scale=3.0, output_type="latent",
+    ).images  # fmt: skip
+    assert (ours - plain).abs().max() > 0.1
+
+
+def test_sdxl_packs_are_given_as_two_vectors_a_word(tiny_pack: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_pack, tmp_path / "pack"))
+    tokens = TokenSet({"text_encoder": PartTokens(4, 3, 32), "text_encoder_2": PartTokens(4, 3, 48)})
+    save_file(tokens.tensors(), folder / "tokens.safetensors")
+    pack = Pack.open(folder)
+    same = (("a b", "a_b", "a  b"),) * 4
+    pack = replace(pack, vocabulary=replace(pack.vocabulary, code_names=same), path=folder)
+    files = export_plain(pack, tmp_path / "plain")
+    assert len(set(files)) == 1 + 12, "names that differ in signs only get files of their own"
+    state = load_file(tmp_path / "plain/embeddings" / f"{plain_word('wing', 'a b')}.safetensors")
+    assert state["clip_l"].shape == (1, 32) and state["clip_g"].shape == (1, 48)
+    torch.testing.assert_close(state["clip_g"][0], tokens.of("text_encoder_2").projected()[1, 0].detach())

@@ -67,7 +67,7 @@ def test_pictures_are_the_originals(golden: Path, painter: Painter, name: str, p
 def test_the_lora_and_the_tokens_matter(golden: Path, painter: Painter) -> None:
     theirs = load_file(golden / "render.safetensors")["parts.final_latents"]
     _, prompt, negative = JOBS[0]
-    assert painter.tokens is not None
+    assert isinstance(painter.tokens, PartTokens)
     without_lora = open_original(golden, None, painter.tokens)
     assert (latents_of(without_lora, golden, prompt, negative) - theirs).abs().max() > 1e-2
     other_tokens = Painter(painter.pipeline, PartTokens(8, 16, 64))

@@ -21,13 +21,15 @@ from engine.vocabulary import Choice
 from tests.engine.test_golden_tokens import tokens_from_original
 
 PLACEHOLDER = 567
+END = 566
 
 
 def said(ids: list[int], codes: list[int]) -> Sentence:
     """A recorded caption: the original's placeholder ids become choices."""
     places = [(place, id - PLACEHOLDER) for place, id in enumerate(ids) if id >= PLACEHOLDER]
     plain = tuple(0 if id >= PLACEHOLDER else id for id in ids)
-    return Sentence(plain, tuple((place, Choice(part, codes[part])) for place, part in places))
+    end = ids.index(END)
+    return Sentence(plain, tuple((place, Choice(part, codes[part])) for place, part in places), end)
 
 
 def test_twenty_steps_are_the_originals(golden: Path, golden_index: dict[str, Any]) -> None:
@@ -37,7 +39,7 @@ def test_twenty_steps_are_the_originals(golden: Path, golden_index: dict[str, An
     def at(prefix: str) -> dict[str, torch.Tensor]:
         return {name.removeprefix(prefix): value for name, value in data.items() if name.startswith(prefix)}
 
-    plan = Plan.from_json('{"pack": "", "recipe": "paper", "rate": 1e-3, "token_rate": 1e-3, "steps": 20}')
+    plan = Plan.from_json('{"pack": "p", "recipe": "paper", "rate": 1e-3, "token_rate": 1e-3, "steps": 20}')
     assert plan.rest == PAPER["rest"] and plan.attention_weight == 0.01
     pipeline = Models(device="cpu").own_pipeline(str(golden / "tiny_sd"))
     learner = Learner(pipeline, tokens_from_original(at("init.mapper.")), plan)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from engine import models as room
+from engine.bases import missing_files
 from engine.errors import UserError
-from engine.models import Models, check_model, list_models, missing_files, resolve, weights_of
+from engine.models import Models, check_model, list_models, resolve, weights_of
 from engine.places import models_dir
 
 

@@ -20,9 +20,10 @@ from engine.learner import diffusion_loss, noise_of, what_counts
 from engine.models import Models
 from engine.packs import Pack
 from engine.plan import Plan
+from engine.run_folder import open_plan
 from engine.segmentation import NO_PART, Segmentation
 from engine.tokens import tokenize
-from engine.training import open_plan, train
+from engine.training import train
 from engine.vocabulary import ABSENT, Choice, Part, Vocabulary
 
 WORDS = Vocabulary("bird", (Part(0, "head", "#112233"), Part(1, "wing", "#112233"), Part(2, "sky", "#112233", True)), 4)
@@ -31,15 +32,22 @@ WORDS = Vocabulary("bird", (Part(0, "head", "#112233"), Part(1, "wing", "#112233
 def silent(_news: News) -> None: ...
 
 
+def logged(run: Path) -> list[dict[str, Any]]:
+    """The entries of a run's log, but for the time they took."""
+    entries = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert all(entry.pop("seconds") > 0 for entry in entries)
+    return entries
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("{", "not JSON"),
         ("[]", "names no pack"),
         ('{"pack": "p", "stepps": 3}', "stepps"),
-        ('{"pack": "p", "steps": "many"}', "steps should be a int"),
-        ('{"pack": "p", "steps": true}', "steps should be a int"),
-        ('{"pack": "p", "steps": 0}', "too small"),
+        ('{"pack": "p", "steps": "many"}', "steps should be a whole number"),
+        ('{"pack": "p", "steps": true}', "steps should be a whole number"),
+        ('{"pack": "p", "steps": 0}', "steps cannot be 0"),
         ('{"pack": "p", "rest": "none"}', "rest"),
     ],
 )
@@ -145,10 +153,10 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(plan_file: Path, tiny_pack: 
     whole = Path(train(models, Train(str(plan_file)), shown.append))
     assert whole == plan_file.parent / "learned"
     run = plan_file.parent / "run"
-    assert (run / "samples" / "step-4.png").is_file() and any(isinstance(news, Preview) for news in shown)
+    assert (run / "samples" / "step-4" / "whole.png").is_file() and any(isinstance(news, Preview) for news in shown)
     assert [path.name for path in sorted((run / "checkpoints").iterdir())] == ["step-4", "step-6"]
-    log = (run / "log.jsonl").read_text()
-    assert [json.loads(line)["step"] for line in log.splitlines()] == [1, 2, 3, 4, 5, 6]
+    log = logged(run)
+    assert [entry["step"] for entry in log] == [1, 2, 3, 4, 5, 6]
 
     def stop_at_three(news: News) -> None:
         if isinstance(news, Losses) and news.step == 3:
@@ -168,7 +176,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(plan_file: Path, tiny_pack: 
         one, again = load_file(whole / name), load_file(second / name)
         assert one.keys() == again.keys()
         assert all(torch.equal(one[key], again[key]) for key in one), name
-    assert (stopped / "log.jsonl").read_text() == log
+    assert logged(stopped) == log
     pack = Pack.open(whole)
     assert pack.base_model.widths == (32,) and "trained 6 steps" in pack.provenance
     assert len(pack.references) == len(Pack.open(tiny_pack).references)

@@ -1,0 +1,30 @@
+"""One of several processes that learn and evaluate together: started by torchrun in test_parallel."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from engine.evaluation import evaluate
+from engine.jobs import Evaluate, Train
+from engine.models import Models
+from engine.parallel import join
+from engine.training import train
+
+
+def main(run: str, pack: str, out: str) -> None:
+    """Train the run, evaluate the pack, and leave what this process saw in ``out``."""
+    torch.set_num_threads(1)
+    models = Models(device="cpu")
+    train(models, Train(run), lambda news: None)
+    found = evaluate(models, Evaluate(pack, out, mix=2, count=3), lambda news: None)
+    world = join()
+    told = [world.most(world.rank), world.gather(world.rank), world.from_first(lambda: world.rank)]
+    (Path(out) / f"rank-{world.rank}.json").write_text(json.dumps([found, *told]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
