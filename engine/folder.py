@@ -41,10 +41,10 @@ Report = Callable[[News], None]
 Bytes = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Seen:
     """What a file is: the digest of its bytes, its sides in pixels, a tiny copy uint8 (12, 12, 3), and the sentence
-    why it cannot be used ("unreadable" or "tiny") if so."""
+    why it cannot be used ("unreadable" or "tiny") if so. What is remembered of an unchanged file is the same object."""
 
     digest: str
     sides: tuple[int, int]
@@ -83,16 +83,14 @@ def look_through(place: Path, report: Report) -> Folder:
     seen = identify(files, report)
     kinds, problems = kinds_of(place, files)
     used: list[int] = []
-    same = _Twins(seen)
-    for index, (file, one) in enumerate(zip(files, seen, strict=True)):
+    for index, (file, one, twin) in enumerate(zip(files, seen, _twins_of(tuple(seen)), strict=True)):
         if one.fault:
             problems.append(Problem(str(file), one.fault, one.message))
-        elif (twin := same.find(index)) is not None:
+        elif twin is not None:
             other = files[twin].relative_to(place).as_posix()
             how = "is the same file as" if seen[twin].digest == one.digest else "shows the same picture as"
             problems.append(Problem(str(file), "duplicate", f"{file.name} {how} {other}."))
         else:
-            same.add(index)
             used.append(index)
     if not used:
         raise UserError(
@@ -166,6 +164,20 @@ def _sides(file: Path, picture: Image.Image) -> tuple[int, int]:
             return opened.size
     except Image.DecompressionBombError:  # open_picture has ways with huge ones; these are surely not tiny
         return picture.size
+
+
+@lru_cache(maxsize=2)
+def _twins_of(seen: tuple[Seen, ...]) -> tuple[int | None, ...]:
+    """For each picture the number of an earlier one that is the same, or None; kept, for a folder is asked for again
+    with every number of parts."""
+    same = _Twins(seen)
+    twins: list[int | None] = []
+    for index, one in enumerate(seen):
+        twin = None if one.fault else same.find(index)
+        if twin is None and not one.fault:
+            same.add(index)
+        twins.append(twin)
+    return tuple(twins)
 
 
 class _Twins:
