@@ -19,7 +19,7 @@ from engine.kmeans import ALIKE, Clustering, kmeans
 from engine.segmentation import Codebook
 from engine.vocabulary import ABSENT
 
-ROWS: Final = 50_000
+ROWS: Final = 100_000
 """Feature rows a clustering sees at most; more do not move centroids."""
 
 _MANY: Final = 32

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from PIL import Image
 from safetensors.torch import save_file
 
 from engine.errors import UserError
@@ -18,7 +20,7 @@ from engine.models import Models
 from engine.packs import LORA, TOKENS, BaseModel, Pack, free_folder
 from engine.places import make_folder, write_whole
 from engine.plan import Plan
-from engine.run_folder import identity, is_ours
+from engine.run_folder import TRIED, identity, is_ours
 
 _MIX: Final = 4
 _PICTURES: Final = 8
@@ -62,10 +64,10 @@ def _alone(pack: Pack, out: Path) -> dict[str, Any]:
     return {name: value for name, value in pack.extra.items() if name != "extends" or in_place}
 
 
-def prove(models: Models, pack: Pack, seed: int, report: Report) -> Pack:
+def prove(models: Models, pack: Pack, run: Path, seed: int, report: Report) -> Pack:
     """See that a pack opens and renders, and measure its match rate: the share of parts that arrive in a few mixes of
     its references, as ``partcraft evaluate`` counts them. The pack with ``metrics`` ``match_rate`` and ``match_asked``
-    (how many parts were asked for), saved. Raises :class:`UserError`."""
+    (how many parts were asked for), saved. The mixes are kept in ``tried/`` of the run. Raises :class:`UserError`."""
     from engine.rendering import open_painter  # rendering imports evaluation for its receipts
 
     pack.check(thorough=True)
@@ -75,7 +77,8 @@ def prove(models: Models, pack: Pack, seed: int, report: Report) -> Pack:
         painter.paint((f"a photo of a {pack.vocabulary.noun}",), (), [seed], steps=2, guidance=1.0)
         return pack
     recipes = mixed_recipes(pack, _MIX, _PICTURES if quick else _SLOW_PICTURES, seed)
-    receipts, _ = receipts_of(models, pack, painter, recipes, report, "Trying the pack")
+    receipts, painted = receipts_of(models, pack, painter, recipes, report, "Trying the pack")
+    _keep(painted, run)
     asked = sum(len(receipt) for receipt in receipts)
     if not asked:  # its eyes are not on this computer: nobody can count here
         return pack
@@ -83,6 +86,15 @@ def prove(models: Models, pack: Pack, seed: int, report: Report) -> Pack:
     pack = replace(pack, metrics=metrics)
     pack.save()
     return pack
+
+
+def _keep(painted: Sequence[Image.Image], run: Path) -> None:
+    """Keep pictures in the place of those of an earlier try. Raises :class:`UserError`."""
+    place = run / TRIED
+    shutil.rmtree(place, ignore_errors=True)
+    make_folder(place, "the pictures")
+    for index, picture in enumerate(painted):
+        write_whole(place / f"{index}.png", lambda beside, one=picture: one.save(beside, "PNG"), "the pictures")
 
 
 def hand_over(pack: Pack, out: Path, run: Path) -> Path:

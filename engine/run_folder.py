@@ -20,6 +20,7 @@ PLAN: Final = "plan.json"
 LOG: Final = "log.jsonl"
 EXAMPLES: Final = "examples.safetensors"
 STATE: Final = "state.safetensors"
+TRIED: Final = "tried"
 _IDENTITY: Final = "run.json"
 _PLACES: Final = ("pack", "pictures", "run", "out")
 

@@ -1,7 +1,7 @@
 """Runs: trainings seen from outside. Each has a folder and, while it learns, a process of its own.
 
 A run's folder holds ``plan.json``, ``status.json`` (see :mod:`engine.pulse`), ``log.jsonl``, ``checkpoints/step-N``,
-``samples/step-N`` and ``process.log``. Whoever wants something of its process writes ``wish.json`` there.
+``samples/step-N``, ``tried/`` and ``process.log``. Whoever wants something of its process writes ``wish.json`` there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.errors import UserError
 from engine.packs import Pack
 from engine.places import make_folder, trash_dir, write_bytes
 from engine.pulse import LEARNING, Status, one_at_a_time, read_json, read_status, runs_dir, take_turn, write_status
-from engine.run_folder import LOG, PLAN, checkpoints, open_plan, pack_place
+from engine.run_folder import LOG, PLAN, TRIED, checkpoints, open_plan, pack_place
 
 WISH: Final = "wish.json"
 RUN_WORD: Final = "--beside-the-window"
@@ -50,7 +50,7 @@ class Run:
     "finished", or "lost" (its process died without a word). ``plan`` is what plan.json says, empty if it cannot be
     read. ``stage`` with ``done`` of ``total`` is what it does; ``step`` of ``steps`` how far it has learned; ``losses``
     are (step, diffusion, attention). ``message`` and ``hint`` tell a person what happened. ``pack`` is the folder of
-    the pack it has written, empty before.
+    the pack it has written, empty before; ``tried`` are the pictures that its match rate was counted in.
     """
 
     folder: str
@@ -68,6 +68,7 @@ class Run:
     message: str = ""
     hint: str = ""
     pack: str = ""
+    tried: tuple[str, ...] = ()
 
 
 def runs() -> list[Run]:
@@ -99,6 +100,7 @@ def read(folder: Path | str) -> Run:
         total=status.total, step=losses[-1][0] if losses else 0,
         steps=steps if type(steps) is int else status.total if learning else 0, losses=losses, samples=_samples(path),
         seconds_left=status.seconds_left if state == "running" else None, message=message, hint=hint, pack=status.pack,
+        tried=_tried(path) if status.pack else (),
     )  # fmt: skip
 
 
@@ -232,6 +234,11 @@ def _samples(folder: Path) -> tuple[Sample, ...]:
         if step.isdecimal() and (path.stem == "whole" or part.isdecimal()):
             found.append(Sample(int(step), -1 if path.stem == "whole" else int(part), str(path)))
     return tuple(sorted(found, key=lambda one: (one.step, one.part)))
+
+
+def _tried(folder: Path) -> tuple[str, ...]:
+    found = [path for path in (folder / TRIED).glob("*.png") if path.stem.isdecimal()]
+    return tuple(str(path) for path in sorted(found, key=lambda path: int(path.stem)))
 
 
 def _touched(folder: Path) -> float:

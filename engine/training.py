@@ -75,7 +75,7 @@ def _train(models: Models, plan: Plan, pack: Pack, place: Path, report: Report, 
         return place
     gc.collect()  # the pack is opened as anybody would, in the memory that the learner had
     report(Progress("Opening the pack", 0, 0))
-    proven = prove(models, written, plan.seed, report)
+    proven = prove(models, written, run, plan.seed, report)
     return place if written.path == place else hand_over(proven, place, run)
 
 

@@ -65,7 +65,8 @@ class TrainingWizard(QWidget):
             page.details_wanted.connect(self._show_details)
             self.stack.addWidget(page)
         self.pictures.folder_wanted.connect(self.folder_wanted)
-        self.learning.enlarge_wanted.connect(self.enlarge_wanted)
+        for page in (self.pictures, self.learning, self.done):
+            page.enlarge_wanted.connect(self.enlarge_wanted)
 
         self.leave = push_button("Back to mixing", learning.hide, "chevron-left", "flat")
         self.leave.setToolTip("Everything stays as it is here, and learning goes on (Esc)")

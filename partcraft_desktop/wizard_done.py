@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from engine.jobs import UserError
@@ -15,11 +15,16 @@ from partcraft_desktop.learning import Learning
 from partcraft_desktop.learning_state import LearningState, Trouble
 from partcraft_desktop.theme import UNIT
 from partcraft_desktop.wizard_bits import WizardPage, amount, quiet
-from partcraft_desktop.wizard_pictures import PictureGrid
+from partcraft_desktop.wizard_pictures import PictureGrid, PictureStrip
 
 
 class DonePage(WizardPage):
-    """The pack's references, its match rate as a sentence, and "Mix now"."""
+    """What the pack painted when it was tried, its match rate as a sentence, its references, and "Mix now".
+
+    ``enlarge_wanted(path)``: show a picture large.
+    """
+
+    enlarge_wanted = Signal(str)
 
     def __init__(self, learning: Learning, readers: Readers, thumbnails: Thumbnails) -> None:
         super().__init__("Done", lambda: None)
@@ -31,8 +36,14 @@ class DonePage(WizardPage):
         self.rate = quiet()
         self.mix = push_button("Mix now", learning.mix_now, "render", "primary")
         self.another = push_button("Another vocabulary", learning.start_over)
+        self.tried_title = quiet("Mixes it painted when it was tried")
+        self.tried = PictureStrip(thumbnails)
+        self.tried.setAccessibleName("Mixes that the pack painted")
+        self.tried.enlarged.connect(self.enlarge_wanted)
+        self.grid_title = quiet("Pictures to take parts from")
         self.grid = PictureGrid(thumbnails)
         self.grid.setAccessibleName("References of the pack")
+        self.grid.enlarged.connect(self.enlarge_wanted)
         words = QVBoxLayout()
         words.setSpacing(4)
         words.addWidget(self.title)
@@ -44,6 +55,9 @@ class DonePage(WizardPage):
         top.addWidget(self.another, 0, Qt.AlignmentFlag.AlignTop)
         top.addWidget(self.mix, 0, Qt.AlignmentFlag.AlignTop)
         self.column.addLayout(top)
+        self.column.addWidget(self.tried_title)
+        self.column.addWidget(self.tried)
+        self.column.addWidget(self.grid_title)
         self.column.addWidget(self.grid, 1)
 
     def show_state(self, now: LearningState) -> None:
@@ -51,6 +65,10 @@ class DonePage(WizardPage):
         run = now.run
         folder = run.pack if run is not None else ""
         self.mix.setEnabled(bool(folder))
+        tried = run.tried if run is not None else ()
+        self.tried.pictures.show(tried)
+        for widget in (self.tried_title, self.tried, self.grid_title):
+            widget.setVisible(bool(tried))
         if folder == self._shown:
             return
         self._shown = folder

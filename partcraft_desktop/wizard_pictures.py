@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPalette, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QListWidget,
     QSizePolicy,
     QStackedWidget,
+    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QVBoxLayout,
@@ -24,7 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.jobs import Problem
-from partcraft_desktop.controls import ShortLabel, paint_cover, push_button, read_side, rounded
+from partcraft_desktop.controls import ShortLabel, paint_cover, paint_ring, push_button, read_side, rounded
 from partcraft_desktop.images import Thumbnails
 from partcraft_desktop.learning import Learning
 from partcraft_desktop.learning_state import LearningState
@@ -91,6 +92,8 @@ class _Painter(QStyledItemDelegate):
             middle = QRect(0, 0, 24, 24)
             middle.moveCenter(square.center())
             paint_icon(painter, "warning", middle.toRectF(), palette.color(QPalette.ColorRole.PlaceholderText))
+        if option.state & QStyle.StateFlag.State_HasFocus:  # type: ignore[attr-defined]
+            paint_ring(painter, square, palette.color(QPalette.ColorRole.Highlight), 2, UNIT)
         painter.restore()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -98,7 +101,9 @@ class _Painter(QStyledItemDelegate):
 
 
 class PictureGrid(QListView):
-    """Pictures in a grid that scrolls."""
+    """Pictures in a grid that scrolls. ``enlarged(path)``: a picture was pressed, or Enter on it."""
+
+    enlarged = Signal(str)
 
     def __init__(self, thumbnails: Thumbnails) -> None:
         super().__init__()
@@ -115,11 +120,22 @@ class PictureGrid(QListView):
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Pictures")
+        self.viewport().setCursor(Qt.CursorShape.PointingHandCursor)
+        self.clicked.connect(self._enlarge)
         thumbnails.ready.connect(self._arrived)
         thumbnails.failed.connect(self._arrived)
 
     def _arrived(self, _path: str, _failure: object = None) -> None:
         self.viewport().update()
+
+    def _enlarge(self, index: QModelIndex) -> None:
+        self.enlarged.emit(index.data(Qt.ItemDataRole.UserRole))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self.currentIndex().isValid():
+            self._enlarge(self.currentIndex())
+        else:
+            super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         # Qt lays a long list out as if its scroll bar were there.
@@ -128,6 +144,23 @@ class PictureGrid(QListView):
         cell = max(48, width // max(1, width // CELL))
         self.setGridSize(QSize(cell, cell))
         super().resizeEvent(event)
+
+
+class PictureStrip(PictureGrid):
+    """A few pictures in one row, as high as the room for eight of them allows."""
+
+    EIGHT: Final = 8
+
+    def __init__(self, thumbnails: Thumbnails) -> None:
+        super().__init__(thumbnails)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        cell = max(48, (self.viewport().width() - 1) // self.EIGHT)
+        self.setGridSize(QSize(cell, cell))
+        self.setFixedHeight(cell)
+        QListView.resizeEvent(self, event)
 
 
 class _DropArea(QWidget):
@@ -169,9 +202,10 @@ class _DropArea(QWidget):
 
 
 class PicturesPage(WizardPage):
-    """``folder_wanted()``: choose a folder in a dialog."""
+    """``folder_wanted()``: choose a folder in a dialog; ``enlarge_wanted(path)``: show a picture large."""
 
     folder_wanted = Signal()
+    enlarge_wanted = Signal(str)
 
     def __init__(self, learning: Learning, thumbnails: Thumbnails) -> None:
         super().__init__("Pictures", lambda: learning.dismiss("pictures"))
@@ -201,6 +235,7 @@ class PicturesPage(WizardPage):
             widget.setSpacing(2)
             widget.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.grid = PictureGrid(thumbnails)
+        self.grid.enlarged.connect(self.enlarge_wanted)
         self.column.addWidget(self._stack(), 1)
 
     def _stack(self) -> QStackedWidget:

@@ -283,9 +283,32 @@ def test_done_leads_to_mixing(
     pack = opened.runs.finish(run, 0.83)
     qtbot.waitUntil(lambda: wizard.done.grid.pictures.rowCount() > 0, timeout=WAIT)
     assert "0.83" in wizard.done.rate.text() and wizard.done.title.text() == "“Garden birds” is ready"
+    assert not wizard.done.tried.isVisible()
     named(wizard, "Mix now").click()
     assert window.library.isVisible() and window.session.state.pack is not None
     assert window.session.state.pack.id == pack.id and window.library.wall.hasFocus()
+
+
+def test_done_shows_what_the_pack_painted(
+    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, opened: Opened, window: MainWindow
+) -> None:
+    run = to_learning(qtbot, wizard, learning, folder)
+    painted = [str(path) for path in sorted(folder.rglob("*.png"))[:3]]
+    opened.runs.finish(run, 0.83)
+    opened.runs.tell(run, tried=tuple(painted))
+    strip = wizard.done.tried
+    qtbot.waitUntil(lambda: strip.isVisible() and strip.pictures.paths == tuple(painted), timeout=WAIT)
+    qtbot.mouseClick(
+        strip.viewport(), Qt.MouseButton.LeftButton, pos=strip.visualRect(strip.pictures.index(1)).center()
+    )
+    dialog = window.findChild(PictureDialog)
+    assert dialog is not None and dialog.isVisible()
+    dialog.reject()
+    strip.setFocus()
+    with qtbot.waitSignal(wizard.done.enlarge_wanted, timeout=WAIT) as told:
+        qtbot.keyClick(strip, Qt.Key.Key_Left)
+        qtbot.keyClick(strip, Qt.Key.Key_Return)
+    assert told.args == [painted[0]]
 
 
 def test_the_whole_wizard_by_keyboard_alone(

@@ -104,6 +104,7 @@ def test_killed_at_any_moment_a_run_learns_the_same(make_run: MakeRun, home: Pat
     made = Pack.open(done.pack)
     made.check(thorough=True)
     assert 0 <= made.metrics["match_rate"] <= 1 and made.metrics["match_asked"] > 0 and made.id == "of calm"
+    assert [Path(one).name for one in done.tried] == [f"{index}.png" for index in range(8)]
 
     wild = make_run("wild")
     moments: list[Callable[[runs.Run], Any]] = [
