@@ -32,6 +32,7 @@ from partcraft_desktop.learning_state import (
     Trouble,
     base_models,
     can_be_extended,
+    has_pack,
 )
 from partcraft_desktop.part_verbs import PartVerbs
 from partcraft_desktop.run_watch import RunWatch
@@ -317,15 +318,17 @@ class Learning(PartVerbs):
         self._set(runs=self._watch.known, wishes=self._watch.wishes)
 
     def _run_ended(self, run: Run) -> None:
-        if run.state in ("finished", "stopped") and run.pack:
+        whole = has_pack(run)
+        if whole:
             self._desk.list_packs()
         shown = self.now.shown and self.now.draft.run == run.folder
-        if run.state == "finished" and self.now.draft.run == run.folder:
+        if whole and self.now.draft.run == run.folder:
             self._draft(page="done")
         if shown:
             return
-        if run.state == "finished":
-            self._desk.say(f"“{run.title}” is learned.", action=Action("Show", lambda: self.show_run(run.folder)))
+        if whole:
+            words = "is learned" if run.state == "finished" else "is kept as far as it was learned"
+            self._desk.say(f"“{run.title}” {words}.", action=Action("Show", lambda: self.show_run(run.folder)))
         elif run.state in ("failed", "lost"):
             action = Action("Show", lambda: self.show_run(run.folder))
             self._desk.say(run.message or "The training ended unexpectedly.", run.hint, "error", action)

@@ -106,7 +106,7 @@ class LearningState:
             case "learning":
                 return self.run is not None
             case "done":
-                return self.run is not None and self.run.state == "finished"
+                return self.run is not None and has_pack(self.run)
 
     @property
     def sorted(self) -> bool:
@@ -123,6 +123,11 @@ class LearningState:
             return kinds
         count = len(self.surveyed.pictures) if self.surveyed else 0
         return self.draft.plan.codes or proposed_codes(count)
+
+
+def has_pack(run: Run) -> bool:
+    """Whether a training has come to its end, or was stopped, and its pack is written."""
+    return run.state in ("finished", "stopped") and bool(run.pack)
 
 
 def proposed_codes(pictures: int) -> int:

@@ -22,11 +22,12 @@ from partcraft_desktop.wizard_bits import ProgressBar, WizardPage, duration, qui
 STATES: Final = {
     "ready": "Not started yet",
     "paused": "Paused",
-    "stopped": "Stopped; what was learned is kept as a pack",
+    "stopped": "Stopped",
     "failed": "Stopped by a problem",
     "lost": "Interrupted",
     "finished": "Learned",
 }
+AWAITED: Final = "The first sample pictures come after some steps."
 
 
 class LearningPage(WizardPage):
@@ -55,7 +56,7 @@ class LearningPage(WizardPage):
         self.plot = LossPlot()
         self.grid = SampleGrid(thumbnails)
         self.grid.enlarged.connect(self.enlarge_wanted)
-        self.no_samples = quiet("The first sample pictures come after some steps.")
+        self.no_samples = quiet(AWAITED)
         self.no_samples.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.away = quiet("You can close this page, or the window: learning goes on, and is found here again.")
         self._lay_out()
@@ -113,6 +114,7 @@ class LearningPage(WizardPage):
         self.grid.show_samples(self._rows, run.samples)
         self.grid.setVisible(bool(run.samples))
         self.no_samples.setVisible(not run.samples)
+        self.no_samples.setText(AWAITED if alive else "No sample pictures were painted.")
 
     def _trouble_of(self, now: LearningState, run: Run | None) -> Trouble | None:
         if "learning" in now.troubles:
@@ -164,6 +166,8 @@ def run_words(run: Run, wish: str | None = None) -> str:
         words = STATES.get(run.state, run.state)
         if run.state in ("paused", "stopped", "failed", "lost") and run.steps:
             words += f" at step {run.step:,} of {run.steps:,}"
+        if run.state == "stopped" and run.pack:
+            words += "; what was learned is a pack"
         return words
     if wish:
         return "Pausing after this step…" if wish == "pause" else "Stopping; the pack is written…"

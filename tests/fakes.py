@@ -366,14 +366,14 @@ class FakeRuns:
             folder, step=steps, losses=losses, samples=tuple(samples), stage="Learning", done=steps, total=run.steps
         )
 
-    def finish(self, folder: str, match_rate: float = 0.83) -> Pack:
-        """Let a run be finished: its pack is written where the plan says."""
+    def finish(self, folder: str, match_rate: float = 0.83, state: str = "finished") -> Pack:
+        """Let a run be finished (or stopped): its pack is written where the plan says."""
         out = Path(self.known[folder].plan["out"])
         pack = make_pack(out, id=out.name)
         pack = replace(pack, title=self.known[folder].title, metrics={"match_rate": match_rate})
         pack.save()
         (out / "tokens.safetensors").write_bytes((out / "codebook.safetensors").read_bytes())
-        self.tell(folder, state="finished", pack=str(out))
+        self.tell(folder, state=state, pack=str(out))
         return pack
 
     def start(self, path: str, /) -> Run:

@@ -23,6 +23,7 @@ from PIL import Image, ImageGrab
 from scipy.ndimage import distance_transform_edt
 from scipy.signal import fftconvolve
 
+from engine import runs
 from engine.packs import Pack, Reference, starter_pack
 from engine.png import read_creation
 from tests.conftest import REPOSITORY
@@ -127,12 +128,25 @@ def screen() -> Iterator[Screen]:
 
 
 @pytest.fixture
-def app(screen: Screen, home: Path) -> Iterator[subprocess.Popen[bytes]]:
+def start(screen: Screen, home: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts the app with these files or folders."""
     environment = {**screen.environment, "PARTCRAFT_HOME": str(home), "QT_SCALE_FACTOR": "1"}
-    process = subprocess.Popen([sys.executable, "-m", "partcraft_desktop"], cwd=REPOSITORY, env=environment)
-    yield process
-    process.terminate()
-    process.wait(20)
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*files: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "partcraft_desktop", *map(str, files)]
+        started.append(subprocess.Popen(command, cwd=REPOSITORY, env=environment))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def app(start: Callable[..., subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    return start()
 
 
 def show_reference(screen: Screen, app: subprocess.Popen[bytes], reference: Reference) -> Found:
@@ -184,3 +198,55 @@ def test_a_stranger_mixes_a_head_and_a_wing(screen: Screen, app: subprocess.Pope
     assert {arrival.part for arrival in creation.receipt} == {choice.part for choice in creation.recipe.choices}
     with Image.open(path) as picture:
         assert np.asarray(picture.convert("RGB"), float).std() > 10, "the picture is empty"
+
+
+@pytest.fixture
+def birds(tmp_path: Path) -> Path:
+    """A folder of two kinds of birds that the starter does not know."""
+    folder = tmp_path / "little birds"
+    for kind in ("Cockatoo", "Swallow"):
+        (folder / kind).mkdir(parents=True)
+        for picture in sorted((starter_pack().parent / "practice" / kind).iterdir())[:8]:
+            shutil.copy(picture, folder / kind)
+    return folder
+
+
+def test_a_stranger_learns_a_folder(
+    screen: Screen, start: Callable[..., subprocess.Popen[bytes]], birds: Path, home: Path
+) -> None:
+    """By the keyboard, through all pages of the wizard; learning is stopped early, as a person in a hurry would."""
+    app = start(birds)
+    wait_for("a window", lambda: screen.windows("PartCraft") or None, 30, app)
+    run = home / "runs" / "little-birds"
+
+    def go_on_until(what: str, look: Callable[[], T | None]) -> T:
+        """Ctrl+Enter goes on where that is possible, and does nothing elsewhere."""
+
+        def press_and_look() -> T | None:
+            answer = look()
+            if answer is None:
+                screen.do("key", "--clearmodifiers", "ctrl+Return", "sleep", "0.7")
+            return answer
+
+        return wait_for(what, press_and_look, FIRST_RENDER_S, app)
+
+    go_on_until("the training", lambda: (run / "plan.json").is_file() or None)
+    wait_for("some steps", lambda: runs.read(run).step >= 5 or None, FIRST_RENDER_S, app)
+    runs.stop(run)
+
+    def with_a_pack() -> runs.Run | None:
+        now = runs.read(run)
+        return now if now.pack else None
+
+    ended = wait_for("a pack", with_a_pack, FIRST_RENDER_S, app)
+    pack = Pack.open(ended.pack)
+    pack.check(thorough=True)
+    assert ended.state == "stopped" and 5 <= ended.step < ended.steps and len(ended.tried) > 0
+    assert set(pack.vocabulary.code_names[0]) == {"Cockatoo", "Swallow"}
+    shown = pack.references[0]
+
+    def open_for_mixing() -> Found | None:
+        found = screen.find(shown.image, range(280, 640, 8))
+        return found if found.likeness > 0.6 else None
+
+    go_on_until("the new pack among the mixing things", open_for_mixing)

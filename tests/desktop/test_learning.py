@@ -224,11 +224,12 @@ def test_a_run_is_watched_paused_stopped_and_gone_on_with(
     qtbot.waitUntil(lambda: ("stop", run) in opened.runs.asked, timeout=WAIT)
 
 
-def test_a_finished_run_is_in_the_library_and_can_be_mixed(
-    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened, session: Session
+@pytest.mark.parametrize("state", ["finished", "stopped"])
+def test_a_run_that_has_its_pack_is_in_the_library_and_can_be_mixed(
+    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened, session: Session, state: str
 ) -> None:
     run = to_learning(qtbot, learning, folder)
-    pack = opened.runs.finish(run)
+    pack = opened.runs.finish(run, state=state)
     qtbot.waitUntil(lambda: learning.now.draft.page == "done", timeout=WAIT)
     assert pack.id in {one.id for one in session.state.packs}
     learning.mix_now()

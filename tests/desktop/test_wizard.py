@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -262,6 +263,20 @@ def test_a_training_is_watched(
     assert "Pausing" in page.doing.text() and not page.stop.isEnabled()
 
 
+def test_a_training_that_was_stopped_leads_to_its_pack_and_back(
+    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, opened: Opened
+) -> None:
+    run = to_learning(qtbot, wizard, learning, folder)
+    opened.runs.learned(run, 20)
+    opened.runs.finish(run, state="stopped")
+    qtbot.waitUntil(wizard.done.mix.isVisible, timeout=WAIT)
+    named(wizard, "Back").click()
+    assert wizard.learning.resume.isVisible() and wizard.next.isEnabled()
+    assert wizard.learning.no_samples.text() == "No sample pictures were painted."
+    named(wizard, "Done").click()
+    assert wizard.done.mix.isVisible()
+
+
 @pytest.mark.parametrize("state", ["failed", "lost"])
 def test_a_training_in_trouble_says_so_and_goes_on(
     qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, opened: Opened, state: str
@@ -409,3 +424,5 @@ def test_words() -> None:
     run = Run("r", "Birds", state="running", stage="Learning", done=5, total=10, step=5, steps=10, seconds_left=8)
     assert run_words(run) == "Learning, 5 of 10, 8 s left" and run_share(run) == 0.5
     assert run_words(run, "pause").startswith("Pausing")
+    stopped = replace(run, state="stopped", pack="p")
+    assert run_words(stopped) == "Stopped at step 5 of 10; what was learned is a pack"
