@@ -130,7 +130,7 @@ class Segmented:
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with one picture of a folder: "unreadable", "tiny" or "duplicate" (or "label": a line of its
-    ``labels.csv``), and a sentence about it.
+    ``labels.csv``), and a sentence that names it.
     A duplicate is left out, the others cannot be learned from."""
 
     picture: str

@@ -176,7 +176,7 @@ class _DropArea(QWidget):
             "If they are sorted into subfolders by kind, each kind gets a name of its own."
         )
         said.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        said.setFixedSize(420, 3 * said.fontMetrics().lineSpacing() + 4)
+        said.setFixedSize(464, 3 * said.fontMetrics().lineSpacing() + 4)
         self.choose = push_button("Choose folder…", choose, "folder", "primary")
         self.practice = push_button("Try it with the practice birds", learning.open_practice, look="flat")
         column = QVBoxLayout(self)
@@ -309,7 +309,8 @@ class PicturesPage(WizardPage):
         self.kinds_title.setVisible(bool(kinds))
         self.kinds_title.setText(amount(len(kinds), "kind"))
         for name, count in kinds:
-            self.kinds.addItem(f"{name}  ·  {count:,}")
+            # A name in any direction of writing, and its number never alone on a line.
+            self.kinds.addItem(f"\u2068{name}\u2069\u00a0\u00a0·\u00a0\u00a0{count:,}")
 
     def _show_problems(self, problems: Sequence[Problem]) -> None:
         self.problems.clear()
@@ -317,7 +318,7 @@ class PicturesPage(WizardPage):
         self.problems_title.setVisible(bool(problems))
         self.problems_title.setText(f"{amount(len(problems), 'picture')} left out")
         for problem in problems:
-            self.problems.addItem(f"{Path(problem.picture).name}: {problem.message}")
+            self.problems.addItem(problem.message)
             self.problems.item(self.problems.count() - 1).setToolTip(problem.picture)
 
 

@@ -84,13 +84,13 @@ def test_the_empty_page_invites(wizard: TrainingWizard, window: MainWindow) -> N
 def test_a_folder_shows_its_pictures_kinds_and_problems(
     qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, script: Callable[..., None]
 ) -> None:
-    script(survey={"problems": [["Cardinal/0-0.png", "duplicate", "The same picture as another."]]})
+    script(survey={"problems": [["Cardinal/0-0.png", "duplicate", "0-0.png shows the same picture as another."]]})
     learning.open_folder(folder)
     qtbot.waitUntil(lambda: wizard.next.isEnabled(), timeout=WAIT)
     page = wizard.pictures
     assert page.counts.text() == "8 pictures of 3 kinds; left out: 1 there twice"
     assert page.grid.pictures.rowCount() == 8 and page.kinds.count() == 3
-    assert page.problems.item(0).text() == "0-0.png: The same picture as another."
+    assert page.problems.item(0).text() == "0-0.png shows the same picture as another."
     assert page.grid.pictures.index(0).data(Qt.ItemDataRole.AccessibleTextRole).startswith("Cardinal / ")
 
 
