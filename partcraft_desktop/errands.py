@@ -72,7 +72,10 @@ class Errands(QObject):
                     then(news.result)
                 elif isinstance(news, Failed):
                     self._done("start")
-                    self._trouble(_PAGE_OF[work], Trouble(news.message, news.hint, news.details))
+                    trouble = Trouble(news.message, news.hint, news.details)
+                    self._trouble(_PAGE_OF[work], trouble)
+                    if self.now.draft.page in ("parts", "plan"):  # where the user is looking
+                        self._trouble(self.now.draft.page, trouble)
 
         number = self._desk.submit_job(job, listen)
         numbers.append(number)

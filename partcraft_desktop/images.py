@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Self
 
 import numpy as np
@@ -21,6 +22,12 @@ from partcraft_desktop.outlines import PartShape, shapes_of
 
 SMALL_SIDE: Final = 768
 """Pictures smaller than this are enlarged once with a good filter, so that drawings stay crisp in a large view."""
+
+KEPT_BYTES: Final = 128 * 2**20
+"""Pixels of small pictures that are kept: several times what the largest window shows."""
+
+AT_ONCE: Final = 2
+MOST_WAITING: Final = 128
 
 
 def to_qimage(pixels: npt.NDArray[np.uint8]) -> QImage:
@@ -145,14 +152,14 @@ def read_crop(path: str, labels: str | Segmentation, part: int, longest: int) ->
 
 
 class Readers(QObject):
-    """Two threads that read pictures, and a way back to the Qt thread."""
+    """A few threads that read pictures, and a way back to the Qt thread."""
 
     _landed = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, threads: int = 2) -> None:
         super().__init__(parent)
         self._closed = False
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="pictures")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="readers")
         self._landed.connect(self._land, Qt.ConnectionType.QueuedConnection)
 
     def ask(self, work: Callable[[], Any], landed: Callable[[Any], None], owner: QObject) -> None:
@@ -183,20 +190,24 @@ class Readers(QObject):
 
 
 class Thumbnails(QObject):
-    """The last few hundred small pictures, read when first asked for.
+    """Small pictures, read when first asked for; those asked for last are kept, ``keep`` bytes of pixels in all.
 
-    ``ready`` says that the picture of a path can now be had; ``failed`` that it never will, with the reason.
+    ``ready`` says that the picture of a path can now be had; ``failed`` that it never will, with the reason. Whoever
+    paints asks again each time, so what has waited longest behind ``MOST_WAITING`` others, and went out of sight
+    while somebody scrolled, is forgotten: the readers are for everybody.
     """
 
     ready = Signal(str)
     failed = Signal(str, object)
 
-    def __init__(self, readers: Readers, keep: int = 400, parent: QObject | None = None) -> None:
+    def __init__(self, readers: Readers, keep: int = KEPT_BYTES, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._readers = readers
         self._keep = keep
         self._kept: OrderedDict[tuple[Any, ...], QPixmap] = OrderedDict()
-        self._asked: set[tuple[Any, ...]] = set()
+        self._bytes = 0
+        self._waiting: OrderedDict[tuple[Any, ...], tuple[Callable[[], QImage], str]] = OrderedDict()
+        self._reading: set[tuple[Any, ...]] = set()
 
     def get(self, path: str, side: int, ratio: float = 1.0) -> QPixmap | None:
         """A picture file whose longer side fills ``side`` logical pixels at device pixel ratio ``ratio``, or
@@ -214,29 +225,44 @@ class Thumbnails(QObject):
     def forget(self, path: str) -> None:
         """Read a path again when it is next asked for: its file changed."""
         for key in [key for key in self._kept if key[0] == path]:
-            del self._kept[key]
+            self._bytes -= _bytes_of(self._kept.pop(key))
 
     def _get(self, key: tuple[Any, ...], work: Callable[[], QImage], path: str) -> QPixmap | None:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        if key not in self._asked:
-            self._asked.add(key)
-            self._readers.ask(work, lambda result: self._keep_result(key, path, result), self)
+        if key not in self._reading and key not in self._waiting:
+            self._waiting[key] = work, path
+            if len(self._waiting) > MOST_WAITING:
+                self._waiting.popitem(last=False)
+            self._read_next()
         return None
 
+    def _read_next(self) -> None:
+        while self._waiting and len(self._reading) < AT_ONCE:
+            key, (work, path) = self._waiting.popitem(last=False)
+            self._reading.add(key)
+            # Bound now: the next turn of the loop has another key.
+            landed = partial(self._keep_result, key, path)
+            self._readers.ask(work, landed, self)
+
     def _keep_result(self, key: tuple[Any, ...], path: str, result: QImage | Exception) -> None:
-        self._asked.discard(key)
+        self._reading.discard(key)
+        pixmap = QPixmap() if isinstance(result, Exception) else QPixmap.fromImage(result)
+        pixmap.setDevicePixelRatio(key[-1])
+        self._kept[key] = pixmap
+        self._bytes += _bytes_of(pixmap)
+        while self._bytes > self._keep and len(self._kept) > 1:
+            self._bytes -= _bytes_of(self._kept.popitem(last=False)[1])
+        self._read_next()
         if isinstance(result, Exception):
-            self._kept[key] = QPixmap()
             self.failed.emit(path, result)
         else:
-            pixmap = QPixmap.fromImage(result)
-            pixmap.setDevicePixelRatio(key[-1])
-            self._kept[key] = pixmap
             self.ready.emit(path)
-        while len(self._kept) > self._keep:
-            self._kept.popitem(last=False)
+
+
+def _bytes_of(pixmap: QPixmap) -> int:
+    return max(1024, 4 * pixmap.width() * pixmap.height())
 
 
 def _read_small(path: str, pixels: int) -> QImage:

@@ -51,10 +51,14 @@ class Learning(PartVerbs):
         self._home = home
         self._made: Discover | None = None
         self._measured_for: tuple[Any, ...] = ()
-        self._watch = RunWatch(runs, readers, self)
+        self._looked_at: Surveyed | None = None
+        self._starting: object | None = None
+        # Pause and Stop must not wait behind pictures.
+        self._run_readers = Readers(self, threads=1)
+        self._watch = RunWatch(runs, self._run_readers, self)
         self._watch.changed.connect(self._runs_changed)
         self._watch.ended.connect(self._run_ended)
-        self._watch.failed.connect(lambda trouble: self._trouble("learning", trouble))
+        self._watch.failed.connect(self._run_trouble)
 
     def begin(self, saved: Mapping[str, Any], packs: tuple[Pack, ...]) -> None:
         """Bring back what was decided last time, and find trainings. Pictures are looked at when the wizard opens."""
@@ -70,23 +74,43 @@ class Learning(PartVerbs):
         """Watch no more. A training goes on."""
         self._later.stop()
         self._watch.close()
+        self._run_readers.close()
 
     # Walking
 
     def show(self) -> None:
         """Open the wizard where it was left."""
         self._set(shown=True)
+        self._watch.find()
         self._enter(self.now.draft.page)
+
+    def find_runs(self) -> None:
+        """See which trainings there are now; others may have been started elsewhere."""
+        self._watch.find()
 
     def hide(self) -> None:
         """Leave the wizard; everything stays as it is, and a training goes on."""
         self._set(shown=False)
 
     def start_over(self) -> None:
-        """Begin another vocabulary. A training that works goes on."""
+        """Begin another vocabulary; what was decided can be brought back. A training that works goes on."""
+        before = self.now.draft
+        self._clear()
+        self._offer_back(before, "What you decided was put aside.")
+
+    def _offer_back(self, before: Draft, words: str) -> None:
+        """Offer to go on with a draft that another took the place of; what a run learns is kept with the run."""
+        if before.sorting.parts and not before.run:
+            self._desk.say(words, action=Action("Undo", lambda: self._go_on_with(before)))
+
+    def _clear(self) -> None:
+        """An empty draft; nothing is under way for the one before."""
         for work in tuple(self._jobs):
             self.cancel(work)
+        self._starting = None
+        self._done("start")
         self._later.stop()
+        self._looked_at, self._walls = None, {}
         self._undone, self._redone, self._found_for, self._made, self._measured_for = [], [], None, None, ()
         none: dict[str, Any] = {"surveyed": None, "found": None, "wall": (), "measured": None, "troubles": {}}
         self._set(draft=Draft(), can_undo=False, can_redo=False, **none)
@@ -126,15 +150,14 @@ class Learning(PartVerbs):
         path = str(Path(folder).expanduser().absolute())
         before = self.now.draft
         if path != before.folder or before.run:
-            self.start_over()
-            if before.sorting.parts and not before.run:
-                self._desk.say("These are other pictures.", action=Action("Undo", lambda: self._go_on_with(before)))
+            self._clear()
+            self._offer_back(before, "These are other pictures.")
         self._draft(folder=path, page="pictures", extends="" if before.run else before.extends)
         self._set(shown=True, surveyed=None)
         self._survey()
 
     def _go_on_with(self, draft: Draft) -> None:
-        self.start_over()
+        self._clear()
         self._draft(**vars(draft))
         self._set(shown=True)
         self._enter(draft.page)
@@ -146,12 +169,19 @@ class Learning(PartVerbs):
     def extend(self, folder: str) -> None:
         """Make more for a pack, or (empty) a new vocabulary."""
         if folder != self.now.draft.extends:
+            self._starting = None
+            self.cancel("pack")
+            self._done("start")
             self._undone, self._redone, self._made = [], [], None
             self._draft(extends=folder, sorting=Sorting())
             self._set(found=None, wall=(), measured=None, can_undo=False, can_redo=False)
 
     def _survey(self) -> None:
         def landed(surveyed: Surveyed) -> None:
+            before, self._looked_at = self._looked_at, surveyed
+            if before is not None and (before.pictures, before.kinds) != (surveyed.pictures, surveyed.kinds):
+                # Other pictures in the same folder: what was found in those before is not enough.
+                self._found_for, self._made, self._measured_for, self._walls = None, None, (), {}
             self._set(surveyed=surveyed)
             if self.now.draft.page != "pictures":
                 self._enter(self.now.draft.page)
@@ -180,7 +210,7 @@ class Learning(PartVerbs):
                 self._find_parts()
             return
         key = planning.measure_key(self.now)
-        if key == self._measured_for or "start" in self._jobs:
+        if key == self._measured_for or "start" in self.now.doing:
             return
         self._measured_for = key
         self.cancel("measure")
@@ -238,20 +268,32 @@ class Learning(PartVerbs):
             )
             return
         self.cancel("measure")
+        if self.now.measured is None:
+            self._measured_for = ()
         self._calm("plan")
+        self._starting = token = object()
         self._doing("start", Doing(stage="Writing the vocabulary"))
-        self._with_pack(self._start)
+        self._with_pack(lambda folder: self._start(folder, token))
 
-    def _start(self, folder: str) -> None:
+    def _start(self, folder: str, token: object) -> None:
+        """Start the training; ``token`` tells whether the draft it was asked for is still the one on show."""
+        if token is not self._starting:
+            return
         now = self.now
 
         def started(run: Run) -> None:
-            self._done("start")
-            self._draft(run=run.folder, page="learning")
+            if token is self._starting:
+                self._starting = None
+                self._done("start")
+                self._draft(run=run.folder, page="learning")
 
         def failed(trouble: Trouble) -> None:
-            self._done("start")
-            self._trouble("plan", trouble)
+            if token is self._starting:
+                self._starting = None
+                self._done("start")
+                self._trouble("plan", trouble)
+            else:
+                self._desk.say(trouble.message, trouble.hint, "error")
 
         self._doing("start", Doing(stage="Starting"))
         self._watch.begin(
@@ -263,13 +305,14 @@ class Learning(PartVerbs):
         run = self.now.run_of(folder)
         if run is None:
             return
-        if folder != self.now.draft.run:
-            self.start_over()
+        before = self.now.draft
         page: Page = "done" if run.state == "finished" else "learning"
-        plan = Planned(title=run.title)
-        draft = self.now.draft
-        folder_of_pictures = draft.folder or str(run.plan.get("pictures", ""))
-        self._draft(run=folder, page=page, folder=folder_of_pictures, plan=draft.plan if draft.run else plan)
+        if folder != before.run:
+            self._clear()
+            self._offer_back(before, "What you decided for other pictures was put aside.")
+            plain = Draft(folder=str(run.plan.get("pictures", "")), plan=Planned(title=run.title))
+            self._draft(**vars(planning.kept_draft(folder) or plain))
+        self._draft(run=folder, page=page)
         self._set(shown=True)
 
     def pause(self, folder: str = "") -> None:
@@ -315,16 +358,26 @@ class Learning(PartVerbs):
             self.mixing.emit()
 
     def _runs_changed(self) -> None:
+        before = self.now.run
         self._set(runs=self._watch.known, wishes=self._watch.wishes)
+        now = self.now.run
+        if before is not None and now is not None and before.state != now.state:
+            self._calm("learning")  # what could not be done before is past
+
+    def _run_trouble(self, trouble: Trouble) -> None:
+        if self.now.shown and self.now.draft.page == "learning":
+            self._trouble("learning", trouble)
+        else:
+            self._desk.say(trouble.message, trouble.hint, "error")
 
     def _run_ended(self, run: Run) -> None:
         whole = has_pack(run)
         if whole:
             self._desk.list_packs()
-        shown = self.now.shown and self.now.draft.run == run.folder
-        if whole and self.now.draft.run == run.folder:
+        here = self.now.draft.run == run.folder and self.now.draft.page in ("learning", "done")
+        if whole and here:
             self._draft(page="done")
-        if shown:
+        if here and self.now.shown:
             return
         if whole:
             words = "is learned" if run.state == "finished" else "is kept as far as it was learned"

@@ -31,6 +31,10 @@ class Runs(Protocol):
     def runs(self) -> list[Run]: ...
 
 
+Wish = Literal["pause", "stop", "resume"]
+"""What a training can be asked to do."""
+
+
 @dataclass(frozen=True)
 class Doing:
     """How far something is: ``done`` of ``total`` (0: unknown) of a stage that began at ``started`` (seconds of
@@ -67,7 +71,7 @@ class LearningState:
     doing: Mapping[Work, Doing] = field(default_factory=dict)
     troubles: Mapping[Page, Trouble] = field(default_factory=dict)
     runs: tuple[Run, ...] = ()
-    wishes: Mapping[str, Literal["pause", "stop"]] = field(default_factory=dict)
+    wishes: Mapping[str, Wish] = field(default_factory=dict)
     """What a run was asked to do and has not done yet, by its folder."""
     can_undo: bool = False
     can_redo: bool = False

@@ -390,6 +390,7 @@ class Library(QWidget):
         return menu
 
     def _show_menu(self) -> None:
+        self._session.learning.find_runs()
         self._menu.clear()
         state = self._session.state
         for pack in state.packs:

@@ -189,8 +189,9 @@ class MainWindow(QWidget):
         learning = state.learning
         self._show_area(learning.shown)
         mixes = not learning.shown
-        self.undo.setEnabled(state.can_undo if mixes else learning.can_undo)
-        self.redo.setEnabled(state.can_redo if mixes else learning.can_redo)
+        sorts = learning.draft.page == "parts"
+        self.undo.setEnabled(state.can_undo if mixes else sorts and learning.can_undo)
+        self.redo.setEnabled(state.can_redo if mixes else sorts and learning.can_redo)
         self.stop.setEnabled(mixes and state.render is not None)
         self.render_action.setEnabled(mixes and state.pack is not None and state.render is None)
         self.mix.setEnabled(mixes and state.pack is not None)

@@ -183,6 +183,11 @@ class _RowPainter(QStyledItemDelegate):
         editor.setMaxLength(60)
         return editor
 
+    def setEditorData(self, editor: QWidget, index: Index) -> None:
+        # What is being typed is not taken away by what is found meanwhile.
+        if not (isinstance(editor, QLineEdit) and editor.isModified()):
+            super().setEditorData(editor, index)
+
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
         rect: QRect = option.rect  # type: ignore[attr-defined]
         editor.setGeometry(rect.adjusted(28, 2, -44, -2))
@@ -271,10 +276,17 @@ class PartList(QListView):
 
     def show_colours(self, row: int) -> None:
         """Offer the colours of parts for a row."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu = self._menu()
         self._add_colours(menu, row)
         menu.popup(self.viewport().mapToGlobal(self.visualRect(self.parts.index(row)).bottomLeft()))
+
+    def _menu(self) -> QMenu:
+        """A menu for a row; it closes when the row may have become another part."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for changed in (self.parts.modelAboutToBeReset, self.parts.dataChanged):
+            changed.connect(menu.close)
+        return menu
 
     def _add_colours(self, menu: QMenu, row: int) -> None:
         for number, colour in enumerate(PALETTE):
@@ -289,8 +301,7 @@ class PartList(QListView):
             return
         row = index.row()
         part = self.parts.parts[row]
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu = self._menu()
         menu.addAction("Rename", lambda: self.edit(self.parts.index(row)))
         self._add_colours(menu.addMenu("Colour"), row)
         merge = menu.addMenu("Merge with")

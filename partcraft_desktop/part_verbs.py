@@ -48,6 +48,8 @@ class PartVerbs(Errands):
             return "A part needs a name."
         if any(char in "<>:" for char in name):
             return "A name cannot have <, > or a colon: prompts use them."
+        if part >= len(sorting.parts):
+            return "That part is not there any more."
         others = {one.name.casefold() for at, one in enumerate(sorting.parts) if at != part}
         if name.casefold() in others:
             return f"Another part is called “{name}”. Merge them, or choose another name."
@@ -58,6 +60,8 @@ class PartVerbs(Errands):
     def recolour(self, part: int, colour: str) -> None:
         """Give a part another colour (``#rrggbb``); a part that has it takes this one's."""
         sorting = self.now.draft.sorting
+        if part >= len(sorting.parts):
+            return  # chosen a moment before other parts were found
         old = sorting.parts[part].colour
         other = next((at for at, one in enumerate(sorting.parts) if one.colour == colour and at != part), None)
         sorting = sorting.changed(part, colour=colour)
@@ -66,18 +70,20 @@ class PartVerbs(Errands):
     def merge(self, first: int, second: int) -> None:
         """Make two parts one."""
         sorting = self.now.draft.sorting
-        if first != second and sorting.settled:
+        if first != second and sorting.settled and max(first, second) < len(sorting.parts):
             self._sort(sorting.merge(first, second))
 
     def split(self, part: int) -> None:
         """Take a merged part apart again."""
         sorting = self.now.draft.sorting
-        if sorting.settled and len(sorting.parts[part].members) > 1:
+        if sorting.settled and part < len(sorting.parts) and len(sorting.parts[part].members) > 1:
             self._sort(sorting.split(part, ()))
 
     def drop(self, part: int, dropped: bool = True) -> None:
         """Let a part belong to the background, or take it back."""
-        self._sort(self.now.draft.sorting.changed(part, dropped=dropped))
+        sorting = self.now.draft.sorting
+        if part < len(sorting.parts):
+            self._sort(sorting.changed(part, dropped=dropped))
 
     def undo(self) -> None:
         """Take back the last change of the parts."""

@@ -16,12 +16,15 @@ from engine.jobs import Discover, Measured
 from engine.packs import TOKENS, Pack, free_folder
 from engine.plan import PAPER, Plan, predict, suited
 from engine.runs import PLAN
-from partcraft_desktop.draft import MORE, SHARES, Planned, Preset, proposed_title
+from partcraft_desktop.draft import MORE, SHARES, Draft, Planned, Preset, proposed_title
 from partcraft_desktop.learning_state import LearningState, Trouble
 from partcraft_desktop.settings import write_whole
 
 CHECKPOINTS: Final = 8
 """How often a training keeps its state and paints samples."""
+
+KEPT_DRAFT: Final = "draft.json"
+"""What a person decided, kept in the folder of the run that learns it."""
 
 FALLBACK_BASE: Final = "starter/base"
 
@@ -172,11 +175,21 @@ def make_run(now: LearningState, vocabulary: Path, runs: Path, packs: Path) -> s
         known = begin_at(now)
         if known is not None:
             document["start"] = str(known.path)
+        write_whole(run / KEPT_DRAFT, json.dumps(now.draft.to_document(), ensure_ascii=False, indent=1) + "\n")
         write_whole(run / PLAN, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
     except BaseException:
         shutil.rmtree(run, ignore_errors=True)
         raise
     return str(run)
+
+
+def kept_draft(run: str) -> Draft | None:
+    """What a person had decided when a run was made, if that is there and whole."""
+    try:
+        document = json.loads((Path(run) / KEPT_DRAFT).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return Draft.from_document(document) if isinstance(document, dict) else None
 
 
 def slug(title: str) -> str:

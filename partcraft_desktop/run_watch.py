@@ -14,9 +14,12 @@ from engine.jobs import UserError
 from engine.runs import Run
 from partcraft_desktop.circle import reason
 from partcraft_desktop.images import Readers
-from partcraft_desktop.learning_state import ALIVE, Runs, Trouble
+from partcraft_desktop.learning_state import ALIVE, Runs, Trouble, Wish
 
 EVERY_MS: Final = 1000
+RARELY: Final = 5
+"""A lost training is looked at so many times less often: a computer that slept wakes up, and its training goes on."""
+WATCHED: Final = (*ALIVE, "lost")
 
 
 class RunWatch(QObject):
@@ -37,7 +40,7 @@ class RunWatch(QObject):
         self._closed = False
         self._reading = False
         self.known: tuple[Run, ...] = ()
-        self.wishes: dict[str, Literal["pause", "stop"]] = {}
+        self.wishes: dict[str, Wish] = {}
         self._timer = QTimer(self, interval=EVERY_MS)
         self._timer.timeout.connect(self._poll)
 
@@ -70,25 +73,34 @@ class RunWatch(QObject):
 
     def resume(self, folder: str) -> None:
         """Go on with a run that is paused, stopped, failed or lost."""
-        self._ask(lambda: self._runs.start(folder), self._add)
+        self._wish(folder, "resume")
+
+        def failed(trouble: Trouble) -> None:
+            self._unwish(folder, trouble)
+            self.find()  # maybe it learns already, as others know
+
+        self._ask(lambda: self._runs.start(folder), self._add, failed)
 
     def wish(self, folder: str, what: Literal["pause", "stop"]) -> None:
         """Ask a run to pause, or to stop and keep what was learned. It does so after its step."""
-        self.wishes = {**self.wishes, folder: what}
-        self.changed.emit()
+        self._wish(folder, what)
         act = self._runs.pause if what == "pause" else self._runs.stop
-
-        def failed(trouble: Trouble) -> None:
-            self.wishes = {at: one for at, one in self.wishes.items() if at != folder}
-            self.failed.emit(trouble)
-            self.changed.emit()
 
         def asked(run: Run | None) -> None:
             if run is not None:
                 self._add(run)
             self._poll()
 
-        self._ask(lambda: act(folder), asked, failed)
+        self._ask(lambda: act(folder), asked, lambda trouble: self._unwish(folder, trouble))
+
+    def _wish(self, folder: str, what: Wish) -> None:
+        self.wishes = {**self.wishes, folder: what}
+        self.changed.emit()
+
+    def _unwish(self, folder: str, trouble: Trouble) -> None:
+        self.wishes = {at: one for at, one in self.wishes.items() if at != folder}
+        self.failed.emit(trouble)
+        self.changed.emit()
 
     def discard(self, folder: str, then: Callable[[Path], None]) -> None:
         """Move a run to the trash; ``then`` is told where it is now."""
@@ -116,20 +128,21 @@ class RunWatch(QObject):
         before = {run.folder: run for run in self.known}
         self.known = runs
         alive = {run.folder for run in runs if run.state in ALIVE}
-        self.wishes = {folder: wish for folder, wish in self.wishes.items() if folder in alive}
-        if alive and not self._closed:
-            self._timer.start()
+        # Nobody but a living process can pause or stop, and only one at rest can go on.
+        self.wishes = {at: wish for at, wish in self.wishes.items() if (at in alive) == (wish != "resume")}
+        if not self._closed and any(run.state in WATCHED for run in runs):
+            self._timer.start(EVERY_MS if alive else RARELY * EVERY_MS)
         else:
             self._timer.stop()
         self.changed.emit()
         for run in runs:
             was = before.get(run.folder)
-            if was is not None and was.state in ALIVE and run.state not in ALIVE:
+            if was is not None and was.state in WATCHED and run.state not in ALIVE and run.state != was.state:
                 self.ended.emit(run)
 
     def _poll(self) -> None:
-        folders = [run.folder for run in self.known if run.state in ALIVE]
-        if self._reading or not folders:
+        watched = [run for run in self.known if run.state in WATCHED]
+        if self._reading or not watched:
             return
         self._reading = True
 
@@ -137,15 +150,15 @@ class RunWatch(QObject):
             fresh = {run.folder: run for run in read}
             self._take(tuple(fresh.get(run.folder, run) for run in self.known))
 
-        self._ask(lambda: [self._runs.read(folder) for folder in folders], landed, self._not_read)
+        self._ask(lambda: [self._read(run) for run in watched], landed)
 
-    def _not_read(self, trouble: Trouble) -> None:
-        # The folder of a run is gone, or its drive: what was known stays on show, as lost.
-        lost = tuple(
-            replace(run, state="lost", message=trouble.message, hint=trouble.hint) if run.state in ALIVE else run
-            for run in self.known
-        )
-        self._take(lost)
+    def _read(self, known: Run) -> Run:
+        """A run as it is now. Where its folder is gone, or its drive, what was known stays on show, as lost."""
+        try:
+            return self._runs.read(known.folder)
+        except (UserError, OSError) as error:
+            trouble = trouble_of(error)
+            return replace(known, state="lost", message=trouble.message, hint=trouble.hint)
 
     def _ask(
         self,

@@ -235,7 +235,9 @@ class Session(Circle):
         file = Path(path)
         if file.is_dir():
             self.learning.open_folder(file)
-        elif file.suffix.lower() == ".partpack":
+            return
+        self.learning.hide()  # what is opened is shown where it is mixed
+        if file.suffix.lower() == ".partpack":
             self.import_pack(file)
         else:
             self.open_image(file)
@@ -281,7 +283,11 @@ class Session(Circle):
             self._history.forget(gone)
         self._replace(packs=packs, can_undo=self._history.can_undo, can_redo=self._history.can_redo)
         self.learning.packs_changed(packs)
-        if self.state.pack not in packs:
+        shown = self.state.pack
+        same = next((pack for pack in packs if shown is not None and pack.id == shown.id), None)
+        if same is not None and same != shown:  # written anew: a training went on
+            self._show_pack(same)
+        elif same is None:
             if packs:
                 self.open_pack(packs[0].id)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -70,8 +70,8 @@ class TroubleBox(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._trouble: Trouble | None = None
-        mark = QLabel()
-        mark.setPixmap(icon("warning").pixmap(18, 18))
+        self._mark = QLabel()
+        self._mark.setPixmap(icon("warning").pixmap(18, 18))
         self.message = QLabel(wordWrap=True)
         self.message.setTextFormat(Qt.TextFormat.PlainText)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -86,7 +86,7 @@ class TroubleBox(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(2 * UNIT, UNIT + 4, UNIT + 4, UNIT + 4)
         row.setSpacing(UNIT + 4)
-        row.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
         for button in (self.rest, self.out, self.retry):
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -109,6 +109,11 @@ class TroubleBox(QWidget):
         self.out.setText(trouble.label)
         self.out.setAccessibleName(trouble.label)
         self.retry.setVisible(can_retry and not trouble.label)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._mark.setPixmap(icon("warning").pixmap(18, 18))
 
     def _run(self) -> None:
         if self._trouble is not None and self._trouble.run is not None:

@@ -29,7 +29,8 @@ class DonePage(WizardPage):
     def __init__(self, learning: Learning, readers: Readers, thumbnails: Thumbnails) -> None:
         super().__init__("Done", lambda: None)
         self._readers = readers
-        self._shown = ""
+        self._thumbnails = thumbnails
+        self._shown: tuple[object, ...] = ()
         self.title = ShortLabel()
         self.title.setProperty("title", True)
         self.said = quiet()
@@ -69,9 +70,13 @@ class DonePage(WizardPage):
         self.tried.pictures.show(tried)
         for widget in (self.tried_title, self.tried, self.grid_title):
             widget.setVisible(bool(tried))
-        if folder == self._shown:
+        # A run that went on has written its pack and its pictures anew, in the same places.
+        shown = (folder, run.state, run.step) if run is not None else ()
+        if shown == self._shown:
             return
-        self._shown = folder
+        self._shown = shown
+        for path in tried:
+            self._thumbnails.forget(path)
         self.title.setText(f"“{run.title}” is ready" if run else "")
         self.said.setText("")
         self.rate.setText("")
@@ -86,7 +91,7 @@ class DonePage(WizardPage):
                 return error
 
         def landed(pack: Any) -> None:
-            if self._shown != folder:
+            if self._shown != shown:
                 return
             if isinstance(pack, Pack):
                 self._show_pack(pack)

@@ -104,7 +104,7 @@ class LearningPage(WizardPage):
         self.bar.show_share(run_share(run), self.doing.text())
         self.pause.setVisible(alive)
         self.stop.setVisible(alive or (run.state in ("paused", "failed", "lost") and run.step > 0))
-        for button in (self.pause, self.stop):
+        for button in (self.pause, self.stop, self.resume, self.discard):
             button.setEnabled(wish is None)
         self.resume.setVisible(run.state in ("ready", "paused", "stopped", "failed", "lost"))
         self.discard.setVisible(not alive)
@@ -162,6 +162,8 @@ def run_share(run: Run) -> float:
 
 def run_words(run: Run, wish: str | None = None) -> str:
     """What a training does and how long yet, in a few words."""
+    if wish == "resume":
+        return "Going on…"
     if run.state != "running":
         words = STATES.get(run.state, run.state)
         if run.state in ("paused", "stopped", "failed", "lost") and run.steps:

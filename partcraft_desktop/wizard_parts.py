@@ -133,7 +133,8 @@ class PartsPage(WizardPage):
         fixed = bool(now.draft.extends)
         # The order of the shares is that of what was found; between two finds there are none.
         fits = found is not None and tuple(part.members for part in sorting.parts) == found.members
-        self.list.parts.show(sorting.parts, found.shares if found and fits else (), fixed)
+        # While others are looked for, these are about to go: a name that is typed now would be lost.
+        self.list.parts.show(sorting.parts, found.shares if found and fits else (), fixed or not sorting.settled)
         self.wall.show_wall(now.wall, sorting.parts)
         dropped = sum(part.dropped for part in sorting.parts)
         words = amount(len(sorting.parts) - dropped, "part") if sorting.parts else "Parts"

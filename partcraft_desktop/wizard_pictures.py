@@ -319,7 +319,7 @@ class PicturesPage(WizardPage):
         self.problems_title.setText(f"{amount(len(problems), 'picture')} left out")
         for problem in problems:
             self.problems.addItem(problem.message)
-            self.problems.item(self.problems.count() - 1).setToolTip(problem.picture)
+            self.problems.item(self.problems.count() - 1).setToolTip(f"{problem.message}\n{problem.picture}")
 
 
 def _counts(now: LearningState) -> str:

@@ -177,7 +177,7 @@ def test_a_picture_that_cannot_be_read_is_said_once(qtbot: QtBot, tmp_path: Path
 
 
 def test_thumbnails_forget_the_oldest(qtbot: QtBot, tmp_path: Path) -> None:
-    thumbnails = Thumbnails(Readers(), keep=2)
+    thumbnails = Thumbnails(Readers(), keep=2 * 1024)
     for name in "abc":
         fakes.draw_bird(1, 32)[0].save(tmp_path / f"{name}.png")
         with qtbot.waitSignal(thumbnails.ready, timeout=WAIT):
@@ -219,3 +219,24 @@ def test_what_is_read_late_for_a_widget_that_is_gone_is_dropped(qtbot: QtBot) ->
     readers._pool.shutdown()  # Waits for what is being read: its result is then on its way to the Qt thread.
     QCoreApplication.processEvents()
     assert landed == []
+
+
+def test_a_wall_that_is_scrolled_past_leaves_the_readers_to_others(qtbot: QtBot, tmp_path: Path) -> None:
+    for number in range(400):
+        fakes.draw_bird(1, 32)[0].save(tmp_path / f"{number}.png")
+    readers = Readers()
+    thumbnails = Thumbnails(readers)
+    read: list[str] = []
+    thumbnails.ready.connect(read.append)
+    landed: list[int] = []
+    for number in range(400):
+        thumbnails.get(str(tmp_path / f"{number}.png"), 16)
+    readers.ask(lambda: len(read), landed.append, readers)
+    qtbot.waitUntil(lambda: bool(landed), timeout=WAIT)
+    assert landed[0] < 10  # nobody waits behind hundreds of pictures
+    last = str(tmp_path / "399.png")
+    qtbot.waitUntil(lambda: last in read, timeout=WAIT)
+    assert str(tmp_path / "100.png") not in read  # out of sight, and forgotten
+    with qtbot.waitSignal(thumbnails.ready, timeout=WAIT):
+        thumbnails.get(str(tmp_path / "100.png"), 16)
+    readers.close()

@@ -308,3 +308,173 @@ def test_other_pictures_can_be_taken_back(
     action.run()
     qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
     assert names(learning)[0] == "Rumpf" and learning.now.draft.folder == str(folder)
+
+
+def test_a_start_that_is_overtaken_leaves_nothing_behind(
+    qtbot: QtBot, learning: Learning, folder: Path, script: Callable[..., None]
+) -> None:
+    to_plan(qtbot, learning, folder)
+    learning.set_plan(title="Another title")  # so that the vocabulary is written anew
+    script(discover={"delay": 0.2})
+    learning.next()
+    assert "start" in learning.now.doing
+    learning.start_over()
+    assert not learning.now.doing
+    script()
+    to_plan(qtbot, learning, folder)
+    assert learning.now.run is None
+    learning.next()
+    qtbot.waitUntil(lambda: learning.now.run is not None, timeout=WAIT)
+
+
+def test_a_change_of_the_plan_does_not_stop_a_start(
+    qtbot: QtBot, learning: Learning, folder: Path, script: Callable[..., None]
+) -> None:
+    to_plan(qtbot, learning, folder)
+    learning.set_plan(title="Another title")
+    script(discover={"delay": 0.2})
+    learning.next()
+    learning.set_plan(rank=8)
+    qtbot.waitUntil(lambda: learning.now.run is not None, timeout=WAIT)
+    assert not learning.now.doing
+
+
+def test_a_refused_start_leaves_the_plan_to_be_measured(
+    qtbot: QtBot, learning: Learning, folder: Path, script: Callable[..., None], opened: Opened
+) -> None:
+    script(measure={"delay": 0.5})
+    to_parts(qtbot, learning, folder)
+    learning.next()
+    qtbot.waitUntil(lambda: "measure" in learning.now.doing, timeout=WAIT)
+    opened.runs.refuse = UserError("“dogs” is still learning.", "Wait.")
+    learning.next()
+    qtbot.waitUntil(lambda: "plan" in learning.now.troubles, timeout=WAIT)
+    learning.back()
+    learning.next()
+    qtbot.waitUntil(lambda: learning.now.measured is not None, timeout=WAIT)
+
+
+def test_a_draft_that_gives_way_can_be_brought_back(
+    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened, tmp_path: Path
+) -> None:
+    run = to_learning(qtbot, learning, folder)
+    others = fakes.make_folder(tmp_path / "dogs", ("a", "b"), 3)
+    for leave in (lambda: learning.show_run(run), learning.start_over):
+        to_parts(qtbot, learning, others)
+        learning.rename(0, "Rumpf")
+        leave()
+        assert "Rumpf" not in names(learning)
+        said = opened.messages[-1]
+        assert said.action is not None and said.action.label == "Undo"
+        said.action.run()
+        qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
+        assert names(learning)[0] == "Rumpf" and learning.now.draft.page == "parts"
+
+
+def test_what_was_decided_for_a_run_is_found_with_it(
+    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened
+) -> None:
+    to_parts(qtbot, learning, folder)
+    learning.rename(0, "Rumpf")
+    learning.next()
+    qtbot.waitUntil(lambda: learning.now.measured is not None, timeout=WAIT)
+    learning.set_plan(noun="Vogel")
+    learning.next()
+    qtbot.waitUntil(lambda: learning.now.run is not None, timeout=WAIT)
+    run = learning.now.draft.run
+    learning.start_over()
+    learning.show_run(run)
+    learning.back()
+    assert learning.now.draft.page == "plan" and learning.now.draft.plan.noun == "Vogel"
+    learning.back()
+    qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
+    assert names(learning)[0] == "Rumpf"
+
+
+def test_a_run_that_was_taken_for_lost_is_found_alive(
+    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened
+) -> None:
+    run = to_learning(qtbot, learning, folder)
+    opened.runs.tell(run, state="lost", message="It ended without a word.")
+    qtbot.waitUntil(lambda: learning.now.alive is None, timeout=WAIT)
+    opened.runs.tell(run, state="running", step=60)
+    opened.runs.refuse = UserError("“garden-birds” is learning already.", "Watch it, or pause it first.")
+    learning.resume()
+    qtbot.waitUntil(lambda: learning.now.alive is not None, timeout=WAIT)
+    assert learning.now.run is not None and learning.now.run.step == 60 and "learning" not in learning.now.troubles
+    opened.runs.tell(run, state="lost")
+    qtbot.waitUntil(lambda: learning.now.alive is None, timeout=WAIT)
+    opened.runs.tell(run, state="running")
+    qtbot.waitUntil(lambda: learning.now.alive is not None, timeout=WAIT)  # also when nobody presses anything
+
+
+def test_more_pictures_in_the_same_folder_are_looked_at(qtbot: QtBot, learning: Learning, folder: Path) -> None:
+    to_plan(qtbot, learning, folder)
+    before = learning.now.found
+    assert before is not None
+    fakes.draw_bird(51)[0].save(folder / "Cardinal" / "new.png")
+    learning.open_folder(folder)
+    qtbot.waitUntil(lambda: learning.now.reached("parts"), timeout=WAIT)
+    learning.next()
+    qtbot.waitUntil(lambda: learning.now.sorted and learning.now.found is not before, timeout=WAIT)
+    assert learning.now.found is not None and learning.now.found.pictures == before.pictures + 1
+
+
+def test_a_training_that_ends_does_not_take_a_person_away(
+    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened
+) -> None:
+    run = to_learning(qtbot, learning, folder)
+    learning.go("parts")
+    opened.runs.tell(run, state="failed", message="The disk is full.", hint="Make room.")
+    qtbot.waitUntil(lambda: learning.now.alive is None, timeout=WAIT)
+    assert opened.messages[-1].text == "The disk is full." and learning.now.draft.page == "parts"
+    learning.resume(run)
+    qtbot.waitUntil(lambda: learning.now.alive is not None, timeout=WAIT)
+    opened.runs.finish(run)
+    qtbot.waitUntil(lambda: learning.now.alive is None, timeout=WAIT)
+    assert learning.now.draft.page == "parts" and "is learned" in opened.messages[-1].text
+
+
+def test_a_pack_that_went_on_learning_stays_open(
+    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened, session: Session
+) -> None:
+    run = to_learning(qtbot, learning, folder)
+    pack = opened.runs.finish(run, 0.3, state="stopped")
+    qtbot.waitUntil(lambda: learning.now.draft.page == "done", timeout=WAIT)
+    learning.mix_now()
+    learning.resume(run)
+    qtbot.waitUntil(lambda: learning.now.alive is not None, timeout=WAIT)
+    opened.runs.finish(run, 0.9)
+    qtbot.waitUntil(lambda: learning.now.alive is None, timeout=WAIT)
+    assert session.state.pack is not None and session.state.pack.id == pack.id
+    assert session.state.pack.metrics["match_rate"] == 0.9
+
+
+def test_trouble_is_told_where_the_person_is(
+    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened, open_session: Callable[[], Opened]
+) -> None:
+    to_plan(qtbot, learning, folder)
+    opened.close()
+    folder.rename(folder.with_name("unplugged"))
+    again = open_session().session.learning
+    again.show()
+    qtbot.waitUntil(lambda: "plan" in again.now.troubles, timeout=WAIT)
+    folder.with_name("unplugged").rename(folder)
+    again.dismiss("plan")
+    qtbot.waitUntil(lambda: again.now.measured is not None, timeout=WAIT)
+    assert not again.now.troubles
+
+
+def test_going_on_from_the_library_is_refused_in_words(
+    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened
+) -> None:
+    run = to_learning(qtbot, learning, folder)
+    opened.runs.tell(run, state="paused")
+    qtbot.waitUntil(lambda: learning.now.alive is None, timeout=WAIT)
+    learning.hide()
+    opened.runs.refuse = UserError("“dogs” is still learning.", "Wait.")
+    learning.resume(run)
+    assert learning.now.wishes == {run: "resume"}
+    qtbot.waitUntil(lambda: bool(opened.messages), timeout=WAIT)
+    assert opened.messages[-1].text == "“dogs” is still learning."
+    assert not learning.now.wishes

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QListView, QSlider, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QListView, QMenu, QSlider, QWidget
 from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
 
 from engine.plan import suited
 from engine.runs import Run
@@ -324,6 +325,82 @@ def test_done_shows_what_the_pack_painted(
         qtbot.keyClick(strip, Qt.Key.Key_Left)
         qtbot.keyClick(strip, Qt.Key.Key_Return)
     assert told.args == [painted[0]]
+
+
+def test_done_is_told_anew_when_a_run_went_on(
+    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, opened: Opened
+) -> None:
+    run = to_learning(qtbot, wizard, learning, folder)
+    opened.runs.learned(run, 20)
+    opened.runs.finish(run, 0.30, state="stopped")
+    qtbot.waitUntil(lambda: "0.30" in wizard.done.rate.text(), timeout=WAIT)
+    named(wizard, "Back").click()
+    named(wizard, "Go on").click()
+    assert not wizard.learning.resume.isEnabled() and wizard.learning.doing.text() == "Going on…"
+    qtbot.waitUntil(lambda: learning.now.alive is not None, timeout=WAIT)
+    opened.runs.finish(run, 0.90)
+    qtbot.waitUntil(lambda: "0.90" in wizard.done.rate.text(), timeout=WAIT)
+
+
+def test_a_name_that_is_typed_survives_what_is_found_meanwhile(
+    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, script: Callable[..., None]
+) -> None:
+    to_parts(qtbot, wizard, learning, folder)
+    found = learning.now.found
+    script(findparts={"delay": 0.1})
+    learning.merge(0, 1)
+    parts = wizard.parts.list
+    parts.setFocus()
+    parts.setCurrentIndex(parts.parts.index(2))
+    qtbot.keyClick(parts, Qt.Key.Key_F2)
+    editor = parts.findChild(QLineEdit)
+    assert editor is not None
+    editor.selectAll()
+    qtbot.keyClicks(editor, "Kopf")
+    qtbot.waitUntil(lambda: learning.now.sorted and learning.now.found is not found, timeout=WAIT)
+    assert editor.text() == "Kopf"
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: learning.now.draft.sorting.parts[2].name == "Kopf", timeout=WAIT)
+    learning.set_clusters(6)
+    parts.setCurrentIndex(parts.parts.index(1))
+    qtbot.keyClick(parts, Qt.Key.Key_F2)  # these parts are about to go: they take no names
+    assert parts.state() != QListView.State.EditingState
+
+
+def test_a_menu_closes_when_its_part_may_be_another(
+    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path
+) -> None:
+    to_parts(qtbot, wizard, learning, folder)
+    wizard.parts.list.show_colours(4)
+    menu = wizard.parts.list.findChild(QMenu)
+    assert menu is not None and menu.isVisible()
+    learning.set_clusters(3)
+    qtbot.waitUntil(lambda: len(learning.now.draft.sorting.parts) == 3, timeout=WAIT)
+    assert not isValid(menu) or not menu.isVisible()
+    before = learning.now.draft.sorting
+    learning.recolour(4, "#000000")
+    learning.drop(4)
+    learning.split(4)
+    learning.merge(0, 4)
+    assert learning.rename(4, "x") and learning.now.draft.sorting == before
+
+
+def test_undo_is_for_what_is_on_show(
+    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, window: MainWindow
+) -> None:
+    to_parts(qtbot, wizard, learning, folder)
+    learning.rename(0, "Rumpf")
+    assert window.undo.isEnabled()
+    learning.next()
+    assert not window.undo.isEnabled()
+
+
+def test_a_picture_that_is_dropped_is_shown(
+    qtbot: QtBot, wizard: TrainingWizard, folder: Path, window: MainWindow
+) -> None:
+    assert wizard.isVisible()
+    window.session.open_path(next(folder.rglob("*.png")))
+    assert not wizard.isVisible() and window.view.isVisible()
 
 
 def test_the_whole_wizard_by_keyboard_alone(
