@@ -1,4 +1,4 @@
-"""Which way of learning a vocabulary mixes best: five recipes, three seeds each, in one protocol. Prints a table.
+"""Which way of learning a vocabulary mixes best: six recipes, three seeds each, in one protocol. Prints a table.
 
     python tests/bench/recipes.py OUT [--steps N] [--batch N] [--seeds N] [--count N] [--jobs N] [--only RECIPE ...]
 
@@ -8,7 +8,8 @@ birds of one species and unseen mixes of two, three and four, and the judge, whi
 which parts arrived:
 
 Paper mode was made for long trainings of a large base; "at our rates" is the same mathematics with the rates and the
-beginning that a short training of a small base needs.
+beginning that a short training of a small base needs, and "with our plan" has everything of ours but that mathematics:
+LoRA, rates, schedule, weight of the attention loss, and where tokens begin.
 
 - EMR: share of parts in which the judge sees the species that was asked for ("none" is a miss);
 - CoSim (codebook): mean cosine of the code that the pack's own eyes find and the one asked for;
@@ -47,7 +48,7 @@ from engine.jobs import Discover, Train
 from engine.models import Models
 from engine.packs import CODEBOOK, Pack
 from engine.places import resources_dir
-from engine.plan import suited
+from engine.plan import PAPER, SMALL, suited
 from engine.rendering import open_painter
 from engine.segmentation import Codebook
 from engine.vocabulary import ABSENT, Vocabulary
@@ -66,6 +67,14 @@ RECIPES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ),
     "paper": ("paper mode (PartCraft)", {"recipe": "paper"}),
     "rates": ("paper mode at our rates", {"recipe": "paper", "start": "words", "rate": 5e-4, "token_rate": 1e-2}),
+    "plan": (
+        "paper mode with our plan",
+        {
+            **{key: value for key, value in SMALL.items() if key not in PAPER or key == "token_rate"},
+            "recipe": "paper",
+            "start": str(STARTER / "pack"),
+        },
+    ),
     "ours": ("ours", {}),
 }
 """Each recipe's name for people and what its plan changes."""
@@ -134,6 +143,7 @@ def work(words: argparse.Namespace, recipe: str, seed: int) -> None:
     run = words.out / "runs" / f"{recipe}-{seed}"
     run.mkdir(parents=True, exist_ok=True)
     document = {
+        **RECIPES[recipe][1],
         "pack": str(words.out / "draft"),
         "pictures": str(STARTER / "practice"),
         "out": str(words.out / "packs" / f"{recipe}-{seed}"),
@@ -142,7 +152,6 @@ def work(words: argparse.Namespace, recipe: str, seed: int) -> None:
         "seed": seed,
         "checkpoint_every": 100_000,
         "sample_every": 100_000,
-        **RECIPES[recipe][1],
     }
     if recipe == "ours":
         document = {**ours(), **document}
@@ -234,7 +243,14 @@ def plot(results: Sequence[dict[str, Any]], scale: int = 2) -> Image.Image:
     image = Image.new("RGB", (width * scale, height * scale), "white")
     pen = ImageDraw.Draw(image)
     font = ImageFont.truetype(next((resources_dir() / "fonts").glob("*.ttf")), 13 * scale)
-    colours = {"inversion": "#8a8f98", "squares": "#56b4e9", "paper": "#e69f00", "rates": "#009e73", "ours": "#d55e00"}
+    colours = {
+        "inversion": "#8a8f98",
+        "squares": "#56b4e9",
+        "paper": "#e69f00",
+        "rates": "#009e73",
+        "plan": "#0072b2",
+        "ours": "#d55e00",
+    }
 
     def place(mix: float, rate: float) -> tuple[float, float]:
         x = left + (mix - 1) / 3 * (width - left - right)
