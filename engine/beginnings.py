@@ -23,6 +23,7 @@ _ALIKE: Final = 0.8
 _NEARNESS: Final = 2.0
 _RIDGE: Final = 0.1
 """Of the kernel regression from looks to tokens; chosen on held-out random parts of the starter."""
+_GRID: Final = 2.0**14
 
 Floats = npt.NDArray[np.float32]
 
@@ -120,17 +121,19 @@ def guess(pack: Pack, known: Pack, around: Tensor, encoder: str = FIRST) -> Tens
             guessed[part, ~seen] = tokens[other].mean(dim=0)
         else:
             guessed[part] = tokens[other].mean(dim=0)
-    return guessed
+    return _rounded(guessed)
 
 
 def regress(looks: Floats, said: Floats, wanted: Floats) -> Floats:
     """Tokens (K, W) for looks ``wanted`` (K, C), from pairs of looks (N, C) and tokens (N, W): kernel ridge regression
     with a Gaussian kernel on unit rows. Rows of ``looks`` without length are left out."""
     shown = looks.any(axis=1)
-    rows, said, asked = _units(looks[shown]), said[shown], _units(wanted)
-    mean = said.mean(axis=0)
-    inside = np.exp(2 * _NEARNESS * (rows @ rows.T - 1)) + _RIDGE * np.eye(len(rows), dtype=np.float32)
-    weights = np.linalg.solve(inside, said - mean)
+    # In float64, for numpy adds up in an order that depends on where in memory rows lie.
+    rows, asked = _units(looks[shown].astype(np.float64)), _units(wanted.astype(np.float64))
+    told = said[shown].astype(np.float64)
+    mean = told.mean(axis=0)
+    inside = np.exp(2 * _NEARNESS * (rows @ rows.T - 1)) + _RIDGE * np.eye(len(rows))
+    weights = np.linalg.solve(inside, told - mean)
     return np.asarray(mean + np.exp(2 * _NEARNESS * (asked @ rows.T - 1)) @ weights, np.float32)
 
 
@@ -143,7 +146,8 @@ def _more_looks(known: Pack, encoder: str) -> list[tuple[Floats, Floats]]:
     if "looks" not in found or encoder not in found:
         return []
     return [
-        (looks.float().numpy(), said.float().numpy())
+        # Copied: a mapped file's rows are aligned otherwise, and vectorised sums then round otherwise.
+        (looks.float().clone().numpy(), said.float().clone().numpy())
         for looks, said in zip(found["looks"], found[encoder], strict=False)
     ]
 
@@ -175,9 +179,15 @@ def _before(tokens: PartTokens, wanted: Tensor) -> Tensor:
     if len(tokens.projection) > 1:
         return tokens.raw.mean(dim=1, keepdim=True).expand_as(wanted)
     layer: Any = tokens.projection[0]
-    return torch.linalg.lstsq(layer.weight, (wanted - layer.bias).flatten(0, 1).T).solution.T.view_as(
-        wanted
-    ) - tokens.position[:, None]  # fmt: skip
+    sought = (wanted - layer.bias).flatten(0, 1).T.double()
+    solved = torch.linalg.lstsq(layer.weight.double(), sought).solution.T.float().view_as(wanted)
+    return _rounded(solved) - tokens.position[:, None]
+
+
+def _rounded(values: Tensor) -> Tensor:
+    """Values on a grid much coarser than what libraries' sums differ by from one process to the next, and much finer
+    than what matters: a run that begins again begins at the same bits."""
+    return torch.round(values * _GRID) / _GRID
 
 
 def _same_parts(pack: Pack, known: Pack, own: Floats, theirs: Floats | None) -> list[int | None]:
@@ -197,5 +207,5 @@ def _tokens_of(pack: Pack, encoder: str) -> PartTokens:
     return PartTokens.load(pack.path / TOKENS, encoder)
 
 
-def _units(rows: Floats) -> Floats:
+def _units(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)

@@ -215,7 +215,11 @@ def discover(models: Models, job: Discover, report: Report) -> str:
             "reason": reason,
             "note": _note(models, view, parts, count),
         },
-        extra={"extends": str(view.known.path)} if view.known else {},
+        # Which code a kind of picture is, if any: training asks, for names alone may say another's.
+        extra={
+            "kinds": {kind: first + code for code, kind in enumerate(clusters.kinds)},
+            **({"extends": str(view.known.path)} if view.known else {}),
+        },
     )
     cut = "Cutting references into parts"
     wanted = int(options.get("references", 60))
@@ -231,7 +235,7 @@ def _view(
     backbone = known.backbone if known else _backbone(models, eyes or "starter/eyes", options)
     place = look_through(Path(folder), report)
     skipped = [one.message for one in place.problems]
-    found = look_at(open_dino(models, backbone), place.pictures, report, place.kinds)
+    found = look_at(open_dino(models, backbone), place.pictures, report, place.kinds, together=True)
     found = replace(found, skipped=(*skipped, *found.skipped))
     report(Progress("Finding parts", 0, 0))
     bytes = min(ROWS, len(found.files) * found.features[0][0].size) * found.features[0].shape[0] * 4

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -55,10 +56,22 @@ class Examples:
     def __len__(self) -> int:
         return len(self.latents)
 
-    def save(self, path: Path) -> None:
-        """Keep them beside the run, so that going on needs no second look at the pictures."""
+    def save(self, path: Path, made_of: str = "") -> None:
+        """Keep them beside the run, so that going on needs no second look at the pictures. ``made_of`` says what they
+        depend on in the plan."""
         tensors = {"latents": self.latents, "masks": self.masks, "codes": self.codes}
-        write_whole(path, lambda beside: save_file(tensors, beside), "the examples")
+        write_whole(path, lambda beside: save_file(tensors, beside, {"made_of": made_of}), "the examples")
+
+    @staticmethod
+    def made_of(path: Path) -> str | None:
+        """What the examples in a file depend on; empty if it does not say or is damaged, None if there is no file."""
+        try:
+            with safe_open(path, "pt") as file:
+                return (file.metadata() or {}).get("made_of", "")
+        except FileNotFoundError:
+            return None
+        except (OSError, SafetensorError):
+            return ""
 
     @classmethod
     def load(cls, path: Path) -> Examples:
@@ -106,8 +119,14 @@ def prepare(
         latents.append(encode_pictures(vae, to_tensor(waiting)).float().cpu())
     if not latents:
         raise UserError("There are no pictures to learn from.", "Choose a folder with pictures.")
+    whole = torch.cat(latents).contiguous()
+    if not bool(torch.isfinite(whole).all()):
+        raise UserError(
+            "The base model turned a picture into latents that are no numbers.",
+            'Use "precision": "float32" in the plan.',
+        )
     return Examples(
-        torch.cat(latents).contiguous().unflatten(0, (-1, views)),
+        whole.unflatten(0, (-1, views)),
         torch.from_numpy(np.stack(masks)).unflatten(0, (-1, views)),
         torch.from_numpy(np.stack(codes)).unflatten(0, (-1, views)),
     )

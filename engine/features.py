@@ -94,21 +94,51 @@ def open_dino(models: Models, backbone: Backbone) -> Dino:
     return Dino(eyes, backbone)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Where a feature map lies: its file, from which byte on, its shape (H, W, C). Only the files that were read last
+    are mapped: each holds a descriptor, and for thousands of pictures there are more files than a process may open."""
+
+    file: Path
+    offset: int
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Its size on the disk."""
+        return 2 * math.prod(self.shape)
+
+    def read(self) -> npt.NDArray[np.float16]:
+        """The map, float16 (H, W, C). Raises :class:`UserError`."""
+        try:
+            data = _mapping(self.file)[self.offset : self.offset + self.nbytes]
+            return data.view(np.float16).reshape(self.shape)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                "What was seen of these pictures is not in the cache any more.", "Start again: it is seen anew."
+            ) from error
+
+
+@lru_cache(maxsize=32)
+def _mapping(file: Path) -> npt.NDArray[np.uint8]:
+    return np.memmap(file, np.uint8, "r")
+
+
 class Maps(Sequence[Floats]):
     """Feature maps of pictures in the cache, read from the disk when they are asked for: float32 (C, H, W) each."""
 
-    def __init__(self, cells: Sequence[npt.NDArray[np.float16]]) -> None:
-        self._cells = cells
+    def __init__(self, kept: Sequence[Kept]) -> None:
+        self._kept = kept
 
     def __len__(self) -> int:
-        return len(self._cells)
+        return len(self._kept)
 
     def __getitem__(self, index: Any) -> Any:
-        return np.ascontiguousarray(np.moveaxis(self._cells[index], 2, 0), np.float32)
+        return np.ascontiguousarray(np.moveaxis(self.cells(index), 2, 0), np.float32)
 
     def cells(self, index: int) -> npt.NDArray[np.float16]:
-        """One map as it lies on the disk: float16 (H, W, C)."""
-        return self._cells[index]
+        """One map as it lies on the disk: float16 (H, W, C). Raises :class:`UserError` if it is there no more."""
+        return self._kept[index].read()
 
 
 @dataclass(frozen=True)
@@ -133,7 +163,7 @@ class FeatureCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._read: set[str] = set()
-        self._maps: dict[str, npt.NDArray[np.float16]] = {}
+        self._maps: dict[str, Kept] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -141,12 +171,12 @@ class FeatureCache:
         for file in sorted(self.folder.glob("*.safetensors")):
             if file.name not in self._read:
                 self._read.add(file.name)
-                self._maps.update(_mapped(file))
+                self._maps.update(_contents(file))
 
     def __contains__(self, digest: str) -> bool:
         return digest in self._maps
 
-    def __getitem__(self, digest: str) -> npt.NDArray[np.float16]:
+    def __getitem__(self, digest: str) -> Kept:
         return self._maps[digest]
 
     def add(self, maps: dict[str, Floats]) -> None:
@@ -171,14 +201,19 @@ class FeatureCache:
 
 
 def look_at(
-    dino: Dino, files: Sequence[Path], report: Report, classes: Sequence[str] = (), batch: int = _BATCH
+    dino: Dino,
+    files: Sequence[Path],
+    report: Report,
+    classes: Sequence[str] = (),
+    batch: int = _BATCH,
+    together: bool = False,
 ) -> Found:
     """Feature maps of pictures, from the cache where they were looked at before. Pictures that cannot be read are
     skipped and named.
 
-    Where a ``torch.distributed`` group is open, each of its processes looks at a share and all find everything in the
-    cache, which must be on a disk they share. Raises :class:`UserError` if none can be read, a picture goes away, or
-    the disk is full.
+    With ``together``, all processes of an open ``torch.distributed`` group call this at the same time: each looks at a
+    share and all find everything in the cache, which must be on a disk they share. Raises :class:`UserError` if none
+    can be read, a picture goes away, or the disk is full.
     """
     seen = identify(files, report)
     skipped = {index: one.message for index, one in enumerate(seen) if one.fault == "unreadable"}
@@ -189,7 +224,7 @@ def look_at(
     cache = FeatureCache(cache_dir() / "features" / key)
     first = {seen[index].digest: index for index in reversed(readable)}
     waiting = sorted(index for digest, index in first.items() if digest not in cache)
-    rank, world = _share()
+    rank, world = _share() if together else (0, 1)
     waiting = waiting[rank::world]
     for start in range(0, len(waiting), batch):
         report(Progress("Looking at pictures", start, len(waiting)))
@@ -249,17 +284,18 @@ def _file_print(path: Path, size: int, time: int) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def _mapped(file: Path) -> dict[str, npt.NDArray[np.float16]]:
-    """The arrays of a safetensors file, mapped into memory; none of a damaged one: its pictures are looked at anew."""
+def _contents(file: Path) -> dict[str, Kept]:
+    """What a safetensors file keeps, by name; nothing of a damaged one: its pictures are looked at anew."""
     try:
+        size = file.stat().st_size
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
-            header = json.loads(opened.read(length)) if length <= file.stat().st_size else {}
-        data = np.memmap(file, np.uint8, "r", offset=8 + length)
-        return {
-            name: data[slice(*entry["data_offsets"])].view(np.float16).reshape(entry["shape"])
+            header = json.loads(opened.read(length)) if length <= size else {}
+        found = {
+            name: Kept(file, 8 + length + int(entry["data_offsets"][0]), tuple(map(int, entry["shape"])))
             for name, entry in header.items()
             if name != "__metadata__"
         }
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, IndexError):
         return {}
+    return found if all(one.offset + one.nbytes <= size for one in found.values()) else {}

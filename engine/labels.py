@@ -31,7 +31,8 @@ def kinds_of(folder: Path, files: Sequence[Path]) -> tuple[tuple[str, ...], list
         return _labelled(folder, files)
     firsts = [file.relative_to(folder).parts[:-1][:1] for file in files]
     if all(firsts) and len(set(firsts)) > 1:
-        return tuple(first[0] for first in firsts), []
+        # Names that are no Unicode (unpacked from a foreign archive) are made so: they will be names of codes.
+        return tuple(first[0].encode("utf-8", "replace").decode() for first in firsts), []
     return (), []
 
 

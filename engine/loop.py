@@ -79,8 +79,8 @@ def learn(
             try:
                 losses = take_step(learner, capture, draw(learner, examples, captions, step), step, world)
             except CameApart:
-                if world.first:
-                    shutil.rmtree(run / "checkpoints" / f"step-{step}", ignore_errors=True)  # it leads to this
+                if world.first and len(checkpoints(run)) > 1:  # it leads to this; the last one is kept all the same
+                    shutil.rmtree(run / "checkpoints" / f"step-{step}", ignore_errors=True)
                 raise
             step += 1
             if log is None:
@@ -263,14 +263,18 @@ def _resume(learner: Learner, run: Path, world: World) -> int:
                 # Cloned: a mapped file's tensors are aligned otherwise, and vectorised sums then round otherwise.
                 kept = {name: one.clone() for name, one in load_file(path / STATE).items()}
                 learner.restore(kept)
-            except (SafetensorError, OSError):
-                continue  # damaged on the disk: the one before it is whole
+            except SafetensorError:
+                shutil.rmtree(path, ignore_errors=True)  # damaged on the disk: the one before it is whole
+                continue
+            except OSError:
+                continue
             except (ValueError, KeyError) as error:
                 raise UserError(
                     f"The checkpoint {path.name} belongs to another plan.", "Choose a new run folder."
                 ) from error
             return int(path.name.removeprefix("step-")), kept if world.size > 1 else {}
-        return 0, {}
+        # Guesses at tokens may differ in their last bit from process to process: all begin at the first one's.
+        return 0, learner.tensors() if world.size > 1 else {}
 
     step, tensors = world.from_first(last)
     if tensors and not world.first:

@@ -115,7 +115,7 @@ class Pack:
         Raises :class:`UserError` if it cannot be written.
         """
         text = json.dumps(self.to_document(), ensure_ascii=False, indent=1) + "\n"
-        write_bytes(self.path / MANIFEST, text.encode(), "the pack")
+        write_bytes(self.path / MANIFEST, text.encode("utf-8", "replace"), "the pack")
 
     def new_recipe(self, prompt: Prompt = (), seed: int = 0) -> Recipe:
         """A recipe of this pack, with the steps and guidance its base model wants."""

@@ -43,7 +43,7 @@ _WORDS: Final = {
 
 _MOST: Final = 10**8
 _RANGES: Final[dict[str, tuple[float, float]]] = {
-    "steps": (1, _MOST), "batch": (1, 4096), "rate": (0, math.inf), "token_rate": (0, math.inf), "warmup": (0, _MOST),
+    "steps": (1, _MOST), "batch": (1, 4096), "rate": (0, 1e30), "token_rate": (0, 1e30), "warmup": (0, _MOST),
     "weight_decay": (0, math.inf), "clip": (0, math.inf), "rank": (0, 1024), "projection_layers": (0, 8),
     "spread": (0, math.inf), "snr_gamma": (0, math.inf), "attention_weight": (0, math.inf), "grid": (1, 256),
     "size": (0, 8192), "crops": (0, 64), "part_dropout": (0, 1), "empty": (0, 1), "ema": (0, 1),

@@ -104,7 +104,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_status(run: Path, status: Status) -> None:
     """Write a run's status, whole or not at all. Raises :class:`UserError`."""
-    write_bytes(run / STATUS, json.dumps(asdict(status), ensure_ascii=False).encode(), "the status")
+    write_bytes(run / STATUS, json.dumps(asdict(status), ensure_ascii=False).encode("utf-8", "replace"), "the status")
 
 
 def born(pid: int) -> float:

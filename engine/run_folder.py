@@ -93,6 +93,8 @@ def pack_place(plan: Plan, pack: Pack, run: Path) -> Path:
     """
     if plan.out:
         out = Path(plan.out)
+        if pack.path.resolve() in out.resolve().parents:
+            raise UserError(f"The plan's out, {out}, is inside the pack that is learned.", "Choose another folder.")
         if out.resolve() != pack.path.resolve() and not is_ours(out, run):
             raise UserError(f"There is something else in {out} already.", "Choose another folder in the plan's out.")
         return out
@@ -144,6 +146,9 @@ def export_run(run: Path, to: Path) -> tuple[Path, str]:
         if Path(plan.start).exists() and Path(plan.start).is_dir():
             changed["start"] = "start"
             shutil.copytree(plan.start, beside / "start")
+        elif Path(plan.start).is_file():
+            changed["start"] = "start.safetensors"
+            shutil.copy2(plan.start, beside / "start.safetensors")
     except (OSError, shutil.Error) as error:
         shutil.rmtree(beside, ignore_errors=True)
         raise UserError(

@@ -204,7 +204,8 @@ def load_tokens(path: Path) -> Tokens:
 
 def _read(path: Path, make: Callable[[dict[str, Tensor]], _T]) -> _T:
     try:
-        return make(load_file(path))
+        # Cloned: a mapped file's tensors are aligned otherwise, and vectorised sums then round otherwise.
+        return make({name: one.clone() for name, one in load_file(path).items()})
     except FileNotFoundError as error:
         raise UserError(
             f"{path.name} is missing from {path.parent.name}.", "Train the pack, or get it again."

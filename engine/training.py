@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,11 @@ from safetensors import SafetensorError
 
 from engine.attention import best_grid
 from engine.beginnings import extended_by, start_tokens
-from engine.discovery import classes_of, look_at, open_dino
+from engine.discovery import look_at, open_dino
 from engine.errors import JobCancelled, UserError
 from engine.examples import Captions, Examples, prepare
 from engine.finishing import hand_over, prove, write_pack
+from engine.folder import look_through
 from engine.hosts import Report
 from engine.jobs import News, Progress, Train
 from engine.learner import Learner
@@ -25,7 +27,7 @@ from engine.loop import StopAndKeep, in_words, learn
 from engine.models import Models, base_model_of
 from engine.packs import Pack
 from engine.parallel import World, join
-from engine.pictures import open_picture, picture_files
+from engine.pictures import open_picture
 from engine.plan import Plan
 from engine.pulse import LEARNING
 from engine.run_folder import EXAMPLES, checkpoints, open_plan, pack_place
@@ -86,6 +88,8 @@ def _learn(models: Models, plan: Plan, pack: Pack, place: Path, heed: Report, wo
     base = base_model_of(plan.base_model or pack.base_model.id, unet)
     pipeline = models.own_pipeline(base.id, base.unet, plan.precision)
     size = plan.size or int(pipeline.unet.config.sample_size * pipeline.vae_scale_factor)
+    if size % 8 or size < 2 * pipeline.vae_scale_factor:
+        raise UserError(f"The plan's size cannot be {size}.", "It is a multiple of 8, such as 256 or 512.")
     plan = replace(plan, grid=best_grid(pipeline.unet, size // pipeline.vae_scale_factor, plan.grid), size=size)
     examples = _examples(models, pipeline, plan, pack, heed, world)
     learner = Learner(pipeline, start_tokens(plan, pack, pipeline), plan)
@@ -108,14 +112,23 @@ def _learn(models: Models, plan: Plan, pack: Pack, place: Path, heed: Report, wo
 def _examples(models: Models, pipeline: Any, plan: Plan, pack: Pack, report: Report, world: World) -> Examples:
     """What the run learns from: as it was kept, or made now, by the first process for all."""
     cached = Path(plan.run) / EXAMPLES
+    made_of = json.dumps([plan.size, plan.grid, plan.flip, plan.crops, plan.seed if plan.crops else 0])
 
     def ready() -> None:
-        if not cached.is_file():
+        known = Examples.made_of(cached)
+        other = known not in ("", made_of)  # of another size, or none at all
+        travelled = known is not None and not plan.pictures and not _from_references(cached, pack)
+        if other and travelled:
+            raise UserError(
+                "The plan wants pictures of another size, and this run has travelled without its pictures.",
+                "Put back its size, flip and crops, or change them where the pictures are.",
+            )
+        if other:
             pictures = segmented_pictures(models, pack, plan.pictures, report)
             made = prepare(
                 pictures, pipeline.vae, plan.size, plan.grid, flip=plan.flip, crops=plan.crops, seed=plan.seed
             )
-            made.save(cached)
+            made.save(cached, made_of)
 
     world.from_first(ready)
     try:
@@ -132,13 +145,20 @@ def _examples(models: Models, pipeline: Any, plan: Plan, pack: Pack, report: Rep
     return examples
 
 
+def _from_references(cached: Path, pack: Pack) -> bool:
+    try:
+        return len(Examples.load(cached)) == len(pack.references)
+    except (OSError, SafetensorError):
+        return False
+
+
 def segmented_pictures(
     models: Models, pack: Pack, folder: str, report: Report
 ) -> Iterable[tuple[Image.Image, Segmentation]]:
     """Pictures with their parts: a folder's as the eyes see them, or the pack's references as they were kept.
 
-    In subfolders named like the pack's codes, a picture's visible parts have its folder's code: the folder knows
-    better than the nearest centroid.
+    Where the pack's codes are kinds of pictures, a picture's visible parts have its kind's code: whoever sorted them
+    knows better than the nearest centroid. Pictures that were left out when the parts were found are left out here.
     """
     if not folder:
         for done, reference in enumerate(pack.references):
@@ -147,18 +167,20 @@ def segmented_pictures(
                 yield open_picture(reference.image), Segmentation(np.asarray(labels), reference.codes)
         return
     codebook = pack.codebook()
-    files = picture_files(folder)
-    kinds = classes_of(Path(folder), files)
-    found = look_at(open_dino(models, pack.backbone), files, report, kinds)
+    place = look_through(Path(folder), report)
+    found = look_at(open_dino(models, pack.backbone), place.pictures, report, place.kinds)
+    kinds = pack.extra.get("kinds")
     for done, (file, features) in enumerate(zip(found.files, found.features, strict=True)):
         report(Progress("Finding parts", done, len(found.files)))
         picture = open_picture(file, max_side=1024)
         segmentation = codebook.segment_picture(features, np.asarray(picture))
         codes = list(segmentation.codes)
-        for part in range(len(codes)) if found.classes else ():
-            code = pack.vocabulary.find_code(part, found.classes[done])
-            if code is not None and codes[part] != ABSENT:
-                codes[part] = code
+        for part in pack.vocabulary.visible_parts if found.classes else ():
+            kind, index = found.classes[done], part.index
+            # A pack from before kinds were kept, or from elsewhere, has only the names of its codes.
+            code = kinds.get(kind) if isinstance(kinds, dict) else pack.vocabulary.find_code(index, kind)
+            if type(code) is int and 0 <= code < pack.vocabulary.codes_per_part and codes[index] != ABSENT:
+                codes[index] = code
         yield picture, Segmentation(segmentation.labels, tuple(codes))
     known = extended_by(pack)
     if known is not None:

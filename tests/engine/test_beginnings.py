@@ -72,6 +72,16 @@ def test_an_extended_pack_keeps_its_old_tokens_bit_for_bit(extension: Path, tiny
     assert (new.projected()[:, count:] - begun[:, count:]).abs().max() > 0.05, "the new ones are learned"
 
 
+def test_an_extended_pack_learns_the_same_each_time(extension: Path, tmp_path: Path) -> None:
+    plan = {"pack": "extension", "pictures": "new", "steps": 2, "batch": 2, "size": 64, "samples": 0}
+    learned = []
+    for name in ("one", "two", "three"):
+        (tmp_path / f"{name}.json").write_text(json.dumps({**plan, "run": f"run-{name}", "out": f"out-{name}"}))
+        out = train(Models(device="cpu"), Train(str(tmp_path / f"{name}.json")), silent)
+        learned.append(load_file(Path(out) / TOKENS))
+    assert all(torch.equal(learned[0][key], one[key]) for one in learned[1:] for key in one)
+
+
 def test_an_extension_of_a_pack_that_changed_is_refused(extension: Path, tmp_path: Path) -> None:
     manifest = tmp_path / "known" / "pack.json"
     document = json.loads(manifest.read_text())

@@ -178,7 +178,7 @@ def test_the_cache_reads_what_others_write(tmp_path: Path) -> None:
     one.add({"a": np.ones((3, 2, 4), np.float32)})
     assert "a" in one and "a" not in two
     two.refresh()
-    assert two["a"].shape == (2, 4, 3) and two["a"].dtype == np.float16
+    assert two["a"].shape == (2, 4, 3) and two["a"].read().dtype == np.float16
 
 
 @pytest.mark.slow
@@ -196,7 +196,7 @@ dist.init_process_group("gloo", init_method="file://{tmp_path}/meet", rank=int(s
 dino = open_dino(Models(device="cpu"), Backbone({str(tiny_world / "eyes")!r}, image_size=64))
 looks = []
 dino.eyes.model.register_forward_hook(lambda m, w, n, o: looks.append(len(n["pixel_values"])), with_kwargs=True)
-found = look_at(dino, sorted(Path({str(pictures[0].parent)!r}).iterdir()), lambda news: None)
+found = look_at(dino, sorted(Path({str(pictures[0].parent)!r}).iterdir()), lambda news: None, together=True)
 print(sum(looks), found.key)
 """
     running = [
@@ -230,3 +230,23 @@ def test_found_in_memory_is_as_good(dino: Dino, pictures: list[Path]) -> None:
     np.testing.assert_allclose(one.rows, two.rows, atol=1e-6)
     np.testing.assert_array_equal(one.edge, two.edge)
     assert one.rows.shape == (7 * (200 // 7), 48) and set(one.picture.tolist()) == set(range(7))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
+def test_more_files_than_a_process_may_open(tmp_path: Path) -> None:
+    code = f"""
+import resource
+from pathlib import Path
+import numpy as np
+from engine.features import FeatureCache, Maps
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+cache = FeatureCache(Path({str(tmp_path)!r}))
+for index in range(100):
+    cache.add({{str(index): np.full((3, 2, 4), index, np.float32)}})
+cache = FeatureCache(Path({str(tmp_path)!r}))
+maps = Maps([cache[str(index)] for index in range(100)])
+assert all((maps[index] == index).all() for index in range(100))
+print("read")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.stdout == "read\n", done.stderr

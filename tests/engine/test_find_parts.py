@@ -20,6 +20,7 @@ from engine.errors import UserError
 from engine.jobs import Discover, FindParts, News, PartsFound, Progress
 from engine.packs import CODE_PICTURES, Pack, starter_pack
 from engine.segmentation import NO_PART
+from engine.training import segmented_pictures
 from engine.vocabulary import ABSENT
 from tests.conftest import REPOSITORY
 from tests.engine.tiny import make_pictures
@@ -156,7 +157,7 @@ def test_parts_are_named_after_a_pack_with_the_same_eyes(
     assert len(set(named)) == 4 and set(named) & {"beak", "belly", "foot"}
 
 
-def test_a_pack_is_extended(draft: Any, find: Any, tiny_pack: Path, tmp_path: Path) -> None:
+def test_a_pack_is_extended(draft: Any, find: Any, models: Any, tiny_pack: Path, tmp_path: Path) -> None:
     known = Pack.open(tiny_pack)
     more = tmp_path / "more"
     for kind in range(4, 6):
@@ -177,7 +178,10 @@ def test_a_pack_is_extended(draft: Any, find: Any, tiny_pack: Path, tmp_path: Pa
     assert pack.backbone == known.backbone and pack.base_model.id == "some/base"
     assert len(pack.references) == len(known.references) + 6
     assert {code for one in pack.references[-6:] for code in one.codes} <= {ABSENT, 3, 4}
-    assert pack.extra["extends"] == str(known.path)
+    assert pack.extra["extends"] == str(known.path) and pack.extra["kinds"] == {"kind 1": 3, "kind 2": 4}
+    learned = [one.codes for _, one in segmented_pictures(models, pack, str(more), lambda _news: None)]
+    assert {code for codes in learned[:3] for code in codes} <= {ABSENT, 3}, "not the known code of the same name"
+    assert {code for codes in learned[3:6] for code in codes} <= {ABSENT, 4}
     pack.check(thorough=True)
 
 
@@ -204,7 +208,25 @@ def test_codes_from_a_table_of_labels(draft: Any, birds: Path, tmp_path: Path) -
     assert set(unnamed.codes) <= {ABSENT, 0, 1}
 
 
+def test_codes_that_are_clusters_stay_what_was_found(draft: Any, models: Any, birds: Path) -> None:
+    pack = draft(3, 4, codes_from="clusters")
+    assert pack.extra["kinds"] == {}
+    found = {(one.title, one.codes) for one in pack.references}
+    learned = [one.codes for _, one in segmented_pictures(models, pack, str(birds), lambda _news: None)]
+    assert len(learned) == len(found) and {codes for _, codes in found} == set(learned)
+
+
 # Bad input
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode there")
+def test_names_that_are_no_unicode(find: Any, draft: Any, tmp_path: Path) -> None:
+    folder = make_pictures(tmp_path / "pictures", kinds=2, each=3)
+    (folder / "kind 0").rename(folder / os.fsdecode(b"caf\xe9"))
+    find(3, folder=folder)
+    pack = Pack.open(draft(3, folder=folder).path)
+    assert set(pack.vocabulary.code_names[0]) == {"caf?", "kind 1"}
+    pack.check(thorough=True)
 
 
 def test_one_picture(find: Any, draft: Any, tmp_path: Path) -> None:

@@ -80,6 +80,46 @@ def test_a_loss_that_is_no_number_is_stopped_before_its_step(make_run: MakeRun) 
     assert run.state == "finished" and [step for step, *_ in run.losses] == [1, 2, 3, 4, 5, 6]
 
 
+def test_the_last_checkpoint_survives_a_loss_that_is_no_number(make_run: MakeRun) -> None:
+    folder = make_run(checkpoint_every=4)
+    assert go_on(folder).state == "finished"
+    good = (checkpoints(folder)[-1] / "state.safetensors").read_bytes()
+    change(folder, steps=8, attention_weight=1e308)
+    failed(folder, "not a number")
+    assert [path.name for path in checkpoints(folder)] == ["step-4"]
+    assert (checkpoints(folder)[-1] / "state.safetensors").read_bytes() == good
+
+
+def test_a_damaged_checkpoint_is_written_again(make_run: MakeRun) -> None:
+    folder = make_run()
+    assert go_on(folder).state == "finished"
+    last = folder / "checkpoints" / "step-4" / "state.safetensors"
+    whole = last.read_bytes()
+    last.write_bytes(whole[:1000])
+    assert go_on(folder).state == "finished"
+    assert last.read_bytes() == whole
+
+
+def test_another_size_makes_the_examples_again(make_run: MakeRun) -> None:
+    folder = make_run(size=64)
+    assert go_on(folder).state == "finished"
+    before = load_file(folder / "examples.safetensors")["latents"].shape
+    change(folder, size=128, steps=6)
+    assert go_on(folder).state == "finished"
+    after = load_file(folder / "examples.safetensors")["latents"].shape
+    assert after[:3] == before[:3] and after[3:] == tuple(2 * side for side in before[3:])
+    change(folder, size=20)
+    failed(folder, "size cannot be 20", "multiple of 8")
+
+
+def test_no_pack_is_written_into_the_one_that_is_learned(
+    make_run: MakeRun, tiny_pack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_run(out=str(tiny_pack / "references" / "out"))
+    assert main(["train", "--resume", str(folder)]) == 1
+    assert "inside the pack" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_vanished_pictures_and_a_damaged_cache(
     make_run: MakeRun, models: Any, tiny_world: Path, tmp_path: Path
