@@ -1,6 +1,6 @@
 """Which way of learning a vocabulary mixes best: six recipes, three seeds each, in one protocol. Prints a table.
 
-    python tests/bench/recipes.py OUT [--steps N] [--batch N] [--seeds N] [--count N] [--jobs N] [--only RECIPE ...]
+    python tests/bench/recipes.py [OUT] [--steps N] [--batch N] [--seeds N] [--count N] [--jobs N] [--only RECIPE ...]
 
 Same base (the starter's), same pictures (the six practice species that the base has never seen), same parts and codes
 (the starter's parts, the species of each folder), same number of steps and pictures a step. Each pack then renders
@@ -83,7 +83,7 @@ RECIPES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 def main() -> None:
     """Train and examine what is missing, then print and draw everything."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("out", type=Path)
+    parser.add_argument("out", type=Path, nargs="?", default=Path("build") / "recipes")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seeds", type=int, default=3)
