@@ -72,6 +72,7 @@ def test_an_extended_pack_keeps_its_old_tokens_bit_for_bit(extension: Path, tiny
     assert (new.projected()[:, count:] - begun[:, count:]).abs().max() > 0.05, "the new ones are learned"
 
 
+@pytest.mark.slow
 def test_an_extended_pack_learns_the_same_each_time(extension: Path, tmp_path: Path) -> None:
     plan = {"pack": "extension", "pictures": "new", "steps": 2, "batch": 2, "size": 64, "samples": 0}
     learned = []

@@ -232,6 +232,7 @@ def test_found_in_memory_is_as_good(dino: Dino, pictures: list[Path]) -> None:
     assert one.rows.shape == (7 * (200 // 7), 48) and set(one.picture.tolist()) == set(range(7))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
 def test_more_files_than_a_process_may_open(tmp_path: Path) -> None:
     code = f"""

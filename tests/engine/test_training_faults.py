@@ -90,6 +90,7 @@ def test_the_last_checkpoint_survives_a_loss_that_is_no_number(make_run: MakeRun
     assert (checkpoints(folder)[-1] / "state.safetensors").read_bytes() == good
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_written_again(make_run: MakeRun) -> None:
     folder = make_run()
     assert go_on(folder).state == "finished"
@@ -100,6 +101,7 @@ def test_a_damaged_checkpoint_is_written_again(make_run: MakeRun) -> None:
     assert last.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_another_size_makes_the_examples_again(make_run: MakeRun) -> None:
     folder = make_run(size=64)
     assert go_on(folder).state == "finished"
