@@ -38,7 +38,6 @@ from engine.features import open_dino as open_dino
 from engine.folder import look_through
 from engine.hosts import Report
 from engine.jobs import Discover, FindParts, PartsFound, Progress, SeenPicture, Segment, Segmented
-from engine.labels import kinds_of
 from engine.models import Models
 from engine.naming import COLOURS as COLOURS
 from engine.naming import code_names, joined_names, make_parts, part_names
@@ -82,12 +81,6 @@ def looks_like_a_photo(picture: Image.Image) -> bool:
     across = np.abs(np.diff(small, axis=1)).max(axis=2)[:-1]
     down = np.abs(np.diff(small, axis=0)).max(axis=2)[:, :-1]
     return float((np.maximum(across, down) <= 1).mean()) < _FLAT_SHARE
-
-
-def classes_of(folder: Path, files: Sequence[Path]) -> tuple[str, ...]:
-    """Of what kind each file is, by a ``labels.csv`` or its subfolder; empty if nothing sorts them. Raises
-    :class:`UserError` for a ``labels.csv`` that is none."""
-    return kinds_of(folder, files)[0]
 
 
 # A vocabulary from a folder of pictures.

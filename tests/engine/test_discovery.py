@@ -14,7 +14,6 @@ from PIL import Image
 from engine.clusters import Found, fit_codebook
 from engine.discovery import (
     Dino,
-    classes_of,
     discover,
     look_at,
     looks_like_a_photo,
@@ -23,6 +22,7 @@ from engine.discovery import (
 )
 from engine.errors import UserError
 from engine.jobs import Discover, News, Progress, Segment
+from engine.labels import kinds_of
 from engine.packs import Backbone, Pack
 from engine.pictures import open_picture
 from engine.segmentation import NO_PART
@@ -111,9 +111,9 @@ def test_too_few_pictures_leave_codes_empty_and_say_so() -> None:
 
 def test_classes_are_folders_when_all_pictures_are_in_them(tiny_world: Path) -> None:
     root = Path("/pictures")
-    assert classes_of(root, [root / "a/1.png", root / "b/x/2.png"]) == ("a", "b")
-    assert classes_of(root, [root / "a/1.png", root / "2.png"]) == ()
-    assert classes_of(root, [root / "a/1.png", root / "a/2.png"]) == ()
+    assert kinds_of(root, [root / "a/1.png", root / "b/x/2.png"])[0] == ("a", "b")
+    assert kinds_of(root, [root / "a/1.png", root / "2.png"])[0] == ()
+    assert kinds_of(root, [root / "a/1.png", root / "a/2.png"])[0] == ()
 
 
 def test_a_found_pack_is_whole(tiny_pack: Path, tiny_world: Path, models: Any) -> None:
