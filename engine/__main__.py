@@ -22,12 +22,12 @@ HANDLERS: Final = "engine.handlers:HANDLERS"
 def main(argv: Sequence[str] | None = None, handlers: str = HANDLERS) -> int:
     """Run one command; its exit code. ``argv`` is without the program's name. ``handlers`` is for tests."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    from engine.worker import HOST_WORD
+    from engine.worker.hosts import HOST_WORD
 
     for library in ("TRANSFORMERS", "DIFFUSERS"):  # read when they are imported, which is later and not always
         os.environ.setdefault(f"{library}_VERBOSITY", "error")
     if len(argv) == 2 and argv[0] == HOST_WORD:
-        from engine.child import serve
+        from engine.worker.child_process import serve
 
         return serve(argv[1])
     for stream in (sys.stdout, sys.stderr):
@@ -41,10 +41,10 @@ def main(argv: Sequence[str] | None = None, handlers: str = HANDLERS) -> int:
 
 
 def _run(words: argparse.Namespace, handlers: str) -> int:
-    from engine import commands, doctor
-    from engine.console import INTERRUPTED, Interrupted, tell, tell_error
-    from engine.errors import UserError
-    from engine.handling import explain
+    from engine.cli import commands, doctor
+    from engine.cli.console import INTERRUPTED, Interrupted, tell, tell_error
+    from engine.core.errors import UserError
+    from engine.worker.dispatch import explain
 
     command: Callable[[argparse.Namespace, str], Any] = getattr(
         doctor if words.command == "doctor" else commands, words.command
@@ -71,8 +71,8 @@ def _run(words: argparse.Namespace, handlers: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from engine.exchange_commands import import_words
-    from engine.runs import RUN_WORD
+    from engine.cli.pack_commands import import_words
+    from engine.runs.run import RUN_WORD
 
     parser = argparse.ArgumentParser("partcraft", description="Make new creatures by parts. Without words: the app.")
     parser.add_argument("--version", action="version", version=_version())

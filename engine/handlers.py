@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from engine.discovery import discover, find_parts, open_dino, segment
-from engine.evaluation import evaluate
-from engine.folder import survey
-from engine.hosts import Report
-from engine.jobs import Discover, Evaluate, FindParts, Measure, Prepare, Progress, Render, Segment, Survey, Train
-from engine.measuring import measure
-from engine.models import Models
-from engine.models import open_models as open_models
-from engine.packs import TOKENS, Pack
-from engine.rendering import open_painter, open_preview, render
-from engine.training import train
+from engine.models.loader import Models
+from engine.models.loader import open_models as open_models
+from engine.packs.pack import TOKENS, Pack
+from engine.rendering.evaluation import evaluate
+from engine.rendering.render import open_painter, open_preview, render
+from engine.segmentation.dino import open_dino
+from engine.segmentation.discover import discover, find_parts, segment
+from engine.segmentation.image_folder import survey
+from engine.training.step_cost import measure
+from engine.training.train import train
+from engine.worker.dispatch import Report
+from engine.worker.jobs import Discover, Evaluate, FindParts, Measure, Prepare, Progress, Render, Segment, Survey, Train
 
 
 def prepare(models: Models, job: Prepare, report: Report) -> None:

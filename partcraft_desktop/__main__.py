@@ -48,8 +48,8 @@ def _has_screen() -> bool:
 
 def _open_window(paths: list[str]) -> int:
     """Hand the files to a copy that already runs, or open the window and stay until it is closed."""
-    from engine.packs import data_dir
-    from partcraft_desktop.single import FirstCopy, hand_over
+    from engine.core.paths import data_dir
+    from partcraft_desktop.app.single_instance import FirstCopy, hand_over
 
     home = data_dir()
     if hand_over(home, paths):
@@ -59,13 +59,13 @@ def _open_window(paths: list[str]) -> int:
     import qasync
     from PySide6.QtWidgets import QApplication
 
-    from engine.packs import PackLibrary
-    from engine.worker import Engine
-    from partcraft_desktop.images import Readers
-    from partcraft_desktop.main_window import MainWindow
-    from partcraft_desktop.session import Session
-    from partcraft_desktop.settings import Settings
-    from partcraft_desktop.theme import Theme
+    from engine.packs.pack import PackLibrary
+    from engine.worker.engine import Engine
+    from partcraft_desktop.app.session import Session
+    from partcraft_desktop.app.settings import Settings
+    from partcraft_desktop.widgets.images import Readers
+    from partcraft_desktop.widgets.theme import Theme
+    from partcraft_desktop.window.main_window import MainWindow
 
     app = QApplication(sys.argv[:1])
     app.setApplicationName("PartCraft")

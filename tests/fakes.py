@@ -12,7 +12,7 @@ without a report, so that only killing ends it; ``at`` the step at which these h
 Segmented and PartsFound; ``problems`` for Surveyed ([name, what, message], ...); ``alike`` and ``background`` for
 PartsFound; ``seconds``, ``memory`` for Measured.
 
-:class:`FakeRuns` stands in for :mod:`engine.runs`: trainings without a process, whose progress a test decides.
+:class:`FakeRuns` stands in for :mod:`engine.runs.run`: trainings without a process, whose progress a test decides.
 """
 
 from __future__ import annotations
@@ -31,7 +31,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 from safetensors.numpy import save_file
 
-from engine.jobs import (
+from engine.core.errors import UserError
+from engine.core.recipe import Arrival, Creation
+from engine.core.vocabulary import ABSENT, Part, Vocabulary
+from engine.packs.codebook import NO_PART, Segmentation
+from engine.packs.pack import Backbone, BaseModel, Pack, Reference
+from engine.runs.run import Run, Sample
+from engine.worker.jobs import (
     Discover,
     Evaluate,
     FindParts,
@@ -53,13 +59,7 @@ from engine.jobs import (
     Survey,
     Surveyed,
     Train,
-    UserError,
 )
-from engine.packs import Backbone, BaseModel, Pack, Reference
-from engine.recipe import Arrival, Creation
-from engine.runs import Run, Sample
-from engine.segmentation import NO_PART, Segmentation
-from engine.vocabulary import ABSENT, Part, Vocabulary
 
 SCRIPT = "PARTCRAFT_FAKE_SCRIPT"
 PARTS = ("body", "wing", "tail", "head", "legs")
@@ -211,7 +211,7 @@ def render(models: Any, job: Render, report: Any) -> tuple[Creation, ...]:
 
 def keep(job: Render, picture: Image.Image, name: str, recipe: Any, receipt: Any) -> Creation:
     """Save a picture the way the engine does."""
-    from engine.png import save_creation
+    from engine.core.png_metadata import save_creation
 
     return save_creation(picture, Path(job.out) / name, recipe, receipt, Pack.open(job.pack).vocabulary)
 

@@ -29,7 +29,6 @@ SCENES = (
     "no-pack",
 )
 
-
 REAL = "PARTCRAFT_SCREENSHOTS_REAL"
 
 
@@ -60,13 +59,14 @@ class _Scene:
     def __init__(self, app: object, home: Path, theme: str, scene: str) -> None:
         from PySide6.QtWidgets import QApplication
 
-        from engine.packs import PackLibrary, starter_pack
-        from engine.worker import Engine
-        from partcraft_desktop.images import Readers
-        from partcraft_desktop.main_window import MainWindow
-        from partcraft_desktop.session import Session
-        from partcraft_desktop.settings import Settings
-        from partcraft_desktop.theme import Theme
+        from engine.core.paths import starter_pack
+        from engine.packs.pack import PackLibrary
+        from engine.worker.engine import Engine
+        from partcraft_desktop.app.session import Session
+        from partcraft_desktop.app.settings import Settings
+        from partcraft_desktop.widgets.images import Readers
+        from partcraft_desktop.widgets.theme import Theme
+        from partcraft_desktop.window.main_window import MainWindow
         from tests import fakes
 
         assert isinstance(app, QApplication)
@@ -123,8 +123,8 @@ class _Scene:
         """Creations that look like something: pictures of references with fake receipts."""
         from PIL import Image
 
-        from engine.png import save_creation
-        from engine.recipe import Arrival
+        from engine.core.png_metadata import save_creation
+        from engine.core.recipe import Arrival
 
         session = self.session
         pack = session.state.pack
@@ -208,7 +208,7 @@ def _long_names(home: Path) -> None:
     """A pack whose every name is too long."""
     from dataclasses import replace
 
-    from engine.vocabulary import Vocabulary
+    from engine.core.vocabulary import Vocabulary
     from tests import fakes
 
     pack = fakes.make_pack(home / "packs" / "long", codes=8, references=24)

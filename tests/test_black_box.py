@@ -23,9 +23,10 @@ from PIL import Image, ImageGrab
 from scipy.ndimage import distance_transform_edt
 from scipy.signal import fftconvolve
 
-from engine import runs
-from engine.packs import Pack, Reference, starter_pack
-from engine.png import read_creation
+from engine.core.paths import starter_pack
+from engine.core.png_metadata import read_creation
+from engine.packs.pack import Pack, Reference
+from engine.runs import run as runs
 from tests.conftest import REPOSITORY
 
 pytestmark = [

@@ -14,14 +14,15 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from engine.packs import PackLibrary, resources_dir, starter_pack
-from engine.png import read_creation
-from engine.worker import Engine
-from partcraft_desktop.dialogs import Viewer
-from partcraft_desktop.images import Readers
-from partcraft_desktop.main_window import MainWindow
-from partcraft_desktop.session import Session
-from partcraft_desktop.settings import Settings
+from engine.core.paths import resources_dir, starter_pack
+from engine.core.png_metadata import read_creation
+from engine.packs.pack import PackLibrary
+from engine.worker.engine import Engine
+from partcraft_desktop.app.session import Session
+from partcraft_desktop.app.settings import Settings
+from partcraft_desktop.widgets.images import Readers
+from partcraft_desktop.window.help_dialogs import Viewer
+from partcraft_desktop.window.main_window import MainWindow
 from tests.desktop.conftest import WAIT, Opened, open_session, opened, pack, script, session, themed, window
 
 __all__ = ["open_session", "opened", "pack", "script", "session", "themed", "window"]

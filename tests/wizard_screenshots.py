@@ -30,13 +30,13 @@ class _Walk:
     def __init__(self, home: Path, out: Path) -> None:
         from PySide6.QtWidgets import QApplication
 
-        from engine.packs import PackLibrary
-        from engine.worker import Engine
-        from partcraft_desktop.images import Readers
-        from partcraft_desktop.main_window import MainWindow
-        from partcraft_desktop.session import Session
-        from partcraft_desktop.settings import Settings
-        from partcraft_desktop.theme import Theme
+        from engine.packs.pack import PackLibrary
+        from engine.worker.engine import Engine
+        from partcraft_desktop.app.session import Session
+        from partcraft_desktop.app.settings import Settings
+        from partcraft_desktop.widgets.images import Readers
+        from partcraft_desktop.widgets.theme import Theme
+        from partcraft_desktop.window.main_window import MainWindow
 
         self.app = QApplication(sys.argv[:1])
         self.out = out

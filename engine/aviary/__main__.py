@@ -30,8 +30,8 @@ def main() -> int:
         print("The aviary is drawn with skia-python: pip install skia-python==144.1", file=sys.stderr)
         return 1
     from engine.aviary.build import Plan, build, examine_all, run_stage
-    from engine.aviary.further import further
-    from engine.places import resources_dir
+    from engine.aviary.continue_training import further
+    from engine.core.paths import resources_dir
 
     if words.command == "stage":
         run_stage(words.name, words.out, words.quick)

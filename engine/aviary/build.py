@@ -23,8 +23,10 @@ import torch
 from PIL import Image
 from transformers import CLIPTokenizer
 
-from engine.aviary.pictures import Flock, make_pool
-from engine.aviary.species import PACK_SPECIES
+from engine.aviary.dataset import Flock, make_pool
+from engine.aviary.drawing.species import PACK_SPECIES
+from engine.aviary.evaluation import examine, paint, requests, segmentation_quality, through_autoencoder
+from engine.packs.codebook import Codebook
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def build(out: Path, quick: bool = False) -> dict[str, Any]:
 def prepare(work: Path, plan: Plan, log: Log) -> None:
     """Pool of pictures, PCA, tokenizer."""
     from engine.aviary.captions import make_tokenizer
-    from engine.aviary.latents import PatchPCA
+    from engine.aviary.training.autoencoder import PatchPCA
 
     images, _ = make_pool(work / "pool", plan.pool, plan.flock, log=log)
     if not (work / "pca.safetensors").exists():
@@ -148,7 +150,7 @@ def run_lanes(out: Path, quick: bool, log: Log) -> None:
 
 def run_stage(stage: str, out: Path, quick: bool) -> None:
     """One training, in this process."""
-    from engine.aviary.latents import PatchPCA, encode_pool, train_autoencoder
+    from engine.aviary.training.autoencoder import PatchPCA, encode_pool, train_autoencoder
 
     torch.set_num_threads(1)
     plan, work = QUICK if quick else Plan(), out / "work"
@@ -157,17 +159,17 @@ def run_stage(stage: str, out: Path, quick: bool) -> None:
     if stage == "autoencoder":
         train_autoencoder(work / stage, images, pca, plan.autoencoder)
     elif stage == "base":
-        from engine.aviary.base_model import train_base
+        from engine.aviary.training.base_model import train_base
 
         latents, masks = encode_pool(images, labels, pca)
         tokenizer = CLIPTokenizer.from_pretrained(work / "tokenizer")
         train_base(work / stage, latents, masks, tokenizer, plan.flock, plan.base)
     elif stage == "judge":
-        from engine.aviary.judge import train_judge
+        from engine.aviary.training.judge import train_judge
 
         train_judge(work / stage, pca, plan.judge, plan.judge_pictures)
     elif stage == "eyes":
-        from engine.aviary.eyes import train_eyes
+        from engine.aviary.training.dino import train_eyes
 
         train_eyes(work / stage, images, labels, plan.flock, plan.eyes)
     else:
@@ -177,8 +179,8 @@ def run_stage(stage: str, out: Path, quick: bool) -> None:
 
 def assemble(out: Path, plan: Plan, log: Log) -> None:
     """Half-precision folders, the pack with tokens trained together with the base, and the practice folders."""
-    from engine.aviary import starter
-    from engine.aviary.base_model import SAMPLED_FROM
+    from engine.aviary import starter_pack as starter
+    from engine.aviary.training.base_model import SAMPLED_FROM
 
     work = out / "work"
     export = work / "base" / "export"
@@ -212,10 +214,10 @@ def examine_all(out: Path, plan: Plan, log: Log) -> dict[str, Any]:
     """Examine the starter in ``out``: figures into report.json and the pack, contact sheets beside them."""
     from diffusers import StableDiffusionPipeline
 
-    from engine.aviary import exam, starter
-    from engine.aviary.judge import Judge, accuracy, rejection
-    from engine.rendering import Painter
-    from engine.tokens import PartTokens
+    from engine.aviary import starter_pack as starter
+    from engine.aviary.training.judge import Judge, accuracy, rejection
+    from engine.models.part_tokens import PartTokens
+    from engine.rendering.render import Painter
 
     judge = Judge.open(out / "judge")
     pipeline: Any = StableDiffusionPipeline.from_pretrained(out / "base", torch_dtype=torch.float32)
@@ -223,11 +225,11 @@ def examine_all(out: Path, plan: Plan, log: Log) -> dict[str, Any]:
     painter = Painter(pipeline, PartTokens.load(out / "pack" / "tokens.safetensors"))
     report: dict[str, Any] = {"plan": asdict(plan)}
     for kind, different in (("same", 1), ("mixed", 4)):
-        birds = exam.requests(plan.names, plan.examined, different, seed=77 + different)
+        birds = requests(plan.names, plan.examined, different, seed=77 + different)
         began = time.monotonic()
-        pictures = exam.paint(painter, plan.names, birds, seed=1000 * different)
-        result = exam.examine(judge, birds, pictures)
-        ceiling = exam.examine(judge, birds, exam.through_autoencoder(pipeline.vae, birds, seed=99))
+        pictures = paint(painter, plan.names, birds, seed=1000 * different)
+        result = examine(judge, birds, pictures)
+        ceiling = examine(judge, birds, through_autoencoder(pipeline.vae, birds, seed=99))
         report[kind] = {
             **result.to_document(),
             "ceiling": round(ceiling.emr, 4),
@@ -238,8 +240,8 @@ def examine_all(out: Path, plan: Plan, log: Log) -> dict[str, Any]:
         log(f"{kind}: {json.dumps(report[kind])}")
     report["judge"] = {"accuracy": accuracy(judge, 400), "rejects_negatives": rejection(judge)}
     look = starter.open_look(out / "eyes")
-    codebook = exam.Codebook.load(out / "pack" / "codebook.safetensors")
-    report["segmentation"] = exam.segmentation_quality(look.features, codebook, plan.names, 100, seed=55)
+    codebook = Codebook.load(out / "pack" / "codebook.safetensors")
+    report["segmentation"] = segmentation_quality(look.features, codebook, plan.names, 100, seed=55)
     log(f"judge {report['judge']}; segmentation {report['segmentation']}")
     starter.add_metrics(out / "pack", {name: report[name] for name in ("same", "mixed", "judge", "segmentation")})
     (out / "report.json").write_text(json.dumps(report, indent=1) + "\n")

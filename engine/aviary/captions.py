@@ -11,7 +11,7 @@ import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
-from engine.aviary.species import PARTS, Body, Head, Legs, Look, Tail, Wing, random_bird, rgb
+from engine.aviary.drawing.attributes import PARTS, Body, Head, Legs, Look, Tail, Wing, random_bird, rgb
 
 #: {} takes the parts. The first is the app's own way of asking.
 TEMPLATES = (

@@ -28,12 +28,13 @@ def once() -> None:
     began = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC) + _process_start()
     from PySide6.QtWidgets import QApplication
 
-    from engine.packs import PackLibrary, data_dir
-    from partcraft_desktop.images import Readers
-    from partcraft_desktop.main_window import MainWindow
-    from partcraft_desktop.session import Session
-    from partcraft_desktop.settings import Settings
-    from partcraft_desktop.theme import Theme
+    from engine.core.paths import data_dir
+    from engine.packs.pack import PackLibrary
+    from partcraft_desktop.app.session import Session
+    from partcraft_desktop.app.settings import Settings
+    from partcraft_desktop.widgets.images import Readers
+    from partcraft_desktop.widgets.theme import Theme
+    from partcraft_desktop.window.main_window import MainWindow
 
     starting_qt, busy = time.perf_counter(), time.thread_time()
     app = QApplication(sys.argv[:1])

@@ -39,11 +39,11 @@ def measure(width: int, height: int, ratio: float, rounds: int) -> int:
     from PySide6.QtGui import QColor, QMouseEvent, QRegion
     from PySide6.QtWidgets import QApplication
 
-    from engine.segmentation import NO_PART, Segmentation
-    from partcraft_desktop.canvas import PictureCanvas
-    from partcraft_desktop.images import Levels
-    from partcraft_desktop.labels import Label
-    from partcraft_desktop.outlines import shapes_of
+    from engine.packs.codebook import NO_PART, Segmentation
+    from partcraft_desktop.reference.canvas import PictureCanvas
+    from partcraft_desktop.reference.part_label import Label
+    from partcraft_desktop.widgets.images import Levels
+    from partcraft_desktop.widgets.part_outlines import shapes_of
 
     app = QApplication.instance() or QApplication(sys.argv[:1])
     rng = np.random.default_rng(0)

@@ -26,7 +26,7 @@ import torch
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from engine.kmeans import kmeans
+from engine.segmentation.kmeans import kmeans
 
 RESTARTS = {8: 4, 256: 1}
 BARS = {8: 1.7, 256: 1.2}

@@ -22,17 +22,17 @@ import numpy as np
 import torch
 from PIL import Image
 
-from engine.aviary import exam
-from engine.aviary.judge import Judge
-from engine.aviary.species import HELD_OUT, PARTS, Bird, mixed_bird
-from engine.evaluation import contact_sheet
+from engine.aviary import evaluation as exam
+from engine.aviary.drawing.species import HELD_OUT, PARTS, Bird, mixed_bird
+from engine.aviary.training.judge import Judge
+from engine.core.paths import resources_dir
 from engine.handlers import HANDLERS
-from engine.jobs import Discover, Progress, Train
-from engine.models import Models
-from engine.packs import Pack
-from engine.places import resources_dir
-from engine.plan import suited
-from engine.rendering import open_painter
+from engine.models.loader import Models
+from engine.packs.pack import Pack
+from engine.rendering.evaluation import contact_sheet
+from engine.rendering.render import open_painter
+from engine.runs.plan import suited
+from engine.worker.jobs import Discover, Progress, Train
 
 STARTER: Final = resources_dir() / "starter"
 NEW: Final = tuple(sorted(HELD_OUT))

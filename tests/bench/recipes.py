@@ -37,21 +37,21 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.aviary import exam
-from engine.aviary.drawing import draw
-from engine.aviary.judge import Judge
-from engine.aviary.species import HELD_OUT, PARTS, Bird, species
-from engine.discovery import open_dino
-from engine.evaluation import contact_sheet
+from engine.aviary import evaluation as exam
+from engine.aviary.drawing.bird import draw
+from engine.aviary.drawing.species import HELD_OUT, PARTS, Bird, species
+from engine.aviary.training.judge import Judge
+from engine.core.paths import resources_dir
+from engine.core.vocabulary import ABSENT, Vocabulary
 from engine.handlers import HANDLERS
-from engine.jobs import Discover, Train
-from engine.models import Models
-from engine.packs import CODEBOOK, Pack
-from engine.places import resources_dir
-from engine.plan import PAPER, SMALL, suited
-from engine.rendering import open_painter
-from engine.segmentation import Codebook
-from engine.vocabulary import ABSENT, Vocabulary
+from engine.models.loader import Models
+from engine.packs.codebook import Codebook
+from engine.packs.pack import CODEBOOK, Pack
+from engine.rendering.evaluation import contact_sheet
+from engine.rendering.render import open_painter
+from engine.runs.plan import PAPER, SMALL, suited
+from engine.segmentation.discover import open_dino
+from engine.worker.jobs import Discover, Train
 
 NAMES: Final = tuple(sorted(HELD_OUT))
 STARTER: Final = resources_dir() / "starter"

@@ -24,13 +24,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from engine.discovery import find_parts
-from engine.features import FeatureCache, eyes_key
-from engine.folder import identify
-from engine.jobs import FindParts
-from engine.models import Models
-from engine.packs import Pack, starter_pack
-from engine.places import cache_dir, resources_dir
+from engine.core.paths import cache_dir, resources_dir
+from engine.models.loader import Models
+from engine.packs.pack import Pack, starter_pack
+from engine.segmentation.dino import FeatureCache, eyes_key
+from engine.segmentation.discover import find_parts
+from engine.segmentation.image_folder import identify
+from engine.worker.jobs import FindParts
 
 
 def main() -> None:

@@ -22,12 +22,12 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import torch
 
-from engine.latents import LatentPreview, smooth_noise
-from engine.models import Models
-from engine.packs import MANIFEST, Pack
-from engine.rendering import Painter, open_painter, open_preview
-from engine.tokens import PartTokens
-from engine.vocabulary import Choice
+from engine.core.vocabulary import Choice
+from engine.models.loader import Models
+from engine.models.part_tokens import PartTokens
+from engine.models.vae import LatentPreview, smooth_noise
+from engine.packs.pack import MANIFEST, Pack
+from engine.rendering.render import Painter, open_painter, open_preview
 
 
 def main() -> None:

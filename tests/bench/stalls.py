@@ -28,11 +28,11 @@ import sys
 from pathlib import Path
 import torch
 from safetensors.torch import save_file
-from engine.discovery import discover
-from engine.jobs import Discover
-from engine.lora import add_lora, lora_state, save_lora
-from engine.models import Models
-from engine.tokens import PartTokens
+from engine.segmentation.discover import discover
+from engine.worker.jobs import Discover
+from engine.models.lora import add_lora, lora_state, save_lora
+from engine.models.loader import Models
+from engine.models.part_tokens import PartTokens
 from tests.engine.tiny import WIDTH, make_base, make_eyes, make_pictures
 home = Path(sys.argv[1])
 world = home / "models"
@@ -91,18 +91,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         os.environ["PARTCRAFT_HOME"] = home
         os.environ["HF_HUB_OFFLINE"] = "1"
-        from engine.packs import PackLibrary, starter_pack
+        from engine.packs.pack import PackLibrary, starter_pack
 
         if not (starter_pack() / "pack.json").is_file():
             print("(the starter pack is not here: a tiny random one is used)")
             subprocess.run([sys.executable, "-c", MAKE_TINY, home], cwd=REPOSITORY, check=True, capture_output=True)
 
-        from engine.worker import Engine
-        from partcraft_desktop.images import Readers
-        from partcraft_desktop.main_window import MainWindow
-        from partcraft_desktop.session import Session
-        from partcraft_desktop.settings import Settings
-        from partcraft_desktop.theme import Theme
+        from engine.worker.engine import Engine
+        from partcraft_desktop.app.session import Session
+        from partcraft_desktop.app.settings import Settings
+        from partcraft_desktop.widgets.images import Readers
+        from partcraft_desktop.widgets.theme import Theme
+        from partcraft_desktop.window.main_window import MainWindow
 
         app = QApplication.instance() or QApplication(sys.argv[:1])
         assert isinstance(app, QApplication)

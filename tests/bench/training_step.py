@@ -131,9 +131,9 @@ class _World:
         from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
         from transformers import CLIPTextConfig, CLIPTextModel, Dinov2Config, Dinov2Model
 
-        from engine.plan import Plan
-        from engine.tokens import PartTokens, tokenize
-        from engine.vocabulary import Choice
+        from engine.core.vocabulary import Choice
+        from engine.models.part_tokens import PartTokens, tokenize
+        from engine.runs.plan import Plan
         from tests.engine.tiny import NOISE, UNGUARDED, make_tokenizer
 
         torch.manual_seed(0)
@@ -219,8 +219,8 @@ def _ours(world: _World) -> Callable[[], float]:
     """A step as engine/training takes it, with what it keeps from before the first step."""
     import torch
 
-    from engine.attention import AttentionCapture
-    from engine.learner import Learner
+    from engine.training.attention_loss import AttentionCapture
+    from engine.training.learner import Learner
 
     with torch.no_grad():
         latents, masks = world.latents(), world.masks()
@@ -242,9 +242,9 @@ def _theirs(world: _World) -> Callable[[], float]:
     """The same step the original's way."""
     import torch
 
-    from engine.attention import attention_loss
-    from engine.learner import diffusion_loss, noise_of
-    from engine.lora import add_lora
+    from engine.models.lora import add_lora
+    from engine.training.attention_loss import attention_loss
+    from engine.training.learner import diffusion_loss, noise_of
 
     pipeline, tokens = world.pipeline, world.tokens.to(world.device)
     with torch.random.fork_rng(devices=[]):

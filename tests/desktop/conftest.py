@@ -10,16 +10,18 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from engine.packs import Pack, PackLibrary
-from engine.worker import Engine
-from partcraft_desktop.images import Readers
-from partcraft_desktop.main_window import MainWindow
-from partcraft_desktop.session import Message, Session
-from partcraft_desktop.settings import Settings
-from partcraft_desktop.theme import Theme
+from engine.packs.pack import Pack, PackLibrary
+from engine.worker.engine import Engine
+from partcraft_desktop.app.session import Session
+from partcraft_desktop.app.settings import Settings
+from partcraft_desktop.app.state import Message
+from partcraft_desktop.widgets.images import Readers
+from partcraft_desktop.widgets.theme import Theme
+from partcraft_desktop.window.main_window import MainWindow
 from tests import fakes
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
 
 WAIT = 10_000
 """Milliseconds a test waits for something before it fails; what happens is waited for, never a time."""

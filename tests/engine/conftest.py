@@ -39,7 +39,7 @@ def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def models() -> Any:
     """One set of models for the tests that only use them."""
-    from engine.models import Models
+    from engine.models.loader import Models
 
     return Models(device="cpu")
 
@@ -52,10 +52,10 @@ def tiny_pack(tiny_world: Path, models: Any, tmp_path_factory: pytest.TempPathFa
     import torch
     from safetensors.torch import save_file
 
-    from engine.discovery import discover
-    from engine.jobs import Discover
-    from engine.lora import add_lora, lora_state, save_lora
-    from engine.tokens import PartTokens
+    from engine.models.lora import add_lora, lora_state, save_lora
+    from engine.models.part_tokens import PartTokens
+    from engine.segmentation.discover import discover
+    from engine.worker.jobs import Discover
     from tests.engine.tiny import WIDTH
 
     os.environ["PARTCRAFT_HOME"] = str(tmp_path_factory.mktemp("home"))  # before any test's own home is set

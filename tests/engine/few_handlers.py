@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import Any
 
-from engine.jobs import Discover, Evaluate, Prepare, Segment
+from engine.worker.jobs import Discover, Evaluate, Prepare, Segment
 
 opened = 0
 

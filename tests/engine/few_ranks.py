@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
-from engine.evaluation import evaluate
-from engine.jobs import Evaluate, Train
-from engine.models import Models
-from engine.parallel import join
-from engine.training import train
+from engine.models.distributed import join
+from engine.models.loader import Models
+from engine.rendering.evaluation import evaluate
+from engine.training.train import train
+from engine.worker.jobs import Evaluate, Train
 
 
 def main(run: str, pack: str, out: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from engine.jobs import Prepare
+from engine.worker.jobs import Prepare
 
 time.sleep(1.5)
 

@@ -1,0 +1,222 @@
+"""What the app ships: the trained models as stock half-precision folders, the starter pack with its references,
+and the held-out species as folders of pictures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from transformers import CLIPTextModel, CLIPTokenizer, Dinov2Model
+
+from engine.aviary.dataset import Flock
+from engine.aviary.drawing.attributes import PARTS, Bird
+from engine.aviary.drawing.bird import Drawing, Pose, draw
+from engine.aviary.drawing.species import HELD_OUT, mixed_bird, species
+from engine.aviary.training.base_model import sampler
+from engine.aviary.training.dino import PATCH, save_eyes
+from engine.core.vocabulary import Part, Vocabulary
+from engine.models.loader import Eyes
+from engine.models.part_tokens import PartTokens, word_embeddings
+from engine.packs.codebook import NO_PART, Codebook
+from engine.packs.pack import BEGINNINGS, CODEBOOK, TOKENS, Backbone, BaseModel, Pack, Reference
+from engine.segmentation.dino import Dino
+from engine.segmentation.part_names import COLOURS
+
+REFERENCE_SIZE = 512
+EYES_SIZE = 192
+LICENCE = "Apache-2.0; the pictures are also CC0-1.0"
+
+
+def assemble_base(unet: Path, text: Path, tokenizer: Path, vae: Path, out: Path) -> None:
+    """An ordinary StableDiffusionPipeline folder in half precision from the trained pieces."""
+    pipeline = StableDiffusionPipeline(
+        vae=AutoencoderTiny.from_pretrained(vae),  # pyright: ignore[reportArgumentType]
+        text_encoder=CLIPTextModel.from_pretrained(text),
+        tokenizer=CLIPTokenizer.from_pretrained(tokenizer),
+        unet=UNet2DConditionModel.from_pretrained(unet),  # pyright: ignore[reportArgumentType]
+        scheduler=sampler(),  # pyright: ignore[reportArgumentType]
+        safety_checker=None,  # pyright: ignore[reportArgumentType]
+        feature_extractor=None,  # pyright: ignore[reportArgumentType]
+        requires_safety_checker=False,
+    )
+    shutil.rmtree(out, ignore_errors=True)
+    pipeline.to(torch.float16).save_pretrained(out)
+    _open_as_float32(out / "text_encoder" / "config.json")
+    # diffusers writes the first key but warns when it reads it; the second would name a folder of the build.
+    for name in ("vae", "unet"):
+        config = out / name / "config.json"
+        document = json.loads(config.read_text())
+        if name == "vae":
+            document.pop("block_out_channels", None)
+        document.pop("_name_or_path", None)
+        config.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def assemble_eyes(model: Path, out: Path) -> None:
+    """The eyes in half precision."""
+    shutil.rmtree(out, ignore_errors=True)
+    save_eyes(Dinov2Model.from_pretrained(model).half(), out)  # pyright: ignore[reportArgumentType]
+    _open_as_float32(out / "config.json")
+
+
+def _open_as_float32(config: Path) -> None:
+    # transformers opens a model in the precision its config names; the halves are only for the disk.
+    document = json.loads(config.read_text())
+    document["dtype"] = "float32"
+    config.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def open_look(eyes: Path, size: int = EYES_SIZE) -> Dino:
+    """The starter eyes as the engine uses them."""
+    document = json.loads((eyes / "preprocessor_config.json").read_text())
+    model = Dinov2Model.from_pretrained(eyes).float().eval()  # pyright: ignore[reportArgumentType]
+    wrapped = Eyes(model, PATCH, tuple(document["image_mean"]), tuple(document["image_std"]))
+    return Dino(wrapped, Backbone("starter/eyes", image_size=size, patch=PATCH))
+
+
+def fit_codebook(look: Dino, names: Sequence[str], mixes: int = 600, seed: int = 11) -> Codebook:
+    """Centroids from drawings whose parts are known: means of unit features of background, foreground and each
+    part's cells, then, with those, of each (part, species)'s pooled features. Fitted on mixtures, so that a code's
+    centroid is about its part alone."""
+    rng = np.random.default_rng(seed)
+    drawings = [draw(mixed_bird(rng, names), rng) for _ in range(mixes)]
+    width = look.eyes.model.config.hidden_size
+    sums, pooled = np.zeros((len(PARTS) + 1, width)), np.zeros((len(PARTS), len(names), width), np.float32)
+    maps: list[np.ndarray] = []
+    for first in range(0, mixes, 8):
+        group = drawings[first : first + 8]
+        for drawing, features in zip(group, look.features([Image.fromarray(d.image) for d in group]), strict=True):
+            maps.append(features)
+            rows = _unit(features.reshape(width, -1).T)
+            cells = _cells(drawing, features.shape[1])
+            for label in range(len(PARTS) + 1):
+                sums[label] += rows[cells == label].sum(0)
+    centroids = _unit(sums).astype(np.float32)
+    front = _unit(centroids[1:].mean(0, keepdims=True))
+    book = Codebook(np.concatenate([centroids[:1], front]), centroids[1:], pooled[:, :1])
+    for drawing, features in zip(drawings, maps, strict=True):
+        found = book.pooled(features, book.segment(features).labels)
+        for part, source in enumerate(drawing.bird.sources):
+            if found[part].any():
+                pooled[part, names.index(source)] += _unit(found[part][None])[0]
+    return Codebook(book.foreground, book.parts, _unit(pooled).astype(np.float32))
+
+
+def fit_beginnings(look: Dino, codebook: Codebook, flock: Flock, sample: torch.Tensor, first: int) -> dict[str, Any]:
+    """What helps new packs begin: how the parts of a flock's birds look, ``looks`` (5, N, C), and the tokens that say
+    them (5, N, width), both fp16. ``sample`` are the soft tokens of birds number ``first`` and following."""
+    looks = np.zeros((len(PARTS), sample.shape[1], look.eyes.model.config.hidden_size), np.float16)
+    for index in range(sample.shape[1]):
+        bird, pose = flock.bird(first + index)
+        (features,) = look.features([Image.fromarray(draw(bird, pose).image)])
+        looks[:, index] = codebook.pooled(features, codebook.segment(features).labels)
+    return {"looks": torch.from_numpy(looks), "text_encoder": sample.half()}
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-8)
+
+
+def _cells(drawing: Drawing, side: int) -> np.ndarray:
+    """The label that covers most of each cell, flat (side * side,)."""
+    planes = np.stack([drawing.labels == label for label in range(len(PARTS) + 1)])
+    shares = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(planes).float(), side)
+    return shares.argmax(0).flatten().numpy()
+
+
+def write_pack(
+    out: Path, names: Sequence[str], tokens: torch.Tensor, base: Path, codebook: Codebook, provenance: str,
+    beginnings: dict[str, torch.Tensor],
+) -> Pack:  # fmt: skip
+    """The starter pack: codes are the species in the order of ``names``.
+
+    tokens (5, species, width): each part's vectors for the text encoder; kept as the part's own word plus what
+    makes the species. Metrics are added when it has been examined.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    for folder in ("references", "thumbnails", "labels"):
+        (out / folder).mkdir(parents=True)
+    codebook.save(out / CODEBOOK)
+    text = CLIPTextModel.from_pretrained(base / "text_encoder").float()  # pyright: ignore[reportArgumentType]
+    kept = around_words(tokens, text, CLIPTokenizer.from_pretrained(base / "tokenizer"))
+    save_file(kept.tensors(), out / TOKENS)
+    save_file(beginnings, out / BEGINNINGS)
+    pack = Pack(
+        path=out.resolve(),
+        id="starter",
+        title="Starter aviary",
+        vocabulary=Vocabulary(
+            "bird",
+            tuple(Part(m, part, COLOURS[m]) for m, part in enumerate(PARTS)),
+            len(names),
+            (tuple(names),) * len(PARTS),
+        ),
+        backbone=Backbone("starter/eyes", image_size=EYES_SIZE, patch=PATCH, sees="drawings"),
+        base_model=BaseModel("starter/base", "", (tokens.shape[-1],)),
+        references=tuple(_reference(out.resolve(), name, code) for code, name in enumerate(names)),
+        licence=LICENCE,
+        provenance=provenance,
+    )
+    pack.save()
+    return pack
+
+
+def around_words(tokens: torch.Tensor, text: Any, tokenizer: Any) -> PartTokens:
+    """Tokens (5, K, width), kept as the part's own word plus what makes the species."""
+    words = word_embeddings(PARTS, tokenizer, text)
+    kept = PartTokens(*tokens.shape, layers=0)
+    with torch.no_grad():
+        kept.position.copy_(words)
+        kept.embedding.copy_(tokens - words[:, None])
+    return kept
+
+
+def _reference(out: Path, name: str, code: int) -> Reference:
+    """One large drawing of a species, its part labels exact, since it was drawn."""
+    pose = Pose.random(np.random.default_rng((21, code)), 0.5)
+    drawing = draw(species(name), replace(pose, left=False), REFERENCE_SIZE)
+    id = name.lower()
+    paths = {folder: out / folder / f"{id}.png" for folder in ("references", "thumbnails", "labels")}
+    large = Image.fromarray(drawing.image)
+    large.save(paths["references"], optimize=True)
+    large.resize((160, 160), Image.Resampling.LANCZOS).save(paths["thumbnails"], optimize=True)
+    labels = np.where(drawing.labels == 0, NO_PART, drawing.labels - 1).astype(np.uint8)
+    Image.fromarray(labels).save(paths["labels"], optimize=True)
+    picture, thumbnail, shown = (str(paths[folder]) for folder in ("references", "thumbnails", "labels"))
+    return Reference(id, name, picture, thumbnail, shown, (code,) * len(PARTS))
+
+
+def write_practice(out: Path, each: int = 32, size: int = 192) -> None:
+    """The species kept out of everything, unmixed, a folder each: something to try the wizard on."""
+    shutil.rmtree(out, ignore_errors=True)
+    for name in HELD_OUT:
+        (out / name).mkdir(parents=True)
+        for index, drawing in enumerate(portraits(species(name), each, 31 + HELD_OUT.index(name), size)):
+            Image.fromarray(drawing.image).quantize(128).save(out / name / f"{index:02d}.png", optimize=True)
+
+
+def portraits(bird: Bird, count: int, seed: int, size: int = 128) -> list[Drawing]:
+    """A bird in several poses, looking right as the base model's birds do."""
+    rng = np.random.default_rng(seed)
+    poses = [replace(Pose.random(rng, 0.5), left=False) for _ in range(count)]
+    return [draw(bird, pose, size) for pose in poses]
+
+
+def learned_tokens(export: Path) -> dict[str, torch.Tensor]:
+    """``species`` (5, species, width) and ``sample`` (5, 500, width): the soft tokens of the base's training."""
+    return load_file(export / "part_tokens.safetensors")
+
+
+def add_metrics(pack: Path, metrics: dict[str, Any]) -> None:
+    """Put figures of the examination into pack.json."""
+    opened = Pack.open(pack)
+    replace(opened, metrics={**opened.metrics, **metrics}).save()

@@ -1,0 +1,320 @@
+"""The commands of the headless front door: each takes its words and gives an :class:`~engine.cli.console.Answer`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from engine.cli.console import DONE, FAILED, INTERRUPTED, Answer, Desk, Interrupted
+from engine.cli.pack_commands import packs_export as packs_export
+from engine.cli.pack_commands import packs_import as packs_import
+from engine.cli.pack_commands import summary
+from engine.cli.run_commands import runs_discard as runs_discard
+from engine.cli.run_commands import runs_export as runs_export
+from engine.cli.run_commands import runs_list as runs_list
+from engine.cli.run_commands import runs_pause as runs_pause
+from engine.cli.run_commands import runs_stop as runs_stop
+from engine.cli.run_commands import train as train
+from engine.core.errors import UserError
+from engine.core.image_files import open_picture, picture_files
+from engine.core.legacy_prompt import parse_legacy
+from engine.core.paths import creations_dir, make_folder, write_whole
+from engine.core.png_metadata import read_creation
+from engine.core.prompt import choice_text, parse, to_text
+from engine.core.recipe import Creation, Recipe
+from engine.core.vocabulary import ABSENT, Choice
+from engine.packs.codebook import NO_PART, Segmentation
+from engine.packs.pack import MANIFEST, Pack, PackLibrary
+from engine.worker.jobs import Discover, Evaluate, Render, Segment, Segmented
+
+
+def segment(words: Namespace, handlers: str) -> Answer:
+    """Labels and an overlay of each picture, and the sentence it reads as. One bad picture does not stop the rest."""
+    pack = PackLibrary().find(words.pack)
+    out = make_folder(Path(words.out))
+    found: list[dict[str, Any]] = []
+    errors: list[dict[str, str]] = []
+    lines: list[str] = []
+    code = DONE
+    with Desk(handlers) as desk:
+        for image in _pictures(words.images):
+            try:
+                result: Segmented = desk.run(Segment(str(pack.path), str(Path(image).absolute())))
+                found.append(_keep_segmentation(pack, image, result, out))
+                lines += [f"{image}: {found[-1]['prompt']}", *([f"  {result.note}"] if result.note else [])]
+            except Interrupted:
+                code = INTERRUPTED
+                break
+            except UserError as error:
+                errors.append({"image": image, "message": error.message, "hint": error.hint})
+                print(f"{image}: {error.message} {error.hint}", file=sys.stderr)
+                code = FAILED
+    return Answer({"pack": pack.id, "pictures": found, "errors": errors}, "\n".join(lines), code)
+
+
+def _pictures(words: Sequence[str]) -> Iterator[str]:
+    for word in words:
+        yield from (str(path) for path in picture_files(word)) if Path(word).is_dir() else (word,)
+
+
+def _keep_segmentation(pack: Pack, image: str, result: Segmented, out: Path) -> dict[str, Any]:
+    segmentation = result.segmentation
+    stem = Path(image).stem
+    taken = sum(1 for path in out.glob(f"{stem}*-labels.png"))
+    stem = f"{stem}-{taken + 1}" if (out / f"{stem}-labels.png").exists() else stem
+    labels, overlay = out / f"{stem}-labels.png", out / f"{stem}-parts.png"
+    write_whole(labels, lambda beside: Image.fromarray(segmentation.labels).save(beside, "PNG"), "the labels")
+    picture = _overlay(pack, open_picture(image, max_side=1 << 20), segmentation)
+    write_whole(overlay, lambda beside: picture.save(beside, "PNG"), "the picture")
+    vocabulary = pack.vocabulary
+    choices = [Choice(part, code) for part, code in enumerate(segmentation.codes) if code != ABSENT]
+    seen = [choice for choice in choices if not vocabulary.parts[choice.part].background]
+    return {
+        "image": image,
+        "labels": str(labels),
+        "overlay": str(overlay),
+        "codes": {vocabulary.parts[one.part].name: vocabulary.code_name(one.part, one.code) for one in seen},
+        "prompt": " ".join(choice_text(choice, vocabulary) for choice in seen),
+        "note": result.note,
+    }
+
+
+def _overlay(pack: Pack, picture: Image.Image, segmentation: Segmentation) -> Image.Image:
+    """The picture with each part tinted in its colour."""
+    colours = np.zeros((256, 3), np.float32)
+    strength = np.zeros((256, 1), np.float32)
+    for part in pack.vocabulary.visible_parts:
+        colours[part.index] = [int(part.colour[at : at + 2], 16) for at in (1, 3, 5)]
+        strength[part.index] = 0.55
+    strength[NO_PART] = 0
+    labels = segmentation.labels
+    pixels = np.asarray(picture.resize((labels.shape[1], labels.shape[0])), np.float32)
+    mixed = pixels * (1 - strength[labels]) + colours[labels] * strength[labels]
+    return Image.fromarray(mixed.round().astype(np.uint8))
+
+
+def render(words: Namespace, handlers: str) -> Answer:
+    """Creations of a prompt or of a recipe (a JSON file, or a PNG that remembers one)."""
+    library = PackLibrary()
+    kept = _recipe_in(Path(words.recipe)) if words.recipe else None
+    pack = library.find(words.pack or (kept.pack if kept else ""))
+    recipe = kept or pack.new_recipe(seed=secrets.randbelow(2**31))
+    if words.prompt:
+        recipe = replace(recipe, prompt=_read_prompt(words.prompt, pack, words.legacy))
+    elif not kept:
+        raise UserError("There is nothing to render.", 'Say a prompt, such as "a photo of a bird", or give --recipe.')
+    named = ("negative", "seed", "count", "steps", "guidance", "size")
+    given = {name: getattr(words, name) for name in named if getattr(words, name) is not None}
+    recipe = replace(recipe, pack=pack.id, **given)
+    out = make_folder(Path(words.out) if words.out else creations_dir())
+    code = DONE
+    with Desk(handlers) as desk:
+        try:
+            creations: tuple[Creation, ...] = desk.run(Render(str(pack.path), recipe, str(out.absolute())))
+        except Interrupted as interrupted:
+            creations, code = interrupted.creations, INTERRUPTED
+    document = {
+        "pack": pack.id,
+        "prompt": to_text(recipe.prompt, pack.vocabulary),
+        "creations": [_creation(pack, creation) for creation in creations],
+        "interrupted": code == INTERRUPTED,
+    }
+    return Answer(document, "\n".join(_creation_line(pack, creation) for creation in creations), code)
+
+
+def _read_prompt(text: str, pack: Pack, legacy: str | None) -> tuple[str | Choice, ...]:
+    if legacy:
+        return parse_legacy(text, pack.vocabulary, legacy)  # pyright: ignore[reportArgumentType]  argparse has checked it
+    prompt = parse(text, pack.vocabulary)
+    if len(prompt) == 1 and len(parse_legacy(text, pack.vocabulary, "bare")) > 1:
+        print("Numbers such as 0:16 are plain words; --legacy bare reads them as choices.", file=sys.stderr)
+    return prompt
+
+
+def _recipe_in(path: Path) -> Recipe:
+    if path.suffix.lower() == ".png":
+        return read_creation(path).recipe
+    try:
+        return Recipe.from_json(path.read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"{path.name} cannot be read: {error.strerror}.", "Check the file's name.") from error
+    except ValueError as error:
+        raise UserError(f"{path.name} is not a recipe.", "Give a recipe's JSON file, or a PNG of PartCraft.") from error
+
+
+def _creation(pack: Pack, creation: Creation) -> dict[str, Any]:
+    words = pack.vocabulary
+    return {
+        "path": creation.path,
+        "seed": creation.recipe.seed,
+        "recipe": json.loads(creation.recipe.to_json()),
+        "receipt": [
+            {
+                "part": words.parts[one.part].name,
+                "code": words.code_name(one.part, one.code),
+                "found": words.code_name(one.part, one.found),
+                "arrived": one.arrived,
+                "similarity": round(one.similarity, 4),
+            }
+            for one in creation.receipt
+        ],
+    }
+
+
+def _creation_line(pack: Pack, creation: Creation) -> str:
+    parts = [f"{pack.vocabulary.parts[one.part].name} {'✓' if one.arrived else '✗'}" for one in creation.receipt]
+    return "  ".join([creation.path, *parts])
+
+
+def discover(words: Namespace, handlers: str) -> Answer:
+    """A new pack with the parts and codes found in a folder of pictures."""
+    named = ("title", "sees", "image_size", "feature_layer", "codes_from", "references", "flip_background", "dropped")
+    options: dict[str, Any] = {name: value for name in named if (value := getattr(words, name)) is not None}
+    options["merged"] = words.merged or []
+    if words.names:
+        options["part_names"] = [name.strip() for name in words.names.split(",")]
+    if words.extends:
+        options["extends"] = str(PackLibrary().find(words.extends).path)
+    out = Path(words.out)
+    if (out / MANIFEST).exists():
+        raise UserError(f"There is a pack in {out} already.", "Choose another name for --out.")
+    job = Discover(
+        str(Path(words.folder).absolute()), str(out.absolute()), words.parts, words.codes, words.noun, words.eyes,
+        words.base_model, words.seed, options,
+    )  # fmt: skip
+    with Desk(handlers) as desk:
+        pack = Pack.open(desk.run(job))
+    return Answer({**summary(pack), "found": dict(pack.metrics)}, "\n".join(_discovered(pack)))
+
+
+def _discovered(pack: Pack) -> Iterator[str]:
+    """What was found, for people."""
+    found, vocabulary = pack.metrics, pack.vocabulary
+    yield f"{pack.path}: {len(vocabulary.parts)} parts, {vocabulary.codes_per_part} codes each."
+    shares = found.get("parts_share") or [0.0] * len(vocabulary.parts)
+    for part, share in zip(vocabulary.parts, shares, strict=False):
+        yield f"  {part.name}: {share:.1%} of the pictures" + (", background" if part.background else "")
+    for one, other in found.get("alike") or ():
+        yield f"  {vocabulary.parts[one].name} and {vocabulary.parts[other].name} are nearly the same: merge them?"
+    yield from (str(found[key]) for key in ("reason", "note") if found.get(key))
+    problems = found.get("skipped") or []
+    yield from (f"Left out: {message}" for message in problems[:20])
+    if len(problems) > 20:
+        yield f"... and {len(problems) - 20} more; --json lists them all."
+    yield f"Next: partcraft train {pack.path}"
+
+
+def evaluate(words: Namespace, handlers: str) -> Answer:
+    """How many of the asked parts arrive in mixes of references."""
+    pack = PackLibrary().find(words.pack)
+    out = make_folder(Path(words.out)).absolute()
+    with Desk(handlers) as desk:
+        result = desk.run(Evaluate(str(pack.path), str(out), words.mix, words.count, words.seed))
+    lines = [f"{name}: {value:.3f}" for name, value in result.items() if isinstance(value, float)]
+    for name, row in (result.get("parts") or {}).items():
+        lines.append(f"  {name}: " + ", ".join(f"{key} {value:.3g}" for key, value in row.items()))
+    return Answer({"out": str(out), **result}, "\n".join(lines))
+
+
+def packs_list(words: Namespace, handlers: str) -> Answer:
+    """Every pack at hand; broken ones with what is wrong."""
+    rows, lines = [], []
+    for one in PackLibrary().listing():
+        if one.pack:
+            rows.append({**summary(one.pack), "bundled": one.bundled, "ok": True})
+            lines.append(f"{one.pack.id}  {one.pack.title}  ({len(one.pack.references)} references)")
+        else:
+            assert one.error
+            error = {"message": one.error.message, "hint": one.error.hint}
+            rows.append({"path": str(one.path), "bundled": one.bundled, "ok": False, "error": error})
+            lines.append(f"{one.path.name}  broken: {one.error.message}")
+    return Answer({"packs": rows}, "\n".join(lines) or "There is no pack yet.")
+
+
+def packs_show(words: Namespace, handlers: str) -> Answer:
+    """What a pack says about itself."""
+    pack = PackLibrary().find(words.pack)
+    vocabulary = pack.vocabulary
+    named = next((row for row in vocabulary.code_names if any(row)), ())
+    lines = [
+        f"{pack.title} ({pack.id}) in {pack.path}",
+        f"parts: {', '.join(part.name for part in vocabulary.visible_parts)}",
+        f"codes: {', '.join(named) if named else f'0 to {vocabulary.codes_per_part - 1}'}",
+        f"base model: {pack.base_model.id}; eyes: {pack.backbone.id} (made for {pack.backbone.sees})",
+        f"references: {len(pack.references)}",
+        f"licence: {pack.licence or 'not said'}",
+        f"provenance: {pack.provenance or 'not said'}",
+    ]
+    described = {**pack.to_document(), "path": str(pack.path)}
+    return Answer(described, "\n".join(lines))
+
+
+def packs_check(words: Namespace, handlers: str) -> Answer:
+    """Read everything a pack holds; all packs without a name."""
+    library = PackLibrary()
+    rows, lines = [], []
+    places = [library.find(words.pack).path] if words.pack else [one.path for one in library.listing()]
+    for place in places:
+        try:
+            Pack.open(place).check(thorough=True)
+            rows.append({"path": str(place), "ok": True})
+            lines.append(f"{place.name}: whole")
+        except UserError as error:
+            rows.append({"path": str(place), "ok": False, "error": {"message": error.message, "hint": error.hint}})
+            lines.append(f"{place.name}: {error.message} {error.hint}")
+    whole = all(row["ok"] for row in rows)
+    return Answer({"packs": rows}, "\n".join(lines) or "There is no pack yet.", DONE if whole else FAILED)
+
+
+def models_list(words: Namespace, handlers: str) -> Answer:
+    """The models on this computer."""
+    from engine.models.loader import list_models
+
+    found = list_models()
+    rows = [{"id": one.id, "kind": one.kind, "path": one.folder, "missing": list(one.missing)} for one in found]
+    lines = [f"{one.id}  {one.kind}" + (f"  lacks {', '.join(one.missing)}" if one.missing else "") for one in found]
+    return Answer({"models": rows}, "\n".join(lines) or "There are no models on this computer.")
+
+
+def models_check(words: Namespace, handlers: str) -> Answer:
+    """Whether a model is here and whole; without a name, those that the packs need."""
+    from engine.models.loader import check_model
+
+    ids = [words.model] if words.model else sorted(needed_models())
+    rows, lines = [], []
+    for id in ids:
+        try:
+            found = check_model(id)
+            fault = f"It lacks {', '.join(found.missing)}." if found.missing else ""
+            hint = "Get the model again." if fault else ""
+            if not found.kind:
+                fault, hint = "It is no model that can be used here.", "See the README for those that can."
+        except UserError as error:
+            fault, hint = error.message, error.hint
+        rows.append({"id": id, "ok": not fault, "message": fault, "hint": hint})
+        lines.append(f"{id}: {fault or 'whole'} {hint}".rstrip())
+    whole = all(row["ok"] for row in rows)
+    return Answer({"models": rows}, "\n".join(lines) or "No pack needs a model.", DONE if whole else FAILED)
+
+
+def models_download(words: Namespace, handlers: str) -> Answer:
+    """Fetch a model from the Hugging Face hub."""
+    from engine.models.loader import download
+
+    folder = download(words.model, lambda line: print(line, file=sys.stderr))
+    return Answer({"id": words.model, "path": str(folder)}, f"{words.model} is in {folder}.")
+
+
+def needed_models() -> set[str]:
+    """Ids of the models that the packs at hand need."""
+    packs = PackLibrary().packs()
+    return {id for pack in packs for id in (pack.base_model.id, pack.base_model.unet, pack.backbone.id) if id}

@@ -1,0 +1,138 @@
+"""What this computer has and lacks for PartCraft, said so that a person can act on it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from engine.cli.console import DONE, FAILED, Answer
+from engine.core.errors import UserError
+from engine.core.paths import data_dir, make_folder, starter_pack
+from engine.packs.pack import PackLibrary
+
+_PACKAGES = ("torch", "diffusers", "transformers", "peft", "accelerate", "numpy", "pillow", "PySide6-Essentials")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. ``hint`` says what to do when it is not ``ok``; ``needed`` if nothing works without it."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+    needed: bool = True
+
+
+def doctor(words: Namespace, handlers: str) -> Answer:
+    """Look at everything; fails if something that is needed is missing."""
+    checks: tuple[Callable[[], Finding], ...] = (
+        _system, _libraries, _device, _memory, _folder, _disk, _starter, _packs, _models, _screen,
+    )  # fmt: skip
+    findings = [_looked(check) for check in checks]
+    lines = []
+    for one in findings:
+        lines.append(f"{'ok ' if one.ok else ('NO ' if one.needed else '-  ')} {one.name}: {one.detail}")
+        if one.hint and not one.ok:
+            lines.append(f"     {one.hint}")
+    well = all(one.ok or not one.needed for one in findings)
+    return Answer(
+        {"ok": well, "findings": [asdict(one) for one in findings]}, "\n".join(lines), DONE if well else FAILED
+    )
+
+
+def _looked(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except UserError as error:
+        return Finding(check.__name__.strip("_"), False, error.message, error.hint)
+    except Exception as error:  # noqa: BLE001 - a look that fails is itself a finding
+        return Finding(check.__name__.strip("_"), False, f"could not be looked at ({type(error).__name__}: {error})")
+
+
+def _system() -> Finding:
+    supported = (3, 11) <= sys.version_info[:2] < (3, 14)
+    detail = f"{platform.platform()}, Python {platform.python_version()}"
+    return Finding("system", supported, detail, "Use Python 3.11, 3.12 or 3.13.")
+
+
+def _libraries() -> Finding:
+    versions, lacking = [], []
+    for name in _PACKAGES:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            lacking.append(name)
+    detail = ", ".join(versions) + (f"; missing: {', '.join(lacking)}" if lacking else "")
+    return Finding("libraries", not lacking, detail, "Install PartCraft again, or run `make run`.")
+
+
+def _device() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        gpu = torch.cuda.get_device_properties(0)
+        return Finding("device", True, f"{gpu.name}, {gpu.total_memory >> 30} GB")
+    if torch.backends.mps.is_available():
+        return Finding("device", True, "Apple GPU")
+    return Finding("device", True, f"CPU, {torch.get_num_threads()} threads")
+
+
+def _memory() -> Finding:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    free = memory.available / 2**30
+    detail = f"{free:.1f} of {memory.total / 2**30:.1f} GB free"
+    return Finding("memory", free > 1, detail, "Close other programs.", needed=False)
+
+
+def _folder() -> Finding:
+    folder = make_folder(data_dir(), "PartCraft's folder")
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"whole")
+    return Finding("folder", True, str(folder))
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(data_dir()).free / 2**30
+    return Finding("disk", free > 2, f"{free:.1f} GB free", "Make room: large base models need 5 GB.", needed=False)
+
+
+def _starter() -> Finding:
+    if not starter_pack().is_dir():
+        hint = "Install PartCraft again, or build it: python -m engine.aviary build"
+        return Finding("starter", False, "the starter pack is not here", hint, needed=False)
+    library = PackLibrary()
+    pack = library.find(str(starter_pack()))
+    pack.check(thorough=True)
+    return Finding("starter", True, f"{pack.title}, {len(pack.references)} references")
+
+
+def _packs() -> Finding:
+    listing = PackLibrary().listing()
+    broken = [one for one in listing if one.error]
+    detail = f"{len(listing) - len(broken)} whole" + "".join(f"; {one.error}" for one in broken)
+    return Finding("packs", bool(listing) and not broken, detail, "See: partcraft packs check", needed=False)
+
+
+def _models() -> Finding:
+    from engine.cli.commands import models_check
+
+    answer = models_check(Namespace(model=None), "")
+    lacking = [row["message"] for row in answer.document["models"] if not row["ok"]]
+    detail = " ".join(lacking) or f"all {len(answer.document['models'])} that the packs need are here"
+    return Finding("models", not lacking, detail, "See: partcraft models check", needed=False)
+
+
+def _screen() -> Finding:
+    there = sys.platform in ("win32", "darwin") or any(os.environ.get(one) for one in ("DISPLAY", "WAYLAND_DISPLAY"))
+    detail = "there is one" if there else "none: the window cannot open, the command line works"
+    return Finding("screen", there, detail, "Start PartCraft from a desktop.", needed=False)

@@ -1,0 +1,104 @@
+"""The commands that take packs in from files and give them out: our own, and other programs'."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Final
+
+from engine.cli.console import Answer
+from engine.core.errors import UserError
+from engine.core.paths import make_folder
+from engine.packs.pack import Pack, PackLibrary, free_folder
+
+_CENTROIDS: Final = "pretrained_kmeans.pth"
+
+
+def import_words(one: ArgumentParser) -> None:
+    """The words of ``packs import``."""
+    one.add_argument("file", metavar="FILE_OR_FOLDER", help="a .partpack, or a checkpoint of the original PartCraft")
+    of = one.add_argument_group("for a checkpoint of the original, what its own command line was told")
+    of.add_argument("--kmeans", default="", metavar="FILE", help=f"default: {_CENTROIDS} there or in a folder above")
+    of.add_argument("--base-model", default="", metavar="MODEL", help="the base model it was trained on")
+    of.add_argument("--eyes", default="facebook/dinov2-base", metavar="MODEL", help="the Dinov2 model it looked with")
+    of.add_argument("--noun", default="thing", help="what the pictures show, such as bird")
+    of.add_argument("--names", default="", metavar="FILE", help="names of the codes, one a line")
+    of.add_argument("--part-names", default="", metavar="A,B,...", help="names of the parts, in order")
+    of.add_argument("--background", type=int, metavar="PART", help="the number of the background's part (--bg_code)")
+    of.add_argument("--foreground", type=int, choices=(0, 1), default=0, help="the foreground's cluster (--fg_idx)")
+    of.add_argument("--title", default="", help="what the pack is called")
+
+
+def packs_import(words: Namespace, handlers: str) -> Answer:
+    """Take a .partpack file, or a checkpoint of the original PartCraft, into the user's packs."""
+    path = Path(words.file)
+    pack = _import_original(path, words) if path.is_dir() else PackLibrary().import_pack(path)
+    return Answer(summary(pack), f"{pack.title} is here, as {pack.id}.")
+
+
+def _import_original(checkpoint: Path, words: Namespace) -> Pack:
+    from engine.exchange.original_checkpoint import import_original
+
+    if not words.base_model:
+        raise UserError(
+            "A checkpoint does not say which base model it belongs to.",
+            "Add --base-model with the model's id or folder.",
+        )
+    title = words.title or checkpoint.resolve().name
+    return import_original(
+        checkpoint,
+        Path(words.kmeans) if words.kmeans else _centroids_near(checkpoint.resolve()),
+        free_folder(make_folder(PackLibrary().own, "the packs"), title),
+        base_model=words.base_model,
+        eyes=words.eyes,
+        noun=words.noun,
+        part_names=[name.strip() for name in words.part_names.split(",") if name.strip()],
+        code_names=_lines(Path(words.names)) if words.names else (),
+        background=words.background,
+        foreground_row=words.foreground,
+    )
+
+
+def _centroids_near(checkpoint: Path) -> Path:
+    for folder in (checkpoint, *list(checkpoint.parents)[:2]):
+        if (folder / _CENTROIDS).is_file():
+            return folder / _CENTROIDS
+    raise UserError(
+        f"There is no {_CENTROIDS} in {checkpoint} or above it.", "Say where it is with --kmeans: it finds the parts."
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read.", "Give a text file with one name a line.") from error
+
+
+def packs_export(words: Namespace, handlers: str) -> Answer:
+    """Write a pack as a .partpack file, or for other programs as a folder with a LoRA and textual inversions."""
+    library = PackLibrary()
+    pack = library.find(words.pack)
+    if words.plain:
+        from engine.exchange.original_checkpoint import export_plain
+
+        files = export_plain(pack, make_folder(Path(words.file), "the pack"))
+        return Answer(
+            {"folder": words.file, "files": [str(file) for file in files]}, f"{words.file}: {len(files)} files"
+        )
+    file = library.export_pack(pack, Path(words.file))
+    return Answer({"file": str(file), "bytes": file.stat().st_size}, f"{file} ({file.stat().st_size >> 10} KB)")
+
+
+def summary(pack: Pack) -> dict[str, object]:
+    """What a command says of a pack."""
+    return {
+        "id": pack.id,
+        "title": pack.title,
+        "path": str(pack.path),
+        "parts": [part.name for part in pack.vocabulary.visible_parts],
+        "codes_per_part": pack.vocabulary.codes_per_part,
+        "references": len(pack.references),
+        "base_model": pack.base_model.id,
+        "eyes": pack.backbone.id,
+    }

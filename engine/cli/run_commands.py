@@ -1,0 +1,177 @@
+"""The commands of the headless front door that learn: train, and the runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from argparse import Namespace
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from engine.cli.console import INTERRUPTED, Answer, Desk, Interrupted
+from engine.core.errors import UserError
+from engine.core.paths import make_folder, write_bytes
+from engine.packs.pack import MANIFEST, Pack, free_folder
+from engine.runs import run as runs
+from engine.runs.plan import Plan
+from engine.runs.run_folder import PLAN, export_run, open_plan, pack_place
+from engine.runs.status import Pulse, runs_dir
+from engine.worker.dispatch import explain
+from engine.worker.jobs import Discover, FindParts, PartsFound, Train
+
+_PICTURES_A_CODE: Final = 6
+_MOST_CODES: Final = 64
+
+
+def train(words: Namespace, handlers: str) -> Answer:
+    """Train a plan, go on with a run, or train a pack or a folder of pictures with a plan made here."""
+    if words.background:
+        words.debug = True  # what it says goes to the run's log, for whoever asks why
+        with suppress(OSError, AttributeError):  # not on every system
+            os.nice(5)
+    first = os.environ.get("RANK", "0") == "0"
+    plan, run = open_plan(_place(words, handlers))
+    if words.detach:
+        started = runs.start(run)
+        text = f"{started.title} learns in {run}. See: partcraft runs list"
+        return Answer({"run": str(run), "plan": str(run), "interrupted": False}, text)
+    if first:
+        pack_place(plan, Pack.open(plan.pack), run)  # said now, not after hours
+    with Pulse(run, plan.steps, plan.sample_every) if first else nullcontext() as pulse:
+        try:
+            result = _learn(run, handlers, pulse)
+        except Interrupted:
+            if pulse:
+                pulse.end("paused")
+            text = f"Stopped. Go on with: partcraft train --resume {run}"
+            return Answer({"run": str(run), "interrupted": True}, text, INTERRUPTED)
+        except Exception as error:
+            failed = explain(error)
+            if pulse:
+                pulse.end("failed", failed.message, failed.hint)
+            raise
+        if not pulse:  # one of several processes: the first one speaks
+            words.json = False
+            return Answer({}, "")
+        told = "" if pulse.step >= plan.steps else f"Stopped after {pulse.step} of {plan.steps} steps."
+        pulse.end("stopped" if told else "finished", told, "Go on, and the pack gets better." if told else "", result)
+    document = {"pack": result, "plan": str(run), "run": str(run), "interrupted": False}
+    return Answer(document, f"{told} {result} is ready.".strip())
+
+
+def _learn(run: Path, handlers: str, pulse: Pulse | None) -> str:
+    """Run the training to its end; the pack's folder. A system that shuts down is as good as Ctrl-C."""
+    with suppress(ValueError):  # only the main thread may; tests call from others
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        with Desk(handlers) as desk:
+            return str(desk.run(Train(str(run)), pulse.hear if pulse else None))
+    finally:
+        with suppress(ValueError):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _place(words: Namespace, handlers: str) -> Path:
+    """The plan or run that the words mean; for a pack or a folder of pictures it is made."""
+    place = Path(words.resume or words.plan).absolute()
+    if words.resume and not (place / PLAN).is_file():
+        raise UserError(f"There is no run in {place}: {PLAN} is missing.", "Give the folder of a training.")
+    if place.is_file() or (place / PLAN).is_file():
+        return place
+    if not place.is_dir():
+        raise UserError(f"{place} is not there.", "Give a plan, a run, a pack, or a folder of pictures.")
+    if "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1:
+        raise UserError("Several processes can learn from a run only.", "Make it first; see docs/scaling.md.")
+    if (place / MANIFEST).is_file():
+        return _plan_for(Pack.open(place), words, _new_run(Pack.open(place).id))
+    run = _new_run(place.name)
+    return _plan_for(_draft(place, run / "draft", words, handlers), words, run, pictures=place)
+
+
+def _draft(pictures: Path, out: Path, words: Namespace, handlers: str) -> Pack:
+    """A draft pack of a folder's pictures, with as many parts as are suggested."""
+    options = {"title": pictures.name}
+    with Desk(handlers) as desk:
+        found: PartsFound = desk.run(FindParts(str(pictures), show=1))
+        codes = min(_MOST_CODES, max(2, found.pictures // _PICTURES_A_CODE))  # sorted pictures have a code a kind
+        noun = words.noun or "thing"
+        job = Discover(str(pictures), str(out), found.suggested, codes, noun, seed=words.seed or 0, options=options)
+        return Pack.open(desk.run(job))
+
+
+def _new_run(name: str) -> Path:
+    return free_folder(make_folder(runs_dir(), "the runs"), f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
+
+
+def _plan_for(pack: Pack, words: Namespace, run: Path, pictures: Path | None = None) -> Path:
+    """A run's folder with a plan for a pack."""
+    own = pack.path.is_relative_to(run)
+    plan: dict[str, Any] = {"pack": pack.path.relative_to(run).as_posix() if own else str(pack.path)}
+    named = ("steps", "batch", "seed", "recipe")
+    plan |= {name: getattr(words, name) for name in named if getattr(words, name) is not None}
+    if pictures := Path(words.pictures) if words.pictures else pictures:
+        plan["pictures"] = str(pictures.absolute())
+    Plan.from_json(json.dumps(plan))
+    write_bytes(make_folder(run, "the run") / PLAN, (json.dumps(plan, indent=1) + "\n").encode(), "the plan")
+    return run
+
+
+def runs_list(words: Namespace, handlers: str) -> Answer:
+    """The runs, newest first."""
+    rows, lines = [], []
+    for run in runs.runs():
+        left = f", {_span(run.seconds_left)} left" if run.seconds_left is not None else ""
+        rows.append(
+            {
+                "folder": run.folder, "title": run.title, "state": run.state, "stage": run.stage, "step": run.step,
+                "steps": run.steps, "seconds_left": run.seconds_left, "message": run.message, "hint": run.hint,
+                "pack": run.pack,
+            }
+        )  # fmt: skip
+        lines.append(f"{Path(run.folder).name}  {run.title}  {run.state}, step {run.step} of {run.steps}{left}")
+        lines += [f"  {run.message} {run.hint}".rstrip()] if run.message else []
+    return Answer({"runs": rows}, "\n".join(lines) or "There is no run yet.")
+
+
+def runs_pause(words: Namespace, handlers: str) -> Answer:
+    """Ask a run to keep a checkpoint and end its process."""
+    run = _run(words.run)
+    runs.pause(run)
+    return Answer({"run": str(run)}, f"It pauses after its step. Go on with: partcraft train --resume {run}")
+
+
+def runs_stop(words: Namespace, handlers: str) -> Answer:
+    """Ask a run to write the pack of what it has learned so far."""
+    run = _run(words.run)
+    runs.stop(run)
+    return Answer({"run": str(run)}, "It writes the pack of what it has learned so far. See: partcraft runs list")
+
+
+def runs_discard(words: Namespace, handlers: str) -> Answer:
+    """Move a run to the trash."""
+    there = runs.discard(_run(words.run))
+    return Answer({"trash": str(there)}, f"It is in {there} now. Its pack, if it has one, stays.")
+
+
+def runs_export(words: Namespace, handlers: str) -> Answer:
+    """Copy a run with all it needs but the models, for another machine."""
+    there, base = export_run(_run(words.run), Path(words.folder))
+    text = f"{there} can be copied to another machine. There: partcraft train --resume {there.name}"
+    return Answer({"run": str(there), "base_model": base}, f"{text}\nIt needs the base model {base} there.")
+
+
+def _run(word: str) -> Path:
+    """The folder of a run, by its path or its name among the runs."""
+    for place in (Path(word), runs_dir() / word):
+        if word and (place / PLAN).is_file():
+            return place.absolute()
+    names = ", ".join(Path(run.folder).name for run in runs.runs()[:5])
+    raise UserError(f"There is no run called “{word}”.", f"There are: {names or 'none yet'}.")
+
+
+def _span(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min" if minutes else "a minute"

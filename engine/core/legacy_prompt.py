@@ -1,0 +1,90 @@
+"""Prompts in the forms of the original program, read only when asked for by name.
+
+Where its answer is sensible we give the same; ``tests/engine/test_legacy.py`` has the table of where ours differs.
+Text is stripped at both ends, as it did.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final, Literal
+
+from engine.core.prompt import no_such_code, no_such_part
+from engine.core.recipe import Prompt
+from engine.core.vocabulary import Choice, Vocabulary
+
+Form = Literal["bare", "bracketed", "app"]
+"""``bare``: ``0:16 1:16`` as words of their own. ``bracketed``: ``<0:16>``. ``app``: ``<head:17>`` as its web page had
+it, with the names of parts and codes counted from 1."""
+
+FORMS: Final[tuple[Form, ...]] = ("bare", "bracketed", "app")
+
+_BARE: Final = re.compile(r"(?:(?<=\s)|(?<=^)|(?<=[(\[]))(\d+):(\d+)(?=[.,;!?)\]]*(?:\s|$))")
+_BRACKETED: Final = re.compile(r"<(\d+):(\d+)>")
+_APP: Final = re.compile(r"<([^<>:]*[^<>:\s][^<>:]*):(\d+)>")
+
+
+def parse_legacy(text: str, vocabulary: Vocabulary, form: Form) -> Prompt:
+    """Words and choices of a prompt of the original program.
+
+    In the bare form, numbers that cannot be a part and its code stay plain words (``12:30``). In the others a part or
+    code that the vocabulary does not have raises :class:`UserError` naming the nearest.
+    """
+    pattern, read = _READERS[form]
+    pieces: list[str | Choice] = []
+    words, at = "", 0
+    text = text.strip()
+    for found in pattern.finditer(text):
+        choice = read(found, vocabulary)
+        if choice is None:
+            continue
+        words += text[at : found.start()]
+        at = found.end()
+        if words:
+            pieces.append(words)
+        words = ""
+        pieces.append(choice)
+    if rest := words + text[at:]:
+        pieces.append(rest)
+    return tuple(pieces)
+
+
+def legacy_forms(text: str) -> Iterator[Form]:
+    """The forms in which this text would have a choice, for asking a person which is meant."""
+    for form in FORMS:
+        if _READERS[form][0].search(text):
+            yield form
+
+
+def _read_bare(found: re.Match[str], vocabulary: Vocabulary) -> Choice | None:
+    part, code = int(found[1]), int(found[2])
+    fits = part < len(vocabulary.parts) and code < vocabulary.codes_per_part
+    return Choice(part, code) if fits else None
+
+
+def _read_bracketed(found: re.Match[str], vocabulary: Vocabulary) -> Choice:
+    part, code = int(found[1]), int(found[2])
+    if part >= len(vocabulary.parts):
+        raise no_such_part(found[1], vocabulary)
+    if code >= vocabulary.codes_per_part:
+        raise no_such_code(found[2], vocabulary.parts[part], vocabulary)
+    return Choice(part, code)
+
+
+def _read_app(found: re.Match[str], vocabulary: Vocabulary) -> Choice:
+    name = found[1].strip()
+    part = None if name.isdigit() else vocabulary.find_part(name)
+    if part is None:
+        raise no_such_part(name, vocabulary)
+    code = int(found[2]) - 1
+    if not 0 <= code < vocabulary.codes_per_part:
+        raise no_such_code(found[2], part, vocabulary)
+    return Choice(part.index, code)
+
+
+_READERS: Final[dict[Form, tuple[re.Pattern[str], Callable[[re.Match[str], Vocabulary], Choice | None]]]] = {
+    "bare": (_BARE, _read_bare),
+    "bracketed": (_BRACKETED, _read_bracketed),
+    "app": (_APP, _read_app),
+}

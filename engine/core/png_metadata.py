@@ -1,0 +1,128 @@
+"""A PNG remembers its recipe: text chunks ``partcraft`` (ours, JSON) and ``parameters`` (the line other tools read)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core.errors import UserError
+from engine.core.paths import write_whole
+from engine.core.recipe import Arrival, Creation, Receipt, Recipe
+from engine.core.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+CHUNK: Final = "partcraft"
+PARAMETERS: Final = "parameters"
+_CHUNK_VERSION: Final = 1
+
+
+def save_creation(
+    picture: Image.Image,
+    path: Path | str,
+    recipe: Recipe,
+    receipt: Receipt = (),
+    vocabulary: Vocabulary | None = None,
+    model: str = "",
+    sampler: str = "DPM++ 2M",
+) -> Creation:
+    """Write a picture as PNG with the recipe that makes it again alone, whole or not at all.
+
+    ``picture`` is RGB. ``recipe`` should have the picture's own seed; its ``count`` becomes 1. With a ``vocabulary``
+    the names of the choices are written beside their numbers, for people and for packs that change. ``model`` and
+    ``sampler`` are names for other tools. Raises :class:`UserError` for a full disk, a folder that is gone or cannot
+    be written to.
+    """
+    from PIL.PngImagePlugin import PngInfo
+
+    from engine.core.prompt import to_text
+
+    recipe = replace(recipe, count=1)
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    document: dict[str, Any] = {
+        "version": _CHUNK_VERSION,
+        "recipe": json.loads(recipe.to_json()),
+        "receipt": [asdict(arrival) for arrival in receipt],
+        "created": created,
+    }
+    if vocabulary:
+        document["names"] = {
+            f"{choice.part}:{choice.code}": [
+                vocabulary.parts[choice.part].name,
+                vocabulary.code_name(choice.part, choice.code),
+            ]
+            for choice in recipe.choices
+            if choice.part < len(vocabulary.parts) and choice.code < vocabulary.codes_per_part
+        }
+    info = PngInfo()
+    info.add_itxt(CHUNK, json.dumps(document, ensure_ascii=False))
+    line = parameters_line(recipe, to_text(recipe.prompt, vocabulary), picture.size, model, sampler)
+    info.add_itxt(PARAMETERS, line)
+    path = Path(path)
+    write_whole(path, lambda beside: picture.save(beside, "PNG", pnginfo=info), "the picture")
+    return Creation(str(path), recipe, receipt, created)
+
+
+def parameters_line(recipe: Recipe, prompt: str, size: tuple[int, int], model: str = "", sampler: str = "") -> str:
+    """The text other tools keep: prompt, negative prompt, and settings; ``size`` is (width, height)."""
+    settings = {
+        "Steps": recipe.steps,
+        "Sampler": sampler,
+        "CFG scale": f"{recipe.guidance:g}",
+        "Seed": recipe.seed,
+        "Size": f"{size[0]}x{size[1]}",
+        "Model": re.sub(r"[,\n]", " ", model),
+    }
+    lines = [prompt]
+    if recipe.negative:
+        lines.append(f"Negative prompt: {recipe.negative}")
+    lines.append(", ".join(f"{name}: {value}" for name, value in settings.items() if value != ""))
+    return "\n".join(lines)
+
+
+def read_creation(path: Path | str) -> Creation:
+    """The creation a PNG remembers. Raises :class:`UserError` if it is no PNG or has no recipe."""
+    from PIL import Image, PngImagePlugin
+
+    path = Path(path)
+    try:
+        with Image.open(path) as picture:
+            if not isinstance(picture, PngImagePlugin.PngImageFile):
+                raise UserError(f"{path.name} has no recipe in it.", "Open a PNG made by PartCraft.")
+            picture.load()
+            text = picture.text.get(CHUNK)
+    except FileNotFoundError as error:
+        raise UserError(f"{path.name} is not there any more.", "It may have been moved or deleted.") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path.name} cannot be read as a picture.", "Open a PNG made by PartCraft.") from error
+    if text is None:
+        raise UserError(f"{path.name} has no recipe in it.", "Open a PNG made by PartCraft.")
+    return _creation(path, text)
+
+
+def _creation(path: Path, text: str) -> Creation:
+    try:
+        document = json.loads(text)
+        recipe = Recipe.from_json(json.dumps(document["recipe"]))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"The recipe in {path.name} cannot be read.", "Open another PNG made by PartCraft.") from error
+    rows = document.get("receipt")
+    receipt = tuple(arrival for row in rows if (arrival := _arrival(row))) if isinstance(rows, list) else ()
+    created = document.get("created")
+    return Creation(str(path), recipe, receipt, created if isinstance(created, str) else "")
+
+
+def _arrival(row: Any) -> Arrival | None:
+    if not isinstance(row, Mapping):
+        return None
+    part, code, found, similarity = (row.get(key) for key in ("part", "code", "found", "similarity"))
+    if not (isinstance(part, int) and isinstance(code, int) and isinstance(found, int)):
+        return None
+    return Arrival(part, code, found, float(similarity) if isinstance(similarity, int | float) else 0.0)

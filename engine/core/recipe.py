@@ -1,0 +1,174 @@
+"""Recipes: all that is needed to render again, as values that can be kept, compared and undone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final, TypeGuard
+
+from engine.core.vocabulary import Choice
+
+RECIPE_VERSION: Final = 1
+
+Prompt = tuple[str | Choice, ...]
+"""A prompt as words and choices in the order they are said; the one place choices are kept."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to render.
+
+    ``pack`` is a pack's id. ``prompt`` is words and choices in order. ``seed`` belongs to the first
+    picture; picture i of ``count`` has seed ``seed + i`` and can be rendered alone. ``size`` is the
+    side in pixels, 0 for the base model's own. ``extra`` keeps keys of newer versions unharmed.
+    """
+
+    pack: str
+    prompt: Prompt = ()
+    negative: str = ""
+    seed: int = 0
+    count: int = 1
+    steps: int = 20
+    guidance: float = 3.0
+    size: int = 0
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """The choices in the order the prompt says them."""
+        return tuple(piece for piece in self.prompt if isinstance(piece, Choice))
+
+    def choice_of(self, part: int) -> Choice | None:
+        """The first choice for a part, or None."""
+        return next((choice for choice in self.choices if choice.part == part), None)
+
+    def with_choice(self, choice: Choice, noun: str = "") -> Recipe:
+        """This recipe with the part's choice replaced in place, or said before the noun.
+
+        Without earlier choices it is put before the last ``noun`` of the words, else at the end;
+        with earlier ones it follows them.
+        """
+        pieces = list(self.prompt)
+        same = [i for i, p in enumerate(pieces) if isinstance(p, Choice) and p.part == choice.part]
+        if same:
+            pieces[same[0]] = choice
+            return replace(self, prompt=_tidy(pieces))
+        said = [i for i, piece in enumerate(pieces) if isinstance(piece, Choice)]
+        if said:
+            return replace(self, prompt=_tidy([*pieces[: said[-1] + 1], " ", choice, *pieces[said[-1] + 1 :]]))
+        words = "".join(piece for piece in pieces if isinstance(piece, str))
+        at = words.rfind(noun) if noun else -1
+        before, after = (words[:at], words[at:]) if at >= 0 else (words, "")
+        return replace(self, prompt=_tidy([before.rstrip() + " ", choice, " " + after.lstrip()]))
+
+    def without(self, part: int) -> Recipe:
+        """This recipe with every choice of a part taken out."""
+        return replace(self, prompt=_tidy(p for p in self.prompt if not (isinstance(p, Choice) and p.part == part)))
+
+    def to_json(self) -> str:
+        """One line of JSON, non-Latin text as it is; read back by :meth:`from_json`."""
+        document: dict[str, Any] = dict(self.extra)
+        document["version"] = RECIPE_VERSION
+        for spec in fields(self):
+            if spec.name not in ("prompt", "extra"):
+                document[spec.name] = getattr(self, spec.name)
+        document["prompt"] = [piece if isinstance(piece, str) else _choice_json(piece) for piece in self.prompt]
+        return json.dumps(document, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """Read a recipe of this or a newer version; unknown keys are kept, wrong values fall back
+        to the defaults. Raises ``ValueError`` if it is not a recipe at all."""
+        try:
+            document = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError("this is not a recipe: the JSON cannot be read") from error
+        if not isinstance(document, dict) or not isinstance(document.get("pack"), str):
+            raise ValueError("this is not a recipe: it names no pack")
+        known: dict[str, Any] = {}
+        for spec in fields(cls):
+            value = document.get(spec.name)
+            if spec.name in ("negative", "pack") and isinstance(value, str):
+                known[spec.name] = value
+            elif spec.name == "guidance" and _is_number(value):
+                known[spec.name] = min(max(float(value), 0.0), 100.0)
+            elif spec.name in _LIMITS and _is_number(value):
+                low, high = _LIMITS[spec.name]
+                known[spec.name] = min(max(int(value), low), high)
+        pieces = document.get("prompt")
+        known["prompt"] = _tidy(_piece(piece) for piece in pieces) if isinstance(pieces, list) else ()
+        names = {spec.name for spec in fields(cls)} | {"version"}
+        return cls(**known, extra={key: value for key, value in document.items() if key not in names})
+
+
+_LIMITS: Final = {"seed": (0, 2**63 - 1), "count": (1, 1024), "steps": (1, 1000), "size": (0, 8192)}
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e30
+
+
+def _choice_json(choice: Choice) -> dict[str, Any]:
+    return {"part": choice.part, "code": choice.code, "strength": choice.strength, "source": choice.source}
+
+
+def _piece(piece: Any) -> str | Choice:
+    if isinstance(piece, str):
+        return piece
+    if not isinstance(piece, dict):
+        return ""
+    part, code = piece.get("part"), piece.get("code")
+    if not (isinstance(part, int) and isinstance(code, int)):
+        return ""
+    strength = piece.get("strength")
+    source = piece.get("source")
+    return Choice(
+        part,
+        code,
+        min(max(float(strength), 0.0), 2.0) if _is_number(strength) else 1.0,
+        source if isinstance(source, str) else "",
+    )
+
+
+def _tidy(pieces: Any) -> Prompt:
+    """Join neighbouring words and squeeze the blanks that an insertion or a removal leaves."""
+    joined: list[str | Choice] = []
+    for piece in pieces:
+        before = joined[-1] if joined else None
+        if isinstance(piece, str) and isinstance(before, str):
+            blanks = before[-1:].isspace() and piece[:1].isspace()
+            joined[-1] = before.rstrip() + " " + piece.lstrip() if blanks else before + piece
+        elif piece != "":
+            joined.append(piece)
+    return tuple(joined)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What became of one choice: the code found in the picture (``ABSENT`` if the part is not
+    visible) and the cosine (-1..1) between the found part and the chosen code's centroid."""
+
+    part: int
+    code: int
+    found: int
+    similarity: float
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the chosen part is what the picture shows."""
+        return self.found == self.code
+
+
+Receipt = tuple[Arrival, ...]
+"""For one creation, what became of each choice, in the order of the prompt."""
+
+
+@dataclass(frozen=True)
+class Creation:
+    """A rendered picture on disk with the recipe that makes it again alone (``count`` is 1)."""
+
+    path: str
+    recipe: Recipe
+    receipt: Receipt = ()
+    created: str = ""

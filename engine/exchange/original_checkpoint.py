@@ -1,0 +1,214 @@
+"""Reading the original PartCraft's checkpoints as packs, and writing packs as files that other programs read.
+
+The original's checkpoints are pickles from elsewhere. Weights are read with ``torch.load(weights_only=True)``; the
+k-means file holds objects of classes we do not have, which the same restricted reader rebuilds as empty shells, running
+none of their code, so that only their tensors can be taken out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from engine.core.errors import UserError
+from engine.core.paths import make_folder, write_whole
+from engine.core.vocabulary import Part, Vocabulary
+from engine.models.conditioning import ENCODERS
+from engine.models.lora import load_lora, save_lora
+from engine.models.part_tokens import PartTokens, load_tokens
+from engine.packs.codebook import Codebook
+from engine.packs.pack import CODEBOOK, LORA, TOKENS, Backbone, BaseModel, Pack
+from engine.segmentation.part_names import COLOURS
+
+_FOREIGN = (
+    "torchpq.clustering.KMeans.KMeans",
+    "torchpq.kernels.ComputeCentroidsCuda.ComputeCentroidsCuda",
+    "torchpq.kernels.CustomKernel.Stream",
+    "torchpq.kernels.MaxSimCuda.MaxSimCuda",
+    "torchpq.kernels.TopkBMMCuda.TopkBMMCuda",
+    "cupy._core.raw.RawKernel",
+)
+
+
+class _Shell:
+    """Stands for an object of a foreign class: keeps its attributes, runs nothing."""
+
+    def __init__(self, *_arguments: Any) -> None: ...
+
+
+def read_foreign(path: Path) -> Any:
+    """Read a foreign ``.safetensors``, ``.bin`` or ``.pth`` on the CPU; of pickles, tensors and containers only.
+
+    Raises :class:`UserError` when the file is missing, damaged, or holds anything else.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        shells = [(_Shell, name) for name in _FOREIGN]
+        with torch.serialization.safe_globals([*shells, set]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is not there.", "Choose the folder of an original PartCraft checkpoint.") from error
+    except Exception as error:
+        raise UserError(
+            f"{path.name} is not a file of the original PartCraft, or is damaged.", "Get the checkpoint again."
+        ) from error
+
+
+def original_lora(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The original's LoRA as PEFT names it, relative to the UNet: ``<layer>.lora_A|lora_B.weight``.
+
+    ``...attn1.processor.to_out_lora.up.weight`` becomes ``...attn1.to_out.0.lora_B.weight``.
+    Its scale is 1, as with ``lora_alpha`` equal to the rank. Raises :class:`UserError` for other keys.
+    """
+    renamed: dict[str, Tensor] = {}
+    for key, value in state.items():
+        found = re.fullmatch(r"(?:unet\.)?(.+)\.processor\.(to_q|to_k|to_v|to_out)_lora\.(down|up)\.weight", key)
+        if found is None:
+            raise UserError(f"{key} is not a weight of the original's LoRA.", "Choose another checkpoint.")
+        layer, name, which = found.groups()
+        name = "to_out.0" if name == "to_out" else name
+        renamed[f"{layer}.{name}.{'lora_A' if which == 'down' else 'lora_B'}.weight"] = value
+    return renamed
+
+
+def original_tokens(state: Mapping[str, Tensor]) -> PartTokens:
+    """The original's token mapper. Its embedding has a row more a part, for parts a caption leaves out;
+    nothing says that row, so it is dropped. Raises :class:`UserError` for other shapes."""
+    try:
+        parts, width = state["pe"].shape
+        embedding = state["embedding.weight"].view(parts, -1, width)[:, :-1]
+        tensors = {"raw": embedding, "position": state["pe"]}
+        tensors |= {name: value for name, value in state.items() if name.startswith("projection.")}
+        return PartTokens.from_tensors({f"text_encoder.{name}": value for name, value in tensors.items()})
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise UserError("This is not a token mapper of the original.", "Choose another checkpoint.") from error
+
+
+def original_centroids(path: Path) -> tuple[npt.NDArray[np.float32], ...]:
+    """Foreground (2, C), parts (M, C) and codes (M, K, C) of a ``pretrained_kmeans.pth``."""
+    document = read_foreign(path)
+
+    def centroids(kmeans: Any) -> npt.NDArray[np.float32]:
+        found = kmeans._buffers["centroids"]  # (C, clusters), as torchpq keeps them
+        return np.ascontiguousarray(found.float().numpy().T)
+
+    def each(kmeans: Any) -> Iterator[Any]:
+        return iter(kmeans.values() if isinstance(kmeans, Mapping) else kmeans)
+
+    try:
+        codes = np.stack([centroids(part) for part in each(document["fine_kmeans"])])
+        return centroids(document["foreground_background"]), centroids(document["coarse_kmeans"]), codes
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path.name} holds no parts of the original PartCraft.", "Choose another file.") from error
+
+
+def import_original(
+    checkpoint: Path,
+    kmeans: Path,
+    out: Path,
+    *,
+    base_model: str,
+    eyes: str = "facebook/dinov2-base",
+    noun: str = "thing",
+    part_names: Sequence[str] = (),
+    code_names: Sequence[str] = (),
+    background: int | None = None,
+    foreground_row: int = 0,
+) -> Pack:
+    """Write an original checkpoint as a pack (without references: the original keeps none).
+
+    ``checkpoint`` is a folder with LoRA and mapper in any of the original's three forms; ``kmeans`` its
+    ``pretrained_kmeans.pth``. What the original was told on its command line has to be told again: which centroid
+    is the foreground (``--fg_idx``), which part the background (``--bg_code``). Raises :class:`UserError`.
+    """
+    lora, mapper = (_first_of(checkpoint, names) for names in _FORMS)
+    tokens = original_tokens(read_foreign(mapper))
+    difference = original_lora(read_foreign(lora))
+    foreground, parts, codes = original_centroids(kmeans)
+    count, kinds, width = tokens.embedding.shape
+    if codes.shape[:2] != (count, kinds):
+        raise UserError(
+            f"The checkpoint has {count} parts of {kinds} codes, but the k-means file has {codes.shape[:2]}.",
+            "Choose the k-means file it was trained with.",
+        )
+    names = [*part_names, *(f"part {index + 1}" for index in range(len(part_names), count))]
+    row = tuple(code_names[:kinds]) + ("",) * (kinds - len(code_names)) if code_names else ()
+    pack = Pack(
+        path=make_folder(out, "the pack").resolve(),
+        id=out.name,
+        title=out.name,
+        vocabulary=Vocabulary(
+            noun,
+            tuple(Part(i, names[i], COLOURS[i % len(COLOURS)], i == background) for i in range(count)),
+            kinds,
+            (row,) * count if row else (),
+        ),
+        backbone=Backbone(eyes, feature_layer="-1", image_size=224, patch=14, sees="photos"),
+        base_model=BaseModel(base_model, "", (width,)),
+        provenance="Read from a checkpoint of the original PartCraft",
+    )
+    order = [1 - foreground_row, foreground_row]
+    Codebook(np.ascontiguousarray(foreground[order]), parts, codes, background).save(pack.path / CODEBOOK)
+    write_whole(pack.path / TOKENS, lambda beside: save_file(tokens.tensors(), beside), "the pack's tokens")
+    save_lora(difference, pack.path / LORA)
+    pack.save()
+    return pack
+
+
+_FORMS = (
+    ("pytorch_model.bin", "model.safetensors", "lora_layers.pth"),
+    ("pytorch_model_1.bin", "model_1.safetensors", "hash_mapper.pth"),
+)
+
+
+def _first_of(folder: Path, names: Sequence[str]) -> Path:
+    found = next((folder / name for name in names if (folder / name).is_file()), None)
+    if found is None:
+        raise UserError(
+            f"There is no {names[0]} in {folder}.", "Choose the folder of an original PartCraft checkpoint."
+        )
+    return found
+
+
+def export_plain(pack: Pack, folder: Path) -> tuple[Path, ...]:
+    """Write a pack for other programs: its LoRA with diffusers' names, and a textual inversion for each (part, code).
+
+    ``lora.safetensors`` (if the pack has one) and ``embeddings/<part>-<code>.safetensors``, which holds one tensor (W,)
+    named as the word that says it, ``<part-code>``; for SDXL ``clip_l`` and ``clip_g`` (1, W). Parts of the background
+    are left out. Returns the files. Raises :class:`UserError`.
+    """
+    tokens = load_tokens(pack.path / TOKENS)
+    place = make_folder(folder / "embeddings", "the embeddings")
+    written: list[Path] = []
+    if (pack.path / LORA).is_file():
+        written.append(folder / LORA)
+        save_lora(load_lora(pack.path / LORA), written[-1])
+    sets = [tokens.of(name).projected().detach() for name in ENCODERS[: len(tokens.widths)]]
+    for part in pack.vocabulary.visible_parts:
+        for code in range(pack.vocabulary.codes_per_part):
+            word = plain_word(part.name, pack.vocabulary.code_name(part.index, code))
+            file = place / f"{word}.safetensors"
+            if file in written:  # two names that differ in signs only
+                word = f"{word}-{part.index}-{code}"
+                file = place / f"{word}.safetensors"
+            vectors = [one[part.index, code].clone() for one in sets]
+            state = {f"<{word}>": vectors[0]}
+            if len(vectors) > 1:
+                state = {"clip_l": vectors[0][None], "clip_g": vectors[1][None]}
+            write_whole(file, lambda beside, state=state: save_file(state, beside), "the embedding")
+            written.append(file)
+    return tuple(written)
+
+
+def plain_word(part: str, code: str) -> str:
+    """A word for a part's code that is a file's name everywhere and that tokenizers keep whole: ``head-red_crest``."""
+    return re.sub(r"[^\w-]+", "_", f"{part}-{code}").strip("_")

@@ -1,0 +1,170 @@
+"""Base models on disk: which diffusers folders can be used, what they lack, whether their pieces fit, how they draw.
+
+All of it is read from small JSON files, before any weights are loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from engine.core.errors import UserError
+from engine.packs.pack import BaseModel
+
+_COMPONENTS: Final[dict[str, tuple[str, ...]]] = {
+    "StableDiffusionPipeline": ("unet", "vae", "text_encoder"),
+    "LatentConsistencyModelPipeline": ("unet", "vae", "text_encoder"),
+    "StableDiffusionXLPipeline": ("unet", "vae", "text_encoder", "text_encoder_2"),
+}
+"""The models of each kind of pipeline that can be used, by its name in model_index.json. A latent consistency model is
+an ordinary pipeline with another scheduler."""
+_PLAIN: Final = "StableDiffusionPipeline"
+_FEW_STEPS: Final = 4
+TAUGHT_GUIDANCE: Final = 8.5
+"""What consistency models that were taught a guidance are asked for (arXiv 2310.04378)."""
+
+
+def components_of(folder: Path) -> tuple[str, ...]:
+    """The models in a base model's folder: "unet", "vae", "text_encoder", and for SDXL "text_encoder_2"."""
+    return _COMPONENTS.get(_kind(folder), _COMPONENTS[_PLAIN])
+
+
+def can_be_used(folder: Path) -> bool:
+    """Whether a folder's model_index.json is missing (which can be told) or of a kind of base model known here."""
+    return _kind(folder) in ("", *_COMPONENTS)
+
+
+def is_sdxl(folder: Path) -> bool:
+    """Whether a base model's folder has the layout of SDXL."""
+    return "text_encoder_2" in components_of(folder)
+
+
+def missing_files(folder: Path, unet: Path | None = None) -> list[str]:
+    """What a folder lacks to be a base model; empty if nothing. ``unet`` takes the place of its own UNet."""
+    components = components_of(folder)
+    needed = ["model_index.json", "scheduler/scheduler_config.json"]
+    needed += [f"tokenizer{name.removeprefix('text_encoder')}/tokenizer_config.json" for name in components[2:]]
+    lacking = [name for name in needed if not (folder / name).is_file()]
+    for component in components:
+        place = unet if unet and component == "unet" else folder / component
+        if not (place / "config.json").is_file():
+            lacking.append(f"{component}/config.json")
+        if not any(place.glob("*.safetensors")):
+            weights = "model" if component.startswith("text") else "diffusion_pytorch_model"
+            lacking.append(f"{component}/{weights}.safetensors")
+    return lacking
+
+
+def require_base(folder: Path, unet: Path | None = None) -> None:
+    """See that a folder is a base model that can be used, whole, and made of pieces that fit.
+
+    Raises :class:`UserError` with the first thing that is wrong.
+    """
+    kind = _kind(folder)
+    if not kind and (folder / "config.json").is_file():
+        model = read_json(folder / "config.json").get("model_type", "single model")
+        raise UserError(
+            f"{folder.name} is a {model}, not a base model.",
+            "Choose the folder of a Stable Diffusion model, with a model_index.json in it.",
+        )
+    if kind and kind not in _COMPONENTS:
+        raise UserError(
+            f"{folder.name} is a {kind}, which cannot be used.",
+            "Choose a diffusers folder of Stable Diffusion 1.x, 2.x or SDXL.",
+        )
+    lacking = missing_files(folder, unet)
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise UserError(f"The base model in {folder} lacks {lacking[0]}{more}.", "Get the model again.")
+    _require_fit(folder, unet)
+
+
+def unet_folder(folder: Path) -> Path:
+    """The UNet in a folder: its own, or a whole base model's. Raises :class:`UserError`."""
+    place = folder if (folder / "config.json").is_file() else folder / "unet"
+    described = read_json(place / "config.json") if (place / "config.json").is_file() else {}
+    if described.get("_class_name") != "UNet2DConditionModel":
+        raise UserError(
+            f"There is no UNet in {folder}.",
+            "Choose a folder with a UNet2DConditionModel, or the folder of a base model.",
+        )
+    return place
+
+
+def few_steps(schedule: dict[str, Any]) -> bool:
+    """Whether a scheduler_config.json is a distilled model's (turbo, lightning, LCM), that draws in a few steps of
+    its own kind and would draw badly with another."""
+    name = str(schedule.get("_class_name"))
+    if name in ("LCMScheduler", "TCDScheduler"):
+        return True
+    trailing = schedule.get("timestep_spacing") == "trailing" and not schedule.get("rescale_betas_zero_snr")
+    return name.startswith("Euler") and trailing
+
+
+def describe(folder: Path, id: str, unet: Path | None = None, unet_id: str = "") -> BaseModel:
+    """What a pack says of the base model it belongs to: text widths, and how a distilled one wants to be asked."""
+    widths = tuple(_width(folder, name) for name in components_of(folder)[2:])
+    if not few_steps(read_json(folder / "scheduler" / "scheduler_config.json")):
+        return BaseModel(id, "", widths, unet_id)
+    taught = read_json((unet or folder / "unet") / "config.json").get("time_cond_proj_dim")
+    lcm = read_json(folder / "scheduler" / "scheduler_config.json").get("_class_name") == "LCMScheduler"
+    return BaseModel(id, "", widths, unet_id, _FEW_STEPS, TAUGHT_GUIDANCE if taught else float(lcm))
+
+
+def variant_of(folder: Path) -> str | None:
+    """ "fp16" when that is the only form of a model's weights in the folder."""
+    files = list(folder.glob("*.safetensors"))
+    return "fp16" if files and all(".fp16." in file.name for file in files) else None
+
+
+def unreadable(folder: Path, error: Exception) -> UserError:
+    """A model's folder that cannot be read, with the library's own first words."""
+    reason = str(error).strip().splitlines()
+    return UserError(
+        f"The model in {folder} cannot be read: {reason[0] if reason else type(error).__name__}", "Get the model again."
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty if it is something else. Raises :class:`UserError`."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise unreadable(path.parent, error) from error
+    return document if isinstance(document, dict) else {}
+
+
+def _kind(folder: Path) -> str:
+    index = folder / "model_index.json"
+    return str(read_json(index).get("_class_name", "")) if index.is_file() else ""
+
+
+def _width(folder: Path, encoder: str) -> int:
+    return int(read_json(folder / encoder / "config.json").get("hidden_size", 512))
+
+
+def _require_fit(folder: Path, unet: Path | None) -> None:
+    place = unet or folder / "unet"
+    described = read_json(place / "config.json")
+    advice = (
+        "Choose a UNet that was made for this base model." if unet else "Choose another base model, or get it again."
+    )
+    widths = [_width(folder, name) for name in components_of(folder)[2:]]
+    heard = described.get("cross_attention_dim", 1280)
+    if heard != sum(widths) and heard != [sum(widths)] * len(described.get("block_out_channels", ())):
+        said = " and ".join(map(str, widths))
+        raise UserError(f"The UNet in {place} reads words that are {heard} wide; this base model's are {said}.", advice)
+    if (described.get("addition_embed_type") == "text_time") != is_sdxl(folder):
+        raise UserError(f"The UNet in {place} and the base model in {folder} are of different kinds.", advice)
+    channels = read_json(folder / "vae" / "config.json").get("latent_channels", 4)
+    if described.get("in_channels", 4) != channels or described.get("out_channels", 4) != channels:
+        raise UserError(
+            f"The UNet in {place} takes {described.get('in_channels', 4)} channels, but its pictures have {channels}.",
+            "Choose a base model that makes pictures from text, not one that paints into them.",
+        )
+    if is_sdxl(folder):
+        pooled = read_json(folder / "text_encoder_2" / "config.json").get("projection_dim", 512)
+        wanted = 6 * int(described.get("addition_time_embed_dim") or 0) + pooled
+        if described.get("projection_class_embeddings_input_dim") != wanted:
+            raise UserError(f"The UNet in {place} does not fit the second text encoder.", advice)

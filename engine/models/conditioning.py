@@ -1,0 +1,99 @@
+"""Conditioning: what a base model's UNet is told beside the noisy latents.
+
+The text of its one encoder (Stable Diffusion 1.x, 2.x) or of its two (SDXL, arXiv 2307.01952: both next-to-last layers
+side by side, the second one's pooled state, and the picture's size and crop), and for distilled consistency models
+the guidance they were taught (arXiv 2310.04378).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+
+from engine.core.errors import UserError
+from engine.models.part_tokens import Encoded, PartTokens, Sentence, Tokens, encode
+
+ENCODERS: Final = ("text_encoder", "text_encoder_2")
+"""The text encoders a base model may have, in the order their states are put side by side."""
+_NEXT_TO_LAST: Final = -2
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A text encoder of a base model with its tokenizer; ``name`` is its folder's."""
+
+    name: str
+    tokenizer: Any
+    model: Any
+
+    @property
+    def width(self) -> int:
+        """How wide its token embeddings are: W."""
+        return int(self.model.config.hidden_size)
+
+
+def encoders_of(pipeline: Any) -> tuple[Encoder, ...]:
+    """The text encoders of a pipeline: one, or two for SDXL."""
+    return tuple(
+        Encoder(name, getattr(pipeline, name.replace("text_encoder", "tokenizer")), model)
+        for name in ENCODERS
+        if (model := getattr(pipeline, name, None)) is not None
+    )
+
+
+def tell(pipeline: Any, sentences: Sequence[Sentence], tokens: Tokens | None) -> Encoded:
+    """Encode sentences with all of a pipeline's text encoders; differentiable in the tokens.
+
+    ``hidden`` (B, T, sum of widths) and ``pooled`` (B, P). SDXL's were taught that nothing said is all zeros
+    (``force_zeros_for_empty_prompt``). Raises :class:`UserError` where the tokens do not fit.
+    """
+    encoders = encoders_of(pipeline)
+    if len(encoders) == 1:
+        return encode(sentences, encoders[0].model, _of(tokens, encoders[0]))
+    told = [
+        encode(
+            [sentence.padded(one.tokenizer.pad_token_id) for sentence in sentences],
+            one.model,
+            _of(tokens, one),
+            layer=_NEXT_TO_LAST,
+        )
+        for one in encoders
+    ]
+    hidden, pooled = torch.cat([one.hidden for one in told], dim=-1), told[-1].pooled
+    if pipeline.config.get("force_zeros_for_empty_prompt"):
+        said = torch.tensor([sentence.end > 1 for sentence in sentences], device=hidden.device)
+        hidden, pooled = hidden * said[:, None, None], pooled * said[:, None]
+    return Encoded(hidden, pooled)
+
+
+def beside_text(pipeline: Any, told: Encoded, side: int, guidance: float) -> dict[str, Any]:
+    """The UNet's other arguments for square pictures of ``side`` pixels, shown whole: nothing for most, pooled text and
+    sizes for SDXL, the ``guidance`` for a UNet that was taught one."""
+    unet, count = pipeline.unet, len(told.hidden)
+    more: dict[str, Any] = {}
+    if unet.config.addition_embed_type == "text_time":
+        sizes = (side, side, 0, 0, side, side)  # original size, upper left of the crop, target size
+        ids = torch.tensor(sizes, device=unet.device, dtype=unet.dtype).expand(count, -1)
+        more["added_cond_kwargs"] = {"text_embeds": told.pooled.to(unet.dtype), "time_ids": ids}
+    if unet.config.time_cond_proj_dim is not None:
+        strength = torch.full((count,), guidance - 1)
+        embedded = pipeline.get_guidance_scale_embedding(strength, embedding_dim=unet.config.time_cond_proj_dim)
+        more["timestep_cond"] = embedded.to(unet.device, unet.dtype)
+    return more
+
+
+def _of(tokens: Tokens | None, encoder: Encoder) -> PartTokens | None:
+    return None if tokens is None else tokens.of(encoder.name)
+
+
+def check_words_alike(encoders: Sequence[Encoder]) -> None:
+    """One tokenising serves all encoders: their tokenizers must know the same words. Raises :class:`UserError`."""
+    first = encoders[0].tokenizer
+    for other in encoders[1:]:
+        if len(first) != len(other.tokenizer) or first.eos_token_id != other.tokenizer.eos_token_id:
+            raise UserError(
+                "The two text encoders of this base model have different tokenizers.", "Choose another base model."
+            )

@@ -1,0 +1,341 @@
+"""Part tokens: the learned word of one (part, code), and prompts that say it to a CLIP text encoder.
+
+A token is ``projection(embedding[part, code] + position[part])``, as wide as the text encoder. It stands
+where an ordinary token embedding would, before position embeddings are added (PartCraft, ECCV 2024, 3.2).
+No library class is changed: a forward hook puts the vectors into what the encoder's own embedding returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from engine.core.errors import UserError
+from engine.core.recipe import Prompt
+from engine.core.vocabulary import Choice
+
+FIRST: Final = "text_encoder"
+"""The name of a base model's first text encoder, for most the only one."""
+
+_T = TypeVar("_T")
+
+
+class PartTokens(nn.Module):
+    """The tokens of one text encoder.
+
+    ``embedding`` (M, K, W) and ``position`` (M, W) are learned; ``projection`` is ``layers`` linear layers
+    with ReLU between them (none: the sum itself is the token). Without ``around`` they start as the paper's
+    do, from normal noise. ``around`` (M, W) starts every token of part m at ``around[m]`` with a little
+    noise (standard deviation ``spread``) and the projection at the identity, so that the first step already
+    speaks the encoder's language.
+    """
+
+    def __init__(
+        self,
+        parts: int,
+        codes: int,
+        width: int,
+        layers: int = 1,
+        around: Tensor | None = None,
+        spread: float = 0.01,
+    ) -> None:
+        super().__init__()
+        self.known: Tensor
+        self.register_buffer("known", torch.zeros(parts, 0, width), persistent=False)
+        self.embedding = nn.Parameter(torch.randn(parts, codes, width))
+        self.position = nn.Parameter(torch.randn(parts, width))
+        stack: list[nn.Module] = []
+        for layer in range(layers):
+            stack += [nn.ReLU()] if layer else []
+            stack.append(nn.Linear(width, width))
+        self.projection = nn.Sequential(*stack)
+        if around is not None:
+            if layers > 1:
+                raise ValueError("tokens can start around a vector only with a projection of one layer or none")
+            with torch.no_grad():
+                self.embedding.mul_(spread)
+                self.position.copy_(around)
+                for module in self.projection:
+                    if isinstance(module, nn.Linear):
+                        nn.init.eye_(module.weight)
+                        nn.init.zeros_(module.bias)
+
+    @property
+    def width(self) -> int:
+        """How wide a token is: W."""
+        return self.embedding.shape[-1]
+
+    @property
+    def raw(self) -> Tensor:
+        """The embeddings of all codes, known and learned: (M, K, W)."""
+        return torch.cat([self.known, self.embedding], dim=1) if self.known.shape[1] else self.embedding
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The width, as :class:`TokenSet` says its widths."""
+        return (self.width,)
+
+    def of(self, encoder: str) -> PartTokens:
+        """The tokens of a text encoder: these, if it is the first one. Raises :class:`UserError`."""
+        if encoder != FIRST:
+            raise _other_base()
+        return self
+
+    def keep(self, codes: int) -> None:
+        """From now on the first ``codes`` codes of every part, positions and projection stay as they are:
+        only the embeddings of the other codes are learned."""
+        raw = self.raw.detach()
+        self.known = raw[:, :codes].clone()
+        self.embedding = nn.Parameter(raw[:, codes:].clone())
+        for fixed in (self.position, *self.projection.parameters()):
+            fixed.requires_grad_(False)
+
+    def forward(self, parts: Tensor, codes: Tensor) -> Tensor:
+        """Tokens (N, W) of parts (N,) and codes (N,), both int64."""
+        return self.projection(self.raw[parts, codes] + self.position[parts])
+
+    def projected(self) -> Tensor:
+        """All tokens: (M, K, W)."""
+        return self.projection(self.raw + self.position[:, None])
+
+    def of_choices(self, choices: Sequence[Choice]) -> Tensor:
+        """Tokens (N, W) of choices; a strength other than 1 moves the token along the line from its
+        part's mean token. Raises :class:`UserError` for a part or code these tokens do not have."""
+        parts, codes, _ = self.raw.shape
+        for choice in choices:
+            if not (0 <= choice.part < parts and 0 <= choice.code < codes):
+                raise UserError(
+                    f"Part {choice.part} with code {choice.code} is not in this pack.",
+                    f"It has parts 0 to {parts - 1} and codes 0 to {codes - 1}; choose again from its references.",
+                )
+        device = self.embedding.device
+        part = torch.tensor([choice.part for choice in choices], device=device, dtype=torch.long)
+        code = torch.tensor([choice.code for choice in choices], device=device, dtype=torch.long)
+        tokens = self(part, code)
+        if all(choice.strength == 1.0 for choice in choices):
+            return tokens
+        strength = torch.tensor([choice.strength for choice in choices], device=device, dtype=tokens.dtype)
+        mean = self.projected().mean(dim=1)[part]
+        return torch.where(strength[:, None] == 1.0, tokens, mean + strength[:, None] * (tokens - mean))
+
+    def tensors(self, encoder: str = FIRST) -> dict[str, Tensor]:
+        """What ``tokens.safetensors`` keeps for one text encoder: ``<encoder>.raw`` (M, K, W),
+        ``.position`` (M, W), ``.projection.<i>.weight|bias`` and, for other tools, ``.projected`` (M, K, W)."""
+        kept = {"raw": self.raw, "position": self.position, "projected": self.projected()}
+        kept |= {f"projection.{name}": value for name, value in self.projection.state_dict().items()}
+        return {f"{encoder}.{name}": value.detach().cpu().contiguous() for name, value in kept.items()}
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Tensor], encoder: str = FIRST) -> PartTokens:
+        """The opposite of :meth:`tensors`, in float32. ``projected`` alone is enough to render.
+        Raises ``ValueError`` when the tensors are missing or do not fit together."""
+        own = f"{encoder}."
+        found = {name.removeprefix(own): value for name, value in tensors.items() if name.startswith(own)}
+        raw = found.get("raw", found.get("projected"))
+        if raw is None or raw.ndim != 3 or raw.shape[1] < 1:
+            raise ValueError(f"no tokens for {encoder}")
+        projection = {name.removeprefix("projection."): v for name, v in found.items() if name.startswith("projection")}
+        tokens = cls(*raw.shape, layers=len(projection) // 2 if "raw" in found else 0)
+        position = found.get("position") if "raw" in found else None
+        state = {f"projection.{name}": value for name, value in projection.items()} if "raw" in found else {}
+        state |= {"embedding": raw, "position": torch.zeros_like(tokens.position) if position is None else position}
+        try:
+            tokens.load_state_dict({name: value.float() for name, value in state.items()})
+        except RuntimeError as error:
+            raise ValueError(f"the tokens for {encoder} do not fit together") from error
+        return tokens
+
+    @classmethod
+    def load(cls, path: Path, encoder: str = FIRST) -> PartTokens:
+        """Read one text encoder's tokens of a ``tokens.safetensors``. Raises :class:`UserError` if it is missing,
+        damaged or of wrong shapes."""
+        return _read(path, lambda tensors: cls.from_tensors(tensors, encoder))
+
+
+class TokenSet(nn.Module):
+    """The tokens of a base model with several text encoders (SDXL): a :class:`PartTokens` for each, by its name."""
+
+    def __init__(self, sets: Mapping[str, PartTokens]) -> None:
+        super().__init__()
+        self.sets = nn.ModuleDict(dict(sets))
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """How wide the tokens of each encoder are."""
+        return tuple(one.width for one in self._each().values())
+
+    def of(self, encoder: str) -> PartTokens:
+        """The tokens of a text encoder. Raises :class:`UserError` if it has none here."""
+        found = self._each().get(encoder)
+        if found is None:
+            raise _other_base()
+        return found
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What ``tokens.safetensors`` keeps for all of them (see :meth:`PartTokens.tensors`)."""
+        return {name: value for key, one in self._each().items() for name, value in one.tensors(key).items()}
+
+    def _each(self) -> dict[str, PartTokens]:
+        return {name: one for name, one in self.sets.items() if isinstance(one, PartTokens)}
+
+
+Tokens = PartTokens | TokenSet
+"""The tokens of a pack: of one text encoder, or of several."""
+
+
+def load_tokens(path: Path) -> Tokens:
+    """Read all of a ``tokens.safetensors``. Raises :class:`UserError` if it is missing, damaged or of wrong shapes."""
+
+    def each(tensors: dict[str, Tensor]) -> Tokens:
+        names = sorted({name.partition(".")[0] for name in tensors})
+        if names == [FIRST]:
+            return PartTokens.from_tensors(tensors)
+        return TokenSet({name: PartTokens.from_tensors(tensors, name) for name in names})
+
+    return _read(path, each)
+
+
+def _read(path: Path, make: Callable[[dict[str, Tensor]], _T]) -> _T:
+    try:
+        # Cloned: a mapped file's tensors are aligned otherwise, and vectorised sums then round otherwise.
+        return make({name: one.clone() for name, one in load_file(path).items()})
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path.name} is missing from {path.parent.name}.", "Train the pack, or get it again."
+        ) from error
+    except Exception as error:
+        raise UserError(f"The tokens of {path.parent.name} cannot be read: {error}.", "Get the pack again.") from error
+
+
+def _other_base() -> UserError:
+    return UserError(
+        "The pack's tokens were learned for a base model with other text encoders.",
+        "Choose the base model the pack was trained for.",
+    )
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A tokenised prompt: ``ids`` fill the encoder's length; ``places`` say where which choice stands; ``end`` is the
+    place of the end token.
+
+    At those places ``ids`` has 0. Any small number would do: the vector is replaced, and a small id
+    keeps encoders that pool at the *largest* id (``eos_token_id: 2`` in SD 1.5 and SDXL) at the real end token.
+    """
+
+    ids: tuple[int, ...]
+    places: tuple[tuple[int, Choice], ...]
+    end: int
+
+    def padded(self, pad: int) -> Sentence:
+        """The same with another word behind its end: text encoders were taught different ones."""
+        behind = len(self.ids) - self.end - 1
+        return Sentence((*self.ids[: self.end + 1], *[pad] * behind), self.places, self.end)
+
+    def column_of(self, part: int) -> int:
+        """The place of a part's first choice, or -1."""
+        return next((place for place, choice in self.places if choice.part == part), -1)
+
+
+def tokenize(prompt: Prompt, tokenizer: Any, length: int = 77) -> Sentence:
+    """Tokenise words and choices to ``length`` ids, start and end token included.
+
+    Words beyond the length are cut as in every CLIP pipeline. Raises :class:`UserError` when a choice
+    would be cut, because the picture would silently lack that part.
+    """
+    ids: list[int] = []
+    places: list[tuple[int, Choice]] = []
+    for piece in prompt:
+        if isinstance(piece, Choice):
+            places.append((len(ids) + 1, piece))
+            ids.append(0)
+        else:
+            ids += tokenizer(piece, add_special_tokens=False, verbose=False).input_ids
+    room = length - 2
+    if places and places[-1][0] > room:
+        lost = sum(place > room for place, _ in places)
+        raise UserError(
+            f"The prompt is too long: {lost} of {len(places)} chosen parts would be cut off.",
+            f"Shorten the words before them; there is room for {room} word pieces and parts.",
+        )
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    ids = [tokenizer.bos_token_id, *ids[:room], tokenizer.eos_token_id]
+    return Sentence((*ids, *[pad] * (length - len(ids))), tuple(places), len(ids) - 1)
+
+
+@contextmanager
+def injected(text_encoder: nn.Module, rows: Tensor, columns: Tensor, vectors: Tensor) -> Iterator[None]:
+    """While open, the encoder's token embedding returns ``vectors`` (N, W) at ``[rows, columns]`` (N,), (N,)."""
+
+    def put(_module: nn.Module, _inputs: Any, embedded: Tensor) -> Tensor:
+        return embedded.index_put((rows, columns), vectors.to(embedded.dtype))
+
+    handle = text_encoder.get_input_embeddings().register_forward_hook(put)  # type: ignore[operator]
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What a UNet is told: ``hidden`` (B, T, W) and ``pooled`` (B, P), the state at the end token, projected where the
+    encoder has a projection. Only SDXL's looks at the latter."""
+
+    hidden: Tensor
+    pooled: Tensor
+
+
+def encode(
+    sentences: Sequence[Sentence], text_encoder: Any, tokens: PartTokens | None, layer: int | None = None
+) -> Encoded:
+    """Encode sentences of one length; differentiable in the tokens.
+
+    ``hidden`` is the encoder's last state after its final norm, or what ``layer`` (such as -2) gives, before it.
+    ``pooled`` is taken at the real end token: encoders with ``eos_token_id: 2`` look for the largest id instead, which
+    a token added to the tokenizer would be. Raises :class:`UserError` when the tokens are not as wide as the encoder,
+    or when there are choices but no tokens.
+    """
+    embeddings = text_encoder.get_input_embeddings().weight
+    device = embeddings.device
+    ids = torch.tensor([sentence.ids for sentence in sentences], device=device)
+    said = [(row, place, choice) for row, sentence in enumerate(sentences) for place, choice in sentence.places]
+    states = layer is not None
+    if not said:
+        output = text_encoder(ids, output_hidden_states=states)
+    else:
+        if tokens is None:
+            raise UserError("This pack has no tokens yet.", "Train it before rendering its parts.")
+        if tokens.width != embeddings.shape[1]:
+            raise UserError(
+                f"The pack's tokens are {tokens.width} wide, the base model's words {embeddings.shape[1]}.",
+                "Choose the base model the pack was trained for.",
+            )
+        rows = torch.tensor([row for row, _, _ in said], device=device)
+        columns = torch.tensor([place for _, place, _ in said], device=device)
+        vectors = tokens.of_choices([choice for _, _, choice in said]).to(device)
+        with injected(text_encoder, rows, columns, vectors):
+            output = text_encoder(ids, output_hidden_states=states)
+    last = output.last_hidden_state
+    ends = torch.tensor([sentence.end for sentence in sentences], device=device)
+    pooled = last[torch.arange(len(sentences), device=device), ends]
+    projection = getattr(text_encoder, "text_projection", None)
+    hidden = last if layer is None else output.hidden_states[layer]
+    return Encoded(hidden, pooled if projection is None else projection(pooled))
+
+
+def word_embeddings(words: Sequence[str], tokenizer: Any, text_encoder: Any) -> Tensor:
+    """The mean token embedding of each word or phrase: (N, W). A place to start tokens from."""
+    table = text_encoder.get_input_embeddings().weight.detach()
+    rows = []
+    for word in words:
+        ids = tokenizer(word, add_special_tokens=False).input_ids
+        rows.append(table[ids].mean(dim=0) if ids else table.mean(dim=0))
+    return torch.stack(rows).float()

@@ -1,0 +1,263 @@
+"""From feature maps to parts: Segmentation (labels, hit test, masks) and Codebook (three tiers of centroids).
+
+All three tiers compare by cosine, as the original does, and the lower index wins a tie:
+
+1. each cell of the grid is background or foreground, whichever centroid is nearer;
+2. each foreground cell belongs to the nearest part; background cells belong to the vocabulary's background part, if
+   it has one (packs of the original do), else to none;
+3. a part's feature is the plain mean of the features of its cells, and its code the nearest code centroid. A part
+   without cells, or without any code, is ``ABSENT`` (the original said code 0, or code K).
+
+Rows of zeros in the centroids are clusters that died in training; they are never chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.core.errors import UserError
+from engine.core.recipe import Arrival, Receipt
+from engine.core.vocabulary import ABSENT, Choice, Vocabulary
+
+NO_PART: Final = 255
+"""The label of a pixel that belongs to no part."""
+
+_MAX_PARTS: Final = NO_PART  # labels are uint8 and 255 is taken
+_AGAIN: Final = "Get the pack again, or remove it."
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The parts of one picture.
+
+    ``labels`` is uint8 (H, W): a part's index or ``NO_PART``. ``codes[m]`` is the code of part m, or
+    ``ABSENT``. H, W are the picture's own, or those of the feature grid before refinement.
+    """
+
+    labels: npt.NDArray[np.uint8]
+    codes: tuple[int, ...]
+
+    def part_at(self, x: int, y: int) -> int | None:
+        """The part under a pixel, or None outside every part or the picture."""
+        height, width = self.labels.shape
+        if not (0 <= x < width and 0 <= y < height):
+            return None
+        label = int(self.labels[y, x])
+        return None if label == NO_PART or self.codes[label] == ABSENT else label
+
+    def mask(self, part: int) -> npt.NDArray[np.bool_]:
+        """Bool (H, W): where a part is."""
+        return self.labels == part
+
+
+@dataclass(frozen=True, eq=False)
+class Codebook:
+    """The centroids that turn a feature map into a segmentation.
+
+    ``foreground`` is float32 (2, C): the background's row, then the foreground's. ``parts`` is (M, C), ``codes``
+    (M, K, C). ``background`` is the index of the part that background cells belong to, or None. Raises
+    :class:`UserError` on construction if shapes or values do not fit together.
+    """
+
+    foreground: Floats
+    parts: Floats
+    codes: Floats
+    background: int | None = None
+
+    def __post_init__(self) -> None:
+        shapes = self.foreground.shape, self.parts.shape, self.codes.shape
+        width = shapes[0][-1] if shapes[0] else 0
+        count = shapes[1][0] if len(shapes[1]) == 2 else 0
+        if shapes[0] != (2, width) or shapes[1] != (count, width) or not 1 <= count <= _MAX_PARTS:
+            raise UserError(f"The codebook has wrong shapes: foreground {shapes[0]}, parts {shapes[1]}.", _AGAIN)
+        if len(shapes[2]) != 3 or shapes[2][0] != count or shapes[2][1] < 1 or shapes[2][2] != width:
+            raise UserError(f"The codebook has wrong shapes: parts {shapes[1]}, codes {shapes[2]}.", _AGAIN)
+        for name, rows in (("foreground", self.foreground), ("parts", self.parts), ("codes", self.codes)):
+            if rows.dtype != np.float32 or not np.isfinite(rows).all():
+                raise UserError(f"The codebook's {name} are damaged: not all are finite float32 numbers.", _AGAIN)
+        if not self.parts.any():
+            raise UserError("The codebook has no parts: every centroid is empty.", _AGAIN)
+
+    @property
+    def width(self) -> int:
+        """C: how many numbers a feature has."""
+        return self.parts.shape[1]
+
+    @classmethod
+    def load(cls, path: Path | str, vocabulary: Vocabulary | None = None) -> Codebook:
+        """Read ``codebook.safetensors``; with a vocabulary, check against it and take its background part.
+
+        The file's metadata may say ``foreground_row: 0`` where the foreground's centroid comes first. Raises
+        :class:`UserError`.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        path = Path(path)
+        try:
+            with safe_open(path, "numpy") as file:
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+                metadata = file.metadata() or {}
+        except FileNotFoundError as error:
+            raise UserError(f"The pack “{path.parent.name}” is damaged: {path.name} is missing.", _AGAIN) from error
+        except (SafetensorError, OSError, ValueError) as error:
+            raise UserError(f"The pack “{path.parent.name}” is damaged: {path.name} is not whole.", _AGAIN) from error
+        if missing := {"foreground", "parts", "codes"} - arrays.keys():
+            raise UserError(f"The codebook lacks {', '.join(sorted(missing))}.", _AGAIN)
+        foreground, parts, codes = (
+            np.ascontiguousarray(arrays[name], np.float32) for name in ("foreground", "parts", "codes")
+        )
+        if metadata.get("foreground_row") == "0":
+            foreground = foreground[::-1].copy()
+        background = None
+        if vocabulary:
+            needed = (len(vocabulary.parts), vocabulary.codes_per_part)
+            if codes.shape[:2] != needed:
+                raise UserError(
+                    f"The codebook does not fit its pack: {codes.shape[:2]} parts and codes instead of {needed}.",
+                    _AGAIN,
+                )
+            background = next((part.index for part in vocabulary.parts if part.background), None)
+        return cls(foreground, parts, codes, background)
+
+    def save(self, path: Path | str) -> None:
+        """Write ``codebook.safetensors``, whole or not at all. Raises :class:`UserError`."""
+        from safetensors.numpy import save
+
+        from engine.core.paths import write_bytes
+
+        arrays = {"foreground": self.foreground, "parts": self.parts, "codes": self.codes}
+        data = save({name: np.ascontiguousarray(rows) for name, rows in arrays.items()}, {"foreground_row": "1"})
+        write_bytes(Path(path), data, "the codebook")
+
+    def flipped(self) -> Codebook:
+        """This codebook with background and foreground exchanged."""
+        return Codebook(self.foreground[::-1].copy(), self.parts, self.codes, self.background)
+
+    def segment(self, features: Floats) -> Segmentation:
+        """Labels and codes on the grid of a feature map, float32 (C, H, W).
+
+        Cells that are not finite count as background. Raises :class:`UserError` if the features are of another
+        width than the centroids.
+        """
+        labels = self._labels(features)
+        return Segmentation(labels, self._codes(self.pooled(features, labels), labels))
+
+    def segment_picture(self, features: Floats, picture: npt.NDArray[np.uint8]) -> Segmentation:
+        """Labels at the size of the picture, with edges that follow it; codes as :meth:`segment` finds them.
+
+        ``features`` is float32 (C, h, w) and covers the whole picture, uint8 (H, W, 3). A part that is lost on the way
+        to pixels is ``ABSENT``. Raises as :meth:`segment`.
+        """
+        from engine.packs.mask_refinement import refine
+
+        grid = self.segment(features)
+        shown = [int(label) for label in np.unique(grid.labels)]
+        labels = np.array(shown, np.uint8)[refine(self._beliefs(features, grid.labels, shown), picture)]
+        left = set(np.unique(labels).tolist())
+        codes = tuple(code if part in left else ABSENT for part, code in enumerate(grid.codes))
+        return Segmentation(labels, codes)
+
+    def pooled(self, features: Floats, labels: npt.NDArray[np.uint8]) -> Floats:
+        """The mean feature of each part, (M, C); zeros for a part without cells.
+
+        ``features`` is float32 (C, H, W), ``labels`` uint8 (H, W) as in a Segmentation on the same grid.
+        """
+        rows = self._rows(features)
+        flat = labels.reshape(-1)
+        result = np.zeros((len(self.parts), self.width), np.float32)
+        whole = np.isfinite(rows).all(axis=1)
+        for part in range(len(self.parts)):
+            cells = rows[np.logical_and(flat == part, whole)]
+            if len(cells):
+                result[part] = cells.mean(0)
+        return result
+
+    def code_of(self, part: int, vector: Floats) -> int:
+        """The nearest code of a part's mean feature (C,), or ``ABSENT`` for zeros or a part without codes."""
+        likeness = _cosines(vector[None], self.codes[part])[0]
+        return int(likeness.argmax()) if vector.any() and np.isfinite(likeness).any() else ABSENT
+
+    def similarity(self, part: int, code: int, vector: Floats) -> float:
+        """The cosine (-1..1) between a vector (C,) and a code's centroid; 0 if either is empty."""
+        cosine = float(_cosines(vector[None], self.codes[part, code][None])[0, 0])
+        return cosine if np.isfinite(cosine) and vector.any() else 0.0
+
+    def receipt(self, features: Floats, choices: Iterable[Choice]) -> Receipt:
+        """What became of each choice in a picture with these features, float32 (C, H, W); in the order given."""
+        labels = self._labels(features)
+        pooled = self.pooled(features, labels)
+        found = self._codes(pooled, labels)
+        return tuple(
+            Arrival(
+                choice.part,
+                choice.code,
+                found[choice.part],
+                self.similarity(choice.part, choice.code, pooled[choice.part]),
+            )
+            for choice in choices
+        )
+
+    def _labels(self, features: Floats) -> npt.NDArray[np.uint8]:
+        rows = self._rows(features)
+        whole = np.asarray(np.isfinite(rows).all(axis=1))
+        rows = np.where(whole[:, None], rows, np.float32(0))
+        seen = whole & (_cosines(rows, self.foreground).argmax(1) == 1)
+        nothing = NO_PART if self.background is None else self.background
+        labels = np.where(seen, _cosines(rows, self.parts).argmax(1), nothing)
+        return labels.astype(np.uint8).reshape(features.shape[1:])
+
+    def _codes(self, pooled: Floats, labels: npt.NDArray[np.uint8]) -> tuple[int, ...]:
+        present = set(np.unique(labels).tolist())
+        return tuple(self.code_of(part, pooled[part]) if part in present else ABSENT for part in range(len(self.parts)))
+
+    def _rows(self, features: Floats) -> Floats:
+        """Features (C, H, W) as rows (H W, C), checked."""
+        if features.ndim != 3 or features.shape[0] != self.width:
+            raise UserError(
+                f"The eyes see {features.shape[0]} numbers a place, but this pack was made with {self.width}.",
+                "Use the eyes the pack names, or another pack.",
+            )
+        return np.asarray(features, np.float32).reshape(self.width, -1).T
+
+    def _beliefs(self, features: Floats, labels: npt.NDArray[np.uint8], shown: list[int]) -> Floats:
+        """How much each cell looks like each label of ``shown``: (L, h, w), cosines to its centroid.
+
+        What a cell is was decided in two steps (is it foreground, and which part), so beliefs are too: a label's
+        belief is a soft foreground decision times a soft part decision, sharpened by how far apart cells are here.
+        """
+        rows = np.nan_to_num(self._rows(features), nan=0.0, posinf=0.0, neginf=0.0)
+        parts = [label for label in shown if label not in (NO_PART, self.background)]
+        split = _cosines(rows, self.foreground)
+        split[~np.isfinite(split)] = -2.0
+        front = _softmax(split)[:, 1]
+        among = _softmax(_cosines(rows, self.parts)[:, parts]) if parts else np.zeros((len(rows), 0), np.float32)
+        beliefs = {label: front * among[:, i] for i, label in enumerate(parts)}
+        stacked = np.stack([beliefs.get(label, 1 - front) for label in shown])
+        return stacked.reshape(len(shown), *labels.shape).astype(np.float32)
+
+
+def _cosines(rows: Floats, centroids: Floats) -> Floats:
+    """Cosines (N, M) of rows (N, C) and centroids (M, C); -inf for empty centroids, 0 for empty rows."""
+    lengths = np.linalg.norm(centroids, axis=1)
+    units = centroids / np.where(lengths > 0, lengths, 1)[:, None]
+    sizes = np.linalg.norm(rows, axis=1, keepdims=True)
+    cosines = np.asarray((rows / np.where(sizes > 0, sizes, 1)) @ units.T, np.float32)
+    cosines[:, lengths == 0] = -np.inf
+    return cosines
+
+
+def _softmax(cosines: Floats) -> Floats:
+    """Soft decisions (N, M) whose sharpness suits the spread of the cosines: a typical margin is worth e^10."""
+    ordered = np.sort(cosines, axis=1)
+    margin = np.median(ordered[:, -1] - ordered[:, -2]) if cosines.shape[1] > 1 else 1.0
+    logits = 10.0 / max(float(margin), 1e-3) * (cosines - ordered[:, -1:])
+    weights = np.exp(logits)
+    return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)

@@ -1,0 +1,159 @@
+"""Receipts: which of a creation's choices really arrived; and the same over many creations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from engine.core.errors import UserError
+from engine.core.paths import make_folder, write_bytes, write_whole
+from engine.core.recipe import Receipt, Recipe
+from engine.core.vocabulary import ABSENT, Choice
+from engine.models.distributed import ALONE, World, join
+from engine.models.loader import Models
+from engine.packs.pack import CODEBOOK, Pack, Reference
+from engine.segmentation.dino import open_dino
+from engine.worker.dispatch import Report
+from engine.worker.jobs import Evaluate, Progress
+
+if TYPE_CHECKING:
+    from engine.rendering.render import Painter
+
+
+_SHEET_COLUMNS = 8
+_SHEET_PICTURES = 64
+
+
+def receipt_of(models: Models, pack: Pack, picture: Image.Image, recipe: Recipe) -> Receipt:
+    """What became of each choice of a recipe in its picture: seen again by the pack's eyes and codebook.
+
+    Empty without choices, and where the pack has no codebook or its eyes are not on this computer: a picture
+    is worth keeping without a receipt. Raises :class:`UserError` when they are there but do not fit together.
+    """
+    if not recipe.choices or not (pack.path / CODEBOOK).is_file() or not models.has(pack.backbone.id):
+        return ()
+    (features,) = open_dino(models, pack.backbone).features([picture])
+    return pack.codebook().receipt(features, recipe.choices)
+
+
+def evaluate(models: Models, job: Evaluate, report: Report) -> dict[str, Any]:
+    """Render recipes that mix parts of ``job.mix`` references each, and count what arrived.
+
+    Result (also ``evaluation.json`` in ``job.out``, beside a contact sheet): ``emr`` and ``cosim`` in all and by part,
+    and what guessing a code at random would reach (``chance``). The engine's handler of :class:`Evaluate`.
+    Raises :class:`UserError`.
+    """
+    from engine.rendering.render import open_painter  # rendering writes receipts, so it imports this module
+
+    pack = Pack.open(job.pack)
+    if job.count < 1 or job.mix < 1:
+        raise UserError("An evaluation needs at least one picture and one reference.", "Choose larger numbers.")
+    world = join()
+    recipes = mixed_recipes(pack, job.mix, job.count, job.seed)
+    receipts, shown = receipts_of(models, pack, open_painter(models, pack), recipes, report, world=world)
+    result = {"pack": pack.id, "mix": job.mix, "count": job.count, "seed": job.seed, **scores(pack, receipts)}
+    if world.first:
+        out = make_folder(Path(job.out), "the evaluation")
+        write_bytes(out / "evaluation.json", (json.dumps(result, ensure_ascii=False, indent=1) + "\n").encode())
+        sheet = contact_sheet(shown)
+        write_whole(out / "sheet.png", lambda beside: sheet.save(beside, "PNG"), "the contact sheet")
+    return result
+
+
+def receipts_of(
+    models: Models,
+    pack: Pack,
+    painter: Painter,
+    recipes: Sequence[Recipe],
+    report: Report,
+    stage: str = "Rendering mixes",
+    world: World = ALONE,
+) -> tuple[list[Receipt], list[Image.Image]]:
+    """Render recipes, one picture each, and count what arrived: their receipts, and the first pictures for a sheet.
+
+    Of several processes each renders its share; all get everything. Raises :class:`UserError`.
+    """
+    made: list[tuple[int, Receipt, Image.Image | None]] = []
+    mine = range(world.rank, len(recipes), world.size)
+    for done, index in enumerate(mine):
+        recipe = recipes[index]
+        report(Progress(stage, done, len(mine)))
+        (picture,) = painter.paint(
+            recipe.prompt, (), [recipe.seed], steps=recipe.steps, guidance=recipe.guidance,
+            step=lambda _index, _latents, done=done: report(Progress(stage, done, len(mine))),
+        )  # fmt: skip
+        receipt = receipt_of(models, pack, picture, recipe)
+        made.append((index, receipt, picture if index < _SHEET_PICTURES else None))
+    gathered = sorted((one for each in world.gather(made) for one in each), key=lambda one: one[0])
+    return [receipt for _, receipt, _ in gathered], [picture for _, _, picture in gathered if picture is not None]
+
+
+def mixed_recipes(pack: Pack, mix: int, count: int, seed: int) -> list[Recipe]:
+    """Recipes whose parts come from ``mix`` random references each (1: all from one). Seeded."""
+    references = [one for one in pack.references if any(code != ABSENT for code in one.codes)]
+    if not references:
+        raise UserError(f"The pack {pack.title} has no references to take parts from.", "Choose another pack.")
+    generator = np.random.default_rng(seed)
+    noun = pack.vocabulary.noun
+    recipes = []
+    for index in range(count):
+        chosen = generator.choice(len(references), min(mix, len(references)), replace=False)
+        recipe = pack.new_recipe((f"a photo of a {noun}",), seed + index)
+        for part, source in _dealt(pack, [references[one] for one in chosen], generator):
+            recipe = recipe.with_choice(Choice(part, source.codes[part], source=source.id), noun)
+        recipes.append(recipe)
+    return recipes
+
+
+def _dealt(pack: Pack, sources: Sequence[Reference], generator: np.random.Generator) -> list[tuple[int, Reference]]:
+    """Each visible part with the source it is taken from; every source gives a part while there are enough."""
+    order = [int(one) for one in generator.permutation([part.index for part in pack.vocabulary.visible_parts])]
+    dealt = []
+    for turn, part in enumerate(order):
+        able = [one for one in sources if one.codes[part] != ABSENT]
+        if able:
+            wanted = sources[turn % len(sources)]
+            dealt.append((part, wanted if wanted in able else able[int(generator.integers(len(able)))]))
+    return sorted(dealt, key=lambda one: one[0])
+
+
+def scores(pack: Pack, receipts: Sequence[Receipt]) -> dict[str, Any]:
+    """EMR and CoSim over receipts, in all and by part, with the exact match rate of a random guess."""
+    arrivals = [arrival for receipt in receipts for arrival in receipt]
+    by_part = {
+        part.name: [arrival for arrival in arrivals if arrival.part == part.index]
+        for part in pack.vocabulary.visible_parts
+    }
+    return {
+        "emr": _mean([arrival.arrived for arrival in arrivals]),
+        "cosim": _mean([arrival.similarity for arrival in arrivals]),
+        "chance": 1 / pack.vocabulary.codes_per_part,
+        "parts": {
+            name: {
+                "emr": _mean([one.arrived for one in found]),
+                "cosim": _mean([one.similarity for one in found]),
+                "absent": _mean([one.found == ABSENT for one in found]),
+                "asked": len(found),
+            }
+            for name, found in by_part.items()
+        },
+    }
+
+
+def contact_sheet(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures of one size in rows of eight."""
+    width, height = pictures[0].size
+    columns = min(_SHEET_COLUMNS, len(pictures))
+    sheet = Image.new("RGB", (columns * width, -(-len(pictures) // columns) * height), "white")
+    for index, picture in enumerate(pictures):
+        sheet.paste(picture, (index % columns * width, index // columns * height))
+    return sheet
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else 0.0

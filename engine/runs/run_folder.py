@@ -1,0 +1,164 @@
+"""The folder of a run: its plan, what is in it, where its pack goes, and how it travels to another machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Final
+
+from engine.core.errors import UserError
+from engine.core.paths import make_folder, packs_dir, write_bytes
+from engine.packs.pack import MANIFEST, TOKENS, Pack, free_folder
+from engine.runs.plan import Plan
+from engine.runs.status import read_json, runs_dir
+
+PLAN: Final = "plan.json"
+LOG: Final = "log.jsonl"
+EXAMPLES: Final = "examples.safetensors"
+STATE: Final = "state.safetensors"
+TRIED: Final = "tried"
+_IDENTITY: Final = "run.json"
+_PLACES: Final = ("pack", "pictures", "run", "out")
+
+
+def open_plan(path: Path) -> tuple[Plan, Path]:
+    """A plan and its run's folder, which then holds ``plan.json``. Raises :class:`UserError`.
+
+    ``path`` is a run's folder, or a plan whose ``run`` (by default one named after the pack) may be new. Relative
+    folders in a plan are relative to the plan's own; in what is returned they are absolute.
+    """
+    try:
+        file = path / PLAN if path.is_dir() else path
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError("The plan is not JSON.", "It is not text in UTF-8.") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"There is no plan at {path}.", "Choose a plan.json or the folder of a run.") from error
+    plan = Plan.from_json(text)
+    home = file.parent.resolve()
+    try:
+        given = {name: str((home / value).resolve()) for name in _PLACES if (value := getattr(plan, name))}
+        # A model or a pack to start at may lie beside the plan; otherwise these are ids and words.
+        given |= {
+            name: str((home / value).resolve())
+            for name in ("base_model", "unet", "start")
+            if (value := getattr(plan, name)) and (home / value).exists()
+        }
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError("The plan names a folder that cannot be: " + _longest(plan), "Write it again.") from error
+    plan = replace(plan, **given)
+    if path.is_dir() or plan.run == str(home) or (not plan.run and home.parent == runs_dir()):
+        return replace(plan, run=str(home)), home
+    run = Path(plan.run) if plan.run else runs_dir() / f"{Path(plan.pack).name}-{plan.seed}"
+    plan = replace(plan, run=str(run))
+    kept = run / PLAN
+    whole = json.dumps(asdict(plan), ensure_ascii=False, indent=1) + "\n"
+    if kept.is_file() and kept.read_text("utf-8") != whole and checkpoints(run):
+        raise UserError(f"The run in {run} has another plan.", "Go on with that folder, or choose another run folder.")
+    make_folder(run, "the run")
+    write_bytes(kept, whole.encode(), "the plan")
+    return plan, run
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """Whole checkpoints of a run, oldest first."""
+    found = {
+        int(path.name[5:]): path
+        for path in (run / "checkpoints").glob("step-*")
+        if path.name[5:].isdecimal() and (path / STATE).is_file()
+    }
+    return [found[step] for step in sorted(found)]
+
+
+def identity(run: Path) -> str:
+    """The name by which a pack remembers the run that wrote it; made when first asked for."""
+    known = read_json(run / _IDENTITY).get("id")
+    if isinstance(known, str) and known:
+        return known
+    made = secrets.token_hex(8)
+    write_bytes(make_folder(run, "the run") / _IDENTITY, json.dumps({"id": made}).encode(), "the run")
+    return made
+
+
+def pack_place(plan: Plan, pack: Pack, run: Path) -> Path:
+    """The folder that a run's pack is written to: never one that holds another pack.
+
+    The plan's ``out``, or a folder named after the pack among the user's packs, numbered if that name is taken. A
+    folder that this run wrote before, and the folder of a pack without tokens (a draft) itself, are not another's.
+    Raises :class:`UserError` if the plan's ``out`` is another's.
+    """
+    if plan.out:
+        out = Path(plan.out)
+        if pack.path.resolve() in out.resolve().parents:
+            raise UserError(f"The plan's out, {out}, is inside the pack that is learned.", "Choose another folder.")
+        if out.resolve() != pack.path.resolve() and not is_ours(out, run):
+            raise UserError(f"There is something else in {out} already.", "Choose another folder in the plan's out.")
+        return out
+    name = re.sub(r"[^\w-]+", "-", pack.title).strip("-_.").lower()[:64] or "pack"
+    folder = packs_dir() / name
+    number = 1
+    draft = pack.path.resolve() if not (pack.path / TOKENS).is_file() else None
+    while folder.exists() and folder.resolve() != draft and not is_ours(folder, run):
+        number += 1
+        folder = packs_dir() / f"{name}-{number}"
+    return folder
+
+
+def is_ours(folder: Path, run: Path) -> bool:
+    """Whether a run may write its pack into a folder: it is new, empty, or has what the run wrote before."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return True
+    return read_json(folder / MANIFEST).get("run") == identity(run)
+
+
+def export_run(run: Path, to: Path) -> tuple[Path, str]:
+    """Copy a run into a new folder that has all it needs but the models, to be learned on another machine.
+
+    The plan's folders become relative: the draft pack goes along, and the pictures as the examples they were made into
+    or, if the run was never begun, as they are. Result: the folder, and the id of the base model it needs there.
+    Raises :class:`UserError`.
+    """
+    plan, run = open_plan(run)
+    pack = Pack.open(plan.pack)
+    there = free_folder(make_folder(to.absolute(), "the run"), run.name)
+    beside = there.with_name(f".{there.name}-part")
+    shutil.rmtree(beside, ignore_errors=True)
+    changed = {"pack": "draft", "run": "", "out": "pack", "pictures": ""}
+    try:
+        shutil.copytree(pack.path, beside / "draft")
+        if known := pack.extra.get("extends"):
+            shutil.copytree(pack.path / str(known), beside / "extends")
+            described = read_json(beside / "draft" / MANIFEST) | {"extends": "../extends"}
+            text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
+            write_bytes(beside / "draft" / MANIFEST, text.encode(), "the run")
+        for name in (EXAMPLES, LOG, _IDENTITY):
+            if (run / name).is_file():
+                shutil.copy2(run / name, beside / name)
+        for checkpoint in checkpoints(run)[-1:]:
+            shutil.copytree(checkpoint, beside / "checkpoints" / checkpoint.name)
+        if plan.pictures and not (run / EXAMPLES).is_file():
+            changed["pictures"] = "pictures"
+            shutil.copytree(plan.pictures, beside / "pictures")
+        if Path(plan.start).exists() and Path(plan.start).is_dir():
+            changed["start"] = "start"
+            shutil.copytree(plan.start, beside / "start")
+        elif Path(plan.start).is_file():
+            changed["start"] = "start.safetensors"
+            shutil.copy2(plan.start, beside / "start.safetensors")
+    except (OSError, shutil.Error) as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise UserError(
+            f"The run could not be copied to {to}.", "Make room there, or choose another folder."
+        ) from error
+    document = asdict(replace(plan, base_model=plan.base_model or pack.base_model.id, **changed))
+    write_bytes(beside / PLAN, (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(), "the plan")
+    beside.rename(there)
+    return there, document["base_model"]
+
+
+def _longest(plan: Plan) -> str:
+    return max((getattr(plan, name) for name in _PLACES), key=len)[:60]

@@ -1,0 +1,168 @@
+"""Draft packs: a codebook, references with their parts, and a picture of each code in one folder; tokens come later."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from engine.core.errors import UserError
+from engine.core.image_files import open_picture
+from engine.core.paths import make_folder, write_whole
+from engine.core.vocabulary import ABSENT
+from engine.packs.codebook import Codebook, Segmentation
+from engine.packs.pack import CODE_PICTURES, CODEBOOK, MANIFEST, TOKENS, Pack, Reference
+from engine.segmentation.codebook_fitting import Clusters, units
+from engine.segmentation.dino import Found
+
+_THUMBNAIL: Final = 256
+_CODE_THUMBNAIL: Final = 128
+_REFERENCE_SIDE: Final = 1024
+_CUT_SIDE: Final = 512
+_MARGIN: Final = 0.15
+
+Step = Callable[[int, int], None]
+
+
+def write_draft(
+    pack: Pack, codebook: Codebook, clusters: Clusters, found: Found, references: int, step: Step, first: int = 0
+) -> Pack:
+    """Write a draft pack's folder, ``pack.json`` last, so that a folder with one is whole.
+
+    ``codebook`` may have ``first`` codes more than ``clusters``, before theirs. References that ``pack`` has stay.
+    ``step`` is told how many pictures of how many are cut. Raises :class:`UserError`.
+    """
+    for name in ("references", "thumbnails", "labels", CODE_PICTURES):
+        make_folder(pack.path / name, "the pack")
+    codebook.save(pack.path / CODEBOOK)
+    chosen = spread(found.classes or ("",) * len(found.files), references)
+    nearest = _nearest(pack, clusters)
+    made: list[Reference] = []
+    pictures = sorted({*chosen, *(index for index, _, _ in nearest)})
+    for done, index in enumerate(pictures):
+        step(done, len(pictures))
+        side = _REFERENCE_SIDE if index in chosen else _CUT_SIDE
+        picture = open_picture(found.files[index], max_side=side)
+        labels = codebook.segment_picture(found.features[index], np.asarray(picture))
+        if index in chosen:
+            made.append(_write_reference(pack, clusters, found, index, picture, labels, first))
+        for _, part, code in (one for one in nearest if one[0] == index):
+            cut = _cut(picture, labels.mask(part))
+            _write_picture(pack.path / CODE_PICTURES / f"{part}-{code + first}.png", cut)
+    step(len(pictures), len(pictures))
+    pack = replace(pack, references=(*pack.references, *made))
+    pack.save()
+    return pack
+
+
+def copy_known(known: Pack, folder: Path) -> tuple[Reference, ...]:
+    """Copy a pack's references and code pictures into another pack's folder; the references as they are there.
+    Raises :class:`UserError`."""
+    for name in ("references", "thumbnails", "labels", CODE_PICTURES):
+        make_folder(folder / name, "the pack")
+    copied = []
+    try:
+        for one in known.references:
+            places = {
+                name: folder / name / f"known-{_slug(one.id)}{Path(source).suffix}"
+                for name, source in (("references", one.image), ("thumbnails", one.thumbnail), ("labels", one.labels))
+            }
+            for name, source in (("references", one.image), ("thumbnails", one.thumbnail), ("labels", one.labels)):
+                shutil.copyfile(source, places[name])
+            image, thumbnail, labels = (str(places[name]) for name in ("references", "thumbnails", "labels"))
+            copied.append(Reference(one.id, one.title, image, thumbnail, labels, one.codes))
+        for picture in sorted((known.path / CODE_PICTURES).glob("*.png")):
+            shutil.copyfile(picture, folder / CODE_PICTURES / picture.name)
+    except OSError as error:
+        raise UserError(
+            f"The pack “{known.title}” could not be copied: {error.strerror}.", "Make room, or get that pack again."
+        ) from error
+    return tuple(copied)
+
+
+def make_place(out: Path) -> Path:
+    """The folder of a new draft, made if need be. A draft that is there gives way; raises :class:`UserError` for a
+    pack with tokens: it may have been trained for hours."""
+    if (out / TOKENS).exists():
+        raise UserError(f"There is a pack in {out} already.", "Choose another name for the new one.")
+    make_folder(out, "the pack")
+    (out / MANIFEST).unlink(missing_ok=True)  # it is not whole until the new one is written
+    return out.resolve()
+
+
+def spread(kinds: Sequence[str], count: int) -> list[int]:
+    """Which pictures stand for all: as many of each kind, and of a kind from all over the folder; in order."""
+    groups: dict[str, list[int]] = {}
+    for index, kind in enumerate(kinds):
+        groups.setdefault(kind, []).append(index)
+    ranked = []
+    for group in groups.values():
+        wanted = min(len(group), -(-count // len(groups)))
+        places = np.linspace(0, len(group) - 1, wanted).round().astype(int) if wanted else []
+        ranked += [(rank, group[place]) for rank, place in enumerate(places)]
+    return sorted(index for _, index in sorted(ranked)[:count])
+
+
+def _nearest(pack: Pack, clusters: Clusters) -> list[tuple[int, int, int]]:
+    """For each part that is shown and each of its codes that a picture has: picture, part, code."""
+    found = clusters.codes
+    chosen = []
+    for part in pack.vocabulary.visible_parts:
+        features = units(found.pooled[:, part.index])
+        for code in np.unique(found.codes[:, part.index]):
+            if code == ABSENT:
+                continue
+            members = np.flatnonzero(found.codes[:, part.index] == code)
+            likeness = features[members] @ units(found.centroids[part.index, code][None])[0]
+            chosen.append((int(members[likeness.argmax()]), part.index, int(code)))
+    return chosen
+
+
+def _write_reference(
+    pack: Pack, clusters: Clusters, found: Found, index: int, picture: Image.Image, labels: Segmentation, first: int
+) -> Reference:
+    file = found.files[index]
+    kind = found.classes[index] if found.classes else ""
+    id = f"{index:05d}-{_slug(file.stem)}"
+    codes = tuple(
+        ABSENT if ABSENT in (seen, code) else int(code) + first
+        for seen, code in zip(labels.codes, clusters.codes.codes[index], strict=True)
+    )
+    small = picture.copy()
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
+    image, thumbnail, drawn = (pack.path / name / f"{id}.png" for name in ("references", "thumbnails", "labels"))
+    for path, shown in ((image, picture), (thumbnail, small), (drawn, Image.fromarray(labels.labels))):
+        _write_picture(path, shown)
+    return Reference(id, kind or file.stem, str(image), str(thumbnail), str(drawn), codes)
+
+
+def _cut(picture: Image.Image, mask: npt.NDArray[np.bool_]) -> Image.Image:
+    """The square around a part, with a margin; the whole picture if the mask is empty."""
+    if mask.any():
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        left, right, upper, lower = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
+        side = (1 + 2 * _MARGIN) * max(right - left, lower - upper)
+        x, y = (left + right) / 2, (upper + lower) / 2
+        side = min(side, *picture.size)
+        x, y = (float(np.clip(at, side / 2, most - side / 2)) for at, most in zip((x, y), picture.size, strict=True))
+        edges = (round(float(edge)) for edge in (x - side / 2, y - side / 2, x + side / 2, y + side / 2))
+        picture = picture.crop((next(edges), next(edges), next(edges), next(edges)))
+    picture = picture.copy()
+    picture.thumbnail((_CODE_THUMBNAIL, _CODE_THUMBNAIL), Image.Resampling.LANCZOS)
+    return picture
+
+
+def _write_picture(path: Path, picture: Image.Image) -> None:
+    write_whole(path, lambda beside: picture.save(beside, "PNG"), "the pack")
+
+
+def _slug(name: str) -> str:
+    """A name that every system and pack.json allows; letters of any script stay. At most 60 bytes long."""
+    return re.sub(r"[^\w-]+", "-", name).encode()[:60].decode(errors="ignore")

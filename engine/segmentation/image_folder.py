@@ -1,0 +1,307 @@
+"""A folder of pictures: which of them can be used, what is wrong with the others, and of what kind each one is.
+
+What was seen of a file (the digest of its bytes, a tiny copy to know it again by) is remembered by its path, size and
+time, so that a folder is read once. Nothing here needs eyes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from engine.core.errors import UserError
+from engine.core.image_files import open_picture, picture_files
+from engine.core.paths import cache_dir, make_folder, write_bytes
+from engine.segmentation.class_labels import kinds_of
+from engine.worker.jobs import News, Problem, Progress, Survey, Surveyed
+
+TINY: Final = 32
+"""A picture with a shorter side than this shows too little."""
+
+_THUMB: Final = 12
+_SAVE_EVERY: Final = 2000
+_BLOCK: Final = 64
+_RATIO: Final = 1.03
+_COARSE: Final = 4
+_EDGE: Final = 0.3
+"""Pictures are compared with those whose mean colours fall into the same coarse step, or nearly so."""
+
+Report = Callable[[News], None]
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a file is: the digest of its bytes, its sides in pixels, a tiny copy uint8 (12, 12, 3), and the sentence
+    why it cannot be used ("unreadable" or "tiny") if so. What is remembered of an unchanged file is the same object."""
+
+    digest: str
+    sides: tuple[int, int]
+    thumb: Bytes
+    fault: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The pictures of a folder that can be used, in order; ``kinds[i]`` is what sort picture i is, empty where nothing
+    says so (``kinds`` is empty if the folder is not sorted at all); and what is wrong with the others."""
+
+    place: Path
+    pictures: tuple[Path, ...]
+    kinds: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def survey(models: object, job: Survey, report: Report) -> Surveyed:
+    """Look through a folder. The engine's handler of :class:`Survey`. Raises :class:`UserError`."""
+    folder = look_through(Path(job.folder), report)
+    counts = Counter(kind for kind in folder.kinds if kind)
+    pictures = tuple(str(path) for path in folder.pictures)
+    return Surveyed(str(folder.place), pictures, tuple(sorted(counts.items())), folder.problems)
+
+
+def look_through(place: Path, report: Report) -> Folder:
+    """A folder's pictures without the unreadable, the tiny and the duplicates, which are listed.
+
+    Raises :class:`UserError` if there is no such folder, it goes away, or nothing in it can be used.
+    """
+    place = place.absolute()
+    report(Progress("Listing pictures", 0, 0))
+    files = picture_files(place)
+    seen = identify(files, report)
+    kinds, problems = kinds_of(place, files)
+    used: list[int] = []
+    for index, (file, one, twin) in enumerate(zip(files, seen, _twins_of(tuple(seen)), strict=True)):
+        if one.fault:
+            problems.append(Problem(str(file), one.fault, one.message))
+        elif twin is not None:
+            other = files[twin].relative_to(place).as_posix()
+            how = "is the same file as" if seen[twin].digest == one.digest else "shows the same picture as"
+            problems.append(Problem(str(file), "duplicate", f"{file.name} {how} {other}."))
+        else:
+            used.append(index)
+    if not used:
+        raise UserError(
+            f"None of the pictures in {place.name} can be used (there are {len(files)}).",
+            next((one.message for one in problems if one.what != "label"), "Choose another folder."),
+        )
+    chosen = tuple(kinds[index] for index in used) if kinds else ()
+    return Folder(place, tuple(files[index] for index in used), chosen, tuple(problems))
+
+
+def identify(files: Sequence[Path], report: Report) -> list[Seen]:
+    """What each file is; files that were seen before and have not changed since are not read again.
+
+    Raises :class:`UserError` if the folder of the files goes away.
+    """
+    memory = _Memory()
+    found: list[Seen] = []
+    try:
+        with ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1))) as pool:
+            for start in range(0, len(files), _BLOCK):
+                block = files[start : start + _BLOCK]
+                known = [memory.recall(file) for file in block]
+                fresh = [file for file, one in zip(block, known, strict=True) if one is None]
+                if fresh:
+                    report(Progress("Looking through the folder", start, len(files)))
+                looked: Iterator[Seen] = pool.map(_look, fresh)
+                for file, one in zip(block, known, strict=True):
+                    if one is None:
+                        one = next(looked)
+                        memory.keep(file, one)
+                    found.append(one)
+    finally:
+        memory.save()
+    return found
+
+
+def _look(file: Path) -> Seen:
+    """Read one file."""
+    nothing = np.zeros((_THUMB, _THUMB, 3), np.uint8)
+    digest = ""
+    try:
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        picture = open_picture(file, max_side=8 * _THUMB)
+        sides = _sides(file, picture)
+    except (OSError, UserError) as error:
+        if not file.parent.is_dir():
+            raise gone(file.parent) from error
+        told = error.message if isinstance(error, UserError) else f"{file.name} cannot be read: {error.strerror}."
+        return Seen(digest, (0, 0), nothing, "unreadable", told)
+    thumb = np.asarray(picture.resize((_THUMB, _THUMB), Image.Resampling.BOX))
+    if min(sides) < TINY:
+        return Seen(digest, sides, thumb, "tiny", f"{file.name} is tiny: {sides[0]} x {sides[1]} pixels.")
+    return Seen(digest, sides, thumb)
+
+
+def gone(folder: Path) -> UserError:
+    """What to say of a folder that was there before."""
+    return UserError(
+        f"The folder {folder.name} is not there any more.",
+        "Bring it back (is a drive unplugged?), then start again: what was looked at is kept.",
+    )
+
+
+def _sides(file: Path, picture: Image.Image) -> tuple[int, int]:
+    """Width and height of the file's picture, of which ``picture`` may be a smaller copy."""
+    if max(picture.size) < 8 * _THUMB:
+        return picture.size
+    try:
+        with Image.open(file) as opened:
+            return opened.size
+    except Image.DecompressionBombError:  # open_picture has ways with huge ones; these are surely not tiny
+        return picture.size
+
+
+@lru_cache(maxsize=2)
+def _twins_of(seen: tuple[Seen, ...]) -> tuple[int | None, ...]:
+    """For each picture the number of an earlier one that is the same, or None; kept, for a folder is asked for again
+    with every number of parts."""
+    same = _Twins(seen)
+    twins: list[int | None] = []
+    for index, one in enumerate(seen):
+        twin = None if one.fault else same.find(index)
+        if twin is None and not one.fault:
+            same.add(index)
+        twins.append(twin)
+    return tuple(twins)
+
+
+class _Twins:
+    """Pictures met so far, to ask whether one is among them: the same bytes, or the same picture saved again."""
+
+    def __init__(self, seen: Sequence[Seen]) -> None:
+        self._seen = seen
+        self._thumbs = np.stack([one.thumb for one in seen]).astype(np.int16)
+        self._means = self._thumbs.mean(axis=(1, 2)) / _COARSE
+        # What saving again changes is small beside what a picture shows; flat pictures must be more alike.
+        self._allowed = np.clip(0.15 * self._thumbs.std(axis=(1, 2, 3)), 1, 5)
+        self._digests: dict[str, int] = {}
+        self._near: dict[tuple[int, ...], list[int]] = {}
+
+    def add(self, index: int) -> None:
+        """Remember a picture."""
+        self._digests[self._seen[index].digest] = index
+        self._near.setdefault(tuple(np.floor(self._means[index]).astype(int).tolist()), []).append(index)
+
+    def find(self, index: int) -> int | None:
+        """The number of a picture that is the same, or None."""
+        seen = self._seen[index]
+        if seen.digest in self._digests:
+            return self._digests[seen.digest]
+        low, high = (np.floor(self._means[index] + by).astype(int).tolist() for by in (-_EDGE, _EDGE))
+        red, green, blue = ({one, other} for one, other in zip(low, high, strict=True))
+        for place in ((r, g, b) for r in red for g in green for b in blue):
+            near = self._near.get(place)
+            if near is None:
+                continue
+            apart = np.abs(self._thumbs[near] - self._thumbs[index]).max(axis=(1, 2, 3))
+            for at in np.flatnonzero(apart <= self._allowed[index]):
+                sides = self._seen[near[at]].sides
+                ratio = (sides[0] * seen.sides[1]) / (sides[1] * seen.sides[0])
+                if 1 / _RATIO < ratio < _RATIO:
+                    return near[at]
+        return None
+
+
+class _Memory:
+    """What is known of files, on disk, a file for each folder of pictures; a change of size or time forgets."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, dict[str, tuple[tuple[int, int], Seen]]] = {}
+        self._changed: set[Path] = set()
+        self._unsaved = 0
+
+    def recall(self, file: Path) -> Seen | None:
+        """What was seen of a file, if it has not changed since."""
+        stamp, seen = self._folder(file.parent).get(file.name, (None, None))
+        return seen if stamp is not None and stamp == _stamp(file) else None
+
+    def keep(self, file: Path, seen: Seen) -> None:
+        """Remember a file."""
+        stamp = _stamp(file)
+        if stamp is not None and seen.digest:
+            self._folder(file.parent)[file.name] = stamp, seen
+            self._changed.add(file.parent)
+            self._unsaved += 1
+            if self._unsaved >= _SAVE_EVERY:
+                self.save()
+
+    def save(self) -> None:
+        """Write what is new."""
+        from safetensors.numpy import save
+
+        for folder in self._changed:
+            known = self._known[folder]
+            arrays = {
+                "stamps": np.array([stamp for stamp, _ in known.values()], np.int64),
+                "sides": np.array([seen.sides for _, seen in known.values()], np.int64),
+                "thumbs": np.stack([seen.thumb for _, seen in known.values()]),
+            }
+            words = [(name, seen.digest, seen.fault, seen.message) for name, (_, seen) in known.items()]
+            place = make_folder(_memory_place(folder).parent)
+            text = {key: "\n".join(_flat(row[at]) for row in words) for at, key in enumerate(_WORDS)}
+            write_bytes(place / _memory_place(folder).name, save(arrays, text), "what is known of the pictures")
+        self._changed.clear()
+        self._unsaved = 0
+
+    def _folder(self, folder: Path) -> dict[str, tuple[tuple[int, int], Seen]]:
+        if folder not in self._known:
+            place = _memory_place(folder)
+            self._known[folder] = dict(_read_memory(place, _stamp(place)))
+        return self._known[folder]
+
+
+_WORDS: Final = ("names", "digests", "faults", "messages")
+
+
+@lru_cache(maxsize=64)
+def _read_memory(place: Path, stamp: tuple[int, int] | None) -> dict[str, tuple[tuple[int, int], Seen]]:
+    """What was seen of a folder's files, with their stamps; ``stamp`` is there to notice that it was written again."""
+    from safetensors import SafetensorError, safe_open
+
+    if stamp is None:
+        return {}
+    try:
+        with safe_open(place, "numpy") as file:
+            stamps, sides, thumbs = (file.get_tensor(name) for name in ("stamps", "sides", "thumbs"))
+            words: list[list[str]] = [(file.metadata() or {})[key].split("\n") for key in _WORDS]
+    except (OSError, SafetensorError, KeyError):
+        return {}  # damaged: the files are read again
+    rows = zip(stamps.tolist(), sides.tolist(), thumbs, *words, strict=False)
+    return {
+        name: ((time[0], time[1]), Seen(digest, (side[0], side[1]), thumb, fault, message))
+        for time, side, thumb, name, digest, fault, message in rows
+    }
+
+
+def _flat(text: str) -> str:
+    # A name with a line break, or that is no Unicode, is only read anew each time.
+    return text.encode("utf-8", "replace").decode().replace("\n", " ")
+
+
+def _memory_place(folder: Path) -> Path:
+    key = hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=16).hexdigest()
+    return cache_dir() / "pictures" / f"{key}.safetensors"
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """Size and time of a file; None if it is gone."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns

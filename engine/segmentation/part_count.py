@@ -1,0 +1,107 @@
+"""How many parts fit: the most that come out the same whichever half of the pictures they are found in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.core.paths import cache_dir, make_folder, write_bytes
+from engine.segmentation.codebook_fitting import Sample, Split
+from engine.segmentation.kmeans import kmeans
+
+MOST: Final = 10
+
+_HALVES: Final = 4
+_ROWS: Final = 3000
+_ENOUGH_PICTURES: Final = 8
+"""With fewer, halves are taken of the rows, not of the pictures."""
+_AS_GOOD: Final = 0.05
+_SHAKY: Final = 0.6
+
+
+def suggest(
+    sample: Sample, split: Split, key: str = "", report: Callable[[int, int], None] = lambda _done, _total: None
+) -> tuple[int, str]:
+    """How many parts to ask for, and why in a sentence. Remembered on disk under ``key`` unless that is empty.
+
+    For each number from 2 to ten, parts are found in random halves of the pictures; how far they agree on which places
+    belong together is the mean adjusted Rand index of each two halves (1: wholly, 0: as by chance). The largest number
+    that agrees nearly as well as the best is suggested.
+    """
+    place = cache_dir() / "suggestions" / f"{key}.json"
+    if key and (known := _read(place)):
+        return known
+    agreement = stability(sample, split, report)
+    answer = _choose(agreement)
+    if key:
+        make_folder(place.parent)
+        write_bytes(place, json.dumps({"parts": answer[0], "reason": answer[1]}).encode(), "the suggestion")
+    return answer
+
+
+def stability(
+    sample: Sample, split: Split, report: Callable[[int, int], None] = lambda _done, _total: None
+) -> dict[int, float]:
+    """How far halves of the pictures agree on the parts, by their number."""
+    generator = np.random.default_rng(0)
+    rows, picture = sample.rows[split.front], sample.picture[split.front]
+    tried = rows[generator.permutation(len(rows))[:_ROWS]]
+    numbers = np.unique(picture)
+    if len(numbers) < _ENOUGH_PICTURES:
+        picture = np.arange(len(rows))
+        numbers = picture
+    halves = []
+    for _ in range(_HALVES):
+        half = np.isin(picture, generator.permutation(numbers)[: max(1, len(numbers) // 2)])
+        halves.append(rows[generator.permutation(np.flatnonzero(half))[:_ROWS]])
+    agreement: dict[int, float] = {}
+    for count in range(2, min(MOST, len(rows)) + 1):
+        report(count - 2, MOST - 1)
+        found = [kmeans(half, count, seed=seed, restarts=3).centroids for seed, half in enumerate(halves)]
+        if min(len(one) for one in found) < count:
+            break  # there are not so many different places
+        labels = [(tried @ one.T).argmax(axis=1) for one in found]
+        pairs = [_agree(labels[i], labels[j]) for i in range(_HALVES) for j in range(i)]
+        agreement[count] = float(np.mean(pairs))
+    return agreement
+
+
+def _choose(agreement: dict[int, float]) -> tuple[int, str]:
+    if not agreement:
+        return 1, "All places of the object look the same."
+    best = max(agreement.values())
+    count = max(one for one, value in agreement.items() if value >= best - _AS_GOOD)
+    value = agreement[count]
+    if best < _SHAKY:
+        return count, f"No number of parts fits well; {count} come out alike most often ({value:.0%})."
+    reason = f"{count} parts come out the same ({value:.0%}) whichever half of the pictures they are found in"
+    if count + 1 in agreement:
+        reason += f"; {count + 1} less so ({agreement[count + 1]:.0%})"
+    return count, f"{reason}."
+
+
+def _agree(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> float:
+    """The adjusted Rand index of two labellings (N,)."""
+    table = np.zeros((one.max() + 1, other.max() + 1))
+    np.add.at(table, (one, other), 1)
+
+    def pairs(counts: npt.NDArray[np.float64]) -> float:
+        return float((counts * (counts - 1) / 2).sum())
+
+    both, rows, columns, total = pairs(table), pairs(table.sum(1)), pairs(table.sum(0)), len(one) * (len(one) - 1) / 2
+    chance = rows * columns / max(total, 1)
+    most = (rows + columns) / 2
+    return 1.0 if most == chance else (both - chance) / (most - chance)
+
+
+def _read(place: Path) -> tuple[int, str] | None:
+    try:
+        document = json.loads(place.read_text("utf-8"))
+        return int(document["parts"]), str(document["reason"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not there, or damaged: it is found out again

@@ -1,0 +1,140 @@
+"""Names for what was found: parts after those of packs that see with the same eyes, codes after what their pictures are
+called."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from engine.core.errors import UserError
+from engine.core.vocabulary import Part
+from engine.packs.pack import Backbone, Pack, PackLibrary
+from engine.segmentation.codebook_fitting import Clusters, units
+
+COLOURS: Final = (
+    "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442", "#7b4fa3",
+    "#8a5a2b", "#44aa99", "#999933", "#882255",
+)  # fmt: skip
+"""Part colours that colour-blind eyes can tell apart (Okabe and Ito, then Tol)."""
+
+_NEAR: Final = 0.6
+"""A part is another pack's if their centroids' cosine is at least this, and a part of the same places at least ..."""
+_SHARE: Final = 0.5
+_UNNAMED: Final = re.compile(r"part \d+")
+_COMMON: Final = 0.6
+_TELLING: Final = 1.5
+_CAMERA_WORDS: Final = frozenset({"img", "image", "picture", "photo", "dsc", "dscn", "pic", "copy", "scan", "file"})
+
+Floats = npt.NDArray[np.float32]
+
+
+def part_names(centroids: Floats, rows: Floats, backbone: Backbone, packs: Sequence[Pack] | None = None) -> list[str]:
+    """A name for each part (unit centroids (M, C)) of unit rows (N, C): that of a part of a pack at hand with the same
+    eyes which lies at the same places and looks alike, each used once; else "part 1", "part 2", ..."""
+    names = [f"part {index + 1}" for index in range(len(centroids))]
+    best = 0.0
+    for pack in PackLibrary().packs() if packs is None else packs:
+        if pack.backbone != backbone:
+            continue
+        try:
+            matched = _match(centroids, rows, pack)
+        except UserError:
+            continue  # a damaged pack has no say in names
+        if sum(score for _, score in matched.values()) > best:
+            best = sum(score for _, score in matched.values())
+            for index in range(len(centroids)):
+                names[index] = matched.get(index, (f"part {index + 1}", 0.0))[0]
+    return names
+
+
+def _match(centroids: Floats, rows: Floats, pack: Pack) -> dict[int, tuple[str, float]]:
+    """Which parts are parts of the pack, with the share of their rows that the pack calls so."""
+    shown = [part for part in pack.vocabulary.visible_parts if not _UNNAMED.fullmatch(part.name)]
+    if not shown:
+        return {}
+    theirs = units(pack.codebook().parts[[part.index for part in shown]])
+    ours = (rows @ centroids.T).argmax(axis=1)
+    called = (rows @ theirs.T).argmax(axis=1)
+    table = np.zeros((len(centroids), len(shown)))
+    np.add.at(table, (ours, called), 1)
+    table /= np.maximum(table.sum(axis=1, keepdims=True), 1)
+    near = centroids @ theirs.T
+    pairs = zip(*linear_sum_assignment(-table), strict=True)
+    return {
+        int(one): (shown[other].name, float(table[one, other]))
+        for one, other in pairs
+        if table[one, other] >= _SHARE and near[one, other] >= _NEAR
+    }
+
+
+def make_parts(names: Sequence[str], background: Sequence[bool], colours: Sequence[str] = ()) -> tuple[Part, ...]:
+    """Parts of given names and colours (by default those of the house)."""
+    shown = [*colours[: len(names)], *(COLOURS[at % len(COLOURS)] for at in range(len(colours), len(names)))]
+    return tuple(Part(at, name, shown[at], background[at]) for at, name in enumerate(names))
+
+
+def code_names(
+    parts: Sequence[Part], found: Clusters, files: Sequence[Path], classes: Sequence[str]
+) -> list[list[str]]:
+    """A name for each code of each part (M, K): its kind if the pictures are sorted; else the kind or the word of the
+    file names that most of its pictures share and others do not; else the part's name and its number. Names of a
+    part's codes differ; parts of the background have none."""
+    count = found.codes.centroids.shape[1]
+    words = [_words(file) for file in files]
+    kinds = [{kind} - {""} for kind in classes or [""] * len(files)]
+    rows: list[list[str]] = []
+    for part in parts:
+        row: list[str] = []
+        if found.kinds and not part.background:
+            row += found.kinds
+        for code in range(count if not (row or part.background) else 0):
+            members = np.flatnonzero(found.codes.codes[:, part.index] == code).tolist()
+            name = _shared(members, kinds) or _shared(members, words)
+            row.append(_distinct(name or f"{part.name} {code}", row))
+        rows.append(row)
+    return rows
+
+
+def _shared(members: Sequence[int], all: Sequence[set[str]]) -> str:
+    """The word that most of the members have and not as many of the others; "" if there is none."""
+    counts = Counter(word for index in members for word in all[index])
+    everywhere = Counter(word for words in all for word in words)
+    for word, number in sorted(counts.items(), key=lambda item: (-item[1], everywhere[item[0]], item[0])):
+        share, usual = number / max(len(members), 1), everywhere[word] / max(len(all), 1)
+        if number > 1 and share >= _COMMON and share >= _TELLING * usual:
+            return word
+    return ""
+
+
+def _words(file: Path) -> set[str]:
+    """The words of a file's name, of any script; without numbers and what cameras write."""
+    text = unicodedata.normalize("NFC", file.stem)
+    found = {word.casefold() for word in re.findall(r"[^\W\d_]{2,}", text)}
+    return found - _CAMERA_WORDS
+
+
+def _distinct(name: str, taken: Sequence[str]) -> str:
+    """The name, with a number behind it if it is taken."""
+    known = {one.casefold() for one in taken}
+    number, made = 2, name
+    while made.casefold() in known:
+        made, number = f"{name} {number}", number + 1
+    return made
+
+
+def joined_names(old: Sequence[str], old_count: int, new: Sequence[str], new_count: int) -> list[str]:
+    """A row of code names for old codes followed by new ones; empty if neither has names."""
+    if not old and not new:
+        return []
+    row = list(old) or [""] * old_count
+    for name in list(new) or [""] * new_count:
+        row.append(_distinct(name, row) if name else "")
+    return row

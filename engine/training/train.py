@@ -1,0 +1,196 @@
+"""Training: from a plan to a pack that has been opened and has rendered."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image
+from safetensors import SafetensorError
+
+from engine.core.errors import JobCancelled, UserError
+from engine.core.image_files import open_picture
+from engine.core.vocabulary import ABSENT
+from engine.models.distributed import World, join
+from engine.models.loader import Models, base_model_of
+from engine.packs.codebook import Segmentation
+from engine.packs.pack import Pack
+from engine.runs.plan import Plan
+from engine.runs.run import forget_wish, wish_of
+from engine.runs.run_folder import EXAMPLES, checkpoints, open_plan, pack_place
+from engine.runs.status import LEARNING
+from engine.segmentation.dino import look_at, open_dino
+from engine.segmentation.image_folder import look_through
+from engine.training.attention_loss import best_grid
+from engine.training.examples import Captions, Examples, prepare
+from engine.training.learner import Learner
+from engine.training.loop import StopAndKeep, in_words, learn
+from engine.training.sample_images import Sampler
+from engine.training.token_init import extended_by, start_tokens
+from engine.training.trained_pack import hand_over, prove, write_pack
+from engine.worker.dispatch import Report
+from engine.worker.jobs import News, Progress, Train
+
+_REHEARSALS: Final = 3
+"""How often each picture of an extended pack is among the new ones."""
+
+
+def train(models: Models, job: Train, report: Report) -> str:
+    """Train the plan's pack, or go on with a run's folder. The engine's handler of :class:`Train`.
+
+    Looks for wishes (see :mod:`engine.runs.run`) whenever it reports. Result: the folder of the pack, which has been
+    opened     and has rendered. Raises :class:`UserError`.
+    """
+    world = join()
+    plan, run = world.from_first(lambda: open_plan(Path(job.plan)))
+    pack = Pack.open(plan.pack)
+    place = world.from_first(lambda: pack_place(plan, pack, run))
+    try:
+        return str(_train(models, plan, pack, place, report, world))
+    except Exception as error:
+        raise in_words(error, plan) from error
+    finally:
+        if world.first:
+            forget_wish(run)
+
+
+def _train(models: Models, plan: Plan, pack: Pack, place: Path, report: Report, world: World) -> Path:
+    run = Path(plan.run)
+
+    def heed(news: News) -> None:
+        if world.first:
+            report(news)
+            wish = wish_of(run)
+            early = isinstance(news, Progress) and news.stage != LEARNING
+            if wish == "stop" and early and checkpoints(run):
+                return  # what was learned is opened first, and then kept
+            if wish:
+                raise StopAndKeep if wish == "stop" else JobCancelled
+
+    written = _learn(models, plan, pack, place, heed, world)
+    if not world.first:
+        return place
+    gc.collect()  # the pack is opened as anybody would, in the memory that the learner had
+    report(Progress("Opening the pack", 0, 0))
+    proven = prove(models, written, run, plan.seed, report)
+    return place if written.path == place else hand_over(proven, place, run)
+
+
+def _learn(models: Models, plan: Plan, pack: Pack, place: Path, heed: Report, world: World) -> Pack:
+    """Learn and write what was learned: beside ``place``, or there if it is the draft's own folder."""
+    heed(Progress("Getting ready", 0, 0))
+    unet = plan.unet or ("" if plan.base_model else pack.base_model.unet)
+    base = base_model_of(plan.base_model or pack.base_model.id, unet)
+    pipeline = models.own_pipeline(base.id, base.unet, plan.precision)
+    size = plan.size or int(pipeline.unet.config.sample_size * pipeline.vae_scale_factor)
+    if size % 8 or size < 2 * pipeline.vae_scale_factor:
+        raise UserError(f"The plan's size cannot be {size}.", "It is a multiple of 8, such as 256 or 512.")
+    plan = replace(plan, grid=best_grid(pipeline.unet, size // pipeline.vae_scale_factor, plan.grid), size=size)
+    examples = _examples(models, pipeline, plan, pack, heed, world)
+    learner = Learner(pipeline, start_tokens(plan, pack, pipeline), plan)
+    captions = Captions(
+        pack.vocabulary, pipeline.tokenizer, pipeline.text_encoder.config.max_position_embeddings,
+        dropout=plan.part_dropout, empty=plan.empty, paper=plan.recipe == "paper",
+    )  # fmt: skip
+    step, run = plan.steps, Path(plan.run)
+    try:
+        learn(learner, examples, captions, run, heed, Sampler(learner, pack, examples, run, heed, base), world)
+    except StopAndKeep:
+        step = int(checkpoints(run)[-1].name.removeprefix("step-")) if world.first else step
+        if step == 0:
+            raise
+    in_place = place.resolve() == pack.path.resolve()
+    beside = place if in_place else place.with_name(f".{place.name}-part")
+    return write_pack(learner, pack, plan, base, step, beside) if world.first else pack
+
+
+def _examples(models: Models, pipeline: Any, plan: Plan, pack: Pack, report: Report, world: World) -> Examples:
+    """What the run learns from: as it was kept, or made now, by the first process for all."""
+    cached = Path(plan.run) / EXAMPLES
+    made_of = json.dumps([plan.size, plan.grid, plan.flip, plan.crops, plan.seed if plan.crops else 0])
+
+    def ready() -> None:
+        known = Examples.made_of(cached)
+        other = known not in ("", made_of)  # of another size, or none at all
+        travelled = known is not None and not plan.pictures and not _from_references(cached, pack)
+        if other and travelled:
+            raise UserError(
+                "The plan wants pictures of another size, and this run has travelled without its pictures.",
+                "Put back its size, flip and crops, or change them where the pictures are.",
+            )
+        if other:
+            pictures = segmented_pictures(models, pack, plan.pictures, report)
+            made = prepare(
+                pictures, pipeline.vae, plan.size, plan.grid, flip=plan.flip, crops=plan.crops, seed=plan.seed
+            )
+            made.save(cached, made_of)
+
+    world.from_first(ready)
+    try:
+        examples = Examples.load(cached)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{cached} is not seen by all processes.", "Put the run's folder where all machines see it."
+        ) from error
+    except SafetensorError as error:
+        raise UserError(f"{cached.name} of the run is damaged.", "Delete it, then go on: it is made again.") from error
+    parts = len(pack.vocabulary.parts)
+    if examples.masks.shape[2] != parts or int(examples.codes.max()) >= pack.vocabulary.codes_per_part:
+        raise UserError("The run's examples belong to another pack.", f"Delete {cached}, then go on.")
+    return examples
+
+
+def _from_references(cached: Path, pack: Pack) -> bool:
+    try:
+        return len(Examples.load(cached)) == len(pack.references)
+    except (OSError, SafetensorError):
+        return False
+
+
+def segmented_pictures(
+    models: Models, pack: Pack, folder: str, report: Report
+) -> Iterable[tuple[Image.Image, Segmentation]]:
+    """Pictures with their parts: a folder's as the eyes see them, or the pack's references as they were kept.
+
+    Where the pack's codes are kinds of pictures, a picture's visible parts have its kind's code: whoever sorted them
+    knows better than the nearest centroid. Pictures that were left out when the parts were found are left out here.
+    """
+    if not folder:
+        for done, reference in enumerate(pack.references):
+            report(Progress("Reading references", done, len(pack.references)))
+            with Image.open(reference.labels) as labels:
+                yield open_picture(reference.image), Segmentation(np.asarray(labels), reference.codes)
+        return
+    codebook = pack.codebook()
+    place = look_through(Path(folder), report)
+    found = look_at(open_dino(models, pack.backbone), place.pictures, report, place.kinds)
+    kinds = pack.extra.get("kinds")
+    for done, (file, features) in enumerate(zip(found.files, found.features, strict=True)):
+        report(Progress("Finding parts", done, len(found.files)))
+        picture = open_picture(file, max_side=1024)
+        segmentation = codebook.segment_picture(features, np.asarray(picture))
+        codes = list(segmentation.codes)
+        for part in pack.vocabulary.visible_parts if found.classes else ():
+            kind, index = found.classes[done], part.index
+            # A pack from before kinds were kept, or from elsewhere, has only the names of its codes.
+            code = kinds.get(kind) if isinstance(kinds, dict) else pack.vocabulary.find_code(index, kind)
+            if type(code) is int and 0 <= code < pack.vocabulary.codes_per_part and codes[index] != ABSENT:
+                codes[index] = code
+        yield picture, Segmentation(segmentation.labels, tuple(codes))
+    known = extended_by(pack)
+    if known is not None:
+        yield from _rehearsed(pack, known.vocabulary.codes_per_part)
+
+
+def _rehearsed(pack: Pack, known: int) -> Iterable[tuple[Image.Image, Segmentation]]:
+    """The references of a pack that show nothing but its first ``known`` codes, several times over: a LoRA that learns
+    the new ones must not forget how the old ones look."""
+    for reference in pack.references * _REHEARSALS:
+        if all(code < known for code in reference.codes):
+            with Image.open(reference.labels) as labels:
+                yield open_picture(reference.image), Segmentation(np.asarray(labels), reference.codes)

@@ -1,0 +1,116 @@
+"""The end of a training: what was learned becomes a pack, which must open and render before anyone calls it done."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+from safetensors.torch import save_file
+
+from engine.core.errors import UserError
+from engine.core.paths import make_folder, write_whole
+from engine.models.loader import Models
+from engine.models.lora import lora_state, save_lora
+from engine.packs.pack import LORA, TOKENS, BaseModel, Pack, free_folder
+from engine.rendering.evaluation import mixed_recipes, receipts_of, scores
+from engine.runs.plan import Plan
+from engine.runs.run_folder import TRIED, identity, is_ours
+from engine.training.learner import Learner
+from engine.worker.dispatch import Report
+
+_MIX: Final = 4
+_PICTURES: Final = 8
+_SLOW_PICTURES: Final = 2
+_SMALL: Final = 256
+"""Pictures of up to so many pixels a side are painted in seconds on a CPU."""
+
+
+def write_pack(learner: Learner, pack: Pack, plan: Plan, base: BaseModel, step: int, out: Path) -> Pack:
+    """Write what was learned in ``step`` steps as a pack in ``out``: tokens, LoRA and pack.json, the rest copied from
+    ``pack`` (unless that is where it goes). Raises :class:`UserError`."""
+    if out.resolve() != pack.path.resolve():
+        try:
+            shutil.rmtree(out, ignore_errors=True)
+            make_folder(out.parent, "the pack")
+            shutil.copytree(pack.path, out)
+        except (OSError, shutil.Error) as error:
+            raise UserError(
+                f"The pack could not be written to {out.parent}.", "Make room, or choose another folder."
+            ) from error
+    with learner.averaged():
+        tokens = learner.tokens.tensors()
+        write_whole(out / TOKENS, lambda beside: save_file(tokens, beside), "the pack's tokens")
+        if plan.rank:
+            save_lora(lora_state(learner.pipeline.unet), out / LORA)
+        else:
+            (out / LORA).unlink(missing_ok=True)
+    trained = replace(
+        Pack.open(out),
+        base_model=base,
+        provenance=f"{pack.provenance}; trained {step} steps of {plan.batch}".removeprefix("; "),
+        extra={**_alone(pack, out), "run": identity(Path(plan.run))},
+    )
+    trained.save()
+    return trained
+
+
+def _alone(pack: Pack, out: Path) -> dict[str, Any]:
+    """What a pack says beside the usual. A new pack has the tokens of the one it extends, and needs it no more."""
+    in_place = out.resolve() == pack.path.resolve()
+    return {name: value for name, value in pack.extra.items() if name != "extends" or in_place}
+
+
+def prove(models: Models, pack: Pack, run: Path, seed: int, report: Report) -> Pack:
+    """See that a pack opens and renders, and measure its match rate: the share of parts that arrive in a few mixes of
+    its references, as ``partcraft evaluate`` counts them. The pack with ``metrics`` ``match_rate`` and ``match_asked``
+    (how many parts were asked for), saved. The mixes are kept in ``tried/`` of the run. Raises :class:`UserError`."""
+    from engine.rendering.render import open_painter  # rendering imports evaluation for its receipts
+
+    pack.check(thorough=True)
+    painter = open_painter(models, pack)
+    quick = models.device.type != "cpu" or painter.size <= _SMALL
+    if not pack.references:
+        painter.paint((f"a photo of a {pack.vocabulary.noun}",), (), [seed], steps=2, guidance=1.0)
+        return pack
+    recipes = mixed_recipes(pack, _MIX, _PICTURES if quick else _SLOW_PICTURES, seed)
+    receipts, painted = receipts_of(models, pack, painter, recipes, report, "Trying the pack")
+    _keep(painted, run)
+    asked = sum(len(receipt) for receipt in receipts)
+    if not asked:  # its eyes are not on this computer: nobody can count here
+        return pack
+    metrics = {**pack.metrics, "match_rate": scores(pack, receipts)["emr"], "match_asked": asked}
+    pack = replace(pack, metrics=metrics)
+    pack.save()
+    return pack
+
+
+def _keep(painted: Sequence[Image.Image], run: Path) -> None:
+    """Keep pictures in the place of those of an earlier try. Raises :class:`UserError`."""
+    place = run / TRIED
+    shutil.rmtree(place, ignore_errors=True)
+    make_folder(place, "the pictures")
+    for index, picture in enumerate(painted):
+        write_whole(place / f"{index}.png", lambda beside, one=picture: one.save(beside, "PNG"), "the pictures")
+
+
+def hand_over(pack: Pack, out: Path, run: Path) -> Path:
+    """Put a pack that was written beside into its place; where it is. What this run wrote there before gives way; if
+    another's came to be there meanwhile, the pack goes beside it. Raises :class:`UserError`."""
+    place = out if is_ours(out, run) else free_folder(out.parent, out.name)
+    replace(pack, id=place.name).save()
+    old = place.with_name(f".{place.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    try:
+        if place.exists():
+            place.rename(old)
+        pack.path.rename(place)
+    except OSError as error:
+        if old.exists() and not place.exists():
+            old.rename(place)
+        raise UserError(f"The pack could not be put into {place}.", "Is it open in a program? Then go on.") from error
+    shutil.rmtree(old, ignore_errors=True)
+    return place

@@ -1,0 +1,268 @@
+"""What can be asked of the engine, and what it says on the way. Values only: all pickle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.core.recipe import Creation, Recipe
+from engine.packs.codebook import Segmentation
+
+# Jobs: what can be asked. ``pack`` is always the pack's folder.
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Load what a pack needs, so that the next job starts at once. Result: None."""
+
+    pack: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Find the parts of one picture. Result: :class:`Segmented`."""
+
+    pack: str
+    image: str
+
+
+@dataclass(frozen=True)
+class Render:
+    """Render a recipe into ``out``. News: Progress, Preview, Rendered. Result: tuple of Creation."""
+
+    pack: str
+    recipe: Recipe
+    out: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Look through a folder of pictures without any eyes: what is there, and what is wrong with it.
+    Result: :class:`Surveyed`."""
+
+    folder: str
+
+
+@dataclass(frozen=True)
+class FindParts:
+    """Find the parts of a folder's pictures and show them on some. Quick when the pictures were looked at before.
+
+    ``parts`` 0 asks for a suggestion. ``merged`` are groups of clusters that are one part each; ``dropped`` are
+    clusters that belong to the background; both count the clusters as they were found. ``extends`` is the folder of a
+    pack whose parts are looked for instead. Result: :class:`PartsFound`."""
+
+    folder: str
+    parts: int = 0
+    eyes: str = ""
+    flip_background: bool = False
+    merged: tuple[tuple[int, ...], ...] = ()
+    dropped: tuple[int, ...] = ()
+    extends: str = ""
+    show: int = 24
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Discover:
+    """Find a vocabulary in a folder of pictures and write it as a pack. Result: the pack's folder."""
+
+    folder: str
+    out: str
+    parts: int
+    codes: int
+    noun: str = "thing"
+    eyes: str = ""
+    base_model: str = ""
+    seed: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Train:
+    """Learn tokens and a LoRA for a pack. ``plan`` is a JSON file or a run folder to go on with.
+    News: Progress, Losses, Preview. Result: the pack's folder."""
+
+    plan: str
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Take a few training steps on a pack, keep nothing, and say what a step costs here.
+    ``base_model`` empty: the pack's own. Result: :class:`Measured`."""
+
+    pack: str
+    base_model: str = ""
+    batch: int = 4
+    rank: int = 4
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Render ``count`` recipes that mix parts of ``mix`` references and compare what arrived.
+    Result: dict of EMR, CoSim and their parts (JSON values)."""
+
+    pack: str
+    out: str
+    mix: int = 4
+    count: int = 64
+    seed: int = 0
+
+
+Job = Prepare | Segment | Render | Survey | FindParts | Discover | Measure | Train | Evaluate
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """The parts of one picture at its own resolution. ``note`` is a sentence for the person who looks,
+    when the eyes may not see this kind of picture well; empty otherwise."""
+
+    image: str
+    segmentation: Segmentation
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one picture of a folder: "unreadable", "tiny" or "duplicate" (or "label": a line of its
+    ``labels.csv``), and a sentence that names it.
+    A duplicate is left out, the others cannot be learned from."""
+
+    picture: str
+    what: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """What is in a folder: the pictures that can be used (paths, in order), how many of each kind when they are sorted
+    by subfolders or a ``labels.csv``, and the others."""
+
+    folder: str
+    pictures: tuple[str, ...]
+    kinds: tuple[tuple[str, int], ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class SeenPicture:
+    """A picture with its parts, small: ``image`` uint8 (H, W, 3), ``labels`` uint8 (H, W) with part numbers and
+    :data:`engine.packs.codebook.NO_PART`; H and W at most 192."""
+
+    picture: str
+    kind: str
+    image: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class PartsFound:
+    """The parts of a folder's pictures, after merging.
+
+    Part m is made of the clusters ``members[m]``, covers ``shares[m]`` of the pictures' area, may be called
+    ``names[m]`` and is background if ``background[m]``. ``alike`` are pairs of parts that a person may want to
+    merge. ``suggested`` is how many clusters fit, and ``reason`` why, in a sentence. ``note``: what else a person
+    should know.
+    """
+
+    pictures: int
+    asked: int
+    suggested: int
+    reason: str
+    members: tuple[tuple[int, ...], ...]
+    names: tuple[str, ...]
+    background: tuple[bool, ...]
+    shares: tuple[float, ...]
+    alike: tuple[tuple[int, int], ...]
+    wall: tuple[SeenPicture, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a training step costs on this computer.
+
+    A step of ``batch`` pictures of ``size`` pixels takes ``seconds`` after warming up and ``memory`` bytes at its peak;
+    one picture more takes ``seconds_each`` and ``memory_each`` more. ``start`` seconds pass before the first step
+    (loading, encoding)."""
+
+    seconds: float
+    memory: int
+    start: float
+    size: int
+    batch: int = 0
+    seconds_each: float = 0.0
+    memory_each: int = 0
+
+
+# News: what is said on the way, then exactly one ending.
+
+
+@dataclass(frozen=True)
+class Progress:
+    """``done`` of ``total`` steps of a stage (a short phrase for people); ``total`` 0 means unknown."""
+
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A rough picture of creation ``index`` so far: uint8 (H, W, 3)."""
+
+    index: int
+    image: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One creation is whole and on disk; others of the same job may follow."""
+
+    index: int
+    creation: Creation
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The losses of one training step."""
+
+    step: int
+    diffusion: float
+    attention: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The job is done."""
+
+    result: Any
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job cannot be done: a sentence, a next step, and the traceback for a report."""
+
+    message: str
+    hint: str = ""
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """The job ended because it was asked to."""
+
+
+Ending = Finished | Failed | Cancelled
+News = Progress | Preview | Rendered | Losses | Ending
+
+
+@dataclass(frozen=True)
+class Event:
+    """News with the id of the job it belongs to."""
+
+    job: int
+    news: News

@@ -1,0 +1,126 @@
+"""What is kept between two starts: pack, recipes, pictures, in one JSON file, written soon after every change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from engine.core.recipe import Recipe
+from partcraft_desktop.app.settings import read_json, write_whole
+
+SAVE_AFTER_MS: Final = 250
+"""Changes within this time are one write: a slider drag does not write a hundred files."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What was there last time. ``recipes`` has the last one of each pack by the pack's id; ``reference`` is a
+    reference's id or the path of a person's own picture, ``own`` are such paths, newest first. ``learning`` is what
+    :meth:`partcraft_desktop.app.learning.draft.Draft.to_document` says."""
+
+    pack: str = ""
+    reference: str = ""
+    own: tuple[str, ...] = ()
+    seed_locked: bool = False
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    learning: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Saved:
+        """From JSON values; whatever is wrong is left out: a damaged file must not keep the app from starting."""
+
+        def text(name: str) -> str:
+            value = document.get(name)
+            return value if isinstance(value, str) else ""
+
+        own, lines, learning = document.get("own"), document.get("recipes"), document.get("learning")
+        recipes = [_recipe(line) for line in lines.values()] if isinstance(lines, dict) else []
+        return cls(
+            text("pack"),
+            text("reference"),
+            tuple(path for path in own if isinstance(path, str)) if isinstance(own, list) else (),
+            document.get("seed_locked") is True,
+            {recipe.pack: recipe for recipe in recipes if recipe is not None},
+            learning if isinstance(learning, dict) else {},
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON values, read back by :meth:`from_document`."""
+        recipes = {pack: recipe.to_json() for pack, recipe in self.recipes.items()}
+        return {
+            "version": 1,
+            "pack": self.pack,
+            "reference": self.reference,
+            "own": list(self.own),
+            "seed_locked": self.seed_locked,
+            "recipes": recipes,
+            "learning": dict(self.learning),
+        }
+
+
+class Autosave(QObject):
+    """Writes what ``now()`` returns, off the Qt thread, shortly after :meth:`soon`. ``failed`` has the error, once
+    until a write works again."""
+
+    failed = Signal(object)
+
+    def __init__(self, path: Path, now: Callable[[], Saved], parent: QObject) -> None:
+        super().__init__(parent)
+        self._path = path
+        self._now = now
+        self._told = False
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="autosave")
+        self._timer = QTimer(self, singleShot=True, interval=SAVE_AFTER_MS)
+        self._timer.timeout.connect(self._save)
+
+    def read(self) -> Saved:
+        """What the file says, or nothing."""
+        return Saved.from_document(read_json(self._path))
+
+    def soon(self) -> None:
+        """Something changed."""
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def flush(self) -> None:
+        """Write what is not written yet, and wait for it."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self._save()
+        self._writer.submit(lambda: None).result()
+
+    def close(self) -> None:
+        """Write what is not written yet, and write no more."""
+        self.flush()
+        self._writer.shutdown(wait=True)
+
+    def _save(self) -> None:
+        self._writer.submit(self._write, json.dumps(self._now().to_document(), ensure_ascii=False))
+
+    def _write(self, text: str) -> None:
+        try:
+            write_whole(self._path, text)
+        except OSError as error:
+            if not self._told:
+                self.failed.emit(error)
+            self._told = True
+        else:
+            self._told = False
+
+
+def _recipe(line: object) -> Recipe | None:
+    try:
+        return Recipe.from_json(line) if isinstance(line, str) else None
+    except ValueError:
+        return None
+
+
+def existing(paths: Iterable[str]) -> list[str]:
+    """Those of some paths that are still files."""
+    return [path for path in paths if Path(path).is_file()]

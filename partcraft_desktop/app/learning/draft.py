@@ -1,0 +1,160 @@
+"""A new vocabulary in the making, as values that are kept between two starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from partcraft_desktop.app.learning.part_sorting import PALETTE, DraftPart, Sorting
+
+Page = Literal["pictures", "parts", "plan", "learning", "done"]
+PAGES: Final[tuple[Page, ...]] = get_args(Page)
+
+Preset = Literal["quick", "balanced", "thorough"]
+SHARES: Final[Mapping[Preset, float]] = {"quick": 0.25, "balanced": 1.0, "thorough": 3.0}
+"""How long each preset learns, measured by the steps that suit the base model."""
+
+MORE: Final[Mapping[str, Any]] = {
+    "batch": 4, "rank": 4, "size": 0, "checkpointing": False, "seed": 0, "rate": 1e-4, "token_rate": 1e-3,
+    "recipe": "ours",
+}  # fmt: skip
+"""What stands under "More" on the Plan page, as it is for most base models (see ``planning.usual``); the names are
+those of :class:`engine.runs.plan.Plan`."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a person decided on the Plan page. Empty texts and ``codes`` 0 stand for what is proposed; ``steps`` 0 for
+    the preset's; ``more`` has only what differs from what is usual for the base model."""
+
+    noun: str = ""
+    title: str = ""
+    base_model: str = ""
+    codes: int = 0
+    preset: Preset = "balanced"
+    steps: int = 0
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """All a person decided so far. ``folder`` has the pictures; ``extends`` is the folder of the pack that gets more,
+    empty for a new vocabulary; ``run`` is the folder of the training once it was started."""
+
+    page: Page = "pictures"
+    folder: str = ""
+    extends: str = ""
+    sorting: Sorting = field(default_factory=Sorting)
+    plan: Planned = field(default_factory=Planned)
+    run: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was decided yet."""
+        return not self.folder and not self.run
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON values, read back by :meth:`from_document`."""
+        sorting = self.sorting
+        earlier = [{"of": list(of), "parts": _lines(parts)} for of, parts in (sorting.earlier or {}).items()]
+        return {
+            "version": 1,
+            "page": self.page,
+            "folder": self.folder,
+            "extends": self.extends,
+            "run": self.run,
+            "plan": {**asdict(self.plan), "more": dict(self.plan.more)},
+            "sorting": {
+                "clusters": sorting.clusters,
+                "flip": sorting.flip,
+                "of": list(sorting.of),
+                "parts": _lines(sorting.parts),
+                "earlier": earlier,
+            },
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Draft:
+        """From JSON values. What is wrong is left out: a damaged file must not keep the app from starting."""
+        page = document.get("page")
+        return cls(
+            page if page in PAGES else "pictures",
+            _text(document, "folder"),
+            _text(document, "extends"),
+            _sorting(document.get("sorting")),
+            _planned(document.get("plan")),
+            _text(document, "run"),
+        )
+
+
+def proposed_title(folder: str) -> str:
+    """A title for a pack, from the name of its pictures' folder."""
+    words = Path(folder).name.replace("_", " ").replace("-", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def _lines(parts: tuple[DraftPart, ...]) -> list[dict[str, Any]]:
+    return [{**asdict(part), "members": list(part.members)} for part in parts]
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _pair(value: Any) -> tuple[int, bool]:
+    fits = isinstance(value, list) and len(value) == 2 and type(value[0]) is int and isinstance(value[1], bool)
+    return (value[0], value[1]) if fits else (0, False)
+
+
+def _parts(value: Any) -> tuple[DraftPart, ...]:
+    """The parts of a document; none if any of them is not right, or two share a cluster."""
+    made: list[DraftPart] = []
+    for at, line in enumerate(value if isinstance(value, list) else []):
+        members = line.get("members") if isinstance(line, dict) else None
+        if not isinstance(members, list) or not members or not all(type(m) is int and m >= 0 for m in members):
+            return ()
+        colour = _text(line, "colour")
+        made.append(
+            DraftPart(
+                tuple(members),
+                _text(line, "name").strip() or f"part {at + 1}",
+                colour if len(colour) == 7 and colour.startswith("#") else PALETTE[at % len(PALETTE)],
+                line.get("named") is True,
+                line.get("dropped") is True,
+            )
+        )
+    together = [member for part in made for member in part.members]
+    names = {part.name.casefold() for part in made}
+    return tuple(made) if len(set(together)) == len(together) and len(names) == len(made) else ()
+
+
+def _sorting(value: Any) -> Sorting:
+    if not isinstance(value, dict):
+        return Sorting()
+    clusters = value.get("clusters")
+    lines = value.get("earlier")
+    earlier = {_pair(one.get("of")): _parts(one.get("parts")) for one in lines or () if isinstance(one, dict)}
+    return Sorting(
+        clusters if type(clusters) is int and 0 <= clusters <= 64 else 0,
+        value.get("flip") is True,
+        _parts(value.get("parts")),
+        _pair(value.get("of")),
+        earlier or None,
+    )
+
+
+def _planned(value: Any) -> Planned:
+    if not isinstance(value, dict):
+        return Planned()
+    known: dict[str, Any] = {}
+    for spec in fields(Planned):
+        given, default = value.get(spec.name), getattr(Planned(), spec.name)
+        if spec.name == "more":
+            lines = given.items() if isinstance(given, dict) else ()
+            known["more"] = {name: one for name, one in lines if name in MORE and type(one) is type(MORE[name])}
+        elif type(given) is type(default) and (spec.name != "preset" or given in SHARES):
+            known[spec.name] = max(0, given) if isinstance(given, int) else given
+    return Planned(**known)

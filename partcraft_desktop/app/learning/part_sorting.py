@@ -1,0 +1,206 @@
+"""What a person makes of the clusters that were found: which of them are one part, what it is called, what is dropped.
+
+Values and functions only. The names follow the clusters when their number changes, by where both lie on the wall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from engine.packs.codebook import NO_PART
+from engine.worker.jobs import PartsFound, SeenPicture
+
+PALETTE: Final = (
+    "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442", "#7b4fa3",
+    "#8a5a2b", "#44aa99", "#999933", "#882255", "#6699cc", "#aa4466", "#117733", "#ddcc77",
+)  # fmt: skip
+"""Colours of parts, in the order they are given out; told apart by colour-blind eyes as well as sixteen can be."""
+
+FOLLOWS: Final = 0.2
+"""A name follows to a cluster when they share at least this much of what they cover together."""
+
+MOST_PARTS: Final = 16
+
+
+@dataclass(frozen=True)
+class DraftPart:
+    """A part as a person has it so far. ``members`` are clusters; ``named``: a person chose the name; ``dropped``: it
+    belongs to the background."""
+
+    members: tuple[int, ...]
+    name: str
+    colour: str
+    named: bool = False
+    dropped: bool = False
+
+
+@dataclass(frozen=True)
+class Sorting:
+    """How the clusters are sorted into parts.
+
+    ``clusters`` is how many are wanted (0: as many as suggested), ``flip`` whether background and foreground change
+    places. ``parts`` were made for ``of`` (clusters, flip), which is another pair while new clusters are on their way.
+    ``earlier`` keeps the parts of other pairs, so that going back brings every name back.
+    """
+
+    clusters: int = 0
+    flip: bool = False
+    parts: tuple[DraftPart, ...] = ()
+    of: tuple[int, bool] = (0, False)
+    earlier: Mapping[tuple[int, bool], tuple[DraftPart, ...]] | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the parts belong to the clusters that are wanted."""
+        return bool(self.parts) and self.of == (self.clusters, self.flip)
+
+    @property
+    def merged(self) -> tuple[tuple[int, ...], ...]:
+        """The groups of clusters that are one part each."""
+        return tuple(part.members for part in self.parts if len(part.members) > 1) if self.settled else ()
+
+    @property
+    def dropped(self) -> tuple[int, ...]:
+        """The clusters that were dropped."""
+        gone = (member for part in self.parts if part.dropped for member in part.members)
+        return tuple(sorted(gone)) if self.settled else ()
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Names a person gave that no part has now: they come back with the number of parts they were given at."""
+        here = {part.name.casefold() for part in self.parts}
+        kept = [p.name for parts in (self.earlier or {}).values() for p in parts if p.named]
+        return tuple(dict.fromkeys(name for name in kept if name.casefold() not in here))
+
+    def with_clusters(self, clusters: int, flip: bool) -> Sorting:
+        """Another number of clusters, or the other ground."""
+        known = dict(self.earlier or {})
+        if self.parts and self.of[0]:
+            known[self.of] = self.parts
+        return replace(self, clusters=clusters, flip=flip, earlier=known)
+
+    def changed(self, at: int, **changes: Any) -> Sorting:
+        """Part ``at`` with other values."""
+        parts = (*self.parts[:at], replace(self.parts[at], **changes), *self.parts[at + 1 :])
+        return replace(self, parts=parts)
+
+    def merge(self, first: int, second: int) -> Sorting:
+        """Two parts as one: it stands where the earlier stood, and keeps the name a person gave to either."""
+        keep, gone = sorted((first, second))
+        one, other = self.parts[keep], self.parts[gone]
+        told = one if one.named or not other.named else other
+        members = tuple(sorted((*one.members, *other.members)))
+        whole = replace(told, members=members, colour=one.colour, dropped=one.dropped and other.dropped)
+        parts = [whole if at == keep else part for at, part in enumerate(self.parts) if at != gone]
+        return replace(self, parts=tuple(sorted(parts, key=lambda part: part.members)))
+
+    def split(self, at: int, names: Sequence[str]) -> Sorting:
+        """The clusters of a merged part as parts of their own again."""
+        whole = self.parts[at]
+        parts = [part for part in self.parts if part is not whole]
+        for number, member in enumerate(whole.members):
+            if number == 0:
+                parts.append(replace(whole, members=(member,)))
+            else:
+                name = free_name(names[number] if number < len(names) else "part", (part.name for part in parts))
+                parts.append(DraftPart((member,), name, _free_colour(part.colour for part in parts)))
+        return replace(self, parts=tuple(sorted(parts, key=lambda part: part.members)))
+
+
+def settle(
+    sorting: Sorting, found: PartsFound, before: PartsFound | None, colours_of: Mapping[str, str] | None = None
+) -> Sorting:
+    """Sort the clusters that were found as the person had sorted those before. ``colours_of`` are the colours that
+    parts of these names have elsewhere."""
+    pair = (sum(len(members) for members in found.members), sorting.flip)
+    wanted = replace(sorting, clusters=pair[0])
+    if wanted.settled:
+        known = {frozenset(part.members): part for part in sorting.parts}
+        if known.keys() == {frozenset(members) for members in found.members}:
+            return replace(wanted, parts=tuple(known[frozenset(members)] for members in found.members))
+    follow = _followers(sorting, found, before)
+    here = {frozenset(part.members): part for part in (sorting.earlier or {}).get(pair, ())}
+    taken: list[str] = []
+    colours: list[str] = []
+    parts: dict[int, DraftPart] = {}
+    # Names of persons first, so that a proposed name never takes one away.
+    order = sorted(range(len(found.members)), key=lambda m: not (follow.get(m) and follow[m].named))
+    for m in order:
+        old, own = follow.get(m), here.get(frozenset(found.members[m]))
+        told = next((part for part in (old, own) if part and part.named and part.name not in taken), None)
+        name = told.name if told else free_name(found.names[m] or f"part {m + 1}", taken)
+        wished = [part.colour for part in (old, own) if part] or [(colours_of or {}).get(name, "")]
+        colour = next((one for one in wished if one and one not in colours), None) or _free_colour(colours)
+        dropped = old.dropped if old else own.dropped if own else found.background[m]
+        parts[m] = DraftPart(found.members[m], name, colour, told is not None, dropped)
+        taken.append(name)
+        colours.append(colour)
+    return replace(wanted, parts=tuple(parts[m] for m in range(len(found.members))), of=pair)
+
+
+def _followers(sorting: Sorting, found: PartsFound, before: PartsFound | None) -> dict[int, DraftPart]:
+    """For clusters found now, the part before that lies where they lie."""
+    if before is None or not sorting.parts:
+        return {}
+    old, new = len(sorting.parts), len(found.members)
+    shared = np.zeros((old, new))
+    old_area, new_area = np.zeros(old), np.zeros(new)
+    to_draft = part_map(sorting.parts, before)
+    earlier = {seen.picture: seen for seen in before.wall}
+    for seen in found.wall:
+        was = earlier.get(seen.picture)
+        if was is None or was.labels.shape != seen.labels.shape:
+            continue
+        a, b = to_draft[was.labels].astype(int), seen.labels.astype(int)
+        both = (a < old) & (b < new)
+        shared += np.bincount((a * new + b)[both], minlength=old * new).reshape(old, new)
+        old_area += np.bincount(a[a < old], minlength=old)
+        new_area += np.bincount(b[b < new], minlength=new)
+    likeness = shared / np.maximum(old_area[:, None] + new_area[None] - shared, 1)
+    pairs: dict[int, DraftPart] = {}
+    used: set[int] = set()
+    for place in np.argsort(-likeness, axis=None).tolist():
+        a, b = divmod(place, new)
+        if likeness[a, b] < FOLLOWS:
+            break
+        if a not in used and b not in pairs:
+            pairs[b] = sorting.parts[a]
+            used.add(a)
+    return pairs
+
+
+def part_map(parts: Sequence[DraftPart], found: PartsFound) -> np.ndarray:
+    """uint8 (256,): the draft's part for each label of a wall, so that a merge is seen before it is found anew."""
+    to_draft = np.full(256, NO_PART, np.uint8)
+    of = {member: at for at, part in enumerate(parts) for member in part.members}
+    for label, members in enumerate(found.members):
+        to_draft[label] = of.get(members[0], NO_PART) if members else NO_PART
+    return to_draft
+
+
+def shown_wall(sorting: Sorting, found: PartsFound | None) -> tuple[SeenPicture, ...]:
+    """The wall with the labels of the draft's parts; as it was found while other clusters are on their way."""
+    if found is None:
+        return ()
+    to_draft = part_map(sorting.parts, found)
+    if np.array_equal(to_draft[: len(found.members)], np.arange(len(found.members))):
+        return found.wall
+    return tuple(replace(seen, labels=to_draft[seen.labels]) for seen in found.wall)
+
+
+def free_name(wanted: str, taken: Iterable[str]) -> str:
+    """``wanted``, with a number behind it if another part has that name."""
+    gone = {name.casefold().strip() for name in taken}
+    name, number = wanted.strip(), 2
+    while name.casefold() in gone:
+        name, number = f"{wanted.strip()} {number}", number + 1
+    return name
+
+
+def _free_colour(taken: Iterable[str]) -> str:
+    gone = list(taken)
+    return min(PALETTE, key=lambda colour: (gone.count(colour), PALETTE.index(colour)))

@@ -1,0 +1,197 @@
+"""From what a person decided to a job for the engine, a plan for a training, and what it will take."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from engine.packs.pack import TOKENS, Pack, free_folder
+from engine.runs.plan import PAPER, Plan, predict, suited
+from engine.runs.run_folder import PLAN
+from engine.worker.jobs import Discover, Measured
+from partcraft_desktop.app.learning.draft import MORE, SHARES, Draft, Planned, Preset, proposed_title
+from partcraft_desktop.app.learning.state import LearningState, Trouble
+from partcraft_desktop.app.settings import write_whole
+
+CHECKPOINTS: Final = 8
+"""How often a training keeps its state and paints samples."""
+
+KEPT_DRAFT: Final = "draft.json"
+"""What a person decided, kept in the folder of the run that learns it."""
+
+FALLBACK_BASE: Final = "starter/base"
+
+
+def usual(now: LearningState) -> dict[str, Any]:
+    """What stands under "More" when nobody changed it: what suits the base model, or what the paper did."""
+    paper = now.draft.plan.more.get("recipe") == "paper"
+    suits = PAPER if paper else suited(base_model(now))
+    return {**MORE, **{name: value for name, value in suits.items() if name in MORE}}
+
+
+def value(now: LearningState, name: str) -> Any:
+    """A value under "More"."""
+    return now.draft.plan.more.get(name, usual(now)[name])
+
+
+def steps_of(now: LearningState) -> dict[Preset, int]:
+    """The training steps of each preset."""
+    suits = int(suited(base_model(now)).get("steps", Plan.steps))
+    return {preset: max(1, round(suits * share)) for preset, share in SHARES.items()}
+
+
+def all_steps(now: LearningState) -> int:
+    """How many steps the training that is planned takes."""
+    plan = now.draft.plan
+    return plan.steps or steps_of(now)[plan.preset]
+
+
+def differing(more: Mapping[str, Any], now: LearningState) -> dict[str, Any]:
+    """Only what differs from what is usual, so that a better default reaches old drafts."""
+    known = usual(now)
+    return {name: value for name, value in more.items() if name == "recipe" or value != known[name]}
+
+
+def base_model(now: LearningState) -> str:
+    """The base model that is trained: the one chosen, the extended pack's, or the first at hand."""
+    if now.extended is not None:
+        return now.extended.base_model.id
+    chosen = now.draft.plan.base_model
+    return chosen if chosen in now.base_models else (*now.base_models, FALLBACK_BASE)[0]
+
+
+def with_proposals(now: LearningState) -> Planned:
+    """The plan with a noun and a title where a person gave none."""
+    plan = now.draft.plan
+    extended = now.extended
+    title = f"{extended.title} and more" if extended else proposed_title(now.draft.folder) or "My vocabulary"
+    noun = extended.vocabulary.noun if extended else _known_noun(now) or "thing"
+    return replace(plan, title=plan.title.strip() or title, noun=plan.noun.strip() or noun)
+
+
+def _known_noun(now: LearningState) -> str:
+    """The noun of a pack whose parts have the same names: its eyes recognised them."""
+    names = {part.name for part in now.draft.sorting.parts if not part.dropped}
+    known = (pack.vocabulary for pack in now.extendable)
+    return next((words.noun for words in known if names and names <= {part.name for part in words.visible_parts}), "")
+
+
+def what_is_wrong(now: LearningState) -> Trouble | None:
+    """What keeps the plan from being started, in words."""
+    plan = now.draft.plan
+    if any(char in "<>:" for char in plan.noun):
+        return Trouble("The noun cannot have <, > or a colon.", "Write one plain word, like bird.")
+    if len(plan.noun) > 60 or len(plan.title) > 120:
+        return Trouble("The noun or the title is too long.", "Write fewer words.")
+    return None
+
+
+def discover_job(now: LearningState, out: str) -> Discover:
+    """The job that writes the untrained pack of a draft into ``out``."""
+    draft, plan = now.draft, with_proposals(now)
+    sorting = draft.sorting
+    options: dict[str, Any] = {"title": plan.title}
+    if draft.extends:
+        options["extends"] = draft.extends
+    else:
+        options |= {
+            "flip_background": sorting.flip,
+            "merged": [list(group) for group in sorting.merged],
+            "dropped": list(sorting.dropped),
+            "part_names": [part.name for part in sorting.parts],
+            "colours": [part.colour for part in sorting.parts],
+            "background": [part.dropped for part in sorting.parts],
+        }
+    clusters = len(sorting.parts) if draft.extends else sorting.clusters
+    return Discover(draft.folder, out, clusters, now.codes, plan.noun, "", base_model(now), 0, options)
+
+
+def measure_key(now: LearningState) -> tuple[Any, ...]:
+    """What a step's cost depends on."""
+    plan, sorting = now.draft.plan, now.draft.sorting
+    parts = tuple(part.members for part in sorting.parts)
+    # What another batch takes is predicted.
+    return (
+        now.draft.folder,
+        now.draft.extends,
+        sorting.flip,
+        parts,
+        base_model(now),
+        value(now, "rank"),
+        plan.more.get("size"),
+    )
+
+
+def cost_of(measured: Measured, now: LearningState, steps: int) -> tuple[float, int]:
+    """Seconds that a training of so many steps takes here, and bytes at its peak."""
+    return predict(measured, Plan("", steps=steps, batch=value(now, "batch"), size=value(now, "size")))
+
+
+def begin_at(now: LearningState) -> Pack | None:
+    """The pack whose tokens the new ones begin at: the extended one, or one of the same base model."""
+    if value(now, "recipe") != "ours":
+        return None
+    alike = (
+        pack for pack in now.extendable if pack.base_model.id == base_model(now) and (pack.path / TOKENS).is_file()
+    )
+    return now.extended or next(alike, None)
+
+
+def free_memory() -> int:
+    """Bytes of memory that programs can still have."""
+    return psutil.virtual_memory().available
+
+
+def make_run(now: LearningState, vocabulary: Path, runs: Path, packs: Path) -> str:
+    """A run's folder with the untrained pack and its plan; the folder. Raises ``OSError``."""
+    plan = now.draft.plan
+    name = slug(plan.title)
+    runs.mkdir(parents=True, exist_ok=True)
+    run = free_folder(runs, name)
+    try:
+        shutil.copytree(vocabulary, run / "vocabulary")
+        steps = all_steps(now)
+        suits = suited(base_model(now)) if value(now, "recipe") == "ours" else {}
+        every = max(1, -(-steps // CHECKPOINTS))
+        document = {
+            **suits,
+            "pack": str(run / "vocabulary"),
+            "pictures": now.draft.folder,
+            "run": str(run),
+            "out": str(free_folder(packs, name)),
+            "base_model": base_model(now),
+            "steps": steps,
+            "checkpoint_every": every,
+            "sample_every": every,
+            **plan.more,
+        }
+        known = begin_at(now)
+        if known is not None:
+            document["start"] = str(known.path)
+        write_whole(run / KEPT_DRAFT, json.dumps(now.draft.to_document(), ensure_ascii=False, indent=1) + "\n")
+        write_whole(run / PLAN, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+    except BaseException:
+        shutil.rmtree(run, ignore_errors=True)
+        raise
+    return str(run)
+
+
+def kept_draft(run: str) -> Draft | None:
+    """What a person had decided when a run was made, if that is there and whole."""
+    try:
+        document = json.loads((Path(run) / KEPT_DRAFT).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return Draft.from_document(document) if isinstance(document, dict) else None
+
+
+def slug(title: str) -> str:
+    """A folder's name for a title, in any alphabet."""
+    return re.sub(r"[^\w]+", "-", title.casefold()).strip("-_")[:48] or "vocabulary"

@@ -1,0 +1,163 @@
+"""What the wizard shows, as values: replaced by the verbs of ``learning.py``, never changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, Protocol
+
+from engine.core.paths import models_dir, resources_dir
+from engine.packs.pack import Pack
+from engine.runs.run import Run
+from engine.worker.jobs import Measured, PartsFound, SeenPicture, Surveyed
+from partcraft_desktop.app.learning.draft import Draft, Page
+
+Work = Literal["survey", "parts", "pack", "measure", "start"]
+"""What the wizard can be busy with: looking through a folder, finding parts, writing the untrained pack, measuring a
+step, starting the training."""
+
+ALIVE: Final = ("running",)
+"""States of a run whose process works."""
+
+
+class Runs(Protocol):
+    """What is needed of :mod:`engine.runs.run`."""
+
+    def start(self, path: str, /) -> Run: ...
+    def read(self, folder: str, /) -> Run: ...
+    def pause(self, folder: str, /) -> None: ...
+    def stop(self, folder: str, /) -> Run: ...
+    def discard(self, folder: str, /) -> Path: ...
+    def runs(self) -> list[Run]: ...
+
+
+Wish = Literal["pause", "stop", "resume"]
+"""What a training can be asked to do."""
+
+
+@dataclass(frozen=True)
+class Doing:
+    """How far something is: ``done`` of ``total`` (0: unknown) of a stage that began at ``started`` (seconds of
+    ``time.monotonic()``)."""
+
+    job: int | None = None
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    started: float = 0.0
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What went wrong on a page: a sentence, a next step, the rest for a report, and maybe a way out."""
+
+    message: str
+    hint: str = ""
+    details: str = ""
+    label: str = ""
+    run: Callable[[], object] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class LearningState:
+    """All the wizard shows. ``wall`` are the pictures of ``found`` with the labels of the draft's parts."""
+
+    shown: bool = False
+    draft: Draft = field(default_factory=Draft)
+    surveyed: Surveyed | None = None
+    found: PartsFound | None = None
+    wall: tuple[SeenPicture, ...] = ()
+    measured: Measured | None = None
+    doing: Mapping[Work, Doing] = field(default_factory=dict)
+    troubles: Mapping[Page, Trouble] = field(default_factory=dict)
+    runs: tuple[Run, ...] = ()
+    wishes: Mapping[str, Wish] = field(default_factory=dict)
+    """What a run was asked to do and has not done yet, by its folder."""
+    can_undo: bool = False
+    can_redo: bool = False
+    base_models: tuple[str, ...] = ()
+    extendable: tuple[Pack, ...] = ()
+    """Packs that can get more: their eyes and base model are on this computer."""
+
+    @property
+    def run(self) -> Run | None:
+        """The training of the draft."""
+        return self.run_of(self.draft.run)
+
+    @property
+    def alive(self) -> Run | None:
+        """The training whose process works now."""
+        return next((run for run in self.runs if run.state in ALIVE), None)
+
+    @property
+    def extended(self) -> Pack | None:
+        """The pack that gets more, None for a new vocabulary."""
+        return next((pack for pack in self.extendable if str(pack.path) == self.draft.extends), None)
+
+    def run_of(self, folder: str) -> Run | None:
+        """The run of a folder."""
+        return next((run for run in self.runs if folder and run.folder == folder), None)
+
+    def reached(self, page: Page) -> bool:
+        """Whether a page can be shown: what it needs is there."""
+        match page:
+            case "pictures":
+                return True
+            case "parts":
+                return self.surveyed is not None and bool(self.surveyed.pictures) and "survey" not in self.doing
+            case "plan":
+                return self.reached("parts") and self.sorted
+            case "learning":
+                return self.run is not None
+            case "done":
+                return self.run is not None and has_pack(self.run)
+
+    @property
+    def sorted(self) -> bool:
+        """Whether the parts on the wall are those that are wanted, with one at least that is not dropped."""
+        sorting = self.draft.sorting
+        whole = self.found is not None and "parts" not in self.doing
+        return whole and sorting.settled and not all(part.dropped for part in sorting.parts)
+
+    @property
+    def codes(self) -> int:
+        """Codes of each part: one for each kind where the pictures are sorted, else as planned or proposed."""
+        kinds = len(self.surveyed.kinds) if self.surveyed else 0
+        if kinds > 1:
+            return kinds
+        count = len(self.surveyed.pictures) if self.surveyed else 0
+        return self.draft.plan.codes or proposed_codes(count)
+
+
+def has_pack(run: Run) -> bool:
+    """Whether a training has come to its end, or was stopped, and its pack is written."""
+    return run.state in ("finished", "stopped") and bool(run.pack)
+
+
+def proposed_codes(pictures: int) -> int:
+    """How many codes a part gets when the pictures are not sorted by kind: one for each six pictures, 2 to 64."""
+    return min(max(pictures // 6, 2), 64, max(pictures, 1))
+
+
+def model_folder(id: str) -> Path | None:
+    """The folder of a model id if it is on this computer, without asking anybody else."""
+    if not id:
+        return None
+    places = [resources_dir() / id] if id.startswith("starter/") else [Path(id).expanduser(), models_dir() / id]
+    return next((place for place in places if place.is_dir()), None)
+
+
+def base_models(packs: tuple[Pack, ...]) -> tuple[str, ...]:
+    """The ids of the base models at hand: the starter's, those of the models folder, those of the packs."""
+    found = ["starter/base"] if model_folder("starter/base") else []
+    found += [
+        file.parent.relative_to(models_dir()).as_posix() for file in sorted(models_dir().rglob("model_index.json"))
+    ]
+    found += [pack.base_model.id for pack in packs if model_folder(pack.base_model.id)]
+    return tuple(dict.fromkeys(found))
+
+
+def can_be_extended(pack: Pack) -> bool:
+    """Whether a pack's eyes and base model are on this computer."""
+    return model_folder(pack.backbone.id) is not None and model_folder(pack.base_model.id) is not None

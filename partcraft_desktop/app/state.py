@@ -1,0 +1,89 @@
+"""What the window shows, as values: replaced by Session, never changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.core.recipe import Creation, Recipe
+from engine.packs.codebook import Segmentation
+from engine.packs.pack import Pack
+from partcraft_desktop.app.learning.state import LearningState
+
+EngineStatus = Literal["off", "waking", "ready", "failed"]
+"""Whether the engine process has what the pack needs: not started, loading, loaded, or could not load."""
+
+
+@dataclass(frozen=True)
+class OpenPicture:
+    """The picture in the middle of the window.
+
+    ``id`` is the reference's id, or the absolute path of a person's own picture. ``image`` is a path;
+    ``segmentation`` has the picture's own (upright) resolution and is None while ``busy`` or where the
+    parts could not be found; ``note`` then says why, or what to mind, in a sentence.
+    """
+
+    id: str
+    title: str
+    image: str
+    segmentation: Segmentation | None = None
+    note: str = ""
+    busy: bool = False
+
+
+@dataclass(frozen=True)
+class RenderStatus:
+    """How far the running render is: steps ``done`` of ``total`` (0: unknown); ``started`` is
+    ``time.monotonic()`` seconds; ``whole`` creations of ``count`` are on disk."""
+
+    job: int
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    started: float = 0.0
+    whole: int = 0
+    count: int = 1
+    cancelling: bool = False
+
+
+@dataclass(frozen=True)
+class Action:
+    """A next step a person can take with one press: what the button says and what it does."""
+
+    label: str
+    run: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One sentence for the status strip, a next step, and maybe a button for it."""
+
+    text: str
+    hint: str = ""
+    kind: Literal["info", "warning", "error"] = "info"
+    action: Action | None = None
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """All the window shows. Widgets compare the pieces they paint with the ones they painted last."""
+
+    packs: tuple[Pack, ...] = ()
+    pack: Pack | None = None
+    recipe: Recipe = field(default_factory=lambda: Recipe(pack=""))
+    seed_locked: bool = False
+    reference: OpenPicture | None = None
+    own: tuple[OpenPicture, ...] = ()
+    """A person's own pictures, newest first, with their segmentations once found."""
+    creations: tuple[Creation, ...] = ()
+    render: RenderStatus | None = None
+    engine: EngineStatus = "off"
+    engine_stage: str = ""
+    can_undo: bool = False
+    can_redo: bool = False
+    hint: bool = False
+    """Whether the first-start hint ("click a part to take it") is still wanted."""
+    learning: LearningState = field(default_factory=LearningState)
+    """The wizard: what is decided so far, what it is busy with, the trainings."""

@@ -1,0 +1,290 @@
+"""The composer: a slot for each part, the prompt, what is behind "More", and Render. Bound to the session here;
+everything it is made of takes values and emits signals."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QFont, QPixmap
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+
+from engine.core.recipe import Recipe
+from engine.core.vocabulary import Choice, Vocabulary
+from engine.packs.codebook import Segmentation
+from engine.packs.pack import Pack
+from partcraft_desktop.app.session import Session
+from partcraft_desktop.composer.fly_animation import Flight
+from partcraft_desktop.composer.part_slot import CROP, Slot, SlotValue
+from partcraft_desktop.composer.prompt_field import PromptField
+from partcraft_desktop.composer.recipe_settings import Disclosure, RecipeSettings
+from partcraft_desktop.composer.render_button import RenderButton, RenderProgress
+from partcraft_desktop.widgets import drag_and_drop as dragging
+from partcraft_desktop.widgets import theme
+from partcraft_desktop.widgets.controls import tool_button
+from partcraft_desktop.widgets.images import Thumbnails
+
+OWN_PICTURES: Final = 16
+"""So many of a person's own pictures are remembered with their parts, for the crops of choices made from them."""
+
+
+class Composer(QWidget):
+    """Shows the recipe and changes it.
+
+    ``part_wanted(part)``: a slot was pressed, so the part should be shown in the picture; ``lit_changed(part or
+    None)``: the pointer is on a slot.
+    """
+
+    part_wanted = Signal(int)
+    lit_changed = Signal(object)
+
+    def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._thumbnails = thumbnails
+        self._vocabulary: Vocabulary | None = None
+        self._shown: tuple[Pack | None, Recipe, bool] | None = None
+        self._own: OrderedDict[str, Segmentation] = OrderedDict()
+        self.slots: dict[int, Slot] = {}
+        self.setAcceptDrops(True)
+        self.setMinimumWidth(264)
+        self._build()
+        session.changed.connect(self._refresh)
+        thumbnails.ready.connect(self._refresh_crops)
+        thumbnails.failed.connect(self._refresh_crops)
+        self._refresh()
+
+    def _build(self) -> None:
+        session = self._session
+        self._title = QLabel()
+        font = QFont(self._title.font())
+        font.setPixelSize(theme.TITLE)
+        font.setWeight(QFont.Weight.DemiBold)
+        self._title.setFont(font)
+        self.mix = tool_button("dice", "Random mix", session.random_mix, "Ctrl+R")
+        head = QHBoxLayout()
+        head.setContentsMargins(theme.UNIT, 0, theme.UNIT, 0)
+        head.addWidget(self._title, 1)
+        head.addWidget(self.mix)
+
+        self._slots_column = QVBoxLayout()
+        self._slots_column.setSpacing(0)
+        self.prompt = PromptField()
+        self.prompt.edited.connect(session.set_prompt_text)
+        self.settings = RecipeSettings()
+        self.settings.changed.connect(session.set_setting)
+        self.settings.seed_locked.connect(session.lock_seed)
+        self.more = Disclosure("More", self.settings)
+
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(theme.UNIT, 0, theme.UNIT, theme.UNIT)
+        column.setSpacing(0)
+        column.addLayout(self._slots_column)
+        column.addSpacing(theme.UNIT)
+        framed = QVBoxLayout()
+        framed.setContentsMargins(theme.UNIT, 0, theme.UNIT, 0)
+        framed.setSpacing(theme.UNIT)
+        framed.addWidget(self.prompt)
+        framed.addWidget(self.more)
+        column.addLayout(framed)
+        column.addStretch(1)
+        self._scroll = QScrollArea(widgetResizable=True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setWidget(inner)
+        for see_through in (self._scroll, self._scroll.viewport(), inner):
+            see_through.setAutoFillBackground(False)
+        self.more.unfolded.connect(self._show_unfolded)
+
+        self._why = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignHCenter)
+        self._why.setProperty("quiet", True)
+        self._why.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.render_button = RenderButton()
+        self.render_button.render_asked.connect(session.render)
+        self.render_button.cancel_asked.connect(session.cancel)
+        foot = QVBoxLayout()
+        foot.setContentsMargins(theme.UNIT * 2, theme.UNIT, theme.UNIT * 2, theme.UNIT * 2)
+        foot.setSpacing(theme.UNIT)
+        foot.addWidget(self._why)
+        foot.addWidget(self.render_button)
+
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, theme.UNIT, 0, 0)
+        whole.setSpacing(theme.UNIT)
+        head.setContentsMargins(theme.UNIT * 2, 0, theme.UNIT * 2, 0)
+        whole.addLayout(head)
+        whole.addWidget(self._scroll, 1)
+        whole.addLayout(foot)
+
+    def sizeHint(self) -> QSize:
+        return QSize(304, 640)
+
+    # What others ask of it
+
+    def fly_in(self, part: int, departure: tuple[QPixmap, QPoint] | None) -> None:
+        """Let a part that was just chosen fly into its slot from where it is seen (picture, its middle in global
+        coordinates). At once where motion is reduced or nothing was chosen."""
+        slot = self.slots.get(part)
+        if slot is None or departure is None or slot.value.choice is None or self._reduced or not self.isVisible():
+            return
+        self._scroll.ensureWidgetVisible(slot, 0, theme.UNIT)
+        end = QRect(slot.mapToGlobal(slot.tile.topLeft()), slot.tile.size())
+        slot.hide_crop(True)
+        Flight(self.window(), departure[0], departure[1], end, lambda: slot.hide_crop(False))
+
+    def light(self, part: int | None) -> None:
+        """Light the slot of a part that is lit elsewhere."""
+        for each, slot in self.slots.items():
+            slot.set_lit(each == part)
+
+    # Showing the session
+
+    @property
+    def _reduced(self) -> bool:
+        return self._session.settings.values.reduced_motion
+
+    def _refresh(self) -> None:
+        state = self._session.state
+        vocabulary = state.pack.vocabulary if state.pack else None
+        if vocabulary is not self._vocabulary:
+            self._vocabulary = vocabulary
+            self._make_slots(vocabulary)
+        noun = vocabulary.noun if vocabulary else ""
+        self._title.setText(f"Your {noun}" if noun else "Composer")
+        self.mix.setEnabled(vocabulary is not None)
+        self._remember_own()
+        self.more.set_reduced_motion(self._reduced)
+        shown = (state.pack, state.recipe, state.seed_locked)
+        if shown != self._shown:
+            self._shown = shown
+            self._refresh_slots()
+            self.prompt.show_prompt(state.recipe.prompt, vocabulary)
+            self.settings.show_recipe(state.recipe, state.seed_locked)
+        blocked = self._blocked()
+        self._why.setText(blocked)
+        self._why.setVisible(bool(blocked) and state.render is None)
+        self.render_button.show_state(self._progress(), blocked, state.recipe.count)
+
+    def _blocked(self) -> str:
+        state = self._session.state
+        if state.pack is None:
+            return "Open a pack to render."
+        if not any(isinstance(piece, Choice) or piece.strip() for piece in state.recipe.prompt):
+            return "Pick a part or write a prompt to render."
+        return ""
+
+    def _progress(self) -> RenderProgress | None:
+        render = self._session.state.render
+        if render is None:
+            return None
+        return RenderProgress(render.stage, render.done, render.total, render.whole, render.count, render.cancelling)
+
+    def _make_slots(self, vocabulary: Vocabulary | None) -> None:
+        for slot in self.slots.values():
+            self._slots_column.removeWidget(slot)
+            slot.hide()
+            slot.deleteLater()
+        self.slots = {}
+        for part in vocabulary.visible_parts if vocabulary else ():
+            slot = Slot(SlotValue(part.index, part.name, QColor(part.colour)))
+            slot.wanted.connect(self._want)
+            slot.remove_asked.connect(self._remove)
+            slot.strength_changed.connect(self._session.set_strength)
+            slot.dropped.connect(self._take)
+            slot.lit.connect(self.lit_changed)
+            self._slots_column.addWidget(slot)
+            self.slots[part.index] = slot
+
+    def _refresh_slots(self) -> None:
+        state = self._session.state
+        if state.pack is None:
+            return
+        words = state.pack.vocabulary
+        for part, slot in self.slots.items():
+            choice = state.recipe.choice_of(part)
+            value = SlotValue(part, words.parts[part].name, QColor(words.parts[part].colour))
+            if choice is not None:
+                known = 0 <= choice.code < words.codes_per_part
+                code = words.code_name(part, choice.code) if known else str(choice.code)
+                source = self._source_title(state.pack, choice)
+                value = SlotValue(
+                    part, value.name, value.colour, choice, code, "" if source.casefold() == code.casefold() else source
+                )
+            if value != slot.value:
+                slot.show_value(value)
+        self._refresh_crops()
+
+    def _refresh_crops(self) -> None:
+        pack = self._session.state.pack
+        for slot in self.slots.values():
+            if slot.value.choice is not None and pack is not None:
+                slot.show_crop(self._crop(pack, slot.value.choice))
+
+    def _source_title(self, pack: Pack, choice: Choice) -> str:
+        reference = next((r for r in pack.references if r.id == choice.source), None)
+        if reference is not None:
+            return reference.title
+        return choice.source.replace("\\", "/").rpartition("/")[2] if choice.source in self._own else ""
+
+    def _crop(self, pack: Pack, choice: Choice) -> QPixmap | None:
+        """The picture of a choice: from where it was taken, else from any reference with the same code; null where
+        there is none, None while it is read."""
+        ratio = self.devicePixelRatioF()
+        if choice.source in self._own:
+            return self._thumbnails.crop(choice.source, self._own[choice.source], choice.part, CROP, ratio)
+        fitting = [r for r in pack.references if r.codes[choice.part : choice.part + 1] == (choice.code,)]
+        fitting.sort(key=lambda reference: reference.id != choice.source)
+        if not fitting:
+            return QPixmap()
+        return self._thumbnails.crop(fitting[0].image, fitting[0].labels, choice.part, CROP, ratio)
+
+    def _remember_own(self) -> None:
+        picture, pack = self._session.state.reference, self._session.state.pack
+        if picture is None or picture.segmentation is None or pack is None:
+            return
+        if not any(reference.id == picture.id for reference in pack.references):
+            self._own[picture.image] = picture.segmentation
+            while len(self._own) > OWN_PICTURES:
+                self._own.popitem(last=False)
+
+    def _show_unfolded(self, unfolded: bool) -> None:
+        if unfolded:
+            self._scroll.ensureWidgetVisible(self.settings, 0, 0)
+
+    # What a person does
+
+    def _want(self, part: int) -> None:
+        state = self._session.state
+        choice = state.recipe.choice_of(part)
+        if choice is not None and choice.source and state.reference and choice.source != state.reference.id:
+            self._session.open_reference(choice.source)
+        self.part_wanted.emit(part)
+
+    def _remove(self, part: int) -> None:
+        slot = self.slots[part]
+        had_focus = slot.isAncestorOf(self.focusWidget() or self)
+        self._session.remove(part)
+        if had_focus:
+            slot.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _take(self, choice: Choice) -> None:
+        self._session.choose(choice.part, choice.code, choice.source)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        choice = dragging.choice_in(event.mimeData())
+        if choice is not None and choice.part in self.slots:
+            event.acceptProposedAction()
+            self.light(choice.part)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.light(None)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.light(None)
+        choice = dragging.choice_in(event.mimeData())
+        if choice is not None and choice.part in self.slots:
+            event.acceptProposedAction()
+            self._take(choice)

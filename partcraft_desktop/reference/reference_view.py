@@ -1,0 +1,373 @@
+"""The reference: the picture large, its parts as chips below, and in words what there is to mind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QFont, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from engine.core.errors import UserError
+from engine.core.vocabulary import ABSENT, Choice, Part, Vocabulary
+from engine.packs.codebook import Segmentation
+from partcraft_desktop.reference.canvas import PictureCanvas
+from partcraft_desktop.reference.part_chips import ChipRow, PartChip
+from partcraft_desktop.reference.part_label import Label
+from partcraft_desktop.widgets import drag_and_drop as dragging
+from partcraft_desktop.widgets import theme
+from partcraft_desktop.widgets.busy_line import BusyLine
+from partcraft_desktop.widgets.images import Levels, Readers, read_levels
+from partcraft_desktop.widgets.part_outlines import PartShape, shapes_of
+
+QUIET_FOR_MS: Final = 250
+"""What is done within this time needs no sign of waiting."""
+
+HINT: Final = "Click a part to take it"
+
+
+class ReferenceView(QWidget):
+    """Shows one picture and lets parts of it be taken.
+
+    ``toggled(part, code)``: a part was taken or put back; ``lit_changed(part or None)``; ``open_wanted()``: the
+    button of the empty view was pressed; ``shown(path)``: a picture is on screen.
+    """
+
+    toggled = Signal(int, int)
+    lit_changed = Signal(object)
+    open_wanted = Signal()
+    shown = Signal(str)
+
+    def __init__(self, readers: Readers | None = None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._readers = readers or Readers(self)
+        self._vocabulary: Vocabulary | None = None
+        self._id = ""
+        self._path = ""
+        self._title = ""
+        self._levels: Levels | None = None
+        self._levels_of = ""
+        self._segmentation: Segmentation | None = None
+        self._shapes: dict[int, PartShape] = {}
+        self._shapes_of: Segmentation | None = None
+        self._chosen: frozenset[int] = frozenset()
+        self._busy = False
+        self._asked: tuple[Any, ...] | None = ()
+        self._hint = False
+        self._invited: int | None = None
+        self._build()
+        self.show_nothing()
+
+    def _build(self) -> None:
+        self.canvas = PictureCanvas(self)
+        self.canvas.setAccessibleName("Reference")
+        self.canvas.toggled.connect(self._toggle)
+        self.canvas.lit_changed.connect(self._light)
+        self.canvas.zoomed.connect(self._show_zoom)
+        self.canvas.drag_wanted.connect(self._drag)
+
+        self._message = _Message(self)
+        self._message.pressed.connect(self.open_wanted)
+        self._stack = QStackedWidget(self)
+        self._stack.addWidget(self.canvas)
+        self._stack.addWidget(self._message)
+
+        self.chips = ChipRow(self)
+        self.chips.asked.connect(self._toggle)
+        self.chips.pointed.connect(self.canvas.light)
+        self.chips.drag_wanted.connect(self._drag)
+
+        self._note = QLabel(self, wordWrap=True, alignment=Qt.AlignmentFlag.AlignHCenter)
+        self._note.setProperty("quiet", True)
+        self._note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._busy_line = BusyLine(self)
+        self._late = QTimer(self, singleShot=True, interval=QUIET_FOR_MS)
+        self._late.timeout.connect(self._show_busy)
+
+        self._zoom = QPushButton(self.canvas)
+        self._zoom.setIcon(theme.icon("fit"))
+        self._zoom.setToolTip("Show the whole picture (Ctrl+0, double click)")
+        self._zoom.clicked.connect(self.canvas.fit)
+        self._zoom.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._zoom.hide()
+
+        below = QVBoxLayout()
+        below.setContentsMargins(theme.UNIT * 2, 0, theme.UNIT * 2, theme.UNIT * 2)
+        below.setSpacing(theme.UNIT)
+        below.addWidget(self.chips)
+        below.addWidget(self._note)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._stack, 1)
+        column.addWidget(self._busy_line)
+        column.addSpacing(theme.UNIT)
+        column.addLayout(below)
+
+    # What is shown
+
+    def show_nothing(
+        self, text: str = "No picture is open.", hint: str = "Choose one on the left or drop your own."
+    ) -> None:
+        """Say that there is no picture, and how to get one."""
+        if self._asked is None:
+            return
+        self._asked = None
+        self._id = self._path = self._levels_of = ""
+        self._levels = self._segmentation = None
+        self._shapes, self._shapes_of = {}, None
+        self.canvas.show_picture(None)
+        self.chips.show_chips(())
+        self.set_note("")
+        self.set_busy(False)
+        self._message.say(text, hint, "Open a picture…")
+        self._stack.setCurrentWidget(self._message)
+
+    def show_picture(
+        self,
+        picture_id: str,
+        title: str,
+        path: str,
+        segmentation: Segmentation | None,
+        vocabulary: Vocabulary | None,
+        note: str = "",
+        busy: bool = False,
+    ) -> None:
+        """Show a picture file with the parts found in it.
+
+        ``segmentation`` has the picture's own resolution, None while it is looked for (``busy``) or where there is
+        none; ``note`` is a sentence shown below. The file is read off the Qt thread; until then the last picture stays.
+        """
+        # The same objects are the same parts (both are kept here, so that no other can have their place in memory).
+        asked = (id(segmentation), id(vocabulary), picture_id, title, path, note, busy)
+        if asked == self._asked:
+            return  # The window says it after every change of anything.
+        self._asked = asked
+        changed = path != self._path
+        self._id, self._title, self._path = picture_id, title, path
+        self._segmentation, self._vocabulary = segmentation, vocabulary
+        self.set_note(note)
+        self.set_busy(busy or changed)
+        self._busy = busy
+        self.canvas.setAccessibleName(f"Reference: {title}")
+        if changed:
+            self._readers.ask(lambda: read_levels(path), lambda result: self._arrive(path, result), self)
+        if segmentation is not None and segmentation is not self._shapes_of:
+            parts = self._visible()
+            self._readers.ask(
+                lambda: shapes_of(segmentation, parts), lambda found: self._shape(segmentation, found), self
+            )
+        self._refresh()
+
+    def set_chosen(self, parts: Iterable[int]) -> None:
+        """Mark these parts as taken from this picture."""
+        chosen = frozenset(parts)
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self.canvas.set_chosen(chosen)
+            self._refresh_chips()
+
+    def set_note(self, note: str) -> None:
+        """Show a sentence below the picture, or none."""
+        self._note.setText(note)
+        self._note.setVisible(bool(note))
+
+    def set_busy(self, busy: bool) -> None:
+        """Show quietly that something is looked for, once that takes a moment."""
+        if not busy:
+            self._late.stop()
+            self._busy_line.stop()
+        elif not self._late.isActive() and not self._busy_line.running:
+            self._late.start()
+
+    def light(self, part: int | None) -> None:
+        """Light a part that is lit elsewhere."""
+        self.canvas.light(part)
+
+    def set_hint(self, wanted: bool) -> None:
+        """Point at a part and say what to do: for the first start."""
+        if wanted == self._hint:
+            return
+        self._hint = wanted
+        self._show_hint()
+
+    def set_reduced_motion(self, reduced: bool) -> None:
+        """Show waiting without movement."""
+        self._busy_line.set_reduced_motion(reduced)
+
+    def invite(self, part: int) -> None:
+        """Lead to a part that is wanted: light it and take the keyboard there, or say that it is not here."""
+        self._invited = None
+        if self._levels_of != self._path or self._shapes_of is not self._segmentation:
+            self._invited = part  # Once the picture is here.
+        elif part in self._shapes:
+            self.canvas.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            self.canvas.light(part)
+        else:
+            button = self.chips.button_of(part)
+            if button is not None:
+                button.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def cut_out(self, part: int) -> tuple[QPixmap, QPoint] | None:
+        """A part as it is seen now and its middle in global coordinates, to let it fly; None out of view."""
+        pixmap, centre = self.canvas.cut_out(part), self.canvas.centre_of(part)
+        if pixmap.isNull() or centre is None:
+            return None
+        return pixmap, self.canvas.mapToGlobal(centre)
+
+    # How it comes together
+
+    def _visible(self) -> tuple[int, ...]:
+        return tuple(part.index for part in self._vocabulary.visible_parts) if self._vocabulary else ()
+
+    def _arrive(self, path: str, result: Levels | Exception) -> None:
+        if path != self._path:
+            return
+        if isinstance(result, Exception):
+            self._levels, self._levels_of, self._path = None, "", ""  # asked for again, it is read again
+            self.set_busy(False)
+            if isinstance(result, UserError):
+                self._message.say(result.message, result.hint, "Open another picture…")
+            else:
+                self._message.say(
+                    f"“{Path(path).name}” cannot be opened.", "Open another picture.", "Open another picture…"
+                )
+            self._stack.setCurrentWidget(self._message)
+            self.chips.show_chips(())
+            return
+        self._levels, self._levels_of = result, path
+        self._refresh()
+        self.shown.emit(path)
+
+    def _shape(self, segmentation: Segmentation, found: dict[int, PartShape] | Exception) -> None:
+        if segmentation is self._segmentation and not isinstance(found, Exception):
+            self._shapes, self._shapes_of = found, segmentation
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Show what has arrived: the picture first, its parts as soon as they are known."""
+        if self._levels is None or self._levels_of != self._path:
+            return
+        ready = self._segmentation is not None and self._shapes_of is self._segmentation
+        if not self._busy:
+            self.set_busy(False)
+        labels = {part: self._label(part) for part in self._shapes} if ready else {}
+        if ready and self._segmentation is not None:
+            # Parts found in a smaller copy of the picture: its pixels are then what places are counted in.
+            height, width = self._segmentation.labels.shape
+            if (self._levels.width, self._levels.height) != (width, height):
+                self._levels = replace(self._levels, width=width, height=height)
+        self.canvas.show_picture(
+            self._levels, self._segmentation if ready else None, self._shapes if ready else {}, labels
+        )
+        self.canvas.set_chosen(self._chosen)
+        self._stack.setCurrentWidget(self.canvas)
+        self._refresh_chips()
+        self._show_hint()
+        if self._invited is not None and ready:
+            self.invite(self._invited)
+
+    def _label(self, index: int) -> Label:
+        assert self._vocabulary is not None and self._segmentation is not None
+        part = self._vocabulary.parts[index]
+        return Label(index, part.name, self._vocabulary.code_name(index, self._code(index)), QColor(part.colour))
+
+    def _code(self, part: int) -> int:
+        """The code a part has in this picture, ABSENT where it cannot be seen or the vocabulary does not know it."""
+        codes = self._segmentation.codes if self._segmentation else ()
+        most = self._vocabulary.codes_per_part if self._vocabulary else 0
+        return codes[part] if part < len(codes) and codes[part] < most else ABSENT
+
+    def _refresh_chips(self) -> None:
+        if self._levels is None or self._levels_of != self._path or not (self._segmentation and self._vocabulary):
+            self.chips.show_chips(())
+            return
+        self.chips.show_chips(self._chip(part) for part in self._vocabulary.visible_parts)
+        if not self._shapes and self._shapes_of is self._segmentation and not self._note.text():
+            self.set_note("No parts were found in this picture.")
+
+    def _chip(self, part: Part) -> PartChip:
+        assert self._vocabulary is not None
+        code = self._code(part.index)
+        colour = QColor(part.colour)
+        if code == ABSENT or (self._shapes_of is self._segmentation and part.index not in self._shapes):
+            return PartChip(part.index, part.name, "", colour, reason=f"No {part.name} can be seen in this picture.")
+        name = self._vocabulary.code_name(part.index, code)
+        return PartChip(part.index, part.name, name, colour, taken=part.index in self._chosen)
+
+    def _show_hint(self) -> None:
+        self.canvas.set_hint(HINT if self._hint and self._shapes else "")
+
+    def _show_busy(self) -> None:
+        self._busy_line.start("Finding the parts" if self._busy else "Opening the picture")
+
+    # What a person does
+
+    def _toggle(self, part: int) -> None:
+        # While the next picture is read, the last one is still seen; its parts are no longer for the taking.
+        if self._levels_of == self._path and self._code(part) != ABSENT:
+            self.toggled.emit(part, self._code(part))
+
+    def _light(self, part: int | None) -> None:
+        self.chips.light(part)
+        self.lit_changed.emit(part)
+
+    def _drag(self, part: int | None) -> None:
+        if part is None:
+            pixmap = QPixmap() if self._levels is None else QPixmap.fromImage(self._levels.images[-1]).scaledToWidth(96)
+            dragging.drag(self, dragging.file_data(self._path), pixmap)
+        elif self._levels_of == self._path and self._code(part) != ABSENT:
+            choice = Choice(part, self._code(part), source=self._id)
+            dragging.drag(self, dragging.choice_data(choice), self.canvas.cut_out(part))
+
+    def _show_zoom(self) -> None:
+        placement = self.canvas.placement
+        self._zoom.setVisible(not placement.is_fitted)
+        if not placement.is_fitted:
+            self._zoom.setText(f"{round(100 * placement.scale / placement.fit_scale)} %")
+            self._zoom.adjustSize()
+            self._zoom.move(self.canvas.width() - self._zoom.width() - theme.UNIT * 2, theme.UNIT * 2)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_zoom()
+
+
+class _Message(QWidget):
+    """A sentence in the middle of the view, a next step, and a button for it."""
+
+    pressed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._text = QLabel(self, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
+        font = self._text.font()
+        font.setPixelSize(theme.TITLE)
+        font.setWeight(QFont.Weight.DemiBold)
+        self._text.setFont(font)
+        self._hint = QLabel(self, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
+        self._hint.setProperty("quiet", True)
+        self._button = QPushButton(self)
+        self._button.clicked.connect(self.pressed)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(theme.UNIT * 4, theme.UNIT * 4, theme.UNIT * 4, theme.UNIT * 4)
+        column.setSpacing(theme.UNIT)
+        column.addStretch(1)
+        column.addWidget(self._text)
+        column.addWidget(self._hint)
+        column.addSpacing(theme.UNIT)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(self._button)
+        row.addStretch(1)
+        column.addLayout(row)
+        column.addStretch(1)
+
+    def say(self, text: str, hint: str, button: str) -> None:
+        """Show these words."""
+        self._text.setText(text)
+        self._hint.setText(hint)
+        self._button.setText(button)

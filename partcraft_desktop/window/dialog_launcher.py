@@ -1,0 +1,127 @@
+"""What opens over the window: dialogs, viewers, and the system's own windows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
+
+from engine.core import image_files as pictures
+from engine.core.recipe import Creation
+from engine.core.vocabulary import Vocabulary
+from partcraft_desktop.app.session import Session
+from partcraft_desktop.app.state import Message
+from partcraft_desktop.widgets.images import Readers, Thumbnails, from_pillow
+from partcraft_desktop.widgets.theme import UNIT
+
+VERSION: Final = "0.1.0"
+PICTURES: Final = "Pictures (*.png *.jpg *.jpeg *.webp *.bmp *.gif *.tif *.tiff);;All files (*)"
+
+
+class Openings:
+    """Opens dialogs over a window and hands what a person decides there to the session. Dialogs are imported when they
+    are first wanted, for the window is to be there soon."""
+
+    def __init__(self, window: QWidget, session: Session, thumbnails: Thumbnails, readers: Readers) -> None:
+        self._window = window
+        self.session = session
+        self._thumbnails = thumbnails
+        self._readers = readers
+
+    def ask_picture(self) -> None:
+        """Let a person choose a picture file."""
+        self._ask("Open picture", PICTURES, self.session.open_path)
+
+    def ask_pack(self) -> None:
+        """Let a person choose a .partpack file."""
+        self._ask("Import pack", "Packs (*.partpack)", self.session.import_pack)
+
+    def ask_folder(self) -> None:
+        """Let a person choose a folder of pictures to learn from."""
+        dialog = QFileDialog(self._window, "Folder of pictures", str(Path.home()))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(self.session.learning.open_folder)
+        self._open(dialog)
+
+    def _ask(self, title: str, kinds: str, then: Any) -> None:
+        dialog = QFileDialog(self._window, title, str(Path.home()), kinds)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(then)
+        self._open(dialog)
+
+    def _open(self, dialog: QDialog) -> None:
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def show_settings(self) -> None:
+        """Open the settings."""
+        from partcraft_desktop.window.help_dialogs import SettingsDialog
+
+        self._open(SettingsDialog(self.session.settings, self.session.state.packs, self._window))
+
+    def show_shortcuts(self) -> None:
+        """Open the sheet of shortcuts."""
+        from partcraft_desktop.window.help_dialogs import ShortcutsDialog
+
+        self._open(ShortcutsDialog(self._window))
+
+    def show_about(self) -> None:
+        """Say what this is."""
+        from partcraft_desktop.window.help_dialogs import AboutDialog
+
+        self._open(AboutDialog(VERSION, self.session.state.packs, self._window))
+
+    def show_details(self, message: Message) -> None:
+        """Open what a message keeps for a report."""
+        from partcraft_desktop.window.help_dialogs import DetailsDialog
+
+        self._open(DetailsDialog(message, self._window))
+
+    def show_creation(self, creation: Creation) -> None:
+        """Open the viewer."""
+        from partcraft_desktop.window.help_dialogs import Viewer
+
+        viewer = Viewer(self.session.state.creations, creation, self._names, self._thumbnails, self._window)
+        viewer.recipe_wanted.connect(self.session.use_recipe)
+        viewer.copy_wanted.connect(self.copy_picture)
+        viewer.folder_wanted.connect(self.show_folder_of)
+        viewer.resize(min(1040, self._window.width() - 8 * UNIT), min(720, self._window.height() - 8 * UNIT))
+        self._open(viewer)
+
+    def show_picture(self, path: str) -> None:
+        """Show a picture file large."""
+        from partcraft_desktop.window.help_dialogs import PictureDialog
+
+        dialog = PictureDialog(path, self._thumbnails, self._window)
+        dialog.resize(min(720, self._window.width() - 8 * UNIT), min(720, self._window.height() - 8 * UNIT))
+        self._open(dialog)
+
+    def _names(self, creation: Creation) -> Vocabulary | None:
+        packs = self.session.state.packs
+        return next((pack.vocabulary for pack in packs if pack.id == creation.recipe.pack), None)
+
+    def show_folder_of(self, creation: Creation) -> None:
+        """Open the folder a creation is in, in the system's own window."""
+        from partcraft_desktop.window.help_dialogs import show_folder
+
+        folder = Path(creation.path).parent
+        if not show_folder(folder):
+            self.session.say(f"The folder {folder} cannot be opened.", kind="warning")
+
+    def copy_picture(self, creation: Creation) -> None:
+        """Put a creation on the clipboard, as a picture and as a file."""
+
+        def copied(result: QImage | Exception) -> None:
+            if isinstance(result, Exception):
+                self.session.say(str(result), kind="error")
+                return
+            data = QMimeData()
+            data.setImageData(result)
+            data.setUrls([QUrl.fromLocalFile(creation.path)])
+            QGuiApplication.clipboard().setMimeData(data)
+            self.session.say("Copied.")
+
+        self._readers.ask(lambda: from_pillow(pictures.open_picture(creation.path)), copied, self.session)

@@ -1,0 +1,399 @@
+"""The main window: puts the widgets together, wires them to the session, and keeps its own sizes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, Final
+
+from PySide6.QtCore import QByteArray, QPoint, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from partcraft_desktop.app.session import Session
+from partcraft_desktop.composer.composer import Composer
+from partcraft_desktop.gallery.gallery import Gallery
+from partcraft_desktop.library.library import Library
+from partcraft_desktop.reference.reference_view import ReferenceView
+from partcraft_desktop.widgets.controls import ShortLabel, hairline, tool_button
+from partcraft_desktop.widgets.images import Readers, Thumbnails
+from partcraft_desktop.widgets.theme import UNIT, app_icon, icon
+from partcraft_desktop.window.dialog_launcher import Openings
+from partcraft_desktop.window.status_bar import Status
+from partcraft_desktop.wizard.wizard import TrainingWizard
+
+FIRST_SIZE: Final = QSize(1280, 832)
+
+
+class MainWindow(QWidget):
+    """Library, reference and composer above the gallery, or the wizard in their place; the status strip below.
+    ``painted`` is emitted once, after the first paint."""
+
+    painted = Signal()
+    closed = Signal()
+
+    def __init__(self, session: Session, readers: Readers, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self._readers = readers
+        self._was_painted = False
+        self._thumbnails = Thumbnails(readers, parent=self)
+        self.openings = Openings(self, session, self._thumbnails, readers)
+        self.setWindowTitle("PartCraft")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(880, 560)
+
+        self.library = Library(session, self._thumbnails)
+        self.view = ReferenceView(readers)
+        self.composer = Composer(session, self._thumbnails)
+        self.gallery = Gallery(session, self._thumbnails)
+        self.status = Status(session)
+        self._make_actions()
+
+        self.across = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
+        for widget in (self.library, self.view, self.composer):
+            self.across.addWidget(widget)
+        self.across.setStretchFactor(1, 1)
+        self.down = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
+        self.down.addWidget(self.across)
+        self.down.addWidget(self.gallery)
+        self.down.setStretchFactor(0, 1)
+        for splitter in (self.across, self.down):
+            splitter.setHandleWidth(UNIT // 2)
+
+        self.mixing = QWidget()
+        inside = QVBoxLayout(self.mixing)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(0)
+        inside.addLayout(self._bar())
+        inside.addWidget(self.down, 1)
+        # Built when it is first wanted: most starts are for mixing.
+        self.wizard: TrainingWizard | None = None
+        self.areas = QStackedWidget()
+        self.areas.addWidget(self.mixing)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.areas, 1)
+        layout.addWidget(hairline())
+        layout.addWidget(self.status)
+        self._title = ShortLabel(quiet=True, parent=self)
+        self._title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._drop_hint = _DropHint(self)
+
+        self._wire()
+        self._restore_sizes()
+        self._refresh()
+        self.setFocus()
+
+    # Assembly
+
+    def _make_actions(self) -> None:
+        session = self.session
+        self.undo = self._action("Undo", "undo", "Ctrl+Z", self._undo)
+        self.redo = self._action("Redo", "redo", "Ctrl+Shift+Z", self._redo)
+        self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
+        self.open = self._action("Open picture…", "picture", "Ctrl+O", self.openings.ask_picture)
+        self.import_pack = self._action("Import pack…", "pack", "", self.openings.ask_pack)
+        self.learn = self._action("New vocabulary…", "pack", "Ctrl+N", session.learning.show)
+        self.mix = self._action("Random mix", "dice", "Ctrl+R", session.random_mix)
+        self.render_action = self._action("Render", "render", "Ctrl+Return", session.render)
+        self.render_action.setShortcuts([QKeySequence("Ctrl+Return"), QKeySequence("Ctrl+Enter")])
+        self.stop = self._action("Stop rendering", "stop", "Esc", session.cancel)
+        self.stop.setEnabled(False)
+        self.fold = self._action("Library", "sidebar", "Ctrl+B", self.fold_library)
+        self.search = self._action("Search pictures", "search", "Ctrl+F", self._find)
+        self.next_area = self._action("Next area", "fit", "F6", self._next_area)
+        self.settings_action = self._action("Settings…", "settings", "Ctrl+,", self.openings.show_settings)
+        self.shortcuts = self._action("Shortcuts", "keyboard", "F1", self.openings.show_shortcuts)
+        self.about = self._action("About PartCraft", "info", "", self.openings.show_about)
+        self.quit = self._action("Quit", "close", "Ctrl+Q", self.close)
+
+    def _action(self, text: str, icon_name: str, keys: str, run: Any) -> QAction:
+        action = QAction(icon(icon_name), text, self)
+        if keys:
+            action.setShortcut(QKeySequence(keys))
+        action.triggered.connect(lambda: run())
+        self.addAction(action)
+        return action
+
+    def _bar(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setContentsMargins(UNIT, UNIT, UNIT, UNIT // 2)
+        row.setSpacing(UNIT // 2)
+        self._more = tool_button("more", "Menu")
+        self._menu = QMenu(self._more)
+        self._menu.addActions([self.open, self.import_pack, self.learn])
+        self._menu.addSeparator()
+        self._menu.addActions([self.settings_action, self.shortcuts, self.about])
+        self._menu.addSeparator()
+        self._menu.addAction(self.quit)
+        self._more.clicked.connect(self._show_menu)
+        row.addWidget(self._button(self.fold, "Show or hide the library"))
+        row.addStretch(1)
+        for action in (self.undo, self.redo):
+            row.addWidget(self._button(action, action.text()))
+        row.addSpacing(UNIT)
+        row.addWidget(self._button(self.settings_action, "Settings"))
+        row.addWidget(self._more)
+        return row
+
+    def _button(self, action: QAction, name: str) -> QWidget:
+        button = tool_button("more", name, action.trigger, action.shortcut().toString())
+        button.setIcon(action.icon())
+        button.setObjectName(name.lower())
+        button.setEnabled(action.isEnabled())
+        action.enabledChanged.connect(button.setEnabled)
+        return button
+
+    def _wire(self) -> None:
+        session = self.session
+        self.across.splitterMoved.connect(self._place_title)
+        session.changed.connect(self._refresh)
+        session.settings.changed.connect(self._refresh)
+        self.library.open_wanted.connect(self.openings.ask_picture)
+        self.library.import_wanted.connect(self.openings.ask_pack)
+        session.learning.mixing.connect(self._begin_mixing)
+        self.view.open_wanted.connect(self.openings.ask_picture)
+        self.view.toggled.connect(self._toggle)
+        self.view.shown.connect(self._focus_first)
+        self.view.lit_changed.connect(self.composer.light)
+        self.composer.lit_changed.connect(self.view.canvas.light)
+        self.composer.part_wanted.connect(self.view.invite)
+        self.gallery.view_wanted.connect(self.openings.show_creation)
+        self.gallery.copy_wanted.connect(self.openings.copy_picture)
+        self.gallery.folder_wanted.connect(self.openings.show_folder_of)
+        self.status.details_wanted.connect(self.openings.show_details)
+
+    def _refresh(self) -> None:
+        state = self.session.state
+        learning = state.learning
+        self._show_area(learning.shown)
+        mixes = not learning.shown
+        sorts = learning.draft.page == "parts"
+        self.undo.setEnabled(state.can_undo if mixes else sorts and learning.can_undo)
+        self.redo.setEnabled(state.can_redo if mixes else sorts and learning.can_redo)
+        self.stop.setEnabled(mixes and state.render is not None)
+        self.render_action.setEnabled(mixes and state.pack is not None and state.render is None)
+        self.mix.setEnabled(mixes and state.pack is not None)
+        for action in (self.fold, self.search):
+            action.setEnabled(mixes)
+        self._show_reference()
+
+    def _show_area(self, learns: bool) -> None:
+        """Show the wizard, or what it stands in front of."""
+        if learns and self.wizard is None:
+            self.wizard = TrainingWizard(self.session, self._readers, self._thumbnails)
+            self.wizard.folder_wanted.connect(self.openings.ask_folder)
+            self.wizard.details_wanted.connect(self.openings.show_details)
+            self.wizard.enlarge_wanted.connect(self.openings.show_picture)
+            self.areas.addWidget(self.wizard)
+        wanted = self.wizard if learns and self.wizard is not None else self.mixing
+        if self.areas.currentWidget() is wanted:
+            return
+        self.areas.setCurrentWidget(wanted)
+        self._title.setVisible(wanted is self.mixing)
+        if wanted is self.wizard and self.wizard is not None:
+            self.wizard.focus_page()
+        else:
+            self.view.canvas.setFocus()
+
+    def _undo(self) -> None:
+        (self.session.learning if self.session.state.learning.shown else self.session).undo()
+
+    def _redo(self) -> None:
+        (self.session.learning if self.session.state.learning.shown else self.session).redo()
+
+    def _begin_mixing(self) -> None:
+        """A pack was learned and is open: the keyboard goes to its references."""
+        self.library.setVisible(True)
+        self.library.wall.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_reference(self) -> None:
+        state = self.session.state
+        picture, pack = state.reference, state.pack
+        self._title.setText(picture.title if picture else "")
+        if picture is None:
+            self.view.show_nothing()
+            return
+        words = pack.vocabulary if pack else None
+        self.view.show_picture(
+            picture.id, picture.title, picture.image, picture.segmentation, words, picture.note, picture.busy
+        )
+        codes = picture.segmentation.codes if picture.segmentation else ()
+        self.view.set_chosen(choice.part for choice in state.recipe.choices if choice.code in codes[choice.part :][:1])
+        self.view.set_hint(state.hint and not state.recipe.choices)
+        self.view.set_reduced_motion(self.session.settings.values.reduced_motion)
+
+    def _toggle(self, part: int, code: int) -> None:
+        picture = self.session.state.reference
+        departure = self.view.cut_out(part)
+        self.session.toggle(part, code, picture.id if picture else "")
+        if self.session.state.recipe.choice_of(part) is not None:
+            self.composer.fly_in(part, departure)
+
+    def _focus_first(self) -> None:
+        """Give the keyboard to the first picture on screen, unless a person has already moved it."""
+        if self.focusWidget() in (None, self):
+            self.view.canvas.setFocus()
+
+    # What the window itself does
+
+    def fold_library(self) -> None:
+        """Show the library, or hide it to give its room to the picture."""
+        self.library.setVisible(not self.library.isVisible())
+        QTimer.singleShot(0, self, self._place_title)
+
+    def _find(self) -> None:
+        self.library.setVisible(True)
+        self.library.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.library.search.selectAll()
+
+    def _next_area(self) -> None:
+        mixing = [self.library, self.view, self.composer, self.gallery]
+        areas = [*(mixing if self.wizard is None or not self.wizard.isVisible() else [self.wizard]), self.status]
+        shown = [area for area in areas if area.isVisible()]
+        focus = self.focusWidget()
+        now = next((i for i, area in enumerate(shown) if focus is area or (focus and area.isAncestorOf(focus))), -1)
+        for step in range(1, len(shown) + 1):
+            area = shown[(now + step) % len(shown)]
+            first = _first_in(area)
+            if first is not None:
+                first.setFocus(Qt.FocusReason.TabFocusReason)
+                return
+
+    def _show_menu(self) -> None:
+        corner = self._more.mapToGlobal(self._more.rect().bottomRight())
+        self._menu.popup(corner - QPoint(self._menu.sizeHint().width(), 0))
+
+    # Dropping
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+            # Who drags a picture of this window may be on the way out of it: no need to cover everything then.
+            if event.source() is None:
+                self._drop_hint.show_over(self)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._drop_hint.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._drop_hint.hide()
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self.open_paths(paths)
+
+    def open_paths(self, paths: list[str]) -> None:
+        """Open files that were dropped, named when starting, or handed over by a second copy of the app."""
+        for path in paths:
+            self.session.open_path(path)
+
+    def come_forward(self, _paths: object = None) -> None:
+        """Show the window in front of others, as far as the system allows."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    # Sizes
+
+    def _restore_sizes(self) -> None:
+        kept = self.session.settings.values.window
+        self.resize(FIRST_SIZE)
+        try:
+            self.restoreGeometry(QByteArray(base64.b64decode(str(kept.get("geometry", "")), validate=True)))
+        except (binascii.Error, ValueError):
+            self.resize(FIRST_SIZE)
+        self.across.setSizes(_sizes(kept.get("across"), [248, 744, 288]))
+        self.down.setSizes(_sizes(kept.get("down"), [600, 184]))
+        self.library.setVisible(kept.get("library") is not False)
+
+    def _keep_sizes(self) -> None:
+        kept = {
+            "geometry": base64.b64encode(self.saveGeometry().data()).decode("ascii"),
+            "across": self.across.sizes() if self.library.isVisible() else None,
+            "down": self.down.sizes(),
+            "library": self.library.isVisible(),
+        }
+        before = self.session.settings.values.window
+        self.session.settings.set(window={**before, **{key: value for key, value in kept.items() if value is not None}})
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._keep_sizes()
+        event.accept()
+        self.closed.emit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._drop_hint.setGeometry(self.rect())
+        QTimer.singleShot(0, self, self._place_title)
+
+    def _place_title(self) -> None:
+        """Keep the picture's title right above the picture."""
+        middle = self.view.mapTo(self, self.view.rect().center()).x()
+        half = min(middle, self.width() - middle) - 20 * UNIT
+        self._title.setGeometry(middle - half, UNIT, 2 * half, 4 * UNIT)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._was_painted:
+            self._was_painted = True
+            QTimer.singleShot(0, self, self._after_first_paint)
+
+    def _after_first_paint(self) -> None:
+        self.setWindowIcon(app_icon())
+        self.painted.emit()
+
+
+class _DropHint(QWidget):
+    """Says, over the whole window, that what is dragged can be dropped."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def show_over(self, window: QWidget) -> None:
+        """Cover a window."""
+        self.setGeometry(window.rect())
+        self.raise_()
+        self.show()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        veil = self.palette().color(QPalette.ColorRole.Window)
+        veil.setAlphaF(0.8)
+        painter.fillRect(self.rect(), veil)
+        pen = QPen(self.palette().color(QPalette.ColorRole.Highlight), 2, Qt.PenStyle.DashLine)
+        painter.setPen(pen)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(UNIT, UNIT, -UNIT, -UNIT), 2 * UNIT, 2 * UNIT)
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Drop to open")
+        painter.end()
+
+
+def _sizes(kept: Any, default: list[int]) -> list[int]:
+    whole = isinstance(kept, list) and len(kept) == len(default) and all(isinstance(v, int) and v > 0 for v in kept)
+    return kept if whole else default
+
+
+def _first_in(area: QWidget) -> QWidget | None:
+    """The first widget of an area that takes the keyboard."""
+    inside = [
+        w for w in area.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.isVisibleTo(area)
+    ]
+    return next((widget for widget in inside if widget.isEnabled()), None)

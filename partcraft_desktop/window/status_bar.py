@@ -1,0 +1,180 @@
+"""Status strip: quiet. What runs and how long yet, or one sentence and what to do."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPalette
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
+
+from partcraft_desktop.app.session import Session
+from partcraft_desktop.app.state import Message, RenderStatus
+from partcraft_desktop.widgets.controls import ShortLabel, push_button, tool_button
+from partcraft_desktop.widgets.theme import UNIT, icon
+
+SHOWN_MS: Final = 8000
+"""How long a message that asks for nothing stays."""
+
+
+class Status(QWidget):
+    """The lowest line of the window. ``details_wanted(message)`` asks to show what a report would need."""
+
+    details_wanted = Signal(object)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._message: Message | None = None
+        self.setAccessibleName("Status")
+        self.setFixedHeight(4 * UNIT)
+
+        self._icon = QLabel()
+        self.text = ShortLabel()
+        self.text.setObjectName("message")
+        self.action = push_button("", self._act, look="flat")
+        self.action.setObjectName("message_action")
+        self.dismiss = tool_button("close", "Dismiss", self.clear)
+        self.doing = QLabel()
+        self.doing.setObjectName("doing")
+        self.doing.setProperty("quiet", True)
+        self.cancel = push_button("Cancel", session.cancel, look="flat")
+        self.cancel.setObjectName("cancel")
+        self.cancel.setToolTip("Stop rendering (Esc). What is whole stays.")
+
+        self.training = push_button("", self._show_training, look="flat")
+        self.training.setObjectName("training")
+        self.training.setToolTip("Show the training")
+
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(2 * UNIT, 0, UNIT, 0)
+        layout.setSpacing(UNIT)
+        layout.addWidget(self._icon)
+        layout.addWidget(self.text, 1)
+        layout.addWidget(self.action)
+        layout.addWidget(self.dismiss)
+        layout.addWidget(self.training)
+        layout.addWidget(self.doing)
+        layout.addWidget(self.cancel)
+        for button in (self.action, self.cancel, self.training):
+            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+        self._timer = QTimer(self, singleShot=True, interval=SHOWN_MS)
+        self._timer.timeout.connect(self.clear)
+        self._clock = QTimer(self, interval=1000)
+        self._clock.timeout.connect(self._refresh)
+        session.message.connect(self.show_message)
+        session.changed.connect(self._refresh)
+        self._show()
+        self._refresh()
+
+    def show_message(self, message: Message) -> None:
+        """Show a sentence; errors stay until dismissed or replaced."""
+        self._message = message
+        self._timer.stop()
+        if message.kind == "info":
+            self._timer.start()
+        self._show()
+
+    def clear(self) -> None:
+        """Take the sentence away."""
+        self._timer.stop()
+        self._message = None
+        self._show()
+
+    def _show(self) -> None:
+        said = self._message
+        self._icon.setVisible(said is not None and said.kind != "info")
+        if said is not None and said.kind != "info":
+            role = QPalette.ColorRole.WindowText
+            self._icon.setPixmap(icon("warning", role).pixmap(18, 18))
+        self.text.setText(f"{said.text} {said.hint}".strip() if said else "")
+        self.text.setAccessibleName(self.text.text())
+        if said is not None:
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self.text, self.text.text()))
+        wanted = said.action.label if said and said.action else "Details…" if said and said.details else ""
+        self.action.setVisible(bool(wanted))
+        self.action.setText(wanted)
+        self.action.setAccessibleName(wanted)
+        self.dismiss.setVisible(said is not None)
+
+    def _act(self) -> None:
+        said = self._message
+        if said is None:
+            return
+        if said.action is not None:
+            self.clear()
+            said.action.run()
+        elif said.details:
+            self.details_wanted.emit(said)
+
+    def _show_training(self) -> None:
+        run = self._session.state.learning.alive
+        if run is not None:
+            self._session.learning.show_run(run.folder)
+
+    def _refresh_training(self) -> None:
+        """The training that works, unless its own page is open."""
+        learning = self._session.state.learning
+        run = learning.alive
+        seen = learning.shown and learning.draft.page == "learning" and learning.run == run
+        self.training.setVisible(run is not None and not seen)
+        if run is not None:
+            left = f", {duration(run.seconds_left)} left" if run.seconds_left else ""
+            share = f" {run.step / run.steps:.0%}" if run.steps and run.step else ""
+            title = run.title if len(run.title) < 28 else f"{run.title[:27]}…"
+            words = f"Learning “{title}”{share}{left}"
+            if self.training.text() != words:
+                self.training.setText(words)
+                self.training.setAccessibleName(words)
+
+    def _refresh(self) -> None:
+        self._refresh_training()
+        state = self._session.state
+        render = state.render
+        busy = state.reference is not None and state.reference.busy and state.reference.segmentation is None
+        if render is not None:
+            waits = state.engine == "waking" and not render.stage and not render.cancelling
+            words = _waking_words(state.engine_stage) if waits else render_words(render, time.monotonic())
+            self.doing.setText(words)
+        elif state.engine == "waking":
+            self.doing.setText(_waking_words(state.engine_stage))
+        elif busy:
+            self.doing.setText("Finding the parts…")
+        else:
+            self.doing.setText("")
+        active = render is not None or state.engine == "waking" or busy
+        self.doing.setVisible(active)
+        self.cancel.setVisible(render is not None)
+        self.cancel.setEnabled(render is not None and not render.cancelling)
+        if render is not None and not self._clock.isActive():
+            self._clock.start()
+        elif render is None:
+            self._clock.stop()
+
+
+def _waking_words(stage: str) -> str:
+    return f"{stage or 'Opening the models'}…"
+
+
+def render_words(render: RenderStatus, now: float) -> str:
+    """What a render does and how long it will yet take, in a few words; ``now`` is ``time.monotonic()``."""
+    if render.cancelling:
+        return "Stopping…"
+    words = render.stage or "Starting"
+    if render.count > 1:
+        words += f" {min(render.whole + 1, render.count)} of {render.count}"
+    if render.total and render.done:
+        left = (now - render.started) / render.done * (render.total - render.done)
+        words += f", {duration(left)} left"
+    return words
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people: "8 s", "3 min", "2 h"."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,128 @@
+"""The last page of the wizard: the pack that was learned, how well it does, and the way to mixing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
+
+from engine.core.errors import UserError
+from engine.packs.pack import Pack
+from partcraft_desktop.app.learning.controller import Learning
+from partcraft_desktop.app.learning.state import LearningState, Trouble
+from partcraft_desktop.widgets.controls import ShortLabel, push_button
+from partcraft_desktop.widgets.images import Readers, Thumbnails
+from partcraft_desktop.widgets.theme import UNIT
+from partcraft_desktop.wizard.page import WizardPage, amount, quiet
+from partcraft_desktop.wizard.pictures_page import PictureGrid, PictureStrip
+
+
+class DonePage(WizardPage):
+    """What the pack painted when it was tried, its match rate as a sentence, its references, and "Mix now".
+
+    ``enlarge_wanted(path)``: show a picture large.
+    """
+
+    enlarge_wanted = Signal(str)
+
+    def __init__(self, learning: Learning, readers: Readers, thumbnails: Thumbnails) -> None:
+        super().__init__("Done", lambda: None)
+        self._readers = readers
+        self._thumbnails = thumbnails
+        self._shown: tuple[object, ...] = ()
+        self.title = ShortLabel()
+        self.title.setProperty("title", True)
+        self.said = quiet()
+        self.rate = quiet()
+        self.mix = push_button("Mix now", learning.mix_now, "render", "primary")
+        self.another = push_button("Another vocabulary", learning.start_over)
+        self.tried_title = quiet("Mixes it painted when it was tried")
+        self.tried = PictureStrip(thumbnails)
+        self.tried.setAccessibleName("Mixes that the pack painted")
+        self.tried.enlarged.connect(self.enlarge_wanted)
+        self.grid_title = quiet("Pictures to take parts from")
+        self.grid = PictureGrid(thumbnails)
+        self.grid.setAccessibleName("References of the pack")
+        self.grid.enlarged.connect(self.enlarge_wanted)
+        words = QVBoxLayout()
+        words.setSpacing(4)
+        words.addWidget(self.title)
+        words.addWidget(self.said)
+        words.addWidget(self.rate)
+        top = QHBoxLayout()
+        top.setSpacing(UNIT)
+        top.addLayout(words, 1)
+        top.addWidget(self.another, 0, Qt.AlignmentFlag.AlignTop)
+        top.addWidget(self.mix, 0, Qt.AlignmentFlag.AlignTop)
+        self.column.addLayout(top)
+        self.column.addWidget(self.tried_title)
+        self.column.addWidget(self.tried)
+        self.column.addWidget(self.grid_title)
+        self.column.addWidget(self.grid, 1)
+
+    def show_state(self, now: LearningState) -> None:
+        """Repaint what changed."""
+        run = now.run
+        folder = run.pack if run is not None else ""
+        self.mix.setEnabled(bool(folder))
+        tried = run.tried if run is not None else ()
+        self.tried.pictures.show(tried)
+        for widget in (self.tried_title, self.tried, self.grid_title):
+            widget.setVisible(bool(tried))
+        # A run that went on has written its pack and its pictures anew, in the same places.
+        shown = (folder, run.state, run.step) if run is not None else ()
+        if shown == self._shown:
+            return
+        self._shown = shown
+        for path in tried:
+            self._thumbnails.forget(path)
+        self.title.setText(f"“{run.title}” is ready" if run else "")
+        self.said.setText("")
+        self.rate.setText("")
+        self.grid.pictures.show(())
+        if not folder:
+            return
+
+        def opened() -> Pack | UserError:
+            try:
+                return Pack.open(folder)
+            except UserError as error:
+                return error
+
+        def landed(pack: Any) -> None:
+            if self._shown != shown:
+                return
+            if isinstance(pack, Pack):
+                self._show_pack(pack)
+            elif isinstance(pack, UserError):
+                self.trouble.show_trouble(Trouble(pack.message, pack.hint), can_retry=False)
+                self.mix.setEnabled(False)
+
+        self._readers.ask(opened, landed, self)
+
+    def _show_pack(self, pack: Pack) -> None:
+        self.trouble.show_trouble(None)
+        self.title.setText(f"“{pack.title}” is ready")
+        words = pack.vocabulary
+        self.said.setText(
+            f"{amount(len(words.visible_parts), 'part')} with {amount(words.codes_per_part, 'code')} each, "
+            f"and {amount(len(pack.references), 'picture')} to take them from."
+        )
+        self.rate.setText(rate_words(pack.metrics.get("match_rate")))
+        self.rate.setVisible(bool(self.rate.text()))
+        self.grid.pictures.show([reference.thumbnail for reference in pack.references])
+
+
+def rate_words(rate: object) -> str:
+    """The match rate of a pack as a sentence; empty if it was not measured."""
+    if isinstance(rate, bool) or not isinstance(rate, int | float):
+        return ""
+    share = min(max(float(rate), 0.0), 1.0)
+    if share >= 0.8:
+        judged = "Most parts arrive as they are asked for"
+    elif share >= 0.5:
+        judged = "More than half of the parts arrive as they are asked for"
+    else:
+        judged = "Many parts do not arrive yet as they are asked for; learning longer, or from more pictures, may help"
+    return f"{judged}: match rate {share:.2f} on a few pictures."

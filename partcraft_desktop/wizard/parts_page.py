@@ -1,0 +1,218 @@
+"""The second page of the wizard: the parts that were found, on a wall of pictures and as a list to change."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider, QVBoxLayout, QWidget
+
+from partcraft_desktop.app.learning.controller import Learning
+from partcraft_desktop.app.learning.part_sorting import MOST_PARTS
+from partcraft_desktop.app.learning.state import LearningState
+from partcraft_desktop.widgets.controls import push_button
+from partcraft_desktop.widgets.images import Readers
+from partcraft_desktop.widgets.theme import UNIT
+from partcraft_desktop.wizard.page import DoingLine, WizardPage, amount, quiet
+from partcraft_desktop.wizard.part_list import PartList
+from partcraft_desktop.wizard.parts_wall import PartsWall
+
+SIDE: Final = 304
+LOOKING: Final = 420
+QUIET_FOR_MS: Final = 400
+"""What is done within this time needs no sign of waiting."""
+
+
+class PartsPage(WizardPage):
+    """The wall at the left, the list at the right."""
+
+    def __init__(self, learning: Learning, readers: Readers) -> None:
+        super().__init__("Parts", lambda: learning.dismiss("parts"))
+        self._learning = learning
+        self._now = LearningState()
+        self.wall = PartsWall(readers)
+        self.list = PartList()
+        self.doing = DoingLine()
+        self.doing.cancelled.connect(lambda: learning.cancel("parts"))
+        self.count = QLabel()
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(1, MOST_PARTS)
+        self.slider.setValue(5)
+        self.slider.setPageStep(1)
+        self.slider.setAccessibleName("Number of parts to look for")
+        self.slider.setTickPosition(QSlider.TickPosition.NoTicks)
+        self.slider.valueChanged.connect(self._slide)
+        self.suggestion: QPushButton = push_button("Use the suggestion", self._take_suggestion, look="flat")
+        self.reason = quiet()
+        self.note = quiet()
+        self.flip = push_button("Flip background", learning.flip_background)
+        self.flip.setToolTip("Take what is now the background for the thing, and the thing for the background")
+        self.merge = push_button("Merge", self._merge)
+        self.merge.setToolTip("Make the selected parts one; you can also drag one onto another")
+        self.drop = push_button("Drop", self._drop)
+        self.drop.setToolTip("Let the selected parts belong to the background; captions never say them")
+        self.alike = push_button("Merge what looks alike", self._merge_alike, look="flat")
+        self.said = quiet()
+        self._late = QTimer(self, singleShot=True, interval=QUIET_FOR_MS)
+        self._late.timeout.connect(self._show_doing)
+        self._lay_out()
+        self._wire()
+
+    def _lay_out(self) -> None:
+        for button in (self.suggestion, self.alike):
+            button.setStyleSheet("text-align: left; padding: 4px 8px; color: palette(highlight);")
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.beside = QWidget()
+        self.beside.setFixedWidth(SIDE)
+        side = QVBoxLayout(self.beside)
+        side.setContentsMargins(0, 0, 0, 0)
+        side.setSpacing(UNIT // 2)
+        side.addWidget(self.count)
+        side.addWidget(self.slider)
+        side.addWidget(self.reason)
+        side.addWidget(self.suggestion)
+        side.addSpacing(UNIT)
+        side.addWidget(self.list, 1)
+        side.addWidget(self.said)
+        side.addWidget(self.alike)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(UNIT)
+        buttons.addWidget(self.merge)
+        buttons.addWidget(self.drop)
+        buttons.addStretch(1)
+        buttons.addWidget(self.flip)
+        side.addLayout(buttons)
+        body = QHBoxLayout()
+        body.setSpacing(3 * UNIT)
+        self.left = QVBoxLayout()
+        self.left.setSpacing(UNIT)
+        self.left.addWidget(self.wall, 1)
+        self.doing.setMaximumWidth(LOOKING)
+        self.left.addWidget(self.doing)
+        self.left.addWidget(self.note)
+        body.addLayout(self.left, 1)
+        body.addWidget(self.beside)
+        self.column.addLayout(body, 1)
+
+    def _wire(self) -> None:
+        learning = self._learning
+        self.wall.pointed.connect(self._light)
+        self.list.pointed.connect(self._light)
+        self.wall.pressed.connect(lambda part: self.list.setCurrentIndex(self.list.parts.index(part)))
+        self.list.parts.named.connect(self._name)
+        self.list.parts.merged.connect(learning.merge)
+        self.list.recoloured.connect(learning.recolour)
+        self.list.split_wanted.connect(learning.split)
+        self.list.drop_wanted.connect(lambda part: learning.drop(part, not self._parts[part].dropped))
+        self.list.chosen.connect(self._choose)
+
+    @property
+    def _parts(self) -> tuple[Any, ...]:
+        return self._now.draft.sorting.parts
+
+    def show_state(self, now: LearningState) -> None:
+        """Repaint what changed."""
+        before, self._now = self._now, now
+        self.trouble.show_trouble(now.troubles.get("parts"))
+        if "parts" not in now.doing:
+            self._late.stop()
+            self._show_doing()
+        elif self.doing.isVisible() or not now.wall:
+            self._show_doing()
+        elif not self._late.isActive():
+            self._late.start()
+        # What was found holds arrays, which are not compared: another find is another object.
+        same = before.found is now.found and before.wall is now.wall
+        if same and (before.draft, before.extendable) == (now.draft, now.extendable):
+            return
+        sorting, found = now.draft.sorting, now.found
+        # Before anything was found there is nothing to change: only how far the looking is, in the middle.
+        for widget in (self.wall, self.beside):
+            widget.setVisible(found is not None)
+        self.doing.setMaximumWidth(LOOKING if found is None else 16_777_215)
+        fixed = bool(now.draft.extends)
+        # The order of the shares is that of what was found; between two finds there are none.
+        fits = found is not None and tuple(part.members for part in sorting.parts) == found.members
+        # While others are looked for, these are about to go: a name that is typed now would be lost.
+        self.list.parts.show(sorting.parts, found.shares if found and fits else (), fixed or not sorting.settled)
+        self.wall.show_wall(now.wall, sorting.parts)
+        dropped = sum(part.dropped for part in sorting.parts)
+        words = amount(len(sorting.parts) - dropped, "part") if sorting.parts else "Parts"
+        self.count.setText(words + (f", {dropped} dropped" if dropped else ""))
+        clusters = sorting.clusters or (found.suggested if found else 0)
+        if clusters and not self.slider.isSliderDown():
+            self.slider.blockSignals(True)
+            self.slider.setValue(clusters)
+            self.slider.blockSignals(False)
+        pack = now.extended
+        for widget in (self.slider, self.flip, self.merge, self.drop):
+            widget.setVisible(not fixed)
+            widget.setEnabled(found is not None)
+        self.reason.setText(f"The parts are those of “{pack.title}”." if pack else found.reason if found else "")
+        self.reason.setVisible(bool(self.reason.text()))
+        suggests = found is not None and not fixed and found.suggested not in (0, clusters)
+        self.suggestion.setVisible(suggests)
+        if suggests and found is not None:
+            self.suggestion.setText(f"Use the suggested {found.suggested}")
+            self.suggestion.setAccessibleName(self.suggestion.text())
+        self._show_alike(now)
+        waiting = ", ".join(f"“{name}”" for name in sorting.waiting)
+        self.said.setText(f"Kept for later: {waiting}." if waiting else "")
+        self.said.setVisible(bool(waiting))
+        self.note.setText(found.note if found else "")
+        self.note.setVisible(bool(found and found.note))
+        self._choose()
+
+    def _show_alike(self, now: LearningState) -> None:
+        found, parts = now.found, now.draft.sorting.parts
+        pair = next(iter(found.alike), None) if found and now.draft.sorting.settled else None
+        # What was found may be finer than the list while a merge is on its way.
+        fits = pair is not None and found is not None and tuple(part.members for part in parts) == found.members
+        self.alike.setVisible(bool(fits) and not now.draft.extends)
+        if fits and pair is not None:
+            self.alike.setText(f"“{parts[pair[0]].name}” and “{parts[pair[1]].name}” look alike: merge them")
+            self.alike.setAccessibleName(self.alike.text())
+            self.alike.setToolTip(self.alike.text())
+
+    def _show_doing(self) -> None:
+        self.doing.show_doing(self._now.doing.get("parts"))
+
+    def _light(self, part: int | None) -> None:
+        self.wall.light(part)
+        self.list.light(part)
+
+    def _slide(self, value: int) -> None:
+        self._learning.set_clusters(value)
+
+    def _take_suggestion(self) -> None:
+        if self._now.found is not None:
+            self._learning.set_clusters(self._now.found.suggested)
+
+    def _choose(self) -> None:
+        selected = self.list.selected()
+        self.merge.setEnabled(len(selected) > 1)
+        self.drop.setEnabled(bool(selected))
+        back = bool(selected) and all(self._parts[row].dropped for row in selected if row < len(self._parts))
+        self.drop.setText("Take back" if back else "Drop")
+        self.drop.setAccessibleName(self.drop.text())
+
+    def _merge(self) -> None:
+        rows = self.list.selected()
+        # From the last, so that the rows before keep their numbers.
+        for row in reversed(rows[1:]):
+            self._learning.merge(rows[0], row)
+
+    def _merge_alike(self) -> None:
+        if self._now.found is not None and self._now.found.alike:
+            self._learning.merge(*self._now.found.alike[0])
+
+    def _drop(self) -> None:
+        dropped = self.drop.text() == "Drop"
+        for row in self.list.selected():
+            self._learning.drop(row, dropped)
+
+    def _name(self, part: int, name: str) -> None:
+        wrong = self._learning.rename(part, name)
+        if wrong:
+            self.said.setText(wrong)
+        self.said.setVisible(bool(wrong) or bool(self._now.draft.sorting.waiting))

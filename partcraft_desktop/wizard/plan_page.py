@@ -1,0 +1,238 @@
+"""The third page of the wizard: what the vocabulary is called, and how thoroughly it is learned."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QScrollArea, QToolButton, QVBoxLayout, QWidget
+
+from partcraft_desktop.app.learning import planning
+from partcraft_desktop.app.learning.controller import Learning
+from partcraft_desktop.app.learning.draft import Preset
+from partcraft_desktop.app.learning.state import LearningState, Trouble
+from partcraft_desktop.widgets.controls import CheckBox
+from partcraft_desktop.widgets.number_field import NumberField
+from partcraft_desktop.widgets.theme import UNIT, icon
+from partcraft_desktop.wizard.page import DoingLine, TroubleBox, WizardPage, duration, quiet
+from partcraft_desktop.wizard.preset_cards import PresetCards
+
+WIDTH: Final = 680
+LABELS: Final = 136
+NUMBERS: Final = 200
+SIZES: Final = (0, 128, 256, 384, 512, 768, 1024)
+MOST_SEED: Final = 2**31 - 1
+
+
+class PlanPage(WizardPage):
+    """Words, three cards, and everything else behind "More"."""
+
+    def __init__(self, learning: Learning) -> None:
+        super().__init__("Plan", lambda: learning.dismiss("plan"))
+        self._learning = learning
+        self.title = self._line("title", "Title of the pack", 120)
+        self.noun = self._line("noun", "Noun", 60)
+        self.noun.setPlaceholderText("bird")
+        self.noun.setToolTip("What one of these things is called: prompts end with it, as in “a photo of a … bird”")
+        self.base = QComboBox()
+        self.base.setAccessibleName("Base model")
+        self.base.activated.connect(lambda _: learning.set_plan(base_model=self.base.currentText()))
+        self.codes = NumberField("Codes of each part", "How many variants each part gets", 1, 512)
+        self.codes.value_changed.connect(lambda value: learning.set_plan(codes=int(value)))
+        self.codes_label = QLabel("Codes")
+        self.base_label = QLabel("Base model")
+        self.cards = PresetCards()
+        self.cards.chosen.connect(lambda preset: learning.set_plan(preset=preset, steps=0))
+        self.cost = quiet()
+        self.memory = TroubleBox()
+        self.doing = DoingLine()
+        self.doing.cancel.hide()
+        self.fold = QToolButton()
+        self.fold.setText("More")
+        self.fold.setIcon(icon("chevron-right"))
+        self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.fold.setCheckable(True)
+        self.fold.setAccessibleName("More settings of the training")
+        self.fold.toggled.connect(self._unfold)
+        self.more = self._make_more()
+        self.more.hide()
+        self._lay_out()
+
+    def _line(self, name: str, said: str, longest: int) -> QLineEdit:
+        edit = QLineEdit()
+        edit.setAccessibleName(said)
+        edit.setMaxLength(longest)
+        edit.textEdited.connect(lambda text: self._learning.set_plan(**{name: text}))
+        return edit
+
+    def _make_more(self) -> QWidget:
+        learning = self._learning
+
+        def number(name: str, said: str, tip: str, low: float, high: float, decimals: int = 0) -> NumberField:
+            field = NumberField(said, tip, low, high, 10**-decimals, decimals)
+            whole = decimals == 0
+            field.value_changed.connect(lambda value: learning.set_plan(**{name: int(value) if whole else value}))
+            return field
+
+        self.steps = number("steps", "Steps", "How often the model is changed a little", 1, 1_000_000)
+        self.batch = number("batch", "Batch", "Pictures a step: more is steadier and takes more memory", 1, 64)
+        self.rank = number("rank", "Rank", "Size of the LoRA; 0 learns tokens only", 0, 128)
+        self.seed = number("seed", "Seed", "The same seed and plan learn the same", 0, MOST_SEED)
+        self.rate = number("rate", "Rate of the LoRA", "How much a step changes the LoRA", 0, 1, 5)
+        self.token_rate = number("token_rate", "Rate of the tokens", "How much a step changes the tokens", 0, 1, 5)
+        self.sides = QComboBox()
+        self.sides.setAccessibleName("Picture size")
+        for side in SIZES:
+            self.sides.addItem(f"{side} px" if side else "The base model’s own", side)
+        self.sides.activated.connect(lambda _: learning.set_plan(size=self.sides.currentData()))
+        self.recipe = QComboBox()
+        self.recipe.setAccessibleName("Recipe")
+        self.recipe.addItem("PartCraft Desktop’s", "ours")
+        self.recipe.addItem("The paper’s", "paper")
+        self.recipe.activated.connect(lambda _: learning.set_plan(recipe=self.recipe.currentData()))
+        self.checkpointing = CheckBox("Less memory, slower steps")
+        self.checkpointing.setAccessibleName("Gradient checkpointing: less memory, slower steps")
+        self.checkpointing.toggled.connect(lambda on: learning.set_plan(checkpointing=on))
+        more = QWidget()
+        form = _form(more)
+        for said, field in (
+            ("Steps", self.steps),
+            ("Batch", self.batch),
+            ("Rank", self.rank),
+            ("Picture size", self.sides),
+            ("Checkpointing", self.checkpointing),
+            ("Recipe", self.recipe),
+            ("Rate of the LoRA", self.rate),
+            ("Rate of the tokens", self.token_rate),
+            ("Seed", self.seed),
+        ):
+            label = QLabel(said)
+            label.setMinimumWidth(LABELS)
+            if isinstance(field, NumberField):
+                field.setMaximumWidth(NUMBERS)
+            form.addRow(label, field)
+        return more
+
+    def _lay_out(self) -> None:
+        words = QWidget()
+        form = _form(words)
+        title = QLabel("Title")
+        title.setMinimumWidth(LABELS)
+        self.codes.setMaximumWidth(NUMBERS)
+        form.addRow(title, self.title)
+        form.addRow("One of them is a", self.noun)
+        form.addRow(self.base_label, self.base)
+        form.addRow(self.codes_label, self.codes)
+        middle = QWidget()
+        middle.setMaximumWidth(WIDTH)
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, UNIT, UNIT, UNIT)
+        column.setSpacing(2 * UNIT)
+        column.addWidget(words)
+        column.addWidget(self.cards)
+        column.addWidget(self.cost)
+        column.addWidget(self.memory)
+        column.addWidget(self.fold, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.more)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        area.setWidget(middle)
+        area.viewport().setAutoFillBackground(False)
+        middle.setAutoFillBackground(False)
+        self.column.addWidget(area, 1)
+        self.column.addWidget(self.doing)
+
+    def show_state(self, now: LearningState) -> None:
+        """Repaint what changed."""
+        self.trouble.show_trouble(now.troubles.get("plan"))
+        doing = now.doing.get("pack") or now.doing.get("measure") or now.doing.get("start")
+        self.doing.show_doing(doing)
+        self.doing.cancel.hide()
+        self.cost.setVisible(doing is None)
+        plan = now.draft.plan
+        _show_text(self.title, plan.title)
+        _show_text(self.noun, plan.noun)
+        self._show_bases(now)
+        unsorted = now.surveyed is not None and len(now.surveyed.kinds) < 2
+        for widget in (self.codes, self.codes_label):
+            widget.setVisible(unsorted)
+        self.codes.set_value(now.codes)
+        self.cards.show_choice(None if plan.steps else plan.preset, planning.steps_of(now), self._costs(now))
+        self._show_cost(now)
+        self.steps.set_value(planning.all_steps(now))
+        for name in ("batch", "rank", "seed", "rate", "token_rate"):
+            getattr(self, name).set_value(planning.value(now, name))
+        self.sides.setCurrentIndex(max(0, self.sides.findData(planning.value(now, "size"))))
+        self.recipe.setCurrentIndex(max(0, self.recipe.findData(planning.value(now, "recipe"))))
+        self.checkpointing.blockSignals(True)
+        self.checkpointing.setChecked(planning.value(now, "checkpointing"))
+        self.checkpointing.blockSignals(False)
+
+    def _show_bases(self, now: LearningState) -> None:
+        shown = [self.base.itemText(row) for row in range(self.base.count())]
+        wanted = [planning.base_model(now)] if now.draft.extends else list(now.base_models)
+        if shown != wanted:
+            self.base.clear()
+            self.base.addItems(wanted)
+        self.base.setCurrentText(planning.base_model(now))
+        self.base.setEnabled(len(wanted) > 1)
+
+    def _costs(self, now: LearningState) -> dict[Preset, str]:
+        if now.measured is None:
+            return {}
+        costs: dict[Preset, str] = {}
+        for preset, steps in planning.steps_of(now).items():
+            seconds, memory = planning.cost_of(now.measured, now, steps)
+            costs[preset] = f"about {duration(seconds)}, {_gigabytes(memory)}"
+        return costs
+
+    def _show_cost(self, now: LearningState) -> None:
+        measured, plan = now.measured, now.draft.plan
+        words, memory = "", 0
+        if measured is not None:
+            seconds, memory = planning.cost_of(measured, now, planning.all_steps(now))
+            if plan.steps:
+                words = f"{plan.steps:,} steps: about {duration(seconds)}, {_gigabytes(memory)}. "
+            words += f"Measured on this computer, at {measured.size} pixels."
+            known = planning.begin_at(now)
+            if known is not None and not now.draft.extends:
+                words += f" Learning begins at what “{known.title}” knows."
+        self.cost.setText(words)
+        too_much = memory > planning.free_memory()
+        self.memory.show_trouble(_memory_trouble(memory) if too_much else None, can_retry=False)
+
+    def _unfold(self, open: bool) -> None:
+        self.fold.setIcon(icon("chevron-down" if open else "chevron-right"))
+        self.more.setVisible(open)
+
+
+def _memory_trouble(needed: int) -> Trouble:
+    return Trouble(
+        f"This needs {_gigabytes(needed)} of memory, and {_gigabytes(planning.free_memory())} are free.",
+        "Close other programs, or choose a smaller batch or checkpointing under More.",
+    )
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"
+
+
+def _show_text(edit: QLineEdit, text: str) -> None:
+    # What is being typed must keep its cursor.
+    if edit.text() != text:
+        edit.setText(text)
+        edit.setCursorPosition(0)
+
+
+def _form(widget: QWidget) -> QFormLayout:
+    form = QFormLayout(widget)
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setHorizontalSpacing(3 * UNIT)
+    form.setVerticalSpacing(UNIT + 4)
+    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return form

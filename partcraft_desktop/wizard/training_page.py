@@ -1,0 +1,181 @@
+"""The fourth page of the wizard: a training at work, or at rest."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+
+from engine.core.errors import UserError
+from engine.packs.pack import Pack
+from engine.runs.run import Run
+from partcraft_desktop.app.learning.controller import Learning
+from partcraft_desktop.app.learning.state import LearningState, Trouble
+from partcraft_desktop.widgets.controls import ShortLabel, push_button
+from partcraft_desktop.widgets.images import Readers, Thumbnails
+from partcraft_desktop.widgets.theme import UNIT
+from partcraft_desktop.wizard.loss_plot import LossPlot
+from partcraft_desktop.wizard.page import ProgressBar, WizardPage, duration, quiet
+from partcraft_desktop.wizard.sample_grid import WHOLE, SampleGrid, SampleRow
+
+STATES: Final = {
+    "ready": "Not started yet",
+    "paused": "Paused",
+    "stopped": "Stopped",
+    "failed": "Stopped by a problem",
+    "lost": "Interrupted",
+    "finished": "Learned",
+}
+AWAITED: Final = "The first sample pictures come after some steps."
+
+
+class LearningPage(WizardPage):
+    """``enlarge_wanted(path)``: show a sample large."""
+
+    enlarge_wanted = Signal(str)
+
+    def __init__(self, learning: Learning, readers: Readers, thumbnails: Thumbnails) -> None:
+        super().__init__("Learning", learning.resume)
+        self._learning = learning
+        self._readers = readers
+        self._rows_of = ""
+        self._rows: tuple[SampleRow, ...] = (SampleRow(WHOLE, "Whole"),)
+        self._run: Run | None = None
+        self.title = ShortLabel()
+        self.title.setProperty("title", True)
+        self.doing = ShortLabel(quiet=True)
+        self.bar = ProgressBar()
+        self.pause = push_button("Pause", learning.pause)
+        self.pause.setToolTip("Rest; it can go on later from where it was, also after the computer was off")
+        self.stop = push_button("Stop and keep", learning.stop)
+        self.stop.setToolTip("End here and make the pack from what was learned so far")
+        self.resume = push_button("Go on", learning.resume, look="primary")
+        self.discard = push_button("Discard", self._discard, look="flat")
+        self.discard.setToolTip("Move this training to the trash")
+        self.plot = LossPlot()
+        self.grid = SampleGrid(thumbnails)
+        self.grid.enlarged.connect(self.enlarge_wanted)
+        self.no_samples = quiet(AWAITED)
+        self.no_samples.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.away = quiet("You can close this page, or the window: learning goes on, and is found here again.")
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(self.title)
+        words.addWidget(self.doing)
+        top = QHBoxLayout()
+        top.setSpacing(UNIT)
+        top.addLayout(words, 1)
+        for button in (self.discard, self.pause, self.stop, self.resume):
+            top.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        samples = QWidget()
+        below = QVBoxLayout(samples)
+        below.setContentsMargins(0, 0, 0, 0)
+        below.addWidget(self.grid, 1)
+        below.addWidget(self.no_samples, 1)
+        self.split = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
+        self.split.addWidget(self.plot)
+        self.split.addWidget(samples)
+        self.split.setHandleWidth(3 * UNIT)
+        self.split.setSizes([420, 640])
+        self.column.addLayout(top)
+        self.column.addWidget(self.bar)
+        self.column.addWidget(self.split, 1)
+        self.column.addWidget(self.away)
+
+    def show_state(self, now: LearningState) -> None:
+        """Repaint what changed."""
+        run = now.run
+        self._run = run
+        self.trouble.show_trouble(self._trouble_of(now, run), can_retry=False)
+        if run is None:
+            self.title.setText("No training is here")
+            self.doing.setText("It was discarded, or its folder was moved.")
+            for widget in (self.pause, self.stop, self.resume, self.discard, self.away):
+                widget.hide()
+            return
+        alive = run.state == "running"
+        wish = now.wishes.get(run.folder)
+        self.title.setText(f"Learning “{run.title}”")
+        self.doing.setText(run_words(run, wish))
+        self.bar.show_share(run_share(run), self.doing.text())
+        self.pause.setVisible(alive)
+        self.stop.setVisible(alive or (run.state in ("paused", "failed", "lost") and run.step > 0))
+        for button in (self.pause, self.stop, self.resume, self.discard):
+            button.setEnabled(wish is None)
+        self.resume.setVisible(run.state in ("ready", "paused", "stopped", "failed", "lost"))
+        self.discard.setVisible(not alive)
+        self.away.setVisible(alive)
+        self.plot.show_losses(run.losses, run.steps)
+        self._find_rows(run)
+        self.grid.show_samples(self._rows, run.samples)
+        self.grid.setVisible(bool(run.samples))
+        self.no_samples.setVisible(not run.samples)
+        self.no_samples.setText(AWAITED if alive else "No sample pictures were painted.")
+
+    def _trouble_of(self, now: LearningState, run: Run | None) -> Trouble | None:
+        if "learning" in now.troubles:
+            return now.troubles["learning"]
+        if run is not None and run.state in ("failed", "lost"):
+            return Trouble(run.message or "The training ended without a word.", run.hint or "Go on with it.")
+        return None
+
+    def _find_rows(self, run: Run) -> None:
+        """The names and colours of the run's parts, from the pack that it learns."""
+        pack = str(run.plan.get("pack", ""))
+        if pack == self._rows_of:
+            return
+        self._rows_of = pack
+
+        def landed(found: Any) -> None:
+            # A pack that was moved: the samples keep their numbers.
+            if isinstance(found, Pack) and self._rows_of == pack:
+                parts = found.vocabulary.visible_parts
+                self._rows = (
+                    SampleRow(WHOLE, "Whole"),
+                    *(SampleRow(part.index, part.name, part.colour) for part in parts),
+                )
+                if self._run is not None:
+                    self.grid.show_samples(self._rows, self._run.samples)
+
+        def opened() -> Pack | None:
+            try:
+                return Pack.open(pack)
+            except UserError:
+                return None
+
+        self._rows = (SampleRow(WHOLE, "Whole"), *(SampleRow(part, f"part {part + 1}") for part in range(16)))
+        self._readers.ask(opened, landed, self)
+
+    def _discard(self) -> None:
+        if self._run is not None:
+            self._learning.discard(self._run.folder)
+
+
+def run_share(run: Run) -> float:
+    """How far a training is, 0 to 1."""
+    return 1.0 if run.state == "finished" else run.step / run.steps if run.steps else 0.0
+
+
+def run_words(run: Run, wish: str | None = None) -> str:
+    """What a training does and how long yet, in a few words."""
+    if wish == "resume":
+        return "Going on…"
+    if run.state != "running":
+        words = STATES.get(run.state, run.state)
+        if run.state in ("paused", "stopped", "failed", "lost") and run.steps:
+            words += f" at step {run.step:,} of {run.steps:,}"
+        if run.state == "stopped" and run.pack:
+            words += "; what was learned is a pack"
+        return words
+    if wish:
+        return "Pausing after this step…" if wish == "pause" else "Stopping; the pack is written…"
+    words = run.stage or "Starting"
+    if run.total:
+        words += f", {run.done:,} of {run.total:,}"
+    if run.seconds_left is not None and run.seconds_left >= 1:
+        words += f", {duration(run.seconds_left)} left"
+    return words

@@ -1,0 +1,60 @@
+"""Status strip: what it says and for how long."""
+
+from __future__ import annotations
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from partcraft_desktop.app.state import Action, Message, RenderStatus
+from partcraft_desktop.window.status_bar import Status, duration, render_words
+from tests.desktop.conftest import Opened
+
+
+@pytest.fixture
+def status(qtbot: QtBot, opened: Opened) -> Status:
+    widget = Status(opened.session)
+    qtbot.addWidget(widget)
+    widget.resize(600, 32)
+    widget.show()
+    return widget
+
+
+def test_it_is_quiet_when_nothing_is_the_matter(status: Status) -> None:
+    parts = (status.text, status.action, status.dismiss, status.doing, status.cancel)
+    assert [part for part in parts if part.isVisible()] == [status.text] and not status.text.text()
+
+
+def test_what_asks_for_nothing_goes_by_itself_and_an_error_stays(status: Status) -> None:
+    status.show_message(Message("Copied."))
+    assert status._timer.isActive()
+    status.show_message(Message("It broke.", "Mend it.", "error"))
+    assert not status._timer.isActive() and status.text.text() == "It broke. Mend it."
+    status.clear()
+    assert not status.text.text() and not status.dismiss.isVisible()
+
+
+def test_a_next_step_is_one_press(status: Status) -> None:
+    done: list[int] = []
+    status.show_message(Message("Deleted.", action=Action("Undo", lambda: done.append(1))))
+    assert status.action.text() == "Undo" and status.action.isVisible()
+    status.action.click()
+    assert done == [1] and not status.action.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("render", "words"),
+    [
+        (RenderStatus(1), "Starting"),
+        (RenderStatus(1, "Rendering", 5, 20, started=90.0), "Rendering, 30 s left"),
+        (RenderStatus(1, "Rendering", 0, 20, started=90.0), "Rendering"),
+        (RenderStatus(1, "Rendering", 30, 40, 70.0, whole=1, count=2), "Rendering 2 of 2, 10 s left"),
+        (RenderStatus(1, "Rendering", 5, 20, cancelling=True), "Stopping…"),
+    ],
+)
+def test_what_a_render_does_in_words(render: RenderStatus, words: str) -> None:
+    assert render_words(render, 100.0) == words
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0, "1 s"), (59, "59 s"), (90, "2 min"), (5400, "1.5 h")])
+def test_lengths_of_time_for_people(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

@@ -1,0 +1,29 @@
+"""What training the starter's base further relies on."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from engine.aviary.continue_training import latents_of
+from engine.aviary.drawing.bird import draw
+from engine.aviary.drawing.species import mixed_bird
+from engine.aviary.training.autoencoder import SCALING, to_unit
+from engine.core.paths import resources_dir
+
+
+def test_the_linear_map_of_an_encoder_is_found_again() -> None:
+    from diffusers import AutoencoderTiny
+
+    folder = resources_dir() / "starter" / "base" / "vae"
+    rng = np.random.default_rng(1)
+    pictures = np.stack([draw(mixed_bird(rng, ("Jay", "Owl", "Puffin")), rng).image for _ in range(24)])
+    found = latents_of(folder, pictures[:16])
+    unit = to_unit(torch.from_numpy(pictures[16:]))
+    vae = AutoencoderTiny.from_pretrained(folder).float()
+    with torch.no_grad():
+        own = vae.encode(unit).latents * SCALING  # pyright: ignore
+        mapped = found.latents(unit)
+        assert (mapped - own).square().mean() < 0.2 * own.square().mean()
+        painted = vae.decode(mapped / SCALING).sample.clamp(-1, 1)  # pyright: ignore
+    assert (painted - unit).square().mean() < 0.03

@@ -1,0 +1,266 @@
+"""The command line: one JSON document on stdout, progress on stderr, honest exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.__main__ import main
+from engine.core.png_metadata import read_creation
+from engine.core.recipe import Recipe
+from engine.core.vocabulary import Choice
+from engine.packs import pack as module
+from engine.packs.pack import Pack
+from tests.conftest import REPOSITORY
+from tests.fakes import SCRIPT, make_pack, write_script
+
+FAKES = "tests.fakes:HANDLERS"
+
+
+class Run:
+    """What a run of the command line left."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pack:
+    """A pack that stands for the starter."""
+    made = make_pack(tmp_path / "starter", id="starter")
+    monkeypatch.setattr(module, "starter_pack", lambda: made.path)
+    return made
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], pack: Pack) -> Callable[..., Run]:
+    def run(*words: object) -> Run:
+        code = main([str(word) for word in words], FAKES)
+        said = capsys.readouterr()
+        return Run(code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    path = tmp_path / "script.json"
+    monkeypatch.setenv(SCRIPT, str(write_script(path)))
+    return lambda **jobs: write_script(path, **jobs) and None
+
+
+PROMPT = "a photo of a <head:Cardinal> <wing:3*0.8> bird"
+
+
+def test_render(run: Callable[..., Run], tmp_path: Path) -> None:
+    done = run("render", PROMPT, "--seed", 7, "--count", 2, "--steps", 3, "--out", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    assert done.json["prompt"] == "a photo of a <head:Cardinal> <wing:Ёжик*0.8> bird"
+    first, second = done.json["creations"]
+    assert (first["seed"], second["seed"]) == (7, 8)
+    assert first["receipt"][0] == {
+        "part": "head", "code": "Cardinal", "found": "Cardinal", "arrived": True, "similarity": 0.9,
+    }  # fmt: skip
+    assert first["receipt"][1]["found"] == "absent"
+    kept = read_creation(first["path"]).recipe
+    assert (kept.pack, kept.seed, kept.steps, kept.count) == ("starter", 7, 3, 1)
+    assert kept.choices == (Choice(3, 0), Choice(1, 3, 0.8))
+    assert "Rendering" in done.err
+
+
+def test_render_for_people(run: Callable[..., Run], tmp_path: Path) -> None:
+    done = run("render", PROMPT, "--out", tmp_path / "out")
+    assert done.code == 0
+    assert done.out.strip().endswith(".png  head ✓  wing ✗") and done.out.count("\n") == 1
+
+
+def test_render_again_from_a_png_or_a_file(run: Callable[..., Run], tmp_path: Path) -> None:
+    first = run("render", PROMPT, "--seed", 7, "--out", tmp_path / "a", "--json").json["creations"][0]
+    again = run("render", "--recipe", first["path"], "--out", tmp_path / "b", "--json").json["creations"][0]
+    assert again["recipe"] == first["recipe"]
+    file = tmp_path / "recipe.json"
+    file.write_text(Recipe("starter", ("a bird",), seed=3, count=2).to_json(), "utf-8")
+    done = run("render", "--recipe", file, "--count", 1, "--out", tmp_path / "c", "--json")
+    assert [one["seed"] for one in done.json["creations"]] == [3]
+
+
+def test_a_legacy_prompt_is_read_only_when_asked(run: Callable[..., Run], tmp_path: Path) -> None:
+    done = run("render", "a 3:0 bird", "--legacy", "bare", "--out", tmp_path / "out", "--json")
+    assert done.json["prompt"] == "a <head:Cardinal> bird"
+    done = run("render", "a 3:0 bird", "--out", tmp_path / "out", "--json")
+    assert done.json["prompt"] == "a 3:0 bird" and "--legacy bare" in done.err
+
+
+def test_segment(run: Callable[..., Run], pack: Pack, tmp_path: Path) -> None:
+    images = [reference.image for reference in pack.references[:2]]
+    done = run("segment", *images, images[0], "--out", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    assert len({one["labels"] for one in done.json["pictures"]}) == 3
+    for one in done.json["pictures"]:
+        labels = np.asarray(Image.open(one["labels"]))
+        assert labels.shape == (128, 128) and labels.dtype == np.uint8
+        assert Image.open(one["overlay"]).size == (128, 128)
+        assert set(one["codes"]) == {"body", "wing", "tail", "head", "legs"}
+        assert one["prompt"].count("<") == 5
+
+
+def test_segment_takes_folders(run: Callable[..., Run], pack: Pack, tmp_path: Path) -> None:
+    done = run("segment", pack.path / "thumbnails", "--out", tmp_path / "out", "--json")
+    assert len(done.json["pictures"]) == 6
+    (tmp_path / "empty").mkdir()
+    assert "no pictures" in run("segment", tmp_path / "empty", "--out", tmp_path / "out").err
+
+
+def test_one_bad_picture_does_not_stop_the_rest(run: Callable[..., Run], pack: Pack, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_text("no picture")
+    done = run("segment", bad, pack.references[0].image, "--out", tmp_path / "out", "--json")
+    assert done.code == 1
+    assert len(done.json["pictures"]) == 1 and done.json["errors"][0]["image"] == str(bad)
+    done = run("segment", bad, pack.references[0].image, "--out", tmp_path / "out")
+    assert done.code == 1 and "bad.png" in done.err
+    assert "bad.png" not in done.out, "what went wrong is no answer"
+
+
+def test_discover_train_evaluate(run: Callable[..., Run], tmp_path: Path) -> None:
+    out = tmp_path / "owls"
+    done = run("discover", tmp_path, "--parts", 5, "--codes", 4, "--out", out, "--json")
+    assert done.code == 0 and done.json["id"] == "owls" and done.json["codes_per_part"] == 4
+    assert run("discover", tmp_path, "--parts", 5, "--codes", 4, "--out", out).code == 1  # there is a pack already
+    done = run("train", out, "--steps", 5, "--json")
+    assert done.code == 0
+    plan = json.loads((Path(done.json["plan"]) / "plan.json").read_text("utf-8"))
+    assert plan["pack"] == str(out) and plan["steps"] == 5
+    assert run("train", "--resume", done.json["plan"], "--json").code == 0
+    done = run("evaluate", "--pack", out, "--count", 2, "--out", tmp_path / "scores", "--json")
+    assert done.json["emr"] == 0.9 and done.json["count"] == 2
+
+
+def test_packs(run: Callable[..., Run], pack: Pack, tmp_path: Path, home: Path) -> None:
+    assert [one["id"] for one in run("packs", "list", "--json").json["packs"]] == ["starter"]
+    assert run("packs", "show", "--json").json["noun"] == "bird"
+    assert "head" in run("packs", "show", "starter").out
+    file = run("packs", "export", "starter", tmp_path / "birds.partpack", "--json").json["file"]
+    (pack.path / "codebook.safetensors").unlink()
+    listed = run("packs", "list", "--json").json["packs"]
+    assert not listed[0]["ok"] and "missing" in listed[0]["error"]["message"]
+    checked = run("packs", "check", "--json")
+    assert checked.code == 1 and not checked.json["packs"][0]["ok"]
+    imported = run("packs", "import", file, "--json").json
+    assert Path(imported["path"]) == home / "packs" / "starter"
+    assert run("packs", "check", "starter").code == 0
+
+
+def test_doctor(run: Callable[..., Run]) -> None:
+    done = run("doctor", "--json")
+    assert {one["name"] for one in done.json["findings"]} >= {"system", "libraries", "memory", "folder", "packs"}
+    assert done.code == (0 if done.json["ok"] else 1)
+    assert all(one["ok"] or one["hint"] for one in done.json["findings"])
+
+
+def test_models(run: Callable[..., Run], home: Path) -> None:
+    assert run("models", "list", "--json").code == 0
+    done = run("models", "check", "no/such-model", "--json")
+    assert done.code == 1 and "no/such-model" in done.json["models"][0]["message"]
+
+
+# Failures
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (), ("fly",), ("render", "--count", "0"), ("render", "--count", "x"), ("render", "--guidance", "nan"),
+        ("segment",), ("packs",), ("train",), ("render", "a", "--legacy", "odd"), ("doctor", "extra"),
+    ],
+)  # fmt: skip
+def test_wrong_words_are_two(run: Callable[..., Run], words: tuple[str, ...]) -> None:
+    done = run(*words)
+    assert done.code == 2 and done.out == "" and "usage" in done.err
+
+
+def test_help_is_done(run: Callable[..., Run]) -> None:
+    for words in (("--help",), ("help",), ("render", "--help"), ("--version",)):
+        done = run(*words)
+        assert done.code == 0 and done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("render", "<hed:3>", "--out", "OUT"), "no part called “hed”"),
+        (("render", "<head:99>", "--out", "OUT"), "0 to 7"),
+        (("render", "--out", "OUT"), "nothing to render"),
+        (("render", "a", "--pack", "owls", "--out", "OUT"), "no pack called “owls”"),
+        (("render", "--recipe", "gone.json", "--out", "OUT"), "gone.json"),
+        (("render", "a", "--out", "/dev/null/x"), "could not be saved"),
+        (("packs", "import", "gone.partpack"), "not there"),
+        (("packs", "show", "owls"), "no pack called"),
+        (("train", "gone"), "is not there"),
+        (("train", "--resume", "gone"), "no run"),
+    ],
+)
+def test_failures_are_one_sentence_and_a_hint(
+    run: Callable[..., Run], tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = run(*(tmp_path / "out" if word == "OUT" else word for word in words), "--json")
+    assert done.code == 1
+    assert said in done.err
+    error = done.json["error"]
+    assert said in error["message"] + error["hint"] and error["hint"] and "Traceback" not in done.err
+
+
+def test_a_fault_shows_its_traceback_only_when_asked(
+    run: Callable[..., Run], script: Callable[..., None], tmp_path: Path
+) -> None:
+    script(render={"raise": "oh dear"})
+    done = run("render", "a", "--out", tmp_path / "out")
+    assert done.code == 1 and "oh dear" not in done.err
+    assert "RuntimeError: oh dear" in run("render", "a", "--out", tmp_path / "out", "--debug").err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c_keeps_what_is_finished(pack: Pack, tmp_path: Path) -> None:
+    path = write_script(tmp_path / "script.json", render={"delay": 0.02})
+    words = ["render", "a", "--pack", str(pack.path), "--count", "50", "--steps", "5", "--out", str(tmp_path), "--json"]
+    code = f"import sys; from engine.__main__ import main; sys.exit(main({words!r}, {FAKES!r}))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY,
+        env={**os.environ, SCRIPT: str(path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr and process.stdout
+        for line in process.stderr:
+            if line.startswith("Rendering") and int(line.split()[1].partition("/")[0]) > 20:
+                break
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    document = json.loads(out)
+    assert document["interrupted"] and 1 <= len(document["creations"]) < 50
+    assert all(read_creation(one["path"]).recipe for one in document["creations"])
+
+
+def test_the_module_is_a_program() -> None:
+    done = subprocess.run([sys.executable, "-m", "engine", "--help"], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0 and "segment" in done.stdout

@@ -1,0 +1,212 @@
+"""Original checkpoints are read without running any of their code."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import sys
+import types
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler, StableDiffusionPipeline
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from engine.__main__ import main
+from engine.core.errors import UserError
+from engine.core.vocabulary import Choice
+from engine.exchange.original_checkpoint import (
+    export_plain,
+    import_original,
+    original_centroids,
+    original_lora,
+    original_tokens,
+    plain_word,
+    read_foreign,
+)
+from engine.models.loader import Models
+from engine.models.part_tokens import PartTokens, TokenSet
+from engine.packs.pack import Pack
+from engine.rendering.render import open_painter
+from engine.segmentation.dino import open_dino
+from tests.engine.models.test_golden_tokens import pieces
+
+
+def test_centroids_are_read_from_foreign_objects(golden: Path) -> None:
+    foreground, parts, codes = original_centroids(golden / "ckpt/pretrained_kmeans.pth")
+    data = load_file(golden / "kmeans_centroids.safetensors")
+    np.testing.assert_array_equal(foreground, data["fg"].numpy())
+    np.testing.assert_array_equal(parts, data["coarse"].numpy())
+    for part in range(8):
+        np.testing.assert_array_equal(codes[part], data[f"fine{part}"].numpy())
+
+
+def test_both_formats_hold_the_same_weights(golden: Path) -> None:
+    old, new = golden / "ckpt/checkpoint-20", golden / "ckpt/accelerate_ge_0_25/checkpoint-20"
+    one, other = (original_lora(read_foreign(p)) for p in (old / "pytorch_model.bin", new / "model.safetensors"))
+    assert len(one) == 112 and one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    one, other = (original_tokens(read_foreign(p)) for p in (old / "pytorch_model_1.bin", new / "model_1.safetensors"))
+    assert one.embedding.shape == (8, 16, 64)
+    assert torch.equal(one.projected(), other.projected())
+
+
+def test_gpu_made_kmeans_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files saved on a CUDA machine also hold kernel objects; they are rebuilt as empty shells."""
+
+    def kind(module: str, name: str) -> type:
+        made = type(name, (), {"__module__": module})
+        for depth in range(1, module.count(".") + 2):
+            package = ".".join(module.split(".")[:depth])
+            monkeypatch.setitem(sys.modules, package, sys.modules.get(package) or types.ModuleType(package))
+        setattr(sys.modules[module], name, made)
+        return made
+
+    kmeans_kind = kind("torchpq.clustering.KMeans", "KMeans")
+    kernel_kind = kind("cupy._core.raw", "RawKernel")
+
+    def kmeans(clusters: int) -> object:
+        made = kmeans_kind()
+        made._buffers = {"centroids": torch.full((6, clusters), float(clusters))}
+        made.kernel = kernel_kind()
+        made._names = {"a", "b"}
+        return made
+
+    document = {"foreground_background": kmeans(2), "coarse_kmeans": kmeans(3), "fine_kmeans": [kmeans(5)] * 3}
+    torch.save(document, tmp_path / "k.pth")
+    foreground, parts, codes = original_centroids(tmp_path / "k.pth")
+    assert foreground.shape == (2, 6) and parts.shape == (3, 6) and codes.shape == (3, 5, 6)
+
+
+class _Harm:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (print, ("harm done",))
+
+
+def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"centroids": _Harm()}, tmp_path / "harm.pth")
+    with pytest.raises(UserError):
+        read_foreign(tmp_path / "harm.pth")
+    (tmp_path / "plain.bin").write_bytes(pickle.dumps(_Harm()))
+    with pytest.raises(UserError):
+        read_foreign(tmp_path / "plain.bin")
+    assert "harm done" not in capsys.readouterr().out
+
+
+def test_missing_and_other_files_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not there"):
+        read_foreign(tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match="LoRA"):
+        original_lora({"encoder.weight": torch.zeros(1)})
+    with pytest.raises(UserError, match="mapper"):
+        original_tokens({"pe": torch.zeros(2, 2)})
+    torch.save({"other": torch.zeros(1)}, tmp_path / "k.pth")
+    with pytest.raises(UserError, match="parts"):
+        original_centroids(tmp_path / "k.pth")
+
+
+def test_a_checkpoint_becomes_a_pack_that_sees_and_renders_as_the_original(
+    golden: Path, tmp_path: Path, models: Models
+) -> None:
+    pack = import_original(
+        golden / "ckpt/checkpoint-20", golden / "ckpt/pretrained_kmeans.pth", tmp_path / "original",
+        base_model=str(golden / "tiny_sd"), eyes=str(golden / "tiny_dino"), background=0, foreground_row=0,
+        part_names=["ground", "tail"], code_names=["a", "b"],
+    )  # fmt: skip
+    pack = Pack.open(pack.path)
+    assert [part.name for part in pack.vocabulary.parts][:3] == ["ground", "tail", "part 3"]
+    assert pack.vocabulary.code_names[3][:3] == ("a", "b", "") and pack.vocabulary.codes_per_part == 16
+
+    data = load_file(golden / "vision.safetensors")
+    dino, codebook = open_dino(models, pack.backbone), pack.codebook()
+    for index, (name, top, left) in enumerate(((0, 0, 5), (3, 0, 60), (6, 0, 0), (9, 21, 0))):
+        picture = Image.open(golden / f"data/img/{name:02d}.png").convert("RGB")
+        short = min(picture.size)
+        scaled = picture.resize(
+            (256 * picture.width // short, 256 * picture.height // short), Image.Resampling.BILINEAR
+        )
+        labels = codebook.segment(dino.features([scaled.crop((left, top, left + 256, top + 256))])[0]).labels
+        theirs = data["segmasks"][index].numpy().astype(bool)
+        assert all((labels[theirs[part]] == part).all() for part in range(8))
+
+    painter = open_painter(models, pack)
+    kept = painter.pipeline.scheduler
+    painter.pipeline.scheduler = DDIMScheduler.from_pretrained(golden / "tiny_sd/scheduler")
+    rendered = load_file(golden / "render.safetensors")
+    latents = painter.paint(
+        pieces("a <2:3> <2:5> bird"), (), [0], steps=4, guidance=7.5, latents=rendered["latents"], output="latent"
+    )
+    painter.pipeline.scheduler = kept
+    torch.testing.assert_close(latents, rendered["twice.final_latents"], rtol=0, atol=1e-4)
+    with pytest.raises(UserError, match=r"no pytorch_model\.bin"):
+        import_original(tmp_path, golden / "ckpt/pretrained_kmeans.pth", tmp_path / "x", base_model="")
+
+
+def test_a_checkpoint_is_imported_from_the_command_line(
+    golden: Path, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "names.txt").write_text("\n".join(f"kind {code}" for code in range(16)), "utf-8")
+    words = ["packs", "import", golden / "ckpt/checkpoint-20", "--base-model", golden / "tiny_sd", "--eyes",
+             golden / "tiny_dino", "--noun", "bird", "--names", tmp_path / "names.txt", "--part-names", "ground, tail",
+             "--background", "0", "--title", "Old birds", "--json"]  # fmt: skip
+    assert main([str(word) for word in words]) == 0
+    said = json.loads(capsys.readouterr().out)
+    pack = Pack.open(said["path"])
+    pack.check()
+    assert pack.path.parent == (home / "packs").resolve() and pack.title == "Old birds"
+    assert pack.vocabulary.noun == "bird" and pack.vocabulary.code_name(1, 3) == "kind 3"
+    assert [part.name for part in pack.vocabulary.visible_parts][:2] == ["tail", "part 3"]
+    assert main([str(word) for word in words[:3]]) == 1
+    assert "--base-model" in capsys.readouterr().err
+    assert main(["packs", "import", str(tmp_path), "--base-model", "x"]) == 1
+    assert "pretrained_kmeans.pth" in capsys.readouterr().err
+    assert main(["packs", "export", "old birds", str(tmp_path / "plain"), "--plain"]) == 0
+    assert len(list((tmp_path / "plain/embeddings").iterdir())) == 7 * 16
+
+
+def test_a_pack_is_given_to_other_programs(tiny_pack: Path, tiny_world: Path, tmp_path: Path, models: Models) -> None:
+    """The stock pipeline renders our picture from what we export, through its own loaders."""
+    pack = Pack.open(tiny_pack)
+    files = export_plain(pack, tmp_path / "plain")
+    assert len(files) == 1 + 4 * 3
+    stock: Any = StableDiffusionPipeline.from_pretrained(tiny_world / "base", safety_checker=None)
+    stock.load_lora_weights(str(tmp_path / "plain"), weight_name="lora.safetensors")
+    name = pack.vocabulary.code_name
+    words = [plain_word("head", name(0, 1)), plain_word("tail", name(2, 2))]
+    for word in words:
+        stock.load_textual_inversion(str(tmp_path / "plain/embeddings" / f"{word}.safetensors"))
+    stock.set_progress_bar_config(disable=True)
+    painter = open_painter(models, pack)
+    stock.scheduler = painter.pipeline.scheduler
+    said = ("a photo of a ", Choice(0, 1), " ", Choice(2, 2), " bird")
+    ours = painter.paint(said, (), [3], steps=4, guidance=3.0, output="latent")
+    theirs = stock(
+        f"a photo of a <{words[0]}> <{words[1]}> bird", generator=torch.Generator("cpu").manual_seed(3),
+        num_inference_steps=4, guidance_scale=3.0, output_type="latent",
+    ).images  # fmt: skip
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-3)
+    plain = stock(
+        "a photo of a head tail bird", generator=torch.Generator("cpu").manual_seed(3),
+        num_inference_steps=4, guidance_scale=3.0, output_type="latent",
+    ).images  # fmt: skip
+    assert (ours - plain).abs().max() > 0.1
+
+
+def test_sdxl_packs_are_given_as_two_vectors_a_word(tiny_pack: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_pack, tmp_path / "pack"))
+    tokens = TokenSet({"text_encoder": PartTokens(4, 3, 32), "text_encoder_2": PartTokens(4, 3, 48)})
+    save_file(tokens.tensors(), folder / "tokens.safetensors")
+    pack = Pack.open(folder)
+    same = (("a b", "a_b", "a  b"),) * 4
+    pack = replace(pack, vocabulary=replace(pack.vocabulary, code_names=same), path=folder)
+    files = export_plain(pack, tmp_path / "plain")
+    assert len(set(files)) == 1 + 12, "names that differ in signs only get files of their own"
+    state = load_file(tmp_path / "plain/embeddings" / f"{plain_word('wing', 'a b')}.safetensors")
+    assert state["clip_l"].shape == (1, 32) and state["clip_g"].shape == (1, 48)
+    torch.testing.assert_close(state["clip_g"][0], tokens.of("text_encoder_2").projected()[1, 0].detach())

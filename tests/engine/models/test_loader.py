@@ -1,0 +1,113 @@
+"""Models are found, checked before they are loaded, and kept within a budget."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.core.errors import UserError
+from engine.core.paths import models_dir
+from engine.models import loader as room
+from engine.models.base_models import missing_files
+from engine.models.loader import Models, check_model, list_models, resolve, weights_of
+
+
+@pytest.fixture
+def base(tiny_world: Path, tmp_path: Path) -> Path:
+    """A base model of one's own, to break."""
+    return Path(shutil.copytree(tiny_world / "base", tmp_path / "base"))
+
+
+def told(match: str, load: Any, *arguments: Any) -> UserError:
+    with pytest.raises(UserError, match=match) as caught:
+        load(*arguments)
+    assert caught.value.hint
+    return caught.value
+
+
+def test_ids_are_looked_up_in_order(tiny_world: Path, home: Path) -> None:
+    assert resolve(str(tiny_world / "eyes")) == tiny_world / "eyes"
+    error = told("nobody/eyes is not on this computer", resolve, "nobody/eyes")
+    assert str(models_dir() / "nobody/eyes") in error.hint and "models download" in error.hint
+    (models_dir() / "nobody").mkdir(parents=True)
+    shutil.copytree(tiny_world / "eyes", models_dir() / "nobody/eyes")
+    assert resolve("nobody/eyes") == (home / "models/nobody/eyes").resolve()
+    for wrong in ("", "starter/nothing", "a/b/c", "../.."):
+        if wrong != "../..":
+            told("not on this computer", resolve, wrong)
+
+
+def test_lists_and_checks_without_loading(tiny_world: Path, home: Path) -> None:
+    shutil.copytree(tiny_world / "eyes", models_dir() / "somebody/eyes")
+    shutil.copytree(tiny_world / "base", models_dir() / "somebody/base")
+    (models_dir() / "somebody/base/vae/diffusion_pytorch_model.safetensors").unlink()
+    found = {one.id: one for one in list_models() if not one.id.startswith("starter/")}
+    assert found["somebody/eyes"].kind == "eyes" and not found["somebody/eyes"].missing
+    assert found["somebody/base"].kind == "base model" and len(found) == 2
+    assert found["somebody/base"].missing == ("vae/diffusion_pytorch_model.safetensors",)
+    assert check_model("somebody/eyes") == found["somebody/eyes"]
+
+
+@pytest.mark.parametrize(
+    "gone", ["unet/diffusion_pytorch_model.safetensors", "text_encoder/config.json", "scheduler/scheduler_config.json",
+             "model_index.json", "tokenizer/tokenizer_config.json"],
+)  # fmt: skip
+def test_missing_files_are_named(base: Path, gone: str) -> None:
+    assert missing_files(base) == []
+    (base / gone).unlink()
+    assert missing_files(base) == [gone]
+    told(f"lacks {gone}", Models(device="cpu").pipeline, str(base))
+
+
+@pytest.mark.parametrize("part", ["unet/diffusion_pytorch_model", "text_encoder/model", "vae/diffusion_pytorch_model"])
+def test_truncated_weights_are_told(base: Path, part: str) -> None:
+    file = base / f"{part}.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    told("cannot be read", Models(device="cpu").pipeline, str(base))
+
+
+def test_damaged_and_other_descriptions_are_told(base: Path, tiny_world: Path, tmp_path: Path) -> None:
+    models = Models(device="cpu")
+    index = base / "model_index.json"
+    index.write_text(json.dumps({**json.loads(index.read_text()), "_class_name": "FluxPipeline"}))
+    told("FluxPipeline", models.pipeline, str(base))
+    index.write_text("{")
+    told("cannot be read", models.pipeline, str(base))
+    eyes = Path(shutil.copytree(tiny_world / "eyes", tmp_path / "eyes"))
+    (eyes / "config.json").write_text("{")
+    told("cannot be read", models.eyes, str(eyes))
+    told("cannot be read", models.eyes, str(tmp_path))
+
+
+def test_half_precision_folders_open_in_full(base: Path) -> None:
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    pipeline: Any = StableDiffusionPipeline.from_pretrained(base, safety_checker=None)
+    shutil.rmtree(base)
+    pipeline.to(torch.float16).save_pretrained(base, variant="fp16")
+    opened = Models(device="cpu").pipeline(str(base))
+    assert opened.unet.dtype == opened.text_encoder.dtype == opened.vae.dtype == torch.float32
+    assert sum(weights_of(base).values()) == 4 * sum(
+        parameter.numel() for part in (opened.unet, opened.vae, opened.text_encoder) for parameter in part.parameters()
+    )
+
+
+def test_the_last_used_are_kept_while_they_fit(base: Path, tiny_world: Path) -> None:
+    size = sum(weights_of(base).values())
+    models = Models(device="cpu", budget=int(1.5 * size))
+    first = models.pipeline(str(base))
+    assert models.pipeline(str(base)) is first
+    eyes = models.eyes(str(tiny_world / "eyes"))
+    models.pipeline(str(tiny_world / "base"))  # of the same size: the first one has to go
+    assert models.eyes(str(tiny_world / "eyes")) is eyes
+    assert models.pipeline(str(base)) is not first
+
+
+def test_memory_is_checked_before_loading(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_memory", lambda _device: (100_000, 2**34))
+    told("needs .* of memory and .* are free", Models(device="cpu").pipeline, str(base))

@@ -1,0 +1,199 @@
+"""Rendering through the stock pipeline: seeds, batches, previews, cancelling, memory, and what can go wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from engine.core.errors import JobCancelled, UserError
+from engine.core.png_metadata import read_creation
+from engine.core.recipe import Recipe
+from engine.core.vocabulary import Choice
+from engine.handlers import HANDLERS
+from engine.models.loader import Models
+from engine.models.vae import LatentPreview, encode_pictures, smooth_noise
+from engine.packs.pack import Pack
+from engine.rendering.render import open_painter, render
+from engine.worker.jobs import News, Prepare, Preview, Progress, Render, Rendered
+
+RECIPE = Recipe("tiny", ("a photo of a ", Choice(0, 1), " ", Choice(2, 2), " bird"), seed=5, count=3, steps=4)
+
+
+def silent(_news: News) -> None: ...
+
+
+def pixels(path: str) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture).astype(int)
+
+
+def test_creations_are_on_disk_with_their_recipe_as_soon_as_they_are_whole(
+    tiny_pack: Path, models: Models, tmp_path: Path
+) -> None:
+    seen: list[News] = []
+
+    def watch(news: News) -> None:
+        seen.append(news)
+        if isinstance(news, Rendered):
+            assert read_creation(news.creation.path).recipe == news.creation.recipe
+
+    made = render(models, Render(str(tiny_pack), RECIPE, str(tmp_path / "out")), watch)
+    assert [creation.recipe.seed for creation in made] == [5, 6, 7] and {one.recipe.count for one in made} == {1}
+    assert [news.creation for news in seen if isinstance(news, Rendered)] == list(made)
+    for creation in made:
+        kept = read_creation(creation.path)
+        assert kept.recipe.prompt == RECIPE.prompt and len(kept.receipt) == 2
+    previews = [news for news in seen if isinstance(news, Preview)]
+    assert {news.index for news in previews} == {0, 1, 2}
+    assert all(news.image.shape == (64, 64, 3) and news.image.dtype == np.uint8 for news in previews)
+    done = [news.done for news in seen if isinstance(news, Progress) and news.total]
+    assert done == sorted(done) and done[-1] == 12
+
+
+def test_a_picture_alone_is_the_one_of_its_batch(tiny_pack: Path, models: Models, tmp_path: Path) -> None:
+    """In float32 its company moves a picture by rounding only: one grey level at most."""
+    together = render(models, Render(str(tiny_pack), RECIPE, str(tmp_path)), silent)
+    alone = render(models, Render(str(tiny_pack), together[2].recipe, str(tmp_path)), silent)
+    assert np.abs(pixels(alone[0].path) - pixels(together[2].path)).max() <= 1
+    again = render(models, Render(str(tiny_pack), together[2].recipe, str(tmp_path)), silent)
+    assert np.array_equal(pixels(again[0].path), pixels(alone[0].path)) and again[0].path != alone[0].path
+    assert np.abs(pixels(together[0].path) - pixels(together[1].path)).max() > 5
+
+
+def test_the_lora_and_the_tokens_matter(tiny_pack: Path, models: Models, tmp_path: Path) -> None:
+    import shutil
+
+    one = replace(RECIPE, count=1, guidance=9.0)
+    whole = pixels(render(models, Render(str(tiny_pack), one, str(tmp_path)), silent)[0].path)
+    bare = tmp_path / "bare"
+    shutil.copytree(tiny_pack, bare)
+    (bare / "lora.safetensors").unlink()
+    without = pixels(render(models, Render(str(bare), one, str(tmp_path)), silent)[0].path)
+    assert np.abs(without - whole).max() > 3
+    other = replace(one, prompt=("a photo of a ", Choice(0, 2), " ", Choice(2, 0), " bird"))
+    assert (
+        np.abs(pixels(render(models, Render(str(tiny_pack), other, str(tmp_path)), silent)[0].path) - whole).max() > 3
+    )
+
+
+@pytest.mark.parametrize("at", [1, 3])
+def test_a_render_after_a_cancelled_one_is_identical(tiny_pack: Path, models: Models, tmp_path: Path, at: int) -> None:
+    job = Render(str(tiny_pack), replace(RECIPE, count=2), str(tmp_path))
+    before = render(models, job, silent)
+    steps: list[News] = []
+
+    def cancel(news: News) -> None:
+        if isinstance(news, Progress) and news.total:
+            steps.append(news)
+            if len(steps) == at:
+                raise JobCancelled
+
+    with pytest.raises(JobCancelled):
+        render(models, replace(job, recipe=replace(RECIPE, count=2, seed=99)), cancel)
+    assert len(steps) == at, "no step is taken after cancelling"
+    after = render(models, job, silent)
+    for one, other in zip(before, after, strict=True):
+        assert np.array_equal(pixels(one.path), pixels(other.path))
+
+
+def test_memory_that_runs_out_halves_the_batch(tiny_pack: Path, models: Models, tmp_path: Path) -> None:
+    unet = open_painter(models, Pack.open(tiny_pack)).pipeline.unet
+    sizes: list[int] = []
+
+    def small(limit: int) -> Any:
+        def hook(_module: Any, inputs: Any) -> None:
+            sizes.append(len(inputs[0]))
+            if len(inputs[0]) > limit:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+
+        return hook
+
+    job = Render(str(tiny_pack), replace(RECIPE, count=4), str(tmp_path))
+    whole = render(models, job, silent)
+    handle = unet.register_forward_pre_hook(small(2))  # two pictures with guidance are four
+    made = render(models, job, silent)
+    handle.remove()
+    assert sizes[:2] == [8, 4] and sizes[2] == 2
+    for one, other in zip(whole, made, strict=True):
+        assert np.abs(pixels(one.path) - pixels(other.path)).max() <= 1
+    handle = unet.register_forward_pre_hook(small(1))
+    with pytest.raises(UserError, match="not enough memory for a picture of 64 pixels"):
+        render(models, job, silent)
+    handle.remove()
+
+
+def test_what_cannot_be_rendered_is_told(tiny_pack: Path, models: Models, tmp_path: Path) -> None:
+    def told(match: str, pack: Path = tiny_pack, out: Path = tmp_path, **changes: Any) -> None:
+        with pytest.raises(UserError, match=match):
+            render(models, Render(str(pack), replace(RECIPE, **changes), str(out)), silent)
+
+    told("not in this pack", prompt=("a ", Choice(0, 77)))
+    told("too long", prompt=("bird " * 80, Choice(0, 1)))
+    told("not a pack", pack=tmp_path / "none")
+    (tmp_path / "file").write_text("")
+    told("could not be saved", out=tmp_path / "file")
+    told("head", negative="<head:nobody>")
+
+
+def test_packs_that_do_not_fit_the_base_model_are_told(tiny_pack: Path, models: Models, tmp_path: Path) -> None:
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    def changed(name: str) -> Path:
+        shutil.copytree(tiny_pack, tmp_path / name)
+        return tmp_path / name
+
+    def told(match: str, folder: Path) -> None:
+        with pytest.raises(UserError, match=match):
+            render(models, Render(str(folder), RECIPE, str(tmp_path)), silent)
+
+    widths = changed("widths")
+    pack = Pack.open(widths)
+    replace(pack, base_model=replace(pack.base_model, widths=(768,))).save()
+    told("does not fit the pack", widths)
+    gone = changed("gone")
+    replace(Pack.open(gone), base_model=replace(pack.base_model, id="nobody/base")).save()
+    told("nobody/base is not on this computer", gone)
+    lora = changed("lora")
+    tensors = load_file(lora / "lora.safetensors")
+    save_file({name: value[..., :3].contiguous() for name, value in tensors.items()}, lora / "lora.safetensors")
+    told("LoRA does not fit", lora)
+    (lora / "lora.safetensors").write_bytes(b"half")
+    told("LoRA of lora cannot be read", lora)
+    untrained = changed("untrained")
+    (untrained / "tokens.safetensors").unlink()
+    told("no tokens yet", untrained)
+
+
+def test_prepare_makes_ready(tiny_pack: Path) -> None:
+    models = Models(device="cpu")
+    seen: list[News] = []
+    HANDLERS[Prepare](models, Prepare(str(tiny_pack)), seen.append)
+    assert seen[-1] == Progress("Ready", 2, 2)
+
+
+def test_a_preview_is_near_the_picture_where_the_map_is_linear() -> None:
+    class Patches(torch.nn.Module):
+        """An autoencoder whose latents are 12 fixed directions of 4 x 4 patches."""
+
+        config = type("Config", (), {"scaling_factor": 2.0})
+        device, dtype = torch.device("cpu"), torch.float32
+
+        def encode(self, pictures: torch.Tensor) -> Any:
+            pooled = torch.nn.functional.pixel_unshuffle(torch.nn.functional.avg_pool2d(pictures, 2), 2)
+            return type("Encoded", (), {"latents": pooled})
+
+    pictures = smooth_noise(6, 64)
+    look = LatentPreview(Patches(), pictures[:5])
+    latents = encode_pictures(Patches(), pictures[5:])[0]
+    shown = look(latents)
+    truth = ((pictures[5].permute(1, 2, 0) + 1) * 127.5).numpy()
+    assert shown.shape == (64, 64, 3)
+    assert np.abs(shown - truth).mean() < 9

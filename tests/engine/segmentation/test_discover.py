@@ -1,0 +1,195 @@
+"""Eyes, segmenting, and vocabularies found in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from engine.core.errors import UserError
+from engine.core.image_files import open_picture
+from engine.core.vocabulary import ABSENT
+from engine.packs.codebook import NO_PART
+from engine.packs.pack import Backbone, Pack
+from engine.segmentation.class_labels import kinds_of
+from engine.segmentation.codebook_fitting import fit_codebook
+from engine.segmentation.dino import Dino, Found, look_at, open_dino
+from engine.segmentation.discover import discover, looks_like_a_photo, segment
+from engine.worker.jobs import Discover, News, Progress, Segment
+from tests.fakes import draw_bird
+
+
+def silent(_news: News) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def dino(tiny_world: Path, models: Any) -> Dino:
+    return open_dino(models, Backbone(str(tiny_world / "eyes"), image_size=64, patch=8))
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_pictures_of_any_shape_become_whole_patches(dino: Dino, width: int, height: int) -> None:
+    pixels = dino.pixels(Image.new("RGB", (width, height)))
+    rows, columns = pixels.shape[1] // 8, pixels.shape[2] // 8
+    assert pixels.shape == (3, rows * 8, columns * 8)
+    assert 40 <= rows * columns <= 90 and 3 <= rows <= 17 and 3 <= columns <= 17
+    (features,) = dino.features([Image.new("RGB", (width, height))])
+    assert features.shape == (48, rows, columns) and np.isfinite(features).all()
+
+
+def test_the_layer_and_the_batch_are_as_asked(dino: Dino, tiny_world: Path, models: Any) -> None:
+    pictures = [draw_bird(code)[0] for code in range(3)]
+    pictures.insert(1, pictures[0].resize((128, 64)))
+    together = dino.features(pictures)
+    for picture, one in zip(pictures, together, strict=True):
+        np.testing.assert_allclose(dino.features([picture])[0], one, atol=1e-4)
+    raw = open_dino(models, Backbone(str(tiny_world / "eyes"), "-1", 64, 8)).features(pictures[:1])[0]
+    assert raw.shape == together[0].shape and np.abs(raw - together[0]).max() > 0.1
+    with pytest.raises(UserError, match="patches of 8"):
+        open_dino(models, Backbone(str(tiny_world / "eyes"), image_size=64, patch=14))
+
+
+def planted(kinds: int = 3, each: int = 6, seed: int = 0) -> Found:
+    """Feature maps with a background at the borders and two parts inside, whose looks depend on the kind."""
+    generator = np.random.default_rng(seed)
+    background, head, body = np.eye(3, 12, dtype=np.float32)
+    maps, classes = [], []
+    for kind in range(kinds):
+        for _ in range(each):
+            features = np.tile(background[:, None, None], (1, 8, 8))
+            features[:, 2:4, 2:6] = (head + 0.5 * np.eye(12)[4 + kind])[:, None, None]
+            features[:, 4:6, 2:6] = (body + 0.5 * np.eye(12)[4 + (kind + 1) % kinds])[:, None, None]
+            maps.append((features + 0.02 * generator.standard_normal(features.shape)).astype(np.float32))
+            classes.append(f"kind {kind}")
+    files = tuple(Path(f"{index}.png") for index in range(len(maps)))
+    return Found(files, tuple(maps), tuple(classes))
+
+
+def test_planted_parts_and_codes_are_found() -> None:
+    found = planted()
+    for classes in (found.classes, ()):
+        clusters = fit_codebook(Found(found.files, found.features, classes), 2, 3)
+        sentences = []
+        for features in found.features:
+            labels = clusters.codebook.segment(features)
+            assert (labels.labels[0] == NO_PART).all()
+            assert len(np.unique(labels.labels[2:4, 2:6])) == 1 == len(np.unique(labels.labels[4:6, 2:6]))
+            assert labels.labels[2, 2] != labels.labels[4, 2]
+            sentences.append(labels.codes)
+        assert len(set(sentences)) == 3 and len(set(sentences[:6])) == 1
+        assert clusters.metrics["foreground_share"] == pytest.approx(16 / 64)
+        assert clusters.metrics["alike"] == []
+
+
+def test_the_background_can_be_flipped() -> None:
+    clusters = fit_codebook(planted(), 2, 3, flip_background=True)
+    labels = clusters.codebook.segment(planted().features[0]).labels
+    assert (labels[0] != NO_PART).all() and (labels[3:5, 3:5] == NO_PART).all()
+
+
+def test_too_few_pictures_leave_codes_empty_and_say_so() -> None:
+    found = planted(kinds=2, each=1)
+    clusters = fit_codebook(Found(found.files, found.features), 2, 5)
+    assert clusters.metrics["codes_found"] == [2, 2]
+    assert clusters.codebook.codes.shape == (2, 5, 12) and not clusters.codebook.codes[:, 2:].any()
+    assert max(max(clusters.codebook.segment(one).codes) for one in found.features) == 1
+    alike = fit_codebook(planted(kinds=1), 4, 3).metrics["alike"]
+    assert alike, "four parts where there are two: some are nearly the same, and that is told"
+
+
+def test_classes_are_folders_when_all_pictures_are_in_them(tiny_world: Path) -> None:
+    root = Path("/pictures")
+    assert kinds_of(root, [root / "a/1.png", root / "b/x/2.png"])[0] == ("a", "b")
+    assert kinds_of(root, [root / "a/1.png", root / "2.png"])[0] == ()
+    assert kinds_of(root, [root / "a/1.png", root / "a/2.png"])[0] == ()
+
+
+def test_a_found_pack_is_whole(tiny_pack: Path, tiny_world: Path, models: Any) -> None:
+    pack = Pack.open(tiny_pack)
+    assert [part.name for part in pack.vocabulary.parts] == ["head", "wing", "tail", "body"]
+    assert pack.vocabulary.code_names[0] == ("kind 0", "kind 1", "kind 2")
+    assert len(pack.references) == 12
+    for reference in pack.references:
+        with Image.open(reference.labels) as labels, Image.open(reference.image) as picture:
+            assert labels.size == picture.size and labels.mode == "L"
+            shown = set(np.unique(np.asarray(labels)).tolist()) - {NO_PART}
+        kind = pack.vocabulary.code_names[0].index(reference.title)
+        assert all(code in (ABSENT, kind) for code in reference.codes)
+        assert shown == {part for part, code in enumerate(reference.codes) if code != ABSENT}
+    found = segment(models, Segment(str(tiny_pack), pack.references[0].image), silent)
+    with Image.open(pack.references[0].labels) as labels:
+        assert (found.segmentation.labels == np.asarray(labels)).mean() > 0.95
+
+
+def test_pictures_that_cannot_be_read_are_skipped_and_looking_again_is_quick(dino: Dino, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    draw_bird(0)[0].save(good)
+    bad.write_bytes(good.read_bytes()[:200])
+    found = look_at(dino, [bad, good], silent)
+    assert found.files == (good,) and "bad.png" in found.skipped[0]
+    seen: list[int] = []
+    handle = dino.eyes.model.register_forward_hook(lambda *_: seen.append(1))
+    again = look_at(dino, [good], silent)
+    handle.remove()
+    assert not seen
+    np.testing.assert_array_equal(again.features[0], found.features[0])
+    with pytest.raises(UserError, match="None of the pictures"):
+        look_at(dino, [bad], silent)
+
+
+def test_wrong_wishes_are_told(tmp_path: Path, tiny_world: Path, models: Any) -> None:
+    with pytest.raises(UserError, match="no folder"):
+        discover(
+            models, Discover(str(tmp_path / "none"), str(tmp_path / "out"), 2, 2, eyes=str(tiny_world / "eyes")), silent
+        )
+    with pytest.raises(UserError, match="at least one part"):
+        discover(models, Discover(str(tmp_path), str(tmp_path / "out"), 2, 0), silent)
+    job = Discover(
+        str(tiny_world / "pictures"), str(tmp_path / "out"), 2, 2, eyes=str(tiny_world / "eyes"),
+        options={"part_names": ["head", "Head"], "image_size": 32},
+    )  # fmt: skip
+    with pytest.raises(UserError, match="distinct"):
+        discover(models, job, silent)
+    assert not (tmp_path / "out" / "pack.json").exists()
+    with pytest.raises(UserError, match="not on this computer"):
+        discover(models, Discover(str(tmp_path), str(tmp_path / "out"), 2, 2, eyes="nobody/eyes"), silent)
+
+
+def test_discovery_says_how_far_it_is(tiny_world: Path, models: Any, tmp_path: Path) -> None:
+    seen: list[News] = []
+    job = Discover(
+        str(tiny_world / "pictures"), str(tmp_path / "pack"), 2, 3, eyes=str(tiny_world / "eyes"),
+        options={"image_size": 32, "references": 4, "codes_from": "clusters"},
+    )  # fmt: skip
+    pack = Pack.open(discover(models, job, seen.append))
+    assert {news.stage for news in seen if isinstance(news, Progress)} == {
+        "Listing pictures", "Looking through the folder", "Looking at pictures", "Trying numbers of parts",
+        "Finding parts", "Finding codes",
+        "Cutting references into parts",
+    }  # fmt: skip
+    assert len(pack.references) == 4 and pack.vocabulary.codes_per_part == 3
+
+
+def test_photos_are_told_from_drawings(photos: Path) -> None:
+    shown = sorted(photos.rglob("*.jpg"))
+    assert shown and all(looks_like_a_photo(open_picture(path)) for path in shown)
+    assert not any(looks_like_a_photo(draw_bird(code)[0]) for code in range(5))
+
+
+def test_eyes_that_know_drawings_say_so_of_a_photo(photos: Path, tiny_pack: Path, models: Any) -> None:
+    from dataclasses import replace
+
+    pack = Pack.open(tiny_pack)
+    replace(pack, backbone=replace(pack.backbone, sees="drawings")).save()
+    try:
+        photo = next(photos.rglob("*.jpg"))
+        assert "dinov2" in segment(models, Segment(str(tiny_pack), str(photo)), silent).note
+        assert segment(models, Segment(str(tiny_pack), pack.references[0].image), silent).note == ""
+    finally:
+        pack.save()

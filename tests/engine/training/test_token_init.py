@@ -1,0 +1,106 @@
+"""Where tokens begin: guesses from a pack that knows similar things, and packs that extend another."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.core.errors import UserError
+from engine.models.loader import Models
+from engine.models.part_tokens import PartTokens
+from engine.packs.pack import BEGINNINGS, TOKENS, Pack
+from engine.segmentation.discover import discover
+from engine.training.token_init import guess, regress
+from engine.training.train import train
+from engine.worker.jobs import Discover, News, Train
+from tests.fakes import draw_bird
+
+
+def silent(_news: News) -> None: ...
+
+
+def unit_rows(count: int, seed: int) -> Any:
+    rows = np.random.default_rng(seed).standard_normal((count, 6)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def test_what_looks_alike_begins_alike() -> None:
+    looks, asked = unit_rows(400, 1), unit_rows(50, 2)
+    way = np.random.default_rng(3).standard_normal((6, 4)).astype(np.float32)
+    found = regress(looks, looks @ way, asked)
+    error = np.square(found - asked @ way).mean() / np.square(asked @ way).mean()
+    assert error < 0.05
+
+
+@pytest.fixture
+def extension(tiny_world: Path, tiny_pack: Path, models: Models, tmp_path: Path) -> Path:
+    """The tiny pack with a fourth kind of bird, found but not learned."""
+    known = shutil.copytree(tiny_pack, tmp_path / "known")
+    folder = tmp_path / "new" / "Owl"
+    folder.mkdir(parents=True)
+    for index in range(3):
+        draw_bird(5 + index)[0].save(folder / f"{index}.png")
+    job = Discover(
+        str(folder.parent), str(tmp_path / "extension"), 4, 1, "bird", str(tiny_world / "eyes"),
+        str(tiny_world / "base"), options={"extends": str(known), "image_size": 64},
+    )  # fmt: skip
+    return Path(discover(models, job, silent))
+
+
+def test_an_extended_pack_keeps_its_old_tokens_bit_for_bit(extension: Path, tiny_pack: Path, tmp_path: Path) -> None:
+    plan = {
+        "pack": "extension", "run": "run", "out": "out", "pictures": "new", "steps": 3, "batch": 2, "rank": 0,
+        "token_rate": 0.1, "size": 64, "sample_every": 100,
+    }  # fmt: skip
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    out = Pack.open(train(Models(device="cpu"), Train(str(tmp_path / "plan.json")), silent))
+    old, new = (PartTokens.load(folder / TOKENS) for folder in (tiny_pack, out.path))
+    count = Pack.open(tiny_pack).vocabulary.codes_per_part
+    assert new.raw.shape[1] > count
+    assert torch.equal(new.projected()[:, :count], old.projected())
+    codes = load_file(tmp_path / "run" / "examples.safetensors")["codes"][:, 0]
+    assert (codes >= count).any(dim=1).sum() == 3
+    assert (codes < count).all(dim=1).sum() >= 3, "the old ones are rehearsed"
+    begun = guess(Pack.open(extension), Pack.open(tiny_pack), old.projected().mean(dim=1))
+    assert (new.projected()[:, count:] - begun[:, count:]).abs().max() > 0.05, "the new ones are learned"
+
+
+@pytest.mark.slow
+def test_an_extended_pack_learns_the_same_each_time(extension: Path, tmp_path: Path) -> None:
+    plan = {"pack": "extension", "pictures": "new", "steps": 2, "batch": 2, "size": 64, "samples": 0}
+    learned = []
+    for name in ("one", "two", "three"):
+        (tmp_path / f"{name}.json").write_text(json.dumps({**plan, "run": f"run-{name}", "out": f"out-{name}"}))
+        out = train(Models(device="cpu"), Train(str(tmp_path / f"{name}.json")), silent)
+        learned.append(load_file(Path(out) / TOKENS))
+    assert all(torch.equal(learned[0][key], one[key]) for one in learned[1:] for key in one)
+
+
+def test_an_extension_of_a_pack_that_changed_is_refused(extension: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "known" / "pack.json"
+    document = json.loads(manifest.read_text())
+    document["parts"][0]["name"] = "another"
+    manifest.write_text(json.dumps(document))
+    (tmp_path / "plan.json").write_text(json.dumps({"pack": "extension", "run": "run", "pictures": "new", "size": 64}))
+    with pytest.raises(UserError, match="has changed"):
+        train(Models(device="cpu"), Train(str(tmp_path / "plan.json")), silent)
+
+
+def test_a_pack_may_keep_more_looks_than_codes(tiny_pack: Path, tmp_path: Path) -> None:
+    known = Pack.open(shutil.copytree(tiny_pack, tmp_path / "known"))
+    tokens = load_file(known.path / TOKENS)["text_encoder.projected"]
+    around = tokens.mean(dim=1)
+    codes = torch.from_numpy(known.codebook().codes)
+    alone = guess(known, known, around)
+    # Codes of the pack itself are known; more pairs that say the opposite pull them away.
+    save_file({"looks": codes.half(), "text_encoder": (-tokens).half()}, known.path / BEGINNINGS)
+    assert (guess(known, known, around) - alone).abs().max() > 0.1
+    (known.path / BEGINNINGS).write_bytes(b"damaged")
+    assert torch.equal(guess(known, known, around), alone)
