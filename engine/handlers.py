@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+import torch
+
 from engine.models.loader import Models
-from engine.models.loader import open_models as open_models
 from engine.packs.pack import TOKENS, Pack
 from engine.rendering.evaluation import evaluate
-from engine.rendering.render import open_painter, open_preview, render
+from engine.rendering.painter import open_painter
+from engine.rendering.preview import open_preview
+from engine.rendering.render import render
+from engine.runs.launcher import RUN_WORD
 from engine.segmentation.dino import open_dino
-from engine.segmentation.discover import discover, find_parts, segment
+from engine.segmentation.discover import discover
+from engine.segmentation.find_parts import find_parts
 from engine.segmentation.image_folder import survey
+from engine.segmentation.segment import segment
 from engine.training.step_cost import measure
 from engine.training.train import train
-from engine.worker.dispatch import Report
-from engine.worker.jobs import Discover, Evaluate, FindParts, Measure, Prepare, Progress, Render, Segment, Survey, Train
+from engine.worker.hosts import HOST_WORD
+from engine.worker.jobs import (
+    Discover,
+    Evaluate,
+    FindParts,
+    Measure,
+    Prepare,
+    Progress,
+    Render,
+    Report,
+    Segment,
+    Survey,
+    Train,
+)
 
 
 def prepare(models: Models, job: Prepare, report: Report) -> None:
@@ -41,3 +61,12 @@ HANDLERS: Final[dict[type, Callable[[Models, Any, Report], Any]]] = {
     Train: train,
     Evaluate: evaluate,
 }
+
+
+def open_models() -> Models:
+    """The models of a host. In the window's child processes one core is left to the window, which keeps it smooth;
+    processes of one launch share the cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = cores - 1 if {HOST_WORD, RUN_WORD} & set(sys.argv) else cores
+    torch.set_num_threads(max(1, cores // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))))
+    return Models()

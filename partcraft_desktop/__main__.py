@@ -49,21 +49,21 @@ def _has_screen() -> bool:
 def _open_window(paths: list[str]) -> int:
     """Hand the files to a copy that already runs, or open the window and stay until it is closed."""
     from engine.core.paths import data_dir
-    from partcraft_desktop.app.single_instance import FirstCopy, hand_over
+    from partcraft_desktop.app.single_instance import SingleInstance, hand_to_first_instance
 
     home = data_dir()
-    if hand_over(home, paths):
+    if hand_to_first_instance(home, paths):
         return 0
 
     # All that the window needs is imported before Qt starts, so that it is painted at once when it does.
     import qasync
     from PySide6.QtWidgets import QApplication
 
-    from engine.packs.pack import PackLibrary
+    from engine.packs.library import PackLibrary
     from engine.worker.engine import Engine
+    from partcraft_desktop.app.background import BackgroundReader
     from partcraft_desktop.app.session import Session
     from partcraft_desktop.app.settings import Settings
-    from partcraft_desktop.widgets.images import Readers
     from partcraft_desktop.widgets.theme import Theme
     from partcraft_desktop.window.main_window import MainWindow
 
@@ -71,10 +71,10 @@ def _open_window(paths: list[str]) -> int:
     app.setApplicationName("PartCraft")
     app.setApplicationDisplayName("PartCraft")
     app.setDesktopFileName("partcraft")
-    first = FirstCopy(home)
+    first = SingleInstance(home)
     settings = Settings(home)
     theme = Theme(app, settings)
-    readers = Readers()
+    readers = BackgroundReader()
     session = Session(PackLibrary(), settings, readers, lambda outlet: Engine(outlet, host="process"))
     session.begin()
     window = MainWindow(session, readers)

@@ -33,10 +33,10 @@ from safetensors.numpy import save_file
 
 from engine.core.errors import UserError
 from engine.core.recipe import Arrival, Creation
+from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
-from engine.packs.codebook import NO_PART, Segmentation
 from engine.packs.pack import Backbone, BaseModel, Pack, Reference
-from engine.runs.run import Run, Sample
+from engine.runs.run import Run, SampleImage
 from engine.worker.jobs import (
     Discover,
     Evaluate,
@@ -80,7 +80,7 @@ def make_vocabulary(parts: int = 5, codes: int = 8) -> Vocabulary:
     return Vocabulary("bird", (*names, Part(parts, "background", "#888888", True)), codes, (row,) * parts + ((),))
 
 
-def draw_bird(code: int, size: int = 128) -> tuple[Image.Image, np.ndarray]:
+def sketch_bird(code: int, size: int = 128) -> tuple[Image.Image, np.ndarray]:
     """A plain bird of ellipses whose colours tell ``code``, and its exact labels: uint8 (size, size)."""
     generator = np.random.default_rng(code)
     picture = Image.new("RGB", (size, size), tuple(int(v) for v in generator.integers(190, 255, 3)))
@@ -118,7 +118,7 @@ def make_pack(folder: Path, codes: int = 8, references: int = 6, width: int = 16
     made = []
     for number in range(references):
         code = number % codes
-        picture, labels = draw_bird(code)
+        picture, labels = sketch_bird(code)
         picture.save(folder / "references" / f"{number}.png")
         picture.resize((64, 64)).save(folder / "thumbnails" / f"{number}.png")
         Image.fromarray(labels).save(folder / "references" / f"{number}-labels.png")
@@ -176,7 +176,7 @@ def segment(models: Any, job: Segment, report: Any) -> Segmented:
         size = picture.size
     words = Pack.open(job.pack).vocabulary
     code = sum(Path(job.image).name.encode()) % words.codes_per_part
-    labels = np.asarray(Image.fromarray(draw_bird(code)[1]).resize(size, Image.Resampling.NEAREST))
+    labels = np.asarray(Image.fromarray(sketch_bird(code)[1]).resize(size, Image.Resampling.NEAREST))
     codes = tuple(ABSENT if part.background else code for part in words.parts)
     report(Progress("Looking", 1, 1))
     return Segmented(job.image, Segmentation(labels, codes), script.get("note", ""))
@@ -221,7 +221,7 @@ def make_folder(folder: Path, kinds: Iterable[str] = ("Cardinal", "Ёжик"), e
     for code, kind in enumerate(kinds):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for number in range(each):
-            draw_bird(code * 10 + number)[0].save(folder / kind / f"{code}-{number}.png")
+            sketch_bird(code * 10 + number)[0].save(folder / kind / f"{code}-{number}.png")
     return folder
 
 
@@ -268,7 +268,7 @@ def find_parts(models: Any, job: FindParts, report: Any) -> PartsFound:
     for path in found[: job.show]:
         with Image.open(path) as picture:
             image = np.asarray(picture.convert("RGB"))
-        labels = clusters_of(draw_bird(0, image.shape[0])[1], count)
+        labels = clusters_of(sketch_bird(0, image.shape[0])[1], count)
         if job.flip_background:
             labels = np.where(labels == NO_PART, 0, NO_PART).astype(np.uint8)
         wall.append(SeenPicture(str(path), path.parent.name, image, table[labels]))
@@ -359,8 +359,8 @@ class FakeRuns:
             for part in range(-1, parts):
                 path = Path(folder) / "samples" / f"step-{step}" / ("whole.png" if part < 0 else f"part-{part}.png")
                 path.parent.mkdir(parents=True, exist_ok=True)
-                draw_bird(step + part)[0].save(path)
-                samples.append(Sample(step, part, str(path)))
+                sketch_bird(step + part)[0].save(path)
+                samples.append(SampleImage(step, part, str(path)))
         losses = tuple((step + 1, 1 / (step + 1), 0.5 / (step + 1)) for step in range(steps))
         self.tell(
             folder, step=steps, losses=losses, samples=tuple(samples), stage="Learning", done=steps, total=run.steps
@@ -410,4 +410,4 @@ class FakeRuns:
         return [run for run in self.known.values() if Path(run.folder).is_dir()]
 
 
-__all__ = ["HANDLERS", "FakeRuns", "News", "draw_bird", "make_pack", "make_vocabulary", "write_script"]
+__all__ = ["HANDLERS", "FakeRuns", "News", "sketch_bird", "make_pack", "make_vocabulary", "write_script"]

@@ -60,11 +60,11 @@ class _Scene:
         from PySide6.QtWidgets import QApplication
 
         from engine.core.paths import starter_pack
-        from engine.packs.pack import PackLibrary
+        from engine.packs.library import PackLibrary
         from engine.worker.engine import Engine
+        from partcraft_desktop.app.background import BackgroundReader
         from partcraft_desktop.app.session import Session
         from partcraft_desktop.app.settings import Settings
-        from partcraft_desktop.widgets.images import Readers
         from partcraft_desktop.widgets.theme import Theme
         from partcraft_desktop.window.main_window import MainWindow
         from tests import fakes
@@ -83,7 +83,7 @@ class _Scene:
         settings = Settings(home)
         settings.set(theme=theme)
         self.look = Theme(app, settings)
-        readers = Readers()
+        readers = BackgroundReader()
         self.session = Session(
             PackLibrary(bundled=home / "none" if scene in ("long", "no-pack") else None),
             settings,
@@ -189,7 +189,7 @@ class _Scene:
                 segment={"note": "These eyes know drawings only; DINOv2 (facebook/dinov2-base) sees photos."},
             )
             path = self.home / "a bird of my own.png"
-            fakes.draw_bird(5, 640)[0].resize((900, 640)).save(path)
+            fakes.sketch_bird(5, 640)[0].resize((900, 640)).save(path)
             session.open_path(path)
             self.wait(lambda: bool(session.state.own and not session.state.own[0].busy))
         self.settle()

@@ -26,7 +26,9 @@ from scipy.signal import fftconvolve
 from engine.core.paths import starter_pack
 from engine.core.png_metadata import read_creation
 from engine.packs.pack import Pack, Reference
-from engine.runs import run as runs
+from engine.packs.validation import check_pack
+from engine.runs.launcher import stop_run
+from engine.runs.run import Run, read_run
 from tests.conftest import REPOSITORY
 
 pytestmark = [
@@ -232,16 +234,16 @@ def test_a_stranger_learns_a_folder(
         return wait_for(what, press_and_look, FIRST_RENDER_S, app)
 
     go_on_until("the training", lambda: (run / "plan.json").is_file() or None)
-    wait_for("some steps", lambda: runs.read(run).step >= 5 or None, FIRST_RENDER_S, app)
-    runs.stop(run)
+    wait_for("some steps", lambda: read_run(run).step >= 5 or None, FIRST_RENDER_S, app)
+    stop_run(run)
 
-    def with_a_pack() -> runs.Run | None:
-        now = runs.read(run)
+    def with_a_pack() -> Run | None:
+        now = read_run(run)
         return now if now.pack else None
 
     ended = wait_for("a pack", with_a_pack, FIRST_RENDER_S, app)
     pack = Pack.open(ended.pack)
-    pack.check(thorough=True)
+    check_pack(pack, thorough=True)
     assert ended.state == "stopped" and 5 <= ended.step < ended.steps and len(ended.tried) > 0
     assert set(pack.vocabulary.code_names[0]) == {"Cockatoo", "Swallow"}
     shown = pack.references[0]

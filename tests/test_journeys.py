@@ -16,14 +16,25 @@ from pytestqt.qtbot import QtBot
 
 from engine.core.paths import resources_dir, starter_pack
 from engine.core.png_metadata import read_creation
-from engine.packs.pack import PackLibrary
+from engine.packs.library import PackLibrary
 from engine.worker.engine import Engine
+from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.settings import Settings
-from partcraft_desktop.widgets.images import Readers
-from partcraft_desktop.window.help_dialogs import Viewer
+from partcraft_desktop.gallery.viewer import Viewer
 from partcraft_desktop.window.main_window import MainWindow
-from tests.desktop.conftest import WAIT, Opened, open_session, opened, pack, script, session, themed, window
+from tests.desktop.conftest import (
+    WAIT,
+    Opened,
+    open_session,
+    opened,
+    pack,
+    prompt_text,
+    script,
+    session,
+    themed,
+    window,
+)
 
 __all__ = ["open_session", "opened", "pack", "script", "session", "themed", "window"]
 
@@ -62,7 +73,7 @@ def test_pick_render_use_again(qtbot: QtBot, window: MainWindow, session: Sessio
     click_part(qtbot, window, HEAD)
     click_tile(qtbot, window, "Kiwi")
     click_part(qtbot, window, WING)
-    assert session.prompt_text() == "a photo of a <head:Snowy Owl> <wing:Kiwi> bird"
+    assert prompt_text(session) == "a photo of a <head:Snowy Owl> <wing:Kiwi> bird"
 
     press(window.composer, "Render")
     qtbot.waitUntil(lambda: bool(session.state.creations) and session.state.render is None, timeout=WAIT)
@@ -94,7 +105,7 @@ def test_own_picture_to_creation(
 
     script(segment={"note": "These eyes know drawings only."})
     path = tmp_path / "my bird.png"
-    fakes.draw_bird(3, 120)[0].save(path)
+    fakes.sketch_bird(3, 120)[0].save(path)
     shown: list[str] = []
     window.view.shown.connect(shown.append)
     window.open_paths([str(path)])
@@ -138,7 +149,7 @@ def test_a_folder_becomes_a_pack_that_renders(qtbot: QtBot, home: Path, tmp_path
         (folder / kind).mkdir(parents=True)
         for number in range(6):
             shutil.copy(resources_dir() / "starter" / "practice" / kind / f"{number:02}.png", folder / kind)
-    readers = Readers()
+    readers = BackgroundReader()
     session = Session(PackLibrary(), Settings(home), readers, lambda outlet: Engine(outlet, host="thread"))
     session.begin()
     window = MainWindow(session, readers)

@@ -30,11 +30,11 @@ class _Walk:
     def __init__(self, home: Path, out: Path) -> None:
         from PySide6.QtWidgets import QApplication
 
-        from engine.packs.pack import PackLibrary
+        from engine.packs.library import PackLibrary
         from engine.worker.engine import Engine
+        from partcraft_desktop.app.background import BackgroundReader
         from partcraft_desktop.app.session import Session
         from partcraft_desktop.app.settings import Settings
-        from partcraft_desktop.widgets.images import Readers
         from partcraft_desktop.widgets.theme import Theme
         from partcraft_desktop.window.main_window import MainWindow
 
@@ -43,7 +43,7 @@ class _Walk:
         settings = Settings(home)
         settings.set(theme="light")
         self.look = Theme(self.app, settings)
-        readers = Readers()
+        readers = BackgroundReader()
         self.session = Session(PackLibrary(), settings, readers, lambda outlet: Engine(outlet))
         self.session.begin()
         self.window = MainWindow(self.session, readers)

@@ -29,15 +29,15 @@ def main() -> int:
     except ImportError:
         print("The aviary is drawn with skia-python: pip install skia-python==144.1", file=sys.stderr)
         return 1
-    from engine.aviary.build import Plan, build, examine_all, run_stage
-    from engine.aviary.continue_training import further
+    from engine.aviary.build import BuildPlan, build, evaluate_starter, run_stage
+    from engine.aviary.continue_training import continue_training
     from engine.core.paths import resources_dir
 
     if words.command == "stage":
         run_stage(words.name, words.out, words.quick)
     elif words.command == "further":
-        further(resources_dir() / "starter", words.out, words.steps)
-        print(json.dumps(examine_all(words.out, Plan(), print), indent=1))
+        continue_training(resources_dir() / "starter", words.out, words.steps)
+        print(json.dumps(evaluate_starter(words.out, BuildPlan(), print), indent=1))
     else:
         print(json.dumps(build(words.out, words.quick), indent=1))
     return 0

@@ -8,7 +8,6 @@ the build is started again; a finished stage is not repeated.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -23,14 +22,21 @@ import torch
 from PIL import Image
 from transformers import CLIPTokenizer
 
-from engine.aviary.dataset import Flock, make_pool
+from engine.aviary.dataset import BirdDataset, make_pool
 from engine.aviary.drawing.species import PACK_SPECIES
-from engine.aviary.evaluation import examine, paint, requests, segmentation_quality, through_autoencoder
+from engine.aviary.evaluation import (
+    judge_pictures,
+    render_birds,
+    requested_birds,
+    segmentation_quality,
+    through_autoencoder,
+)
+from engine.core.reentry import own_command, own_environment
 from engine.packs.codebook import Codebook
 
 
 @dataclass(frozen=True)
-class Plan:
+class BuildPlan:
     """How large everything is. Every stage uses one thread."""
 
     names: tuple[str, ...] = PACK_SPECIES
@@ -46,12 +52,12 @@ class Plan:
     examined: int = 256
 
     @property
-    def flock(self) -> Flock:
-        return Flock(0, self.names, self.random_share)
+    def flock(self) -> BirdDataset:
+        return BirdDataset(0, self.names, self.random_share)
 
 
 #: Every stage in a few minutes: fewer species, no random parts, everything shorter. Too short for good pictures.
-QUICK = Plan(
+QUICK = BuildPlan(
     names=("Canary", "Cardinal", "Flamingo", "Jay", "Puffin", "Raven"),
     random_share=0.0,
     pool=6000,
@@ -81,7 +87,7 @@ Log = Callable[[str], None]
 
 def build(out: Path, quick: bool = False) -> dict[str, Any]:
     """Everything into ``out``: base, eyes, judge, pack, practice, and report.json. Returns the report."""
-    plan = QUICK if quick else Plan()
+    plan = QUICK if quick else BuildPlan()
     work = out / "work"
     work.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -92,15 +98,15 @@ def build(out: Path, quick: bool = False) -> dict[str, Any]:
         with (work / "build.log").open("a") as file:
             file.write(line + "\n")
 
-    prepare(work, plan, log)
-    run_lanes(out, quick, log)
-    assemble(out, plan, log)
-    report = examine_all(out, plan, log)
+    prepare_data(work, plan, log)
+    run_trainings(out, quick, log)
+    assemble_starter(out, plan, log)
+    report = evaluate_starter(out, plan, log)
     log(f"done: same species {report['same']['emr']}, mixes of four {report['mixed']['emr']}")
     return report
 
 
-def prepare(work: Path, plan: Plan, log: Log) -> None:
+def prepare_data(work: Path, plan: BuildPlan, log: Log) -> None:
     """Pool of pictures, PCA, tokenizer."""
     from engine.aviary.captions import make_tokenizer
     from engine.aviary.training.autoencoder import PatchPCA
@@ -113,7 +119,7 @@ def prepare(work: Path, plan: Plan, log: Log) -> None:
     log("pictures, PCA and tokenizer are ready")
 
 
-def run_lanes(out: Path, quick: bool, log: Log) -> None:
+def run_trainings(out: Path, quick: bool, log: Log) -> None:
     """The four trainings as processes, two at a time. RuntimeError names the log of one that failed."""
     work = out / "work"
     waiting = {lane: list(lane) for lane in LANES}
@@ -129,10 +135,10 @@ def run_lanes(out: Path, quick: bool, log: Log) -> None:
                 del waiting[lane]
                 continue
             stage = stages.pop(0)
-            command = [sys.executable, "-m", "engine.aviary", "stage", stage, "--out", str(out)]
+            command = own_command("stage", stage, "--out", str(out), module="engine.aviary")
             command += ["--quick"] if quick else []
             with (work / f"{stage}.log").open("ab") as file:
-                process = subprocess.Popen(command, stdout=file, stderr=file, env={**os.environ, **ENVIRONMENT})
+                process = subprocess.Popen(command, stdout=file, stderr=file, env={**own_environment(), **ENVIRONMENT})
             running[lane] = (stage, process)
             log(f"{stage}: started, see {stage}.log")
         for lane, (stage, process) in list(running.items()):
@@ -153,7 +159,7 @@ def run_stage(stage: str, out: Path, quick: bool) -> None:
     from engine.aviary.training.autoencoder import PatchPCA, encode_pool, train_autoencoder
 
     torch.set_num_threads(1)
-    plan, work = QUICK if quick else Plan(), out / "work"
+    plan, work = QUICK if quick else BuildPlan(), out / "work"
     images, labels = make_pool(work / "pool", plan.pool, plan.flock)
     pca = PatchPCA.load(work / "pca.safetensors")
     if stage == "autoencoder":
@@ -169,15 +175,15 @@ def run_stage(stage: str, out: Path, quick: bool) -> None:
 
         train_judge(work / stage, pca, plan.judge, plan.judge_pictures)
     elif stage == "eyes":
-        from engine.aviary.training.dino import train_eyes
+        from engine.aviary.training.dino import train_dino
 
-        train_eyes(work / stage, images, labels, plan.flock, plan.eyes)
+        train_dino(work / stage, images, labels, plan.flock, plan.eyes)
     else:
         raise ValueError(f"no stage {stage!r}")
     (work / stage / "done").touch()
 
 
-def assemble(out: Path, plan: Plan, log: Log) -> None:
+def assemble_starter(out: Path, plan: BuildPlan, log: Log) -> None:
     """Half-precision folders, the pack with tokens trained together with the base, and the practice folders."""
     from engine.aviary import starter_pack as starter
     from engine.aviary.training.base_model import SAMPLED_FROM
@@ -187,19 +193,19 @@ def assemble(out: Path, plan: Plan, log: Log) -> None:
     starter.assemble_base(
         export / "unet", export / "text_encoder", work / "tokenizer", work / "autoencoder" / "model", out / "base"
     )
-    starter.assemble_eyes(work / "eyes" / "model", out / "eyes")
+    starter.assemble_dino(work / "eyes" / "model", out / "eyes")
     shutil.copytree(work / "judge" / "model", out / "judge", dirs_exist_ok=True)
-    look = starter.open_look(out / "eyes")
-    codebook = starter.fit_codebook(look, plan.names, plan.mixes)
+    look = starter.open_starter_dino(out / "eyes")
+    codebook = starter.fit_starter_codebook(look, plan.names, plan.mixes)
     tokens = starter.learned_tokens(export)
     beginnings = starter.fit_beginnings(look, codebook, plan.flock, tokens["sample"][:, : plan.looks], SAMPLED_FROM)
     species = tokens["species"]
-    starter.write_pack(out / "pack", plan.names, species, out / "base", codebook, provenance(plan), beginnings)
+    starter.write_starter_pack(out / "pack", plan.names, species, out / "base", codebook, provenance(plan), beginnings)
     starter.write_practice(out / "practice")
     log("models, pack and practice folders are written")
 
 
-def provenance(plan: Plan) -> str:
+def provenance(plan: BuildPlan) -> str:
     """Where the pack comes from, in sentences for people."""
     share = round(100 * plan.random_share)
     return (
@@ -210,14 +216,14 @@ def provenance(plan: Plan) -> str:
     )
 
 
-def examine_all(out: Path, plan: Plan, log: Log) -> dict[str, Any]:
+def evaluate_starter(out: Path, plan: BuildPlan, log: Log) -> dict[str, Any]:
     """Examine the starter in ``out``: figures into report.json and the pack, contact sheets beside them."""
     from diffusers import StableDiffusionPipeline
 
     from engine.aviary import starter_pack as starter
     from engine.aviary.training.judge import Judge, accuracy, rejection
     from engine.models.part_tokens import PartTokens
-    from engine.rendering.render import Painter
+    from engine.rendering.painter import Painter
 
     judge = Judge.open(out / "judge")
     pipeline: Any = StableDiffusionPipeline.from_pretrained(out / "base", torch_dtype=torch.float32)
@@ -225,21 +231,21 @@ def examine_all(out: Path, plan: Plan, log: Log) -> dict[str, Any]:
     painter = Painter(pipeline, PartTokens.load(out / "pack" / "tokens.safetensors"))
     report: dict[str, Any] = {"plan": asdict(plan)}
     for kind, different in (("same", 1), ("mixed", 4)):
-        birds = requests(plan.names, plan.examined, different, seed=77 + different)
+        birds = requested_birds(plan.names, plan.examined, different, seed=77 + different)
         began = time.monotonic()
-        pictures = paint(painter, plan.names, birds, seed=1000 * different)
-        result = examine(judge, birds, pictures)
-        ceiling = examine(judge, birds, through_autoencoder(pipeline.vae, birds, seed=99))
+        pictures = render_birds(painter, plan.names, birds, seed=1000 * different)
+        result = judge_pictures(judge, birds, pictures)
+        ceiling = judge_pictures(judge, birds, through_autoencoder(pipeline.vae, birds, seed=99))
         report[kind] = {
             **result.to_document(),
             "ceiling": round(ceiling.emr, 4),
             "ceiling_parts": [round(rate, 4) for rate in ceiling.parts],
             "seconds_per_picture": round((time.monotonic() - began) / len(birds), 3),
         }
-        sheet(pictures[:48]).save(out / f"sheet-{kind}.png", optimize=True)
+        picture_sheet(pictures[:48]).save(out / f"sheet-{kind}.png", optimize=True)
         log(f"{kind}: {json.dumps(report[kind])}")
     report["judge"] = {"accuracy": accuracy(judge, 400), "rejects_negatives": rejection(judge)}
-    look = starter.open_look(out / "eyes")
+    look = starter.open_starter_dino(out / "eyes")
     codebook = Codebook.load(out / "pack" / "codebook.safetensors")
     report["segmentation"] = segmentation_quality(look.features, codebook, plan.names, 100, seed=55)
     log(f"judge {report['judge']}; segmentation {report['segmentation']}")
@@ -248,7 +254,7 @@ def examine_all(out: Path, plan: Plan, log: Log) -> dict[str, Any]:
     return report
 
 
-def sheet(pictures: np.ndarray, columns: int = 8) -> Image.Image:
+def picture_sheet(pictures: np.ndarray, columns: int = 8) -> Image.Image:
     """uint8 (N, H, W, 3) as rows of ``columns``."""
     rows = [np.concatenate(list(pictures[i : i + columns]), 1) for i in range(0, len(pictures), columns)]
     whole = max(row.shape[1] for row in rows)

@@ -105,7 +105,7 @@ def _form(look: Look) -> tuple[str, ...]:
             return (look.style,)
 
 
-def describe(look: Look, part: str, rng: np.random.Generator) -> str:
+def describe_part(look: Look, part: str, rng: np.random.Generator) -> str:
     """A part in a few words ending in its name, such as "crested masked red head"; what is mentioned
     beside the main colour varies."""
     words: list[str] = []
@@ -127,7 +127,7 @@ def make_tokenizer(folder: Path, length: int = 77) -> CLIPTokenizer:
     lines = [_EXTRA_WORDS, *(template.format("") for template in TEMPLATES)] * 20
     for _ in range(4000):
         bird = random_bird(rng)
-        lines += [describe(bird.part(part), part, rng) for part in PARTS]
+        lines += [describe_part(bird.part(part), part, rng) for part in PARTS]
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     learner.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])  # pyright: ignore
     learner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)  # pyright: ignore
@@ -151,7 +151,7 @@ def make_tokenizer(folder: Path, length: int = 77) -> CLIPTokenizer:
     return tokenizer
 
 
-class Prompter:
+class CaptionTokenizer:
     """Turns birds into token ids, with placeholders for parts that are given as vectors.
 
     Placeholder of part m has id `vocabulary + m`; see base_model.SoftEmbedding.
@@ -196,5 +196,5 @@ class Prompter:
         for index in rng.permutation(len(PARTS)).tolist():
             if rng.random() >= dropping:
                 by_token = rng.random() < soft
-                parts.append((index, None if by_token else describe(looks[index], PARTS[index], rng)))
+                parts.append((index, None if by_token else describe_part(looks[index], PARTS[index], rng)))
         return self.assemble(template, parts)

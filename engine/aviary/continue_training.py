@@ -17,7 +17,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from engine.aviary import starter_pack as starter
 from engine.aviary.build import Log
-from engine.aviary.dataset import Flock, make_pool
+from engine.aviary.dataset import BirdDataset, make_pool
 from engine.aviary.drawing.attributes import PARTS
 from engine.aviary.training.autoencoder import SCALING, PatchPCA, encode_pool, to_unit
 from engine.aviary.training.base_model import SAMPLED_FROM, train_base
@@ -27,14 +27,14 @@ RANDOM_SHARE, PICTURES, STEPS, RATE = 0.4, 72_000, 4000, 6e-4
 _FITTED_ON = 1536
 
 
-def further(source: Path, out: Path, steps: int = STEPS, log: Log = print) -> None:
+def continue_training(source: Path, out: Path, steps: int = STEPS, log: Log = print) -> None:
     """Train the base of the starter in ``source`` for ``steps`` more and write the refreshed starter into ``out``.
     Goes on from ``out/work`` when started again."""
     torch.set_num_threads(1)
     work = out / "work"
     pack = Pack.open(source / "pack")
     names = pack.vocabulary.code_names[0]
-    flock = Flock(5, names, RANDOM_SHARE)
+    flock = BirdDataset(5, names, RANDOM_SHARE)
     images, labels = make_pool(work / "pool", PICTURES, flock, log=log)
     latents, masks = encode_pool(images, labels, latents_of(source / "base" / "vae", images), log)
     tokenizer = CLIPTokenizer.from_pretrained(source / "base" / "tokenizer")
@@ -50,7 +50,7 @@ def further(source: Path, out: Path, steps: int = STEPS, log: Log = print) -> No
     learned = starter.learned_tokens(export)
     tokens = starter.around_words(learned["species"], text.float(), tokenizer)
     save_file(tokens.tensors(), out / "pack" / TOKENS)
-    look = starter.open_look(out / "eyes")
+    look = starter.open_starter_dino(out / "eyes")
     beginnings = starter.fit_beginnings(look, pack.codebook(), flock, learned["sample"], SAMPLED_FROM)
     save_file(beginnings, out / "pack" / BEGINNINGS)
     log(f"{len(PARTS)} x {len(names)} tokens and {learned['sample'].shape[1]} looks are written")

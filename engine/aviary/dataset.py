@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from engine.aviary.drawing.attributes import PARTS, Bird, random_part
-from engine.aviary.drawing.bird import Pose, draw
+from engine.aviary.drawing.bird import Pose, draw_bird
 from engine.aviary.drawing.species import PACK_SPECIES, SPECIES
 
 
 @dataclass(frozen=True)
-class Flock:
+class BirdDataset:
     """An endless, numbered supply of birds whose five parts are drawn independently, so that nearly every one
     is a mixture. Held-out species never occur unless named.
 
@@ -44,20 +44,20 @@ class Flock:
         return Bird(**parts, sources=tuple(sources)), pose  # pyright: ignore[reportArgumentType]
 
 
-def _draw_range(task: tuple[str, int, int, Flock]) -> int:
+def _draw_range(task: tuple[str, int, int, BirdDataset]) -> int:
     """Fill rows first..last of the pool's arrays (memory-mapped, so workers share them)."""
     folder, first, last, flock = task
     images = np.lib.format.open_memmap(f"{folder}/images.npy", "r+")
     labels = np.lib.format.open_memmap(f"{folder}/labels.npy", "r+")
     for row in range(first, last):
         bird, pose = flock.bird(row)
-        drawing = draw(bird, pose)
+        drawing = draw_bird(bird, pose)
         images[row], labels[row] = drawing.image, drawing.labels
     return last - first
 
 
 def make_pool(
-    folder: Path, count: int, flock: Flock, workers: int = 2, log: Callable[[str], None] = print
+    folder: Path, count: int, flock: BirdDataset, workers: int = 2, log: Callable[[str], None] = print
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first ``count`` birds of a flock as memory-mapped arrays: images uint8 (N, 128, 128, 3) and labels
     uint8 (N, 128, 128), drawn into ``folder`` unless they are there already."""

@@ -11,21 +11,23 @@ import torch
 from PIL import Image
 
 from engine.aviary.drawing.attributes import PARTS, Bird
-from engine.aviary.drawing.bird import Drawing, draw
+from engine.aviary.drawing.bird import Drawing, draw_bird
 from engine.aviary.drawing.species import compose, mixed_bird
 from engine.aviary.training.autoencoder import from_unit, to_unit
 from engine.aviary.training.judge import NAMES, Judge
+from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import Choice
-from engine.models.conditioning import tell
-from engine.models.part_tokens import tokenize
-from engine.packs.codebook import NO_PART, Codebook
-from engine.rendering.render import Painter
+from engine.models.conditioning import encode_prompt
+from engine.models.text_encoding import tokenize_prompt
+from engine.packs.codebook import Codebook
+from engine.rendering.painter import Painter
+from engine.segmentation.mask_refinement import segment_picture
 
 STEPS, GUIDANCE = 20, 3.0
 
 
 @dataclass(frozen=True)
-class Result:
+class EvaluationResult:
     """Exact match rates in 0..1: in all, and per part in PARTS order. ``asked`` and ``seen`` are indices into the
     judge's classes, (N, 5)."""
 
@@ -56,7 +58,7 @@ class Result:
         }
 
 
-def requests(names: Sequence[str], count: int, different: int, seed: int) -> list[Bird]:
+def requested_birds(names: Sequence[str], count: int, different: int, seed: int) -> list[Bird]:
     """Birds to ask for: of one species each (different 1, all species equally often) or of several."""
     rng = np.random.default_rng(seed)
     if different == 1:
@@ -64,13 +66,13 @@ def requests(names: Sequence[str], count: int, different: int, seed: int) -> lis
     return [mixed_bird(rng, names, different) for _ in range(count)]
 
 
-def truth(birds: Sequence[Bird]) -> np.ndarray:
+def true_classes(birds: Sequence[Bird]) -> np.ndarray:
     """int (N, 5): the judge's class of each part asked for."""
     return np.array([[NAMES.index(source) for source in bird.sources] for bird in birds])
 
 
 @torch.no_grad()
-def paint(
+def render_birds(
     painter: Painter,
     names: Sequence[str],
     birds: Sequence[Bird],
@@ -90,9 +92,9 @@ def paint(
         for bird in group:
             choices = [Choice(m, names.index(source)) for m, source in enumerate(bird.sources)]
             spaced = [piece for choice in choices for piece in (choice, " ")]
-            sentences.append(tokenize(("a photo of a ", *spaced, "bird"), pipeline.tokenizer, length))
-        hidden = tell(pipeline, sentences, painter.tokens).hidden
-        empty = tell(pipeline, [tokenize(("",), pipeline.tokenizer, length)], None).hidden
+            sentences.append(tokenize_prompt(("a photo of a ", *spaced, "bird"), pipeline.tokenizer, length))
+        hidden = encode_prompt(pipeline, sentences, painter.tokens).hidden
+        empty = encode_prompt(pipeline, [tokenize_prompt(("",), pipeline.tokenizer, length)], None).hidden
         made = pipeline(
             prompt_embeds=hidden,
             negative_prompt_embeds=empty.expand(len(group), -1, -1),
@@ -106,15 +108,15 @@ def paint(
     return np.stack(pictures)
 
 
-def examine(judge: Judge, birds: Sequence[Bird], pictures: np.ndarray) -> Result:
+def judge_pictures(judge: Judge, birds: Sequence[Bird], pictures: np.ndarray) -> EvaluationResult:
     """What the judge sees in pictures of these birds."""
-    return Result(truth(birds), judge.verdicts(pictures))
+    return EvaluationResult(true_classes(birds), judge.verdicts(pictures))
 
 
 @torch.no_grad()
 def through_autoencoder(vae: Any, birds: Sequence[Bird], seed: int = 0) -> np.ndarray:
     """Drawings of the birds after encoding and decoding, uint8 (N, 128, 128, 3): the ceiling of any render."""
-    drawn = [draw(bird, np.random.default_rng((seed, index))).image for index, bird in enumerate(birds)]
+    drawn = [draw_bird(bird, np.random.default_rng((seed, index))).image for index, bird in enumerate(birds)]
     made = []
     for first in range(0, len(drawn), 16):
         unit = to_unit(torch.from_numpy(np.stack(drawn[first : first + 16])))
@@ -135,12 +137,12 @@ def segmentation_quality(
     part and of the background, ``codes``: share of parts whose code is the species' own, per part.
     """
     rng = np.random.default_rng(seed)
-    drawings: list[Drawing] = [draw(mixed_bird(rng, names), rng) for _ in range(count)]
+    drawings: list[Drawing] = [draw_bird(mixed_bird(rng, names), rng) for _ in range(count)]
     together = np.zeros((2, len(PARTS) + 1))
     right = np.zeros((2, len(PARTS)))
     for drawing in drawings:
         (features,) = look([Image.fromarray(drawing.image)])
-        found = codebook.segment_picture(features, drawing.image)
+        found = segment_picture(codebook, features, drawing.image)
         seen = np.where(found.labels == NO_PART, 0, found.labels + 1)
         for label in range(len(PARTS) + 1):
             here, there = seen == label, drawing.labels == label

@@ -17,19 +17,21 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer, Dinov2Model
 
-from engine.aviary.dataset import Flock
+from engine.aviary.dataset import BirdDataset
 from engine.aviary.drawing.attributes import PARTS, Bird
-from engine.aviary.drawing.bird import Drawing, Pose, draw
+from engine.aviary.drawing.bird import Drawing, Pose, draw_bird
 from engine.aviary.drawing.species import HELD_OUT, mixed_bird, species
-from engine.aviary.training.base_model import sampler
-from engine.aviary.training.dino import PATCH, save_eyes
+from engine.aviary.training.base_model import inference_scheduler
+from engine.aviary.training.dino import PATCH, save_dino
+from engine.core.palette import COLOURS
+from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import Part, Vocabulary
 from engine.models.loader import Eyes
-from engine.models.part_tokens import PartTokens, word_embeddings
-from engine.packs.codebook import NO_PART, Codebook
+from engine.models.part_tokens import PartTokens
+from engine.models.text_encoding import word_embeddings
+from engine.packs.codebook import Codebook
 from engine.packs.pack import BEGINNINGS, CODEBOOK, TOKENS, Backbone, BaseModel, Pack, Reference
 from engine.segmentation.dino import Dino
-from engine.segmentation.part_names import COLOURS
 
 REFERENCE_SIZE = 512
 EYES_SIZE = 192
@@ -43,7 +45,7 @@ def assemble_base(unet: Path, text: Path, tokenizer: Path, vae: Path, out: Path)
         text_encoder=CLIPTextModel.from_pretrained(text),
         tokenizer=CLIPTokenizer.from_pretrained(tokenizer),
         unet=UNet2DConditionModel.from_pretrained(unet),  # pyright: ignore[reportArgumentType]
-        scheduler=sampler(),  # pyright: ignore[reportArgumentType]
+        scheduler=inference_scheduler(),  # pyright: ignore[reportArgumentType]
         safety_checker=None,  # pyright: ignore[reportArgumentType]
         feature_extractor=None,  # pyright: ignore[reportArgumentType]
         requires_safety_checker=False,
@@ -61,10 +63,10 @@ def assemble_base(unet: Path, text: Path, tokenizer: Path, vae: Path, out: Path)
         config.write_text(json.dumps(document, indent=2) + "\n")
 
 
-def assemble_eyes(model: Path, out: Path) -> None:
+def assemble_dino(model: Path, out: Path) -> None:
     """The eyes in half precision."""
     shutil.rmtree(out, ignore_errors=True)
-    save_eyes(Dinov2Model.from_pretrained(model).half(), out)  # pyright: ignore[reportArgumentType]
+    save_dino(Dinov2Model.from_pretrained(model).half(), out)  # pyright: ignore[reportArgumentType]
     _open_as_float32(out / "config.json")
 
 
@@ -75,7 +77,7 @@ def _open_as_float32(config: Path) -> None:
     config.write_text(json.dumps(document, indent=2) + "\n")
 
 
-def open_look(eyes: Path, size: int = EYES_SIZE) -> Dino:
+def open_starter_dino(eyes: Path, size: int = EYES_SIZE) -> Dino:
     """The starter eyes as the engine uses them."""
     document = json.loads((eyes / "preprocessor_config.json").read_text())
     model = Dinov2Model.from_pretrained(eyes).float().eval()  # pyright: ignore[reportArgumentType]
@@ -83,12 +85,12 @@ def open_look(eyes: Path, size: int = EYES_SIZE) -> Dino:
     return Dino(wrapped, Backbone("starter/eyes", image_size=size, patch=PATCH))
 
 
-def fit_codebook(look: Dino, names: Sequence[str], mixes: int = 600, seed: int = 11) -> Codebook:
+def fit_starter_codebook(look: Dino, names: Sequence[str], mixes: int = 600, seed: int = 11) -> Codebook:
     """Centroids from drawings whose parts are known: means of unit features of background, foreground and each
     part's cells, then, with those, of each (part, species)'s pooled features. Fitted on mixtures, so that a code's
     centroid is about its part alone."""
     rng = np.random.default_rng(seed)
-    drawings = [draw(mixed_bird(rng, names), rng) for _ in range(mixes)]
+    drawings = [draw_bird(mixed_bird(rng, names), rng) for _ in range(mixes)]
     width = look.eyes.model.config.hidden_size
     sums, pooled = np.zeros((len(PARTS) + 1, width)), np.zeros((len(PARTS), len(names), width), np.float32)
     maps: list[np.ndarray] = []
@@ -111,13 +113,15 @@ def fit_codebook(look: Dino, names: Sequence[str], mixes: int = 600, seed: int =
     return Codebook(book.foreground, book.parts, _unit(pooled).astype(np.float32))
 
 
-def fit_beginnings(look: Dino, codebook: Codebook, flock: Flock, sample: torch.Tensor, first: int) -> dict[str, Any]:
+def fit_beginnings(
+    look: Dino, codebook: Codebook, flock: BirdDataset, sample: torch.Tensor, first: int
+) -> dict[str, Any]:
     """What helps new packs begin: how the parts of a flock's birds look, ``looks`` (5, N, C), and the tokens that say
     them (5, N, width), both fp16. ``sample`` are the soft tokens of birds number ``first`` and following."""
     looks = np.zeros((len(PARTS), sample.shape[1], look.eyes.model.config.hidden_size), np.float16)
     for index in range(sample.shape[1]):
         bird, pose = flock.bird(first + index)
-        (features,) = look.features([Image.fromarray(draw(bird, pose).image)])
+        (features,) = look.features([Image.fromarray(draw_bird(bird, pose).image)])
         looks[:, index] = codebook.pooled(features, codebook.segment(features).labels)
     return {"looks": torch.from_numpy(looks), "text_encoder": sample.half()}
 
@@ -133,7 +137,7 @@ def _cells(drawing: Drawing, side: int) -> np.ndarray:
     return shares.argmax(0).flatten().numpy()
 
 
-def write_pack(
+def write_starter_pack(
     out: Path, names: Sequence[str], tokens: torch.Tensor, base: Path, codebook: Codebook, provenance: str,
     beginnings: dict[str, torch.Tensor],
 ) -> Pack:  # fmt: skip
@@ -183,7 +187,7 @@ def around_words(tokens: torch.Tensor, text: Any, tokenizer: Any) -> PartTokens:
 def _reference(out: Path, name: str, code: int) -> Reference:
     """One large drawing of a species, its part labels exact, since it was drawn."""
     pose = Pose.random(np.random.default_rng((21, code)), 0.5)
-    drawing = draw(species(name), replace(pose, left=False), REFERENCE_SIZE)
+    drawing = draw_bird(species(name), replace(pose, left=False), REFERENCE_SIZE)
     id = name.lower()
     paths = {folder: out / folder / f"{id}.png" for folder in ("references", "thumbnails", "labels")}
     large = Image.fromarray(drawing.image)
@@ -208,7 +212,7 @@ def portraits(bird: Bird, count: int, seed: int, size: int = 128) -> list[Drawin
     """A bird in several poses, looking right as the base model's birds do."""
     rng = np.random.default_rng(seed)
     poses = [replace(Pose.random(rng, 0.5), left=False) for _ in range(count)]
-    return [draw(bird, pose, size) for pose in poses]
+    return [draw_bird(bird, pose, size) for pose in poses]
 
 
 def learned_tokens(export: Path) -> dict[str, torch.Tensor]:

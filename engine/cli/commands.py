@@ -14,26 +14,20 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from engine.cli.console import DONE, FAILED, INTERRUPTED, Answer, Desk, Interrupted
-from engine.cli.pack_commands import packs_export as packs_export
-from engine.cli.pack_commands import packs_import as packs_import
-from engine.cli.pack_commands import summary
-from engine.cli.run_commands import runs_discard as runs_discard
-from engine.cli.run_commands import runs_export as runs_export
-from engine.cli.run_commands import runs_list as runs_list
-from engine.cli.run_commands import runs_pause as runs_pause
-from engine.cli.run_commands import runs_stop as runs_stop
-from engine.cli.run_commands import train as train
+from engine.cli.console import DONE, FAILED, INTERRUPTED, Answer, Interrupted, JobRunner
+from engine.cli.pack_commands import pack_summary
+from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture, picture_files
 from engine.core.legacy_prompt import parse_legacy
-from engine.core.paths import creations_dir, make_folder, write_whole
+from engine.core.paths import creations_dir
 from engine.core.png_metadata import read_creation
 from engine.core.prompt import choice_text, parse, to_text
 from engine.core.recipe import Creation, Recipe
+from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Choice
-from engine.packs.codebook import NO_PART, Segmentation
-from engine.packs.pack import MANIFEST, Pack, PackLibrary
+from engine.packs.library import PackLibrary
+from engine.packs.pack import MANIFEST, Pack
 from engine.worker.jobs import Discover, Evaluate, Render, Segment, Segmented
 
 
@@ -45,7 +39,7 @@ def segment(words: Namespace, handlers: str) -> Answer:
     errors: list[dict[str, str]] = []
     lines: list[str] = []
     code = DONE
-    with Desk(handlers) as desk:
+    with JobRunner(handlers) as desk:
         for image in _pictures(words.images):
             try:
                 result: Segmented = desk.run(Segment(str(pack.path), str(Path(image).absolute())))
@@ -117,7 +111,7 @@ def render(words: Namespace, handlers: str) -> Answer:
     recipe = replace(recipe, pack=pack.id, **given)
     out = make_folder(Path(words.out) if words.out else creations_dir())
     code = DONE
-    with Desk(handlers) as desk:
+    with JobRunner(handlers) as desk:
         try:
             creations: tuple[Creation, ...] = desk.run(Render(str(pack.path), recipe, str(out.absolute())))
         except Interrupted as interrupted:
@@ -191,9 +185,9 @@ def discover(words: Namespace, handlers: str) -> Answer:
         str(Path(words.folder).absolute()), str(out.absolute()), words.parts, words.codes, words.noun, words.eyes,
         words.base_model, words.seed, options,
     )  # fmt: skip
-    with Desk(handlers) as desk:
+    with JobRunner(handlers) as desk:
         pack = Pack.open(desk.run(job))
-    return Answer({**summary(pack), "found": dict(pack.metrics)}, "\n".join(_discovered(pack)))
+    return Answer({**pack_summary(pack), "found": dict(pack.metrics)}, "\n".join(_discovered(pack)))
 
 
 def _discovered(pack: Pack) -> Iterator[str]:
@@ -217,104 +211,9 @@ def evaluate(words: Namespace, handlers: str) -> Answer:
     """How many of the asked parts arrive in mixes of references."""
     pack = PackLibrary().find(words.pack)
     out = make_folder(Path(words.out)).absolute()
-    with Desk(handlers) as desk:
+    with JobRunner(handlers) as desk:
         result = desk.run(Evaluate(str(pack.path), str(out), words.mix, words.count, words.seed))
     lines = [f"{name}: {value:.3f}" for name, value in result.items() if isinstance(value, float)]
     for name, row in (result.get("parts") or {}).items():
         lines.append(f"  {name}: " + ", ".join(f"{key} {value:.3g}" for key, value in row.items()))
     return Answer({"out": str(out), **result}, "\n".join(lines))
-
-
-def packs_list(words: Namespace, handlers: str) -> Answer:
-    """Every pack at hand; broken ones with what is wrong."""
-    rows, lines = [], []
-    for one in PackLibrary().listing():
-        if one.pack:
-            rows.append({**summary(one.pack), "bundled": one.bundled, "ok": True})
-            lines.append(f"{one.pack.id}  {one.pack.title}  ({len(one.pack.references)} references)")
-        else:
-            assert one.error
-            error = {"message": one.error.message, "hint": one.error.hint}
-            rows.append({"path": str(one.path), "bundled": one.bundled, "ok": False, "error": error})
-            lines.append(f"{one.path.name}  broken: {one.error.message}")
-    return Answer({"packs": rows}, "\n".join(lines) or "There is no pack yet.")
-
-
-def packs_show(words: Namespace, handlers: str) -> Answer:
-    """What a pack says about itself."""
-    pack = PackLibrary().find(words.pack)
-    vocabulary = pack.vocabulary
-    named = next((row for row in vocabulary.code_names if any(row)), ())
-    lines = [
-        f"{pack.title} ({pack.id}) in {pack.path}",
-        f"parts: {', '.join(part.name for part in vocabulary.visible_parts)}",
-        f"codes: {', '.join(named) if named else f'0 to {vocabulary.codes_per_part - 1}'}",
-        f"base model: {pack.base_model.id}; eyes: {pack.backbone.id} (made for {pack.backbone.sees})",
-        f"references: {len(pack.references)}",
-        f"licence: {pack.licence or 'not said'}",
-        f"provenance: {pack.provenance or 'not said'}",
-    ]
-    described = {**pack.to_document(), "path": str(pack.path)}
-    return Answer(described, "\n".join(lines))
-
-
-def packs_check(words: Namespace, handlers: str) -> Answer:
-    """Read everything a pack holds; all packs without a name."""
-    library = PackLibrary()
-    rows, lines = [], []
-    places = [library.find(words.pack).path] if words.pack else [one.path for one in library.listing()]
-    for place in places:
-        try:
-            Pack.open(place).check(thorough=True)
-            rows.append({"path": str(place), "ok": True})
-            lines.append(f"{place.name}: whole")
-        except UserError as error:
-            rows.append({"path": str(place), "ok": False, "error": {"message": error.message, "hint": error.hint}})
-            lines.append(f"{place.name}: {error.message} {error.hint}")
-    whole = all(row["ok"] for row in rows)
-    return Answer({"packs": rows}, "\n".join(lines) or "There is no pack yet.", DONE if whole else FAILED)
-
-
-def models_list(words: Namespace, handlers: str) -> Answer:
-    """The models on this computer."""
-    from engine.models.loader import list_models
-
-    found = list_models()
-    rows = [{"id": one.id, "kind": one.kind, "path": one.folder, "missing": list(one.missing)} for one in found]
-    lines = [f"{one.id}  {one.kind}" + (f"  lacks {', '.join(one.missing)}" if one.missing else "") for one in found]
-    return Answer({"models": rows}, "\n".join(lines) or "There are no models on this computer.")
-
-
-def models_check(words: Namespace, handlers: str) -> Answer:
-    """Whether a model is here and whole; without a name, those that the packs need."""
-    from engine.models.loader import check_model
-
-    ids = [words.model] if words.model else sorted(needed_models())
-    rows, lines = [], []
-    for id in ids:
-        try:
-            found = check_model(id)
-            fault = f"It lacks {', '.join(found.missing)}." if found.missing else ""
-            hint = "Get the model again." if fault else ""
-            if not found.kind:
-                fault, hint = "It is no model that can be used here.", "See the README for those that can."
-        except UserError as error:
-            fault, hint = error.message, error.hint
-        rows.append({"id": id, "ok": not fault, "message": fault, "hint": hint})
-        lines.append(f"{id}: {fault or 'whole'} {hint}".rstrip())
-    whole = all(row["ok"] for row in rows)
-    return Answer({"models": rows}, "\n".join(lines) or "No pack needs a model.", DONE if whole else FAILED)
-
-
-def models_download(words: Namespace, handlers: str) -> Answer:
-    """Fetch a model from the Hugging Face hub."""
-    from engine.models.loader import download
-
-    folder = download(words.model, lambda line: print(line, file=sys.stderr))
-    return Answer({"id": words.model, "path": str(folder)}, f"{words.model} is in {folder}.")
-
-
-def needed_models() -> set[str]:
-    """Ids of the models that the packs at hand need."""
-    packs = PackLibrary().packs()
-    return {id for pack in packs for id in (pack.base_model.id, pack.base_model.unet, pack.backbone.id) if id}

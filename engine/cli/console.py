@@ -18,7 +18,7 @@ from engine.core.recipe import Creation
 from engine.worker.engine import Engine
 from engine.worker.jobs import Cancelled, Event, Failed, Finished, Job, Losses, News, Progress, Rendered
 
-DONE, FAILED, WRONG_WORDS, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 
 @dataclass
@@ -47,7 +47,7 @@ class JobFailed(UserError):
 
 
 @dataclass
-class Ticker:
+class ProgressPrinter:
     """Progress on stderr: one line that changes on a terminal, a line a stage (and a few between) elsewhere."""
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
@@ -84,15 +84,15 @@ class Ticker:
             self._open = False
 
 
-class Desk:
+class JobRunner:
     """Runs jobs on an engine of this process, one at a time, for a command that waits for them."""
 
     def __init__(self, handlers: str) -> None:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._engine = Engine(self._events.put, "thread", handlers)
-        self._ticker = Ticker()
+        self._ticker = ProgressPrinter()
 
-    def __enter__(self) -> Desk:
+    def __enter__(self) -> JobRunner:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -149,7 +149,7 @@ def _ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def tell(answer: Answer, as_json: bool) -> int:
+def print_answer(answer: Answer, as_json: bool) -> int:
     """Print an answer on stdout; its exit code."""
     if as_json:
         print(json.dumps(answer.document, ensure_ascii=False, indent=1))
@@ -158,7 +158,7 @@ def tell(answer: Answer, as_json: bool) -> int:
     return answer.code
 
 
-def tell_error(error: UserError, as_json: bool, debug: bool = False) -> int:
+def print_error(error: UserError, as_json: bool, debug: bool = False) -> int:
     """Print a sentence and a hint on stderr, and with ``--json`` the same on stdout; the exit code."""
     print(f"partcraft: {error.message}", file=sys.stderr)
     if error.hint:

@@ -13,9 +13,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from engine.cli.console import DONE, FAILED, Answer
+from engine.core.atomic_files import make_folder
 from engine.core.errors import UserError
-from engine.core.paths import data_dir, make_folder, starter_pack
-from engine.packs.pack import PackLibrary
+from engine.core.paths import data_dir, starter_pack
+from engine.packs.library import PackLibrary
+from engine.packs.validation import check_pack
 
 _PACKAGES = ("torch", "diffusers", "transformers", "peft", "accelerate", "numpy", "pillow", "PySide6-Essentials")
 
@@ -112,7 +114,7 @@ def _starter() -> Finding:
         return Finding("starter", False, "the starter pack is not here", hint, needed=False)
     library = PackLibrary()
     pack = library.find(str(starter_pack()))
-    pack.check(thorough=True)
+    check_pack(pack, thorough=True)
     return Finding("starter", True, f"{pack.title}, {len(pack.references)} references")
 
 
@@ -124,7 +126,7 @@ def _packs() -> Finding:
 
 
 def _models() -> Finding:
-    from engine.cli.commands import models_check
+    from engine.cli.model_commands import models_check
 
     answer = models_check(Namespace(model=None), "")
     lacking = [row["message"] for row in answer.document["models"] if not row["ok"]]

@@ -6,15 +6,18 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
-from engine.cli.console import Answer
+from engine.cli.console import DONE, FAILED, Answer
+from engine.core.atomic_files import make_folder
 from engine.core.errors import UserError
-from engine.core.paths import make_folder
-from engine.packs.pack import Pack, PackLibrary, free_folder
+from engine.core.paths import free_folder
+from engine.packs.library import PackLibrary
+from engine.packs.pack import Pack
+from engine.packs.validation import check_pack
 
 _CENTROIDS: Final = "pretrained_kmeans.pth"
 
 
-def import_words(one: ArgumentParser) -> None:
+def add_import_arguments(one: ArgumentParser) -> None:
     """The words of ``packs import``."""
     one.add_argument("file", metavar="FILE_OR_FOLDER", help="a .partpack, or a checkpoint of the original PartCraft")
     of = one.add_argument_group("for a checkpoint of the original, what its own command line was told")
@@ -33,7 +36,7 @@ def packs_import(words: Namespace, handlers: str) -> Answer:
     """Take a .partpack file, or a checkpoint of the original PartCraft, into the user's packs."""
     path = Path(words.file)
     pack = _import_original(path, words) if path.is_dir() else PackLibrary().import_pack(path)
-    return Answer(summary(pack), f"{pack.title} is here, as {pack.id}.")
+    return Answer(pack_summary(pack), f"{pack.title} is here, as {pack.id}.")
 
 
 def _import_original(checkpoint: Path, words: Namespace) -> Pack:
@@ -80,9 +83,9 @@ def packs_export(words: Namespace, handlers: str) -> Answer:
     library = PackLibrary()
     pack = library.find(words.pack)
     if words.plain:
-        from engine.exchange.original_checkpoint import export_plain
+        from engine.exchange.textual_inversion import export_for_other_programs
 
-        files = export_plain(pack, make_folder(Path(words.file), "the pack"))
+        files = export_for_other_programs(pack, make_folder(Path(words.file), "the pack"))
         return Answer(
             {"folder": words.file, "files": [str(file) for file in files]}, f"{words.file}: {len(files)} files"
         )
@@ -90,7 +93,7 @@ def packs_export(words: Namespace, handlers: str) -> Answer:
     return Answer({"file": str(file), "bytes": file.stat().st_size}, f"{file} ({file.stat().st_size >> 10} KB)")
 
 
-def summary(pack: Pack) -> dict[str, object]:
+def pack_summary(pack: Pack) -> dict[str, object]:
     """What a command says of a pack."""
     return {
         "id": pack.id,
@@ -102,3 +105,53 @@ def summary(pack: Pack) -> dict[str, object]:
         "base_model": pack.base_model.id,
         "eyes": pack.backbone.id,
     }
+
+
+def packs_list(words: Namespace, handlers: str) -> Answer:
+    """Every pack at hand; broken ones with what is wrong."""
+    rows, lines = [], []
+    for one in PackLibrary().listing():
+        if one.pack:
+            rows.append({**pack_summary(one.pack), "bundled": one.bundled, "ok": True})
+            lines.append(f"{one.pack.id}  {one.pack.title}  ({len(one.pack.references)} references)")
+        else:
+            assert one.error
+            error = {"message": one.error.message, "hint": one.error.hint}
+            rows.append({"path": str(one.path), "bundled": one.bundled, "ok": False, "error": error})
+            lines.append(f"{one.path.name}  broken: {one.error.message}")
+    return Answer({"packs": rows}, "\n".join(lines) or "There is no pack yet.")
+
+
+def packs_show(words: Namespace, handlers: str) -> Answer:
+    """What a pack says about itself."""
+    pack = PackLibrary().find(words.pack)
+    vocabulary = pack.vocabulary
+    named = next((row for row in vocabulary.code_names if any(row)), ())
+    lines = [
+        f"{pack.title} ({pack.id}) in {pack.path}",
+        f"parts: {', '.join(part.name for part in vocabulary.visible_parts)}",
+        f"codes: {', '.join(named) if named else f'0 to {vocabulary.codes_per_part - 1}'}",
+        f"base model: {pack.base_model.id}; eyes: {pack.backbone.id} (made for {pack.backbone.sees})",
+        f"references: {len(pack.references)}",
+        f"licence: {pack.licence or 'not said'}",
+        f"provenance: {pack.provenance or 'not said'}",
+    ]
+    described = {**pack.to_document(), "path": str(pack.path)}
+    return Answer(described, "\n".join(lines))
+
+
+def packs_check(words: Namespace, handlers: str) -> Answer:
+    """Read everything a pack holds; all packs without a name."""
+    library = PackLibrary()
+    rows, lines = [], []
+    places = [library.find(words.pack).path] if words.pack else [one.path for one in library.listing()]
+    for place in places:
+        try:
+            check_pack(Pack.open(place), thorough=True)
+            rows.append({"path": str(place), "ok": True})
+            lines.append(f"{place.name}: whole")
+        except UserError as error:
+            rows.append({"path": str(place), "ok": False, "error": {"message": error.message, "hint": error.hint}})
+            lines.append(f"{place.name}: {error.message} {error.hint}")
+    whole = all(row["ok"] for row in rows)
+    return Answer({"packs": rows}, "\n".join(lines) or "There is no pack yet.", DONE if whole else FAILED)

@@ -11,15 +11,18 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from engine.cli.console import INTERRUPTED, Answer, Desk, Interrupted
+from engine.cli.console import INTERRUPTED, Answer, Interrupted, JobRunner
+from engine.core.atomic_files import make_folder, write_bytes
 from engine.core.errors import UserError
-from engine.core.paths import make_folder, write_bytes
-from engine.packs.pack import MANIFEST, Pack, free_folder
-from engine.runs import run as runs
+from engine.core.paths import free_folder, runs_dir
+from engine.packs.pack import MANIFEST, Pack
+from engine.runs.export import export_run
+from engine.runs.heartbeat import Heartbeat
+from engine.runs.launcher import discard_run, pause_run, start_run, stop_run
 from engine.runs.plan import Plan
-from engine.runs.run_folder import PLAN, export_run, open_plan, pack_place
-from engine.runs.status import Pulse, runs_dir
-from engine.worker.dispatch import explain
+from engine.runs.run import list_runs
+from engine.runs.run_folder import PLAN, open_plan, pack_destination
+from engine.worker.dispatch import failure_of
 from engine.worker.jobs import Discover, FindParts, PartsFound, Train
 
 _PICTURES_A_CODE: Final = 6
@@ -35,12 +38,12 @@ def train(words: Namespace, handlers: str) -> Answer:
     first = os.environ.get("RANK", "0") == "0"
     plan, run = open_plan(_place(words, handlers))
     if words.detach:
-        started = runs.start(run)
+        started = start_run(run)
         text = f"{started.title} learns in {run}. See: partcraft runs list"
         return Answer({"run": str(run), "plan": str(run), "interrupted": False}, text)
     if first:
-        pack_place(plan, Pack.open(plan.pack), run)  # said now, not after hours
-    with Pulse(run, plan.steps, plan.sample_every) if first else nullcontext() as pulse:
+        pack_destination(plan, Pack.open(plan.pack), run)  # said now, not after hours
+    with Heartbeat(run, plan.steps, plan.sample_every) if first else nullcontext() as pulse:
         try:
             result = _learn(run, handlers, pulse)
         except Interrupted:
@@ -49,7 +52,7 @@ def train(words: Namespace, handlers: str) -> Answer:
             text = f"Stopped. Go on with: partcraft train --resume {run}"
             return Answer({"run": str(run), "interrupted": True}, text, INTERRUPTED)
         except Exception as error:
-            failed = explain(error)
+            failed = failure_of(error)
             if pulse:
                 pulse.end("failed", failed.message, failed.hint)
             raise
@@ -62,12 +65,12 @@ def train(words: Namespace, handlers: str) -> Answer:
     return Answer(document, f"{told} {result} is ready.".strip())
 
 
-def _learn(run: Path, handlers: str, pulse: Pulse | None) -> str:
+def _learn(run: Path, handlers: str, pulse: Heartbeat | None) -> str:
     """Run the training to its end; the pack's folder. A system that shuts down is as good as Ctrl-C."""
     with suppress(ValueError):  # only the main thread may; tests call from others
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        with Desk(handlers) as desk:
+        with JobRunner(handlers) as desk:
             return str(desk.run(Train(str(run)), pulse.hear if pulse else None))
     finally:
         with suppress(ValueError):
@@ -94,7 +97,7 @@ def _place(words: Namespace, handlers: str) -> Path:
 def _draft(pictures: Path, out: Path, words: Namespace, handlers: str) -> Pack:
     """A draft pack of a folder's pictures, with as many parts as are suggested."""
     options = {"title": pictures.name}
-    with Desk(handlers) as desk:
+    with JobRunner(handlers) as desk:
         found: PartsFound = desk.run(FindParts(str(pictures), show=1))
         codes = min(_MOST_CODES, max(2, found.pictures // _PICTURES_A_CODE))  # sorted pictures have a code a kind
         noun = words.noun or "thing"
@@ -122,7 +125,7 @@ def _plan_for(pack: Pack, words: Namespace, run: Path, pictures: Path | None = N
 def runs_list(words: Namespace, handlers: str) -> Answer:
     """The runs, newest first."""
     rows, lines = [], []
-    for run in runs.runs():
+    for run in list_runs():
         left = f", {_span(run.seconds_left)} left" if run.seconds_left is not None else ""
         rows.append(
             {
@@ -139,20 +142,20 @@ def runs_list(words: Namespace, handlers: str) -> Answer:
 def runs_pause(words: Namespace, handlers: str) -> Answer:
     """Ask a run to keep a checkpoint and end its process."""
     run = _run(words.run)
-    runs.pause(run)
+    pause_run(run)
     return Answer({"run": str(run)}, f"It pauses after its step. Go on with: partcraft train --resume {run}")
 
 
 def runs_stop(words: Namespace, handlers: str) -> Answer:
     """Ask a run to write the pack of what it has learned so far."""
     run = _run(words.run)
-    runs.stop(run)
+    stop_run(run)
     return Answer({"run": str(run)}, "It writes the pack of what it has learned so far. See: partcraft runs list")
 
 
 def runs_discard(words: Namespace, handlers: str) -> Answer:
     """Move a run to the trash."""
-    there = runs.discard(_run(words.run))
+    there = discard_run(_run(words.run))
     return Answer({"trash": str(there)}, f"It is in {there} now. Its pack, if it has one, stays.")
 
 
@@ -168,7 +171,7 @@ def _run(word: str) -> Path:
     for place in (Path(word), runs_dir() / word):
         if word and (place / PLAN).is_file():
             return place.absolute()
-    names = ", ".join(Path(run.folder).name for run in runs.runs()[:5])
+    names = ", ".join(Path(run.folder).name for run in list_runs()[:5])
     raise UserError(f"There is no run called “{word}”.", f"There are: {names or 'none yet'}.")
 
 

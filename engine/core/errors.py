@@ -17,3 +17,13 @@ class UserError(Exception):
 
 class JobCancelled(BaseException):
     """Raised by ``report`` inside a handler when its job was cancelled."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether this is any library's way of saying that memory ran out."""
+    text = str(error).lower()
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text))
+    )

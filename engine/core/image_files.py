@@ -1,4 +1,8 @@
-"""Opening pictures from anywhere, without trust: any common format in, plain RGB out, or one sentence why not."""
+"""Opening pictures from anywhere, without trust: any common format in, plain RGB out, or one sentence why not.
+
+This is the only module that calls Pillow's ``open``: without a list of formats it hands EPS, whatever the file is
+called, to Ghostscript, which is a programming language.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
@@ -14,6 +19,9 @@ from engine.core.errors import UserError
 
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jfif"})
 """What a folder of pictures is searched for; :func:`open_picture` itself looks at the content, not at the name."""
+
+FORMATS: Final = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+"""Formats that Pillow decodes itself, by content. Every other is refused unread."""
 
 _MOST_PIXELS: Final = 200_000_000  # to decode: 800 MB at most; Pillow's own gate stands at 179 million
 _SMALLER: Final = "Make it smaller in another program, then open it again."
@@ -30,7 +38,7 @@ def open_picture(path: Path | str, max_side: int = 4096) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with _opened(path) as picture:
+            with open_image(path) as picture:
                 if picture.mode != "CMYK":
                     picture.draft("RGB", (max_side, max_side))  # a JPEG is decoded at a fraction of its size
                 if picture.width * picture.height > _MOST_PIXELS:
@@ -55,6 +63,21 @@ def open_picture(path: Path | str, max_side: int = 4096) -> Image.Image:
         raise UserError(f"{path.name} is damaged and cannot be read to its end.", "Get the file again.") from error
 
 
+def read_label_map(path: Path | str) -> npt.NDArray[np.uint8]:
+    """A label map as packs keep them: the grey values of a PNG, uint8 (H, W). Raises :class:`UserError`."""
+    path = Path(path)
+    again = "Get the pack again."
+    try:
+        with open_image(path, ("PNG",)) as picture:
+            if picture.width * picture.height > _MOST_PIXELS:
+                raise UserError(f"{path.name} is too large to open.", again)
+            return np.asarray(picture if picture.mode in ("L", "P") else picture.convert("L"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path.name} is not there any more.", again) from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UserError(f"{path.name} is damaged and cannot be read.", again) from error
+
+
 def picture_files(folder: Path | str) -> list[Path]:
     """The picture files of a folder and the folders in it, sorted by name. Raises :class:`UserError` if there is no
     such folder or it has none."""
@@ -71,10 +94,13 @@ def picture_files(folder: Path | str) -> list[Path]:
     return found
 
 
-def _opened(path: Path) -> Image.Image:
-    """Pillow's open; a huge JPEG is let through its gate too, because it can be decoded at an eighth of its size."""
+def open_image(path: Path | str, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    """Pillow's open for :data:`FORMATS` (or some of them), not decoded yet; a huge JPEG is let through Pillow's gate,
+    because it can be decoded at an eighth of its size. Raises what Pillow raises, :class:`UserError` for a picture that
+    is too large."""
+    path = Path(path)
     try:
-        return Image.open(path)
+        return Image.open(path, formats=formats)
     except Image.DecompressionBombError as error:
         with path.open("rb") as file:
             jpeg = file.read(3) == b"\xff\xd8\xff"

@@ -7,7 +7,7 @@ Text is stripped at both ends, as it did.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, Literal
 
 from engine.core.prompt import no_such_code, no_such_part
@@ -48,13 +48,6 @@ def parse_legacy(text: str, vocabulary: Vocabulary, form: Form) -> Prompt:
     if rest := words + text[at:]:
         pieces.append(rest)
     return tuple(pieces)
-
-
-def legacy_forms(text: str) -> Iterator[Form]:
-    """The forms in which this text would have a choice, for asking a person which is meant."""
-    for form in FORMS:
-        if _READERS[form][0].search(text):
-            yield form
 
 
 def _read_bare(found: re.Match[str], vocabulary: Vocabulary) -> Choice | None:

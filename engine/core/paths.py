@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
+import itertools
 import os
-import re
-import secrets
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
 
-from engine.core.errors import UserError
+
+def package_root() -> Path:
+    """The folder that holds the packages ``engine`` and ``partcraft_desktop``."""
+    return Path(__file__).resolve().parents[2]
 
 
 def resources_dir() -> Path:
     """The bundled resources: beside the packages, or inside a frozen program."""
     frozen = getattr(sys, "_MEIPASS", None)
-    return Path(frozen) / "resources" if frozen else Path(__file__).resolve().parents[2] / "resources"
+    return Path(frozen) / "resources" if frozen else package_root() / "resources"
 
 
 def data_dir() -> Path:
@@ -63,68 +62,15 @@ def starter_pack() -> Path:
     return resources_dir() / "starter" / "pack"
 
 
-def write_whole(path: Path, write: Callable[[Path], None], what: str = "the file") -> None:
-    """Write a file beside ``path``, sync it, and put it in place in one step.
-
-    ``write`` is given the path to write to (same folder, same suffix). If it fails, ``path`` keeps what it had
-    and nothing is left beside it. Raises :class:`UserError` for a full disk, a folder that is gone or read-only.
-    """
-    beside = path.with_name(f".{secrets.token_hex(6)}-part{path.suffix}")
-    try:
-        write(beside)
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except Exception as error:
-        reason = _system_error(error)
-        if reason is None:
-            raise
-        raise _explain(reason, path, what) from error
-    finally:
-        with contextlib.suppress(OSError):  # gone after replace; not there if it could not be made
-            beside.unlink()
+def free_folder(parent: Path, name: str) -> Path:
+    """A folder ``parent/name`` that is not there yet, with a number behind the name if need be. Not made."""
+    numbers = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
+    return next(parent / one for one in numbers if not (parent / one).exists())
 
 
-def write_bytes(path: Path, data: bytes, what: str = "the file") -> None:
-    """:func:`write_whole` for bytes at hand."""
-    write_whole(path, lambda beside: _write(beside, data), what)
+# One training at a time.
 
 
-def make_folder(path: Path, what: str = "the folder") -> Path:
-    """Make a folder with its parents if it is not there. Raises :class:`UserError` if it cannot be made."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _explain(error, path, what) from error
-    return path
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-
-
-def _system_error(error: Exception) -> OSError | None:
-    """What the system refused, also when a library written in Rust (safetensors) tells it in words of its own."""
-    if isinstance(error, OSError):
-        return error
-    said = re.search(r"\(os error (\d+)\)", str(error))
-    return OSError(int(said[1]), os.strerror(int(said[1]))) if said else None
-
-
-def _explain(error: OSError, path: Path, what: str) -> UserError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UserError(f"The disk is full, so {what} could not be saved.", f"Make room on the disk of {path.parent}.")
-    if error.errno == errno.EROFS or isinstance(error, PermissionError):
-        return UserError(
-            f"{what[:1].upper()}{what[1:]} could not be saved: {path.parent} cannot be written to.",
-            "Choose another folder, or allow writing there.",
-        )
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return UserError(
-            f"{what[:1].upper()}{what[1:]} could not be saved: the folder {path.parent} is not there.",
-            "Choose another folder, or bring it back (is a drive unplugged?).",
-        )
-    reason = error.strerror or type(error).__name__
-    return UserError(
-        f"{what[:1].upper()}{what[1:]} could not be saved in {path.parent}: {reason}.", "Choose another folder."
-    )
+def runs_dir() -> Path:
+    """Where runs are, unless a plan says otherwise."""
+    return data_dir() / "runs"

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
-from engine.core.paths import write_whole
+from engine.core.image_files import open_image
 from engine.core.recipe import Arrival, Creation, Receipt, Recipe
 from engine.core.vocabulary import Vocabulary
 
@@ -89,18 +90,18 @@ def parameters_line(recipe: Recipe, prompt: str, size: tuple[int, int], model: s
 
 def read_creation(path: Path | str) -> Creation:
     """The creation a PNG remembers. Raises :class:`UserError` if it is no PNG or has no recipe."""
-    from PIL import Image, PngImagePlugin
+    from PIL.PngImagePlugin import PngImageFile
 
     path = Path(path)
     try:
-        with Image.open(path) as picture:
-            if not isinstance(picture, PngImagePlugin.PngImageFile):
+        with open_image(path) as picture:
+            if not isinstance(picture, PngImageFile):
                 raise UserError(f"{path.name} has no recipe in it.", "Open a PNG made by PartCraft.")
             picture.load()
             text = picture.text.get(CHUNK)
     except FileNotFoundError as error:
         raise UserError(f"{path.name} is not there any more.", "It may have been moved or deleted.") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise UserError(f"{path.name} cannot be read as a picture.", "Open a PNG made by PartCraft.") from error
     if text is None:
         raise UserError(f"{path.name} has no recipe in it.", "Open a PNG made by PartCraft.")

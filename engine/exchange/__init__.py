@@ -1,1 +1,1 @@
-"""TODO."""
+"""Exchange: other programs' files in, and ours out in their forms."""

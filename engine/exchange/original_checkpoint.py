@@ -18,15 +18,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
-from engine.core.paths import make_folder, write_whole
+from engine.core.palette import COLOURS
 from engine.core.vocabulary import Part, Vocabulary
-from engine.models.conditioning import ENCODERS
-from engine.models.lora import load_lora, save_lora
-from engine.models.part_tokens import PartTokens, load_tokens
+from engine.models.lora import save_lora
+from engine.models.part_tokens import PartTokens
 from engine.packs.codebook import Codebook
 from engine.packs.pack import CODEBOOK, LORA, TOKENS, Backbone, BaseModel, Pack
-from engine.segmentation.part_names import COLOURS
 
 _FOREIGN = (
     "torchpq.clustering.KMeans.KMeans",
@@ -177,38 +176,3 @@ def _first_of(folder: Path, names: Sequence[str]) -> Path:
             f"There is no {names[0]} in {folder}.", "Choose the folder of an original PartCraft checkpoint."
         )
     return found
-
-
-def export_plain(pack: Pack, folder: Path) -> tuple[Path, ...]:
-    """Write a pack for other programs: its LoRA with diffusers' names, and a textual inversion for each (part, code).
-
-    ``lora.safetensors`` (if the pack has one) and ``embeddings/<part>-<code>.safetensors``, which holds one tensor (W,)
-    named as the word that says it, ``<part-code>``; for SDXL ``clip_l`` and ``clip_g`` (1, W). Parts of the background
-    are left out. Returns the files. Raises :class:`UserError`.
-    """
-    tokens = load_tokens(pack.path / TOKENS)
-    place = make_folder(folder / "embeddings", "the embeddings")
-    written: list[Path] = []
-    if (pack.path / LORA).is_file():
-        written.append(folder / LORA)
-        save_lora(load_lora(pack.path / LORA), written[-1])
-    sets = [tokens.of(name).projected().detach() for name in ENCODERS[: len(tokens.widths)]]
-    for part in pack.vocabulary.visible_parts:
-        for code in range(pack.vocabulary.codes_per_part):
-            word = plain_word(part.name, pack.vocabulary.code_name(part.index, code))
-            file = place / f"{word}.safetensors"
-            if file in written:  # two names that differ in signs only
-                word = f"{word}-{part.index}-{code}"
-                file = place / f"{word}.safetensors"
-            vectors = [one[part.index, code].clone() for one in sets]
-            state = {f"<{word}>": vectors[0]}
-            if len(vectors) > 1:
-                state = {"clip_l": vectors[0][None], "clip_g": vectors[1][None]}
-            write_whole(file, lambda beside, state=state: save_file(state, beside), "the embedding")
-            written.append(file)
-    return tuple(written)
-
-
-def plain_word(part: str, code: str) -> str:
-    """A word for a part's code that is a file's name everywhere and that tokenizers keep whole: ``head-red_crest``."""
-    return re.sub(r"[^\w-]+", "_", f"{part}-{code}").strip("_")

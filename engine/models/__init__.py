@@ -1,1 +1,1 @@
-"""TODO."""
+"""Models: Stable Diffusion and its parts, loaded, kept in memory and taught to say part tokens."""

@@ -30,7 +30,7 @@ def components_of(folder: Path) -> tuple[str, ...]:
     return _COMPONENTS.get(_kind(folder), _COMPONENTS[_PLAIN])
 
 
-def can_be_used(folder: Path) -> bool:
+def is_text_to_image(folder: Path) -> bool:
     """Whether a folder's model_index.json is missing (which can be told) or of a kind of base model known here."""
     return _kind(folder) in ("", *_COMPONENTS)
 
@@ -63,7 +63,7 @@ def require_base(folder: Path, unet: Path | None = None) -> None:
     """
     kind = _kind(folder)
     if not kind and (folder / "config.json").is_file():
-        model = read_json(folder / "config.json").get("model_type", "single model")
+        model = require_json(folder / "config.json").get("model_type", "single model")
         raise UserError(
             f"{folder.name} is a {model}, not a base model.",
             "Choose the folder of a Stable Diffusion model, with a model_index.json in it.",
@@ -83,7 +83,7 @@ def require_base(folder: Path, unet: Path | None = None) -> None:
 def unet_folder(folder: Path) -> Path:
     """The UNet in a folder: its own, or a whole base model's. Raises :class:`UserError`."""
     place = folder if (folder / "config.json").is_file() else folder / "unet"
-    described = read_json(place / "config.json") if (place / "config.json").is_file() else {}
+    described = require_json(place / "config.json") if (place / "config.json").is_file() else {}
     if described.get("_class_name") != "UNet2DConditionModel":
         raise UserError(
             f"There is no UNet in {folder}.",
@@ -92,7 +92,7 @@ def unet_folder(folder: Path) -> Path:
     return place
 
 
-def few_steps(schedule: dict[str, Any]) -> bool:
+def is_distilled(schedule: dict[str, Any]) -> bool:
     """Whether a scheduler_config.json is a distilled model's (turbo, lightning, LCM), that draws in a few steps of
     its own kind and would draw badly with another."""
     name = str(schedule.get("_class_name"))
@@ -102,13 +102,13 @@ def few_steps(schedule: dict[str, Any]) -> bool:
     return name.startswith("Euler") and trailing
 
 
-def describe(folder: Path, id: str, unet: Path | None = None, unet_id: str = "") -> BaseModel:
+def base_model_in(folder: Path, id: str, unet: Path | None = None, unet_id: str = "") -> BaseModel:
     """What a pack says of the base model it belongs to: text widths, and how a distilled one wants to be asked."""
     widths = tuple(_width(folder, name) for name in components_of(folder)[2:])
-    if not few_steps(read_json(folder / "scheduler" / "scheduler_config.json")):
+    if not is_distilled(require_json(folder / "scheduler" / "scheduler_config.json")):
         return BaseModel(id, "", widths, unet_id)
-    taught = read_json((unet or folder / "unet") / "config.json").get("time_cond_proj_dim")
-    lcm = read_json(folder / "scheduler" / "scheduler_config.json").get("_class_name") == "LCMScheduler"
+    taught = require_json((unet or folder / "unet") / "config.json").get("time_cond_proj_dim")
+    lcm = require_json(folder / "scheduler" / "scheduler_config.json").get("_class_name") == "LCMScheduler"
     return BaseModel(id, "", widths, unet_id, _FEW_STEPS, TAUGHT_GUIDANCE if taught else float(lcm))
 
 
@@ -126,7 +126,7 @@ def unreadable(folder: Path, error: Exception) -> UserError:
     )
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def require_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; empty if it is something else. Raises :class:`UserError`."""
     try:
         document = json.loads(path.read_text("utf-8"))
@@ -137,16 +137,16 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _kind(folder: Path) -> str:
     index = folder / "model_index.json"
-    return str(read_json(index).get("_class_name", "")) if index.is_file() else ""
+    return str(require_json(index).get("_class_name", "")) if index.is_file() else ""
 
 
 def _width(folder: Path, encoder: str) -> int:
-    return int(read_json(folder / encoder / "config.json").get("hidden_size", 512))
+    return int(require_json(folder / encoder / "config.json").get("hidden_size", 512))
 
 
 def _require_fit(folder: Path, unet: Path | None) -> None:
     place = unet or folder / "unet"
-    described = read_json(place / "config.json")
+    described = require_json(place / "config.json")
     advice = (
         "Choose a UNet that was made for this base model." if unet else "Choose another base model, or get it again."
     )
@@ -157,14 +157,14 @@ def _require_fit(folder: Path, unet: Path | None) -> None:
         raise UserError(f"The UNet in {place} reads words that are {heard} wide; this base model's are {said}.", advice)
     if (described.get("addition_embed_type") == "text_time") != is_sdxl(folder):
         raise UserError(f"The UNet in {place} and the base model in {folder} are of different kinds.", advice)
-    channels = read_json(folder / "vae" / "config.json").get("latent_channels", 4)
+    channels = require_json(folder / "vae" / "config.json").get("latent_channels", 4)
     if described.get("in_channels", 4) != channels or described.get("out_channels", 4) != channels:
         raise UserError(
             f"The UNet in {place} takes {described.get('in_channels', 4)} channels, but its pictures have {channels}.",
             "Choose a base model that makes pictures from text, not one that paints into them.",
         )
     if is_sdxl(folder):
-        pooled = read_json(folder / "text_encoder_2" / "config.json").get("projection_dim", 512)
+        pooled = require_json(folder / "text_encoder_2" / "config.json").get("projection_dim", 512)
         wanted = 6 * int(described.get("addition_time_embed_dim") or 0) + pooled
         if described.get("projection_class_embeddings_input_dim") != wanted:
             raise UserError(f"The UNet in {place} does not fit the second text encoder.", advice)

@@ -14,7 +14,8 @@ from typing import Any, Final
 import torch
 
 from engine.core.errors import UserError
-from engine.models.part_tokens import Encoded, PartTokens, Sentence, Tokens, encode
+from engine.models.part_tokens import PartTokens, Tokens
+from engine.models.text_encoding import EncodedPrompt, TokenizedPrompt, encode_tokenized
 
 ENCODERS: Final = ("text_encoder", "text_encoder_2")
 """The text encoders a base model may have, in the order their states are put side by side."""
@@ -44,7 +45,7 @@ def encoders_of(pipeline: Any) -> tuple[Encoder, ...]:
     )
 
 
-def tell(pipeline: Any, sentences: Sequence[Sentence], tokens: Tokens | None) -> Encoded:
+def encode_prompt(pipeline: Any, sentences: Sequence[TokenizedPrompt], tokens: Tokens | None) -> EncodedPrompt:
     """Encode sentences with all of a pipeline's text encoders; differentiable in the tokens.
 
     ``hidden`` (B, T, sum of widths) and ``pooled`` (B, P). SDXL's were taught that nothing said is all zeros
@@ -52,12 +53,12 @@ def tell(pipeline: Any, sentences: Sequence[Sentence], tokens: Tokens | None) ->
     """
     encoders = encoders_of(pipeline)
     if len(encoders) == 1:
-        return encode(sentences, encoders[0].model, _of(tokens, encoders[0]))
+        return encode_tokenized(sentences, encoders[0].model, _tokens_of(tokens, encoders[0]))
     told = [
-        encode(
+        encode_tokenized(
             [sentence.padded(one.tokenizer.pad_token_id) for sentence in sentences],
             one.model,
-            _of(tokens, one),
+            _tokens_of(tokens, one),
             layer=_NEXT_TO_LAST,
         )
         for one in encoders
@@ -66,10 +67,10 @@ def tell(pipeline: Any, sentences: Sequence[Sentence], tokens: Tokens | None) ->
     if pipeline.config.get("force_zeros_for_empty_prompt"):
         said = torch.tensor([sentence.end > 1 for sentence in sentences], device=hidden.device)
         hidden, pooled = hidden * said[:, None, None], pooled * said[:, None]
-    return Encoded(hidden, pooled)
+    return EncodedPrompt(hidden, pooled)
 
 
-def beside_text(pipeline: Any, told: Encoded, side: int, guidance: float) -> dict[str, Any]:
+def added_cond_kwargs(pipeline: Any, told: EncodedPrompt, side: int, guidance: float) -> dict[str, Any]:
     """The UNet's other arguments for square pictures of ``side`` pixels, shown whole: nothing for most, pooled text and
     sizes for SDXL, the ``guidance`` for a UNet that was taught one."""
     unet, count = pipeline.unet, len(told.hidden)
@@ -85,11 +86,11 @@ def beside_text(pipeline: Any, told: Encoded, side: int, guidance: float) -> dic
     return more
 
 
-def _of(tokens: Tokens | None, encoder: Encoder) -> PartTokens | None:
+def _tokens_of(tokens: Tokens | None, encoder: Encoder) -> PartTokens | None:
     return None if tokens is None else tokens.of(encoder.name)
 
 
-def check_words_alike(encoders: Sequence[Encoder]) -> None:
+def require_same_tokenizers(encoders: Sequence[Encoder]) -> None:
     """One tokenising serves all encoders: their tokenizers must know the same words. Raises :class:`UserError`."""
     first = encoders[0].tokenizer
     for other in encoders[1:]:

@@ -82,7 +82,7 @@ class World:
 ALONE: Final = World()
 
 
-def launched() -> World:
+def launched_world() -> World:
     """The place that the launcher gave this process, before anything is said to the others. Raises
     :class:`UserError` if the environment makes no sense."""
     try:
@@ -92,10 +92,10 @@ def launched() -> World:
     return world if world.size > 1 else World()
 
 
-def join() -> World:
+def join_world() -> World:
     """Meet the other processes of the launch, if there are any. On GPUs each process takes the one of its local rank.
     Raises :class:`UserError` if they cannot be reached."""
-    world = launched()
+    world = launched_world()
     if world.size > 1:
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))

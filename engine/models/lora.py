@@ -11,8 +11,8 @@ from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dic
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
-from engine.core.paths import write_whole
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 """The projections of every attention layer, as in the paper."""

@@ -7,21 +7,18 @@ No library class is changed: a forward hook puts the vectors into what the encod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine.core.errors import UserError
-from engine.core.recipe import Prompt
 from engine.core.vocabulary import Choice
 
-FIRST: Final = "text_encoder"
+FIRST_ENCODER: Final = "text_encoder"
 """The name of a base model's first text encoder, for most the only one."""
 
 _T = TypeVar("_T")
@@ -84,7 +81,7 @@ class PartTokens(nn.Module):
 
     def of(self, encoder: str) -> PartTokens:
         """The tokens of a text encoder: these, if it is the first one. Raises :class:`UserError`."""
-        if encoder != FIRST:
+        if encoder != FIRST_ENCODER:
             raise _other_base()
         return self
 
@@ -125,7 +122,7 @@ class PartTokens(nn.Module):
         mean = self.projected().mean(dim=1)[part]
         return torch.where(strength[:, None] == 1.0, tokens, mean + strength[:, None] * (tokens - mean))
 
-    def tensors(self, encoder: str = FIRST) -> dict[str, Tensor]:
+    def tensors(self, encoder: str = FIRST_ENCODER) -> dict[str, Tensor]:
         """What ``tokens.safetensors`` keeps for one text encoder: ``<encoder>.raw`` (M, K, W),
         ``.position`` (M, W), ``.projection.<i>.weight|bias`` and, for other tools, ``.projected`` (M, K, W)."""
         kept = {"raw": self.raw, "position": self.position, "projected": self.projected()}
@@ -133,7 +130,7 @@ class PartTokens(nn.Module):
         return {f"{encoder}.{name}": value.detach().cpu().contiguous() for name, value in kept.items()}
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, Tensor], encoder: str = FIRST) -> PartTokens:
+    def from_tensors(cls, tensors: dict[str, Tensor], encoder: str = FIRST_ENCODER) -> PartTokens:
         """The opposite of :meth:`tensors`, in float32. ``projected`` alone is enough to render.
         Raises ``ValueError`` when the tensors are missing or do not fit together."""
         own = f"{encoder}."
@@ -153,7 +150,7 @@ class PartTokens(nn.Module):
         return tokens
 
     @classmethod
-    def load(cls, path: Path, encoder: str = FIRST) -> PartTokens:
+    def load(cls, path: Path, encoder: str = FIRST_ENCODER) -> PartTokens:
         """Read one text encoder's tokens of a ``tokens.safetensors``. Raises :class:`UserError` if it is missing,
         damaged or of wrong shapes."""
         return _read(path, lambda tensors: cls.from_tensors(tensors, encoder))
@@ -195,7 +192,7 @@ def load_tokens(path: Path) -> Tokens:
 
     def each(tensors: dict[str, Tensor]) -> Tokens:
         names = sorted({name.partition(".")[0] for name in tensors})
-        if names == [FIRST]:
+        if names == [FIRST_ENCODER]:
             return PartTokens.from_tensors(tensors)
         return TokenSet({name: PartTokens.from_tensors(tensors, name) for name in names})
 
@@ -219,123 +216,3 @@ def _other_base() -> UserError:
         "The pack's tokens were learned for a base model with other text encoders.",
         "Choose the base model the pack was trained for.",
     )
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A tokenised prompt: ``ids`` fill the encoder's length; ``places`` say where which choice stands; ``end`` is the
-    place of the end token.
-
-    At those places ``ids`` has 0. Any small number would do: the vector is replaced, and a small id
-    keeps encoders that pool at the *largest* id (``eos_token_id: 2`` in SD 1.5 and SDXL) at the real end token.
-    """
-
-    ids: tuple[int, ...]
-    places: tuple[tuple[int, Choice], ...]
-    end: int
-
-    def padded(self, pad: int) -> Sentence:
-        """The same with another word behind its end: text encoders were taught different ones."""
-        behind = len(self.ids) - self.end - 1
-        return Sentence((*self.ids[: self.end + 1], *[pad] * behind), self.places, self.end)
-
-    def column_of(self, part: int) -> int:
-        """The place of a part's first choice, or -1."""
-        return next((place for place, choice in self.places if choice.part == part), -1)
-
-
-def tokenize(prompt: Prompt, tokenizer: Any, length: int = 77) -> Sentence:
-    """Tokenise words and choices to ``length`` ids, start and end token included.
-
-    Words beyond the length are cut as in every CLIP pipeline. Raises :class:`UserError` when a choice
-    would be cut, because the picture would silently lack that part.
-    """
-    ids: list[int] = []
-    places: list[tuple[int, Choice]] = []
-    for piece in prompt:
-        if isinstance(piece, Choice):
-            places.append((len(ids) + 1, piece))
-            ids.append(0)
-        else:
-            ids += tokenizer(piece, add_special_tokens=False, verbose=False).input_ids
-    room = length - 2
-    if places and places[-1][0] > room:
-        lost = sum(place > room for place, _ in places)
-        raise UserError(
-            f"The prompt is too long: {lost} of {len(places)} chosen parts would be cut off.",
-            f"Shorten the words before them; there is room for {room} word pieces and parts.",
-        )
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    ids = [tokenizer.bos_token_id, *ids[:room], tokenizer.eos_token_id]
-    return Sentence((*ids, *[pad] * (length - len(ids))), tuple(places), len(ids) - 1)
-
-
-@contextmanager
-def injected(text_encoder: nn.Module, rows: Tensor, columns: Tensor, vectors: Tensor) -> Iterator[None]:
-    """While open, the encoder's token embedding returns ``vectors`` (N, W) at ``[rows, columns]`` (N,), (N,)."""
-
-    def put(_module: nn.Module, _inputs: Any, embedded: Tensor) -> Tensor:
-        return embedded.index_put((rows, columns), vectors.to(embedded.dtype))
-
-    handle = text_encoder.get_input_embeddings().register_forward_hook(put)  # type: ignore[operator]
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """What a UNet is told: ``hidden`` (B, T, W) and ``pooled`` (B, P), the state at the end token, projected where the
-    encoder has a projection. Only SDXL's looks at the latter."""
-
-    hidden: Tensor
-    pooled: Tensor
-
-
-def encode(
-    sentences: Sequence[Sentence], text_encoder: Any, tokens: PartTokens | None, layer: int | None = None
-) -> Encoded:
-    """Encode sentences of one length; differentiable in the tokens.
-
-    ``hidden`` is the encoder's last state after its final norm, or what ``layer`` (such as -2) gives, before it.
-    ``pooled`` is taken at the real end token: encoders with ``eos_token_id: 2`` look for the largest id instead, which
-    a token added to the tokenizer would be. Raises :class:`UserError` when the tokens are not as wide as the encoder,
-    or when there are choices but no tokens.
-    """
-    embeddings = text_encoder.get_input_embeddings().weight
-    device = embeddings.device
-    ids = torch.tensor([sentence.ids for sentence in sentences], device=device)
-    said = [(row, place, choice) for row, sentence in enumerate(sentences) for place, choice in sentence.places]
-    states = layer is not None
-    if not said:
-        output = text_encoder(ids, output_hidden_states=states)
-    else:
-        if tokens is None:
-            raise UserError("This pack has no tokens yet.", "Train it before rendering its parts.")
-        if tokens.width != embeddings.shape[1]:
-            raise UserError(
-                f"The pack's tokens are {tokens.width} wide, the base model's words {embeddings.shape[1]}.",
-                "Choose the base model the pack was trained for.",
-            )
-        rows = torch.tensor([row for row, _, _ in said], device=device)
-        columns = torch.tensor([place for _, place, _ in said], device=device)
-        vectors = tokens.of_choices([choice for _, _, choice in said]).to(device)
-        with injected(text_encoder, rows, columns, vectors):
-            output = text_encoder(ids, output_hidden_states=states)
-    last = output.last_hidden_state
-    ends = torch.tensor([sentence.end for sentence in sentences], device=device)
-    pooled = last[torch.arange(len(sentences), device=device), ends]
-    projection = getattr(text_encoder, "text_projection", None)
-    hidden = last if layer is None else output.hidden_states[layer]
-    return Encoded(hidden, pooled if projection is None else projection(pooled))
-
-
-def word_embeddings(words: Sequence[str], tokenizer: Any, text_encoder: Any) -> Tensor:
-    """The mean token embedding of each word or phrase: (N, W). A place to start tokens from."""
-    table = text_encoder.get_input_embeddings().weight.detach()
-    rows = []
-    for word in words:
-        ids = tokenizer(word, add_special_tokens=False).input_ids
-        rows.append(table[ids].mean(dim=0) if ids else table.mean(dim=0))
-    return torch.stack(rows).float()

@@ -14,39 +14,23 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
-from engine.core.paths import make_folder, write_whole
-from engine.packs.codebook import NO_PART
-from engine.packs.pack import BEGINNINGS, CODE_PICTURES, CODEBOOK, LORA, MANIFEST, TOKENS, Pack, Reference, free_folder
+from engine.core.paths import free_folder
+from engine.packs.pack import BEGINNINGS, CODE_PICTURES, CODEBOOK, LORA, MANIFEST, TOKENS, Pack
+from engine.packs.validation import check_pack, is_inside
 
-_AGAIN: Final = "Get the pack again, or remove it."
 _MOST_BYTES: Final = 8 << 30
 _MOST_FILES: Final = 50_000
 _STORED: Final = {".png", ".jpg", ".jpeg", ".webp", ".safetensors"}  # already as small as they get
 
 
-def check_files(pack: Pack, thorough: bool = False) -> None:
-    """See that a pack's files are there, whole, and of the shapes its description says.
-
-    ``thorough`` reads the references' pictures and labels too. Raises :class:`UserError` for the first fault.
-    """
-    pack.codebook()
-    _check_tokens(pack)
-    _shapes(pack, LORA)
-    for reference in pack.references:
-        for path in {reference.image, reference.thumbnail, reference.labels}:
-            if not Path(path).is_file():
-                raise UserError(f"The pack “{pack.path.name}” lacks {_inside(pack, path)}.", _AGAIN)
-        if thorough:
-            _check_reference(pack, reference)
-
-
-def pack_up(pack: Pack, file: Path) -> Path:
+def write_archive(pack: Pack, file: Path) -> Path:
     """Zip what belongs to a pack into ``file``, whole or not at all; its path, which ends in ``.partpack``.
 
     The pack is checked first. Raises :class:`UserError`.
     """
-    check_files(pack, thorough=True)
+    check_pack(pack, thorough=True)
     if file.suffix != ".partpack":
         file = file.with_name(f"{file.name}.partpack")
     names = {MANIFEST, CODEBOOK, TOKENS, LORA, BEGINNINGS}
@@ -54,7 +38,7 @@ def pack_up(pack: Pack, file: Path) -> Path:
         path.name for path in pack.path.iterdir() if re.fullmatch(r"(?i)(licen[cs]e|readme|notice)\b.*", path.name)
     }
     for reference in pack.references:
-        names |= {_inside(pack, path) for path in (reference.image, reference.thumbnail, reference.labels)}
+        names |= {is_inside(pack, path) for path in (reference.image, reference.thumbnail, reference.labels)}
     names |= {path.relative_to(pack.path).as_posix() for path in (pack.path / CODE_PICTURES).glob("*.png")}
 
     def write(beside: Path) -> None:
@@ -68,7 +52,7 @@ def pack_up(pack: Pack, file: Path) -> Path:
     return file
 
 
-def unpack(file: Path, folder: Path, present: Sequence[Pack] = ()) -> Pack:
+def read_archive(file: Path, folder: Path, present: Sequence[Pack] = ()) -> Pack:
     """Unpack a ``.partpack`` into a folder of packs, after a thorough check beside its place.
 
     ``present`` are the packs already at hand: an equal one is returned instead, and one with the same id makes the new
@@ -90,7 +74,7 @@ def unpack(file: Path, folder: Path, present: Sequence[Pack] = ()) -> Pack:
                 f"{file.name} cannot be unpacked: {reason}.", "Make room, or get the file again."
             ) from error
         pack = Pack.open(there)
-        check_files(pack, thorough=True)
+        check_pack(pack, thorough=True)
         for other in present:
             if _same(pack, other):
                 return other
@@ -158,59 +142,3 @@ def _bytes(path: Path) -> bytes | None:
 def _slug(text: str) -> str:
     """A name that is a folder's name everywhere; letters of any script stay."""
     return re.sub(r"[^\w-]+", "-", text).strip("-_.").lower()[:64]
-
-
-def _check_tokens(pack: Pack) -> None:
-    words = pack.vocabulary
-    needed = (len(words.parts), words.codes_per_part)
-    widths = pack.base_model.widths
-    for name, shape in _shapes(pack, TOKENS).items():
-        if name.rpartition(".")[2] in ("raw", "projected"):
-            if len(shape) != 3 or shape[:2] != needed:
-                raise UserError(
-                    f"The tokens of “{pack.path.name}” do not fit it: {name} is {shape}, not {needed} and a width.",
-                    _AGAIN,
-                )
-            if widths and shape[2] not in widths:
-                raise UserError(
-                    f"The tokens of “{pack.path.name}” are {shape[2]} wide, but its base model reads {widths}.", _AGAIN
-                )
-
-
-def _shapes(pack: Pack, name: str) -> dict[str, tuple[int, ...]]:
-    """Shapes in a safetensors file, from its header; nothing if the pack has no such file."""
-    from safetensors import SafetensorError, safe_open
-
-    path = pack.path / name
-    if not path.exists():
-        return {}
-    try:
-        with safe_open(path, "numpy") as file:
-            return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"The pack “{pack.path.name}” is damaged: {name} is not whole.", _AGAIN) from error
-
-
-def _check_reference(pack: Pack, reference: Reference) -> None:
-    import numpy as np
-    from PIL import Image
-
-    from engine.core.image_files import open_picture
-
-    picture = open_picture(reference.image, max_side=1 << 20)
-    open_picture(reference.thumbnail)
-    try:
-        with Image.open(reference.labels) as image:
-            size, labels = image.size, np.asarray(image)
-    except (OSError, ValueError, SyntaxError) as error:
-        name = _inside(pack, reference.labels)
-        raise UserError(f"The pack “{pack.path.name}” is damaged: {name} is not whole.", _AGAIN) from error
-    right = labels.ndim == 2 and labels.dtype == np.uint8
-    if not right or size != picture.size or labels[labels != NO_PART].max(initial=0) >= len(pack.vocabulary.parts):
-        raise UserError(
-            f"The labels of “{reference.title}” in the pack “{pack.path.name}” do not fit its picture.", _AGAIN
-        )
-
-
-def _inside(pack: Pack, path: str) -> str:
-    return Path(path).relative_to(pack.path).as_posix()

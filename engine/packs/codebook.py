@@ -1,4 +1,4 @@
-"""From feature maps to parts: Segmentation (labels, hit test, masks) and Codebook (three tiers of centroids).
+"""Codebook: three tiers of centroids that turn a feature map into a segmentation.
 
 All three tiers compare by cosine, as the original does, and the lower index wins a tie:
 
@@ -20,42 +20,19 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
+from engine.core.atomic_files import write_bytes
 from engine.core.errors import UserError
 from engine.core.recipe import Arrival, Receipt
+from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Choice, Vocabulary
-
-NO_PART: Final = 255
-"""The label of a pixel that belongs to no part."""
 
 _MAX_PARTS: Final = NO_PART  # labels are uint8 and 255 is taken
 _AGAIN: Final = "Get the pack again, or remove it."
 
 Floats = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Segmentation:
-    """The parts of one picture.
-
-    ``labels`` is uint8 (H, W): a part's index or ``NO_PART``. ``codes[m]`` is the code of part m, or
-    ``ABSENT``. H, W are the picture's own, or those of the feature grid before refinement.
-    """
-
-    labels: npt.NDArray[np.uint8]
-    codes: tuple[int, ...]
-
-    def part_at(self, x: int, y: int) -> int | None:
-        """The part under a pixel, or None outside every part or the picture."""
-        height, width = self.labels.shape
-        if not (0 <= x < width and 0 <= y < height):
-            return None
-        label = int(self.labels[y, x])
-        return None if label == NO_PART or self.codes[label] == ABSENT else label
-
-    def mask(self, part: int) -> npt.NDArray[np.bool_]:
-        """Bool (H, W): where a part is."""
-        return self.labels == part
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +75,6 @@ class Codebook:
         The file's metadata may say ``foreground_row: 0`` where the foreground's centroid comes first. Raises
         :class:`UserError`.
         """
-        from safetensors import SafetensorError, safe_open
-
         path = Path(path)
         try:
             with safe_open(path, "numpy") as file:
@@ -129,17 +104,9 @@ class Codebook:
 
     def save(self, path: Path | str) -> None:
         """Write ``codebook.safetensors``, whole or not at all. Raises :class:`UserError`."""
-        from safetensors.numpy import save
-
-        from engine.core.paths import write_bytes
-
         arrays = {"foreground": self.foreground, "parts": self.parts, "codes": self.codes}
         data = save({name: np.ascontiguousarray(rows) for name, rows in arrays.items()}, {"foreground_row": "1"})
         write_bytes(Path(path), data, "the codebook")
-
-    def flipped(self) -> Codebook:
-        """This codebook with background and foreground exchanged."""
-        return Codebook(self.foreground[::-1].copy(), self.parts, self.codes, self.background)
 
     def segment(self, features: Floats) -> Segmentation:
         """Labels and codes on the grid of a feature map, float32 (C, H, W).
@@ -149,21 +116,6 @@ class Codebook:
         """
         labels = self._labels(features)
         return Segmentation(labels, self._codes(self.pooled(features, labels), labels))
-
-    def segment_picture(self, features: Floats, picture: npt.NDArray[np.uint8]) -> Segmentation:
-        """Labels at the size of the picture, with edges that follow it; codes as :meth:`segment` finds them.
-
-        ``features`` is float32 (C, h, w) and covers the whole picture, uint8 (H, W, 3). A part that is lost on the way
-        to pixels is ``ABSENT``. Raises as :meth:`segment`.
-        """
-        from engine.packs.mask_refinement import refine
-
-        grid = self.segment(features)
-        shown = [int(label) for label in np.unique(grid.labels)]
-        labels = np.array(shown, np.uint8)[refine(self._beliefs(features, grid.labels, shown), picture)]
-        left = set(np.unique(labels).tolist())
-        codes = tuple(code if part in left else ABSENT for part, code in enumerate(grid.codes))
-        return Segmentation(labels, codes)
 
     def pooled(self, features: Floats, labels: npt.NDArray[np.uint8]) -> Floats:
         """The mean feature of each part, (M, C); zeros for a part without cells.
@@ -227,7 +179,7 @@ class Codebook:
             )
         return np.asarray(features, np.float32).reshape(self.width, -1).T
 
-    def _beliefs(self, features: Floats, labels: npt.NDArray[np.uint8], shown: list[int]) -> Floats:
+    def beliefs(self, features: Floats, labels: npt.NDArray[np.uint8], shown: list[int]) -> Floats:
         """How much each cell looks like each label of ``shown``: (L, h, w), cosines to its centroid.
 
         What a cell is was decided in two steps (is it foreground, and which part), so beliefs are too: a label's

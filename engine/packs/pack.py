@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
-import itertools
 import json
 import re
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from engine.core.atomic_files import write_bytes
 from engine.core.errors import UserError
-from engine.core.paths import make_folder, packs_dir, starter_pack, trash_dir, write_bytes
 from engine.core.recipe import Prompt, Recipe
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
-
-if TYPE_CHECKING:
-    from engine.packs.codebook import Codebook
-
+from engine.packs.codebook import Codebook
 
 PACK_VERSION: Final = 1
 MANIFEST: Final = "pack.json"
@@ -120,29 +113,11 @@ class Pack:
 
     def codebook(self) -> Codebook:
         """The centroids, checked against the vocabulary. Raises :class:`UserError`."""
-        from engine.packs.codebook import Codebook
-
         return Codebook.load(self.path / CODEBOOK, self.vocabulary)
-
-    def check(self, thorough: bool = False) -> None:
-        """See that the pack's files are there, whole, and fit together; pictures too if ``thorough``.
-
-        Raises :class:`UserError` with the first thing that is wrong.
-        """
-        from engine.packs.archive import check_files
-
-        check_files(self, thorough)
 
     def reference(self, id: str) -> Reference | None:
         """The reference with that id, or None."""
         return next((reference for reference in self.references if reference.id == id), None)
-
-    def renamed(self, vocabulary: Vocabulary) -> Pack:
-        """This pack with other names for its parts and codes. Raises ``ValueError`` if the counts differ."""
-        old = self.vocabulary
-        if len(vocabulary.parts) != len(old.parts) or vocabulary.codes_per_part != old.codes_per_part:
-            raise ValueError("a renamed vocabulary has as many parts and codes as before")
-        return replace(self, vocabulary=vocabulary)
 
     def to_document(self) -> dict[str, Any]:
         """The JSON document of ``pack.json``: version, vocabulary, models, references with relative paths."""
@@ -170,7 +145,7 @@ class Pack:
                 "id": self.base_model.id,
                 "revision": self.base_model.revision,
                 "widths": list(self.base_model.widths),
-                **_said(self.base_model),
+                **_base_model_entry(self.base_model),
             },
             "references": [
                 {
@@ -193,116 +168,6 @@ class Pack:
 
 
 _KEYS: Final = {"version", "noun", "parts", "codes_per_part", "code_names"} | {spec.name for spec in fields(Pack)}
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A pack of the library, or what is wrong with its folder."""
-
-    path: Path
-    bundled: bool
-    pack: Pack | None = None
-    error: UserError | None = None
-
-
-class PackLibrary:
-    """The packs at hand: the starter, which is part of the program, and the user's own.
-
-    It keeps nothing in memory: what is on disk is what there is.
-    """
-
-    def __init__(self, bundled: Path | None = None, own: Path | None = None) -> None:
-        self._bundled = bundled or starter_pack()
-        self._own = own
-
-    @property
-    def own(self) -> Path:
-        """The folder of the user's packs."""
-        return self._own or packs_dir()
-
-    def listing(self) -> list[Listed]:
-        """Every pack, the starter first, then the user's by title; broken ones come last, with their errors."""
-        found = [_look(self._bundled, True)] if self._bundled.is_dir() else []
-        if self.own.is_dir():
-            folders = (path for path in self.own.iterdir() if path.is_dir() and not path.name.startswith("."))
-            found += [_look(path, False) for path in sorted(folders)]
-        return sorted(found, key=lambda one: (one.pack is None, not one.bundled, one.pack.title if one.pack else ""))
-
-    def packs(self) -> list[Pack]:
-        """The packs that can be used, the starter first."""
-        return [one.pack for one in self.listing() if one.pack]
-
-    def find(self, word: str) -> Pack:
-        """The pack with that id, title or folder; the first one for "". Raises :class:`UserError`."""
-        if word and (Path(word) / MANIFEST).is_file():
-            return Pack.open(word)
-        listing = self.listing()
-        packs = [one.pack for one in listing if one.pack]
-        for pack in packs:
-            if not word or word.casefold() in (pack.id.casefold(), pack.title.casefold()):
-                return pack
-        for one in listing:
-            if one.error and word in ("", one.path.name):
-                raise one.error
-        if not word:
-            raise UserError("There is no pack yet.", "Import one with `partcraft packs import FILE`, or make one.")
-        names = difflib.get_close_matches(word, [pack.id for pack in packs], 3, 0.3) or [pack.id for pack in packs]
-        raise UserError(f"There is no pack called “{word}”.", f"There are: {', '.join(names) or 'none yet'}.")
-
-    def import_pack(self, file: Path | str) -> Pack:
-        """Unpack a ``.partpack`` into the user's packs. Nothing is changed if anything is wrong with it.
-
-        A pack that is already here is not taken twice; another one with the same id gets an id of its own. Raises
-        :class:`UserError`.
-        """
-        from engine.packs.archive import unpack
-
-        return unpack(Path(file), self.own, self.packs())
-
-    def export_pack(self, pack: Pack, file: Path | str) -> Path:
-        """Write a pack as a ``.partpack``, whole or not at all; its path. Raises :class:`UserError`."""
-        from engine.packs.archive import pack_up
-
-        return pack_up(pack, Path(file))
-
-    def delete(self, path: Path) -> Path:
-        """Move one of the user's packs, whole or broken, to the trash; where :meth:`restore` finds it.
-
-        Raises :class:`UserError` for the starter or if it cannot be moved.
-        """
-        if path.resolve().parent != self.own.resolve():
-            raise UserError("The starter pack is part of PartCraft and stays.", "Delete packs of your own only.")
-        there = make_folder(trash_dir(), "the trash") / f"{secrets.token_hex(4)}-{path.name}"
-        return _move(path, there)
-
-    def restore(self, trashed: Path) -> Pack:
-        """Bring a pack back from the trash. Raises :class:`UserError`."""
-        name = trashed.name.partition("-")[2]
-        return Pack.open(_move(trashed, free_folder(self.own, name)))
-
-
-def free_folder(parent: Path, name: str) -> Path:
-    """A folder ``parent/name`` that is not there yet, with a number behind the name if need be. Not made."""
-    numbers = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
-    return next(parent / one for one in numbers if not (parent / one).exists())
-
-
-def _look(path: Path, bundled: bool) -> Listed:
-    try:
-        pack = Pack.open(path)
-        pack.check()
-    except UserError as error:
-        return Listed(path, bundled, error=error)
-    return Listed(path, bundled, pack)
-
-
-def _move(path: Path, there: Path) -> Path:
-    try:
-        make_folder(there.parent)
-        shutil.move(path, there)
-    except OSError as error:
-        raise UserError(f"{path.name} could not be moved: {error.strerror}.", "Is it open in a program?") from error
-    return there
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
@@ -378,7 +243,7 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
         raise UserError(f"{damaged} is not right: {error}.", _AGAIN) from error
 
 
-def _said(base: BaseModel) -> dict[str, Any]:
+def _base_model_entry(base: BaseModel) -> dict[str, Any]:
     """What most base models do not need to say."""
     said: dict[str, Any] = {"unet": base.unet} if base.unet else {}
     return said | ({"steps": base.steps, "guidance": base.guidance} if base.steps else {})

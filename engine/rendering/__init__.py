@@ -1,1 +1,1 @@
-"""TODO."""
+"""Rendering: from a recipe to creations, and what arrived in them."""

@@ -10,35 +10,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from engine.core.atomic_files import make_folder, write_bytes, write_whole
 from engine.core.errors import UserError
-from engine.core.paths import make_folder, write_bytes, write_whole
 from engine.core.recipe import Receipt, Recipe
 from engine.core.vocabulary import ABSENT, Choice
-from engine.models.distributed import ALONE, World, join
+from engine.models.distributed import ALONE, World, join_world
 from engine.models.loader import Models
-from engine.packs.pack import CODEBOOK, Pack, Reference
-from engine.segmentation.dino import open_dino
-from engine.worker.dispatch import Report
-from engine.worker.jobs import Evaluate, Progress
+from engine.packs.pack import Pack, Reference
+from engine.rendering.receipts import receipt_of
+from engine.worker.jobs import Evaluate, Progress, Report
 
 if TYPE_CHECKING:
-    from engine.rendering.render import Painter
+    from engine.rendering.painter import Painter
 
 
 _SHEET_COLUMNS = 8
 _SHEET_PICTURES = 64
-
-
-def receipt_of(models: Models, pack: Pack, picture: Image.Image, recipe: Recipe) -> Receipt:
-    """What became of each choice of a recipe in its picture: seen again by the pack's eyes and codebook.
-
-    Empty without choices, and where the pack has no codebook or its eyes are not on this computer: a picture
-    is worth keeping without a receipt. Raises :class:`UserError` when they are there but do not fit together.
-    """
-    if not recipe.choices or not (pack.path / CODEBOOK).is_file() or not models.has(pack.backbone.id):
-        return ()
-    (features,) = open_dino(models, pack.backbone).features([picture])
-    return pack.codebook().receipt(features, recipe.choices)
 
 
 def evaluate(models: Models, job: Evaluate, report: Report) -> dict[str, Any]:
@@ -48,12 +35,12 @@ def evaluate(models: Models, job: Evaluate, report: Report) -> dict[str, Any]:
     and what guessing a code at random would reach (``chance``). The engine's handler of :class:`Evaluate`.
     Raises :class:`UserError`.
     """
-    from engine.rendering.render import open_painter  # rendering writes receipts, so it imports this module
+    from engine.rendering.painter import open_painter  # rendering writes receipts, so it imports this module
 
     pack = Pack.open(job.pack)
     if job.count < 1 or job.mix < 1:
         raise UserError("An evaluation needs at least one picture and one reference.", "Choose larger numbers.")
-    world = join()
+    world = join_world()
     recipes = mixed_recipes(pack, job.mix, job.count, job.seed)
     receipts, shown = receipts_of(models, pack, open_painter(models, pack), recipes, report, world=world)
     result = {"pack": pack.id, "mix": job.mix, "count": job.count, "seed": job.seed, **scores(pack, receipts)}

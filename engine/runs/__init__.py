@@ -1,1 +1,1 @@
-"""TODO."""
+"""Runs: trainings as folders, made, started, watched and stopped from outside. Free of torch."""

@@ -26,7 +26,7 @@ SMALL: Final[dict[str, Any]] = {
 (with tokens alone it cannot draw forms it has never seen), and no mirroring, for all its birds look right."""
 
 
-def suited(base: str) -> dict[str, Any]:
+def suitable_settings(base: str) -> dict[str, Any]:
     """What a plan should say differently from the defaults for a base model (its id); empty for most."""
     return dict(SMALL) if base.startswith("starter/") else {}
 
@@ -55,18 +55,17 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
 class Plan:
     """What to train, as ``plan.json`` says it.
 
-    ``pack`` is the folder of a pack with codebook; ``pictures`` a folder (empty: the pack's references); ``run`` the
-    run's folder; ``out`` the pack to write (empty: one named after ``pack`` among the user's packs). ``start`` is where
-    tokens begin: "words" (the embedding of the part's name), "noise" (the paper), the folder of a pack that knows
-    similar things, or a safetensors file with ``start`` (M, W). ``rest`` is what part attention is normalised over (see
-    :func:`engine.training.attention_loss.part_attention`); ``unsaid`` whether
-    places of parts that a caption leaves out are "ignored" or "learned". ``size`` 0 is the base model's own;
-    ``rank`` 0 learns tokens only; ``ema`` 0 keeps no running average.
-    ``unet`` is a folder or id whose UNet takes the place of the base model's (empty: its own). ``precision`` is the
-    frozen models' ("auto": what the device does best; what is learned is always float32). ``checkpointing`` computes
-    the UNet a second time on the way back, for less memory; ``optimizer`` "adamw8bit" keeps its state in 8 bits, with
-    bitsandbytes. Every ``sample_every`` steps a picture of a whole sentence is painted and one of each of its parts
-    alone, ``samples`` at most (0 paints none).
+    ``pack`` is the folder of a pack with codebook; ``pictures`` a folder (empty: the pack's references); ``run``
+    the run's folder; ``out`` the pack to write (empty: one named after ``pack`` among the user's packs). ``start``
+    is where tokens begin: "words" (the embedding of the part's name), "noise" (the paper), the folder of a pack
+    that knows similar things, or a safetensors file with ``start`` (M, W). ``rest`` is what part attention is
+    normalised over (see :func:`engine.training.attention_loss.part_attention`); ``unsaid`` whether places of parts
+    that a caption leaves out are "ignored" or "learned". ``size`` 0 is the base model's own; ``rank`` 0 learns
+    tokens only; ``ema`` 0 keeps no running average. ``unet`` is a folder or id whose UNet takes the place of the
+    base model's (empty: its own). ``precision`` is the frozen models' ("auto": what the device does best; what is
+    learned is always float32). ``checkpointing`` computes the UNet a second time on the way back, for less memory;
+    ``optimizer`` "adamw8bit" keeps its state in 8 bits, with bitsandbytes. Every ``sample_every`` steps a picture
+    of a whole sentence is painted and one of each of its parts alone, ``samples`` at most (0 paints none).
     """
 
     pack: str
@@ -145,7 +144,7 @@ class Plan:
         return rising * 0.5 * (1 + math.cos(math.pi * step / max(self.steps, 1)))
 
 
-def predict(measured: Measured, plan: Plan) -> tuple[float, int]:
+def predict_cost(measured: Measured, plan: Plan) -> tuple[float, int]:
     """The seconds a plan will take and the bytes at its peak, from a few steps measured on the same computer.
 
     For another number of pictures a step than was measured, what one more picture costs is added or taken away; for

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
-import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
+from engine.core.atomic_files import make_folder, read_json, write_bytes
 from engine.core.errors import UserError
-from engine.core.paths import make_folder, packs_dir, write_bytes
-from engine.packs.pack import MANIFEST, TOKENS, Pack, free_folder
+from engine.core.paths import packs_dir, runs_dir
+from engine.packs.pack import MANIFEST, TOKENS, Pack
 from engine.runs.plan import Plan
-from engine.runs.status import read_json, runs_dir
 
 PLAN: Final = "plan.json"
 LOG: Final = "log.jsonl"
 EXAMPLES: Final = "examples.safetensors"
 STATE: Final = "state.safetensors"
 TRIED: Final = "tried"
-_IDENTITY: Final = "run.json"
+
+IDENTITY: Final = "run.json"
+
 _PLACES: Final = ("pack", "pictures", "run", "out")
 
 
@@ -74,17 +76,17 @@ def checkpoints(run: Path) -> list[Path]:
     return [found[step] for step in sorted(found)]
 
 
-def identity(run: Path) -> str:
+def run_identity(run: Path) -> str:
     """The name by which a pack remembers the run that wrote it; made when first asked for."""
-    known = read_json(run / _IDENTITY).get("id")
+    known = read_json(run / IDENTITY).get("id")
     if isinstance(known, str) and known:
         return known
     made = secrets.token_hex(8)
-    write_bytes(make_folder(run, "the run") / _IDENTITY, json.dumps({"id": made}).encode(), "the run")
+    write_bytes(make_folder(run, "the run") / IDENTITY, json.dumps({"id": made}).encode(), "the run")
     return made
 
 
-def pack_place(plan: Plan, pack: Pack, run: Path) -> Path:
+def pack_destination(plan: Plan, pack: Pack, run: Path) -> Path:
     """The folder that a run's pack is written to: never one that holds another pack.
 
     The plan's ``out``, or a folder named after the pack among the user's packs, numbered if that name is taken. A
@@ -95,70 +97,46 @@ def pack_place(plan: Plan, pack: Pack, run: Path) -> Path:
         out = Path(plan.out)
         if pack.path.resolve() in out.resolve().parents:
             raise UserError(f"The plan's out, {out}, is inside the pack that is learned.", "Choose another folder.")
-        if out.resolve() != pack.path.resolve() and not is_ours(out, run):
+        if out.resolve() != pack.path.resolve() and not is_run_output(out, run):
             raise UserError(f"There is something else in {out} already.", "Choose another folder in the plan's out.")
         return out
     name = re.sub(r"[^\w-]+", "-", pack.title).strip("-_.").lower()[:64] or "pack"
     folder = packs_dir() / name
     number = 1
     draft = pack.path.resolve() if not (pack.path / TOKENS).is_file() else None
-    while folder.exists() and folder.resolve() != draft and not is_ours(folder, run):
+    while folder.exists() and folder.resolve() != draft and not is_run_output(folder, run):
         number += 1
         folder = packs_dir() / f"{name}-{number}"
     return folder
 
 
-def is_ours(folder: Path, run: Path) -> bool:
+def is_run_output(folder: Path, run: Path) -> bool:
     """Whether a run may write its pack into a folder: it is new, empty, or has what the run wrote before."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return True
-    return read_json(folder / MANIFEST).get("run") == identity(run)
-
-
-def export_run(run: Path, to: Path) -> tuple[Path, str]:
-    """Copy a run into a new folder that has all it needs but the models, to be learned on another machine.
-
-    The plan's folders become relative: the draft pack goes along, and the pictures as the examples they were made into
-    or, if the run was never begun, as they are. Result: the folder, and the id of the base model it needs there.
-    Raises :class:`UserError`.
-    """
-    plan, run = open_plan(run)
-    pack = Pack.open(plan.pack)
-    there = free_folder(make_folder(to.absolute(), "the run"), run.name)
-    beside = there.with_name(f".{there.name}-part")
-    shutil.rmtree(beside, ignore_errors=True)
-    changed = {"pack": "draft", "run": "", "out": "pack", "pictures": ""}
-    try:
-        shutil.copytree(pack.path, beside / "draft")
-        if known := pack.extra.get("extends"):
-            shutil.copytree(pack.path / str(known), beside / "extends")
-            described = read_json(beside / "draft" / MANIFEST) | {"extends": "../extends"}
-            text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
-            write_bytes(beside / "draft" / MANIFEST, text.encode(), "the run")
-        for name in (EXAMPLES, LOG, _IDENTITY):
-            if (run / name).is_file():
-                shutil.copy2(run / name, beside / name)
-        for checkpoint in checkpoints(run)[-1:]:
-            shutil.copytree(checkpoint, beside / "checkpoints" / checkpoint.name)
-        if plan.pictures and not (run / EXAMPLES).is_file():
-            changed["pictures"] = "pictures"
-            shutil.copytree(plan.pictures, beside / "pictures")
-        if Path(plan.start).exists() and Path(plan.start).is_dir():
-            changed["start"] = "start"
-            shutil.copytree(plan.start, beside / "start")
-        elif Path(plan.start).is_file():
-            changed["start"] = "start.safetensors"
-            shutil.copy2(plan.start, beside / "start.safetensors")
-    except (OSError, shutil.Error) as error:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise UserError(
-            f"The run could not be copied to {to}.", "Make room there, or choose another folder."
-        ) from error
-    document = asdict(replace(plan, base_model=plan.base_model or pack.base_model.id, **changed))
-    write_bytes(beside / PLAN, (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(), "the plan")
-    beside.rename(there)
-    return there, document["base_model"]
+    return read_json(folder / MANIFEST).get("run") == run_identity(run)
 
 
 def _longest(plan: Plan) -> str:
     return max((getattr(plan, name) for name in _PLACES), key=len)[:60]
+
+
+WISH: Final = "wish.json"
+
+
+def read_wish(folder: Path) -> str:
+    """What is wished of a run: "pause", "stop" or ""."""
+    if not (folder / WISH).exists():
+        return ""
+    wish = read_json(folder / WISH).get("wish")
+    return wish if wish in ("pause", "stop") else ""
+
+
+def clear_wish(folder: Path) -> None:
+    """The wish was fulfilled, or is of an earlier time."""
+    with contextlib.suppress(OSError):  # it is overwritten or obeyed later
+        (folder / WISH).unlink(missing_ok=True)
+
+
+def write_wish(folder: Path, wish: str) -> None:
+    write_bytes(folder / WISH, json.dumps({"wish": wish}).encode(), "the wish")

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Segmentation: from pictures to parts and codes, with DINO features and k-means."""

@@ -1,7 +1,8 @@
-"""Clusters: the three tiers of centroids found in the feature maps of a folder's pictures.
+"""Codebook fitting: the three tiers of centroids found in the feature maps of a folder's pictures.
 
-Everything up to the parts is found in one :class:`Sample` of unit rows, of which each picture gives an equal share, so
-that asking for another number of parts reads nothing again. Codes are found in all pictures, one after another.
+Everything up to the parts is found in one :class:`FeatureSample` of unit rows, of which each picture gives an equal
+share, so that asking for another number of parts reads nothing again. Codes are found in all pictures, one after
+another.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from engine.core.errors import UserError
 from engine.core.vocabulary import ABSENT
 from engine.packs.codebook import Codebook
-from engine.segmentation.dino import Found, Maps
+from engine.segmentation.feature_cache import FeatureMaps, PictureFeatures
 from engine.segmentation.kmeans import ALIKE, Clustering, kmeans
 
 ROWS: Final = 100_000
@@ -31,20 +32,21 @@ NOTHING: Final = UserError(
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
-Wholes = npt.NDArray[np.int64]
+
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class FeatureSample:
     """Unit rows (N, C) from all pictures; for each the number of its picture, and whether it lay at the border."""
 
     rows: Floats
-    picture: Wholes
+    picture: Ints
     edge: Bools
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class BackgroundSplit:
     """Background's then foreground's unit centroid (2, C); which rows of the sample are foreground (N,); how sure the
     guess is which of the two is background, 0 (as good as the other) to 1; the cosine of the two centroids."""
 
@@ -53,13 +55,13 @@ class Split:
     confidence: float
     likeness: float
 
-    def flipped(self) -> Split:
+    def flipped(self) -> BackgroundSplit:
         """With background and foreground exchanged."""
         return replace(self, centroids=self.centroids[::-1].copy(), front=~self.front)
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class PartClusters:
     """Parts of a sample's foreground: unit centroids (M, C), the clusters each is made of, which of them belong to the
     background, the share of all rows that each covers, and pairs that are nearly the same."""
 
@@ -71,44 +73,44 @@ class Parts:
 
 
 @dataclass(frozen=True, eq=False)
-class Codes:
+class PartCodes:
     """Code centroids (M, K, C); the mean feature of each part of each picture, float32 (N, M, C), zeros where it shows
     none; and the code of each, int (N, M), ``ABSENT`` where there is none."""
 
     centroids: Floats
     pooled: Floats
-    codes: Wholes
+    codes: Ints
 
 
 @dataclass(frozen=True, eq=False)
-class Clusters:
+class FittedCodebook:
     """A codebook and what to know about how well it was found: sizes, shares, sentences for people."""
 
     codebook: Codebook
-    parts: Parts
-    codes: Codes
+    parts: PartClusters
+    codes: PartCodes
     kinds: tuple[str, ...] = ()
     metrics: dict[str, Any] = field(default_factory=dict)
 
 
-def draw_sample(maps: Sequence[Floats], seed: int = 0, limit: int = ROWS) -> Sample:
+def draw_sample(maps: Sequence[Floats], seed: int = 0, limit: int = ROWS) -> FeatureSample:
     """An equal share of cells of each feature map (C, H, W), ``limit`` in all."""
     generator = np.random.default_rng(seed)
     share = max(1, limit // len(maps))
     rows, pictures, edges = [], [], []
     for index in range(len(maps)):
-        cells = maps.cells(index) if isinstance(maps, Maps) else np.moveaxis(maps[index], 0, 2)
+        cells = maps.cells(index) if isinstance(maps, FeatureMaps) else np.moveaxis(maps[index], 0, 2)
         height, width, channels = cells.shape
         count = height * width
         chosen = np.arange(count) if count <= share else np.sort(generator.choice(count, share, replace=False))
         y, x = chosen // width, chosen % width
-        rows.append(units(np.asarray(cells.reshape(count, channels)[chosen], np.float32)))
+        rows.append(unit_rows(np.asarray(cells.reshape(count, channels)[chosen], np.float32)))
         pictures.append(np.full(len(chosen), index))
         edges.append((y == 0) | (y == height - 1) | (x == 0) | (x == width - 1))
-    return Sample(np.concatenate(rows), np.concatenate(pictures), np.concatenate(edges))
+    return FeatureSample(np.concatenate(rows), np.concatenate(pictures), np.concatenate(edges))
 
 
-def split_background(sample: Sample, seed: int = 0) -> Split:
+def split_background(sample: FeatureSample, seed: int = 0) -> BackgroundSplit:
     """Two clusters; the one of whose cells more lie at the border is the background. Raises :class:`UserError` if
     all rows are the same."""
     two = kmeans(sample.rows, 2, seed=seed)
@@ -119,10 +121,10 @@ def split_background(sample: Sample, seed: int = 0) -> Split:
     background = int(touching.argmax())
     centroids = two.centroids[[background, 1 - background]]
     confidence = float(abs(touching[0] - touching[1]) / max(touching.sum(), 1e-12))
-    return Split(centroids, two.labels != background, confidence, float(centroids[0] @ centroids[1]))
+    return BackgroundSplit(centroids, two.labels != background, confidence, float(centroids[0] @ centroids[1]))
 
 
-def cluster_foreground(sample: Sample, split: Split, count: int, seed: int = 0) -> Clustering:
+def cluster_foreground(sample: FeatureSample, split: BackgroundSplit, count: int, seed: int = 0) -> Clustering:
     """At most ``count`` clusters of the foreground's rows. Raises :class:`UserError` if nothing is in front."""
     inside = sample.rows[split.front]
     if not len(inside):
@@ -130,13 +132,13 @@ def cluster_foreground(sample: Sample, split: Split, count: int, seed: int = 0) 
     return kmeans(inside, count, seed=seed)
 
 
-def arrange(
-    sample: Sample,
-    split: Split,
+def arrange_parts(
+    sample: FeatureSample,
+    split: BackgroundSplit,
     found: Clustering,
     merged: Sequence[Sequence[int]] = (),
     dropped: Sequence[int] = (),
-) -> Parts:
+) -> PartClusters:
     """Parts of clusters: some taken together (``merged`` are groups), some given to the background (a part with a
     cluster of ``dropped``). Raises :class:`UserError` for clusters that are not there.
     """
@@ -149,15 +151,20 @@ def arrange(
     centroids = found.centroids
     if len(members) < count:  # a part of several clusters is where all their rows are
         inside = sample.rows[split.front]
-        centroids = units(np.stack([inside[labels == part].mean(axis=0) for part in range(len(members))]))
+        centroids = unit_rows(np.stack([inside[labels == part].mean(axis=0) for part in range(len(members))]))
     covered = np.bincount(labels, minlength=len(members)) / len(sample.rows)
     background = tuple(any(one in dropped for one in group) for group in members)
-    return Parts(centroids, members, background, tuple(covered.tolist()), alike(centroids))
+    return PartClusters(centroids, members, background, tuple(covered.tolist()), alike_parts(centroids))
 
 
-def find_codes(
-    found: Found, book: Codebook, background: Sequence[bool], count: int, seed: int, report: Callable[[int], None]
-) -> Codes:
+def pool_and_fit_codes(
+    found: PictureFeatures,
+    book: Codebook,
+    background: Sequence[bool],
+    count: int,
+    seed: int,
+    report: Callable[[int], None],
+) -> PartCodes:
     """The codes of each part: the mean of each kind's pictures if the pictures are sorted, else clusters of the
     pictures' mean part features. Parts of the background are clustered in any
     case. ``report`` is told each picture's number.
@@ -184,42 +191,23 @@ def find_codes(
         if not background[part]:  # the folder knows better than the nearest centroid
             known = (codes[:, part] != ABSENT) & (numbers != ABSENT)
             codes[known, part] = numbers[known]
-    return Codes(centroids, pooled, codes)
-
-
-def fit_codebook(
-    found: Found,
-    parts: int,
-    codes: int,
-    *,
-    flip_background: bool = False,
-    merged: Sequence[Sequence[int]] = (),
-    dropped: Sequence[int] = (),
-    seed: int = 0,
-    report: Callable[[int], None] = lambda _index: None,
-) -> Clusters:
-    """The three tiers of centroids. Raises :class:`UserError` when there is too little to find parts in."""
-    sample = draw_sample(found.features, seed)
-    split = split_background(sample, seed)
-    split = split.flipped() if flip_background else split
-    tier = arrange(sample, split, cluster_foreground(sample, split, parts, seed), merged, dropped)
-    return fit_codes(found, split, tier, codes, tier.background, seed, report)
+    return PartCodes(centroids, pooled, codes)
 
 
 def fit_codes(
-    found: Found,
-    split: Split,
-    tier: Parts,
+    found: PictureFeatures,
+    split: BackgroundSplit,
+    tier: PartClusters,
     count: int,
     background: Sequence[bool],
     seed: int = 0,
     report: Callable[[int], None] = lambda _index: None,
-) -> Clusters:
+) -> FittedCodebook:
     """The third tier of a codebook, on the two that were found."""
     rest = next((part for part, given in enumerate(background) if given), None)
     empty = np.zeros((len(tier.centroids), 1, tier.centroids.shape[1]), np.float32)
     book = Codebook(split.centroids, tier.centroids, empty, rest)
-    codes = find_codes(found, book, background, count, seed, report)
+    codes = pool_and_fit_codes(found, book, background, count, seed, report)
     metrics = {
         "pictures": len(found.features),
         "skipped": list(found.skipped),
@@ -229,22 +217,22 @@ def fit_codes(
         "alike": [list(pair) for pair in tier.alike],
         "codes_found": [int(one.any(axis=1).sum()) for one in codes.centroids],
     }
-    return Clusters(replace(book, codes=codes.centroids), tier, codes, kinds_in(found), metrics)
+    return FittedCodebook(replace(book, codes=codes.centroids), tier, codes, kinds_in(found), metrics)
 
 
-def kinds_in(found: Found) -> tuple[str, ...]:
+def kinds_in(found: PictureFeatures) -> tuple[str, ...]:
     """The kinds that pictures are sorted into, by name; none if they are not, or all are of one kind."""
     kinds = tuple(sorted({kind for kind in found.classes if kind}))
     return kinds if len(kinds) > 1 else ()
 
 
-def alike(centroids: Floats) -> tuple[tuple[int, int], ...]:
+def alike_parts(centroids: Floats) -> tuple[tuple[int, int], ...]:
     """Pairs of parts that are nearly the same (unit rows (M, C)), which a person may want to merge."""
     cosines = np.triu(centroids @ centroids.T, 1)
     return tuple((int(one), int(other)) for one, other in np.argwhere(cosines > ALIKE))
 
 
-def units(rows: Floats) -> Floats:
+def unit_rows(rows: Floats) -> Floats:
     """Rows (N, C) scaled to length one; empty ones stay empty."""
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
@@ -262,7 +250,7 @@ def _groups(count: int, merged: Sequence[Sequence[int]], dropped: Sequence[int])
     )
 
 
-def _class_codes(pooled: Floats, numbers: Wholes, count: int) -> Floats:
+def _class_codes(pooled: Floats, numbers: Ints, count: int) -> Floats:
     """Each kind's mean part feature over its pictures that show the part: (K, C), zeros where none does."""
     codes = np.zeros((count, pooled.shape[1]), np.float32)
     shown = pooled.any(axis=1)
@@ -275,7 +263,7 @@ def _class_codes(pooled: Floats, numbers: Wholes, count: int) -> Floats:
 
 def _clustered_codes(pooled: Floats, count: int, seed: int) -> Floats:
     """Clusters of the pictures' part features (N, C), largest first: (K, C), zeros where there are too few pictures."""
-    shown = units(pooled[pooled.any(axis=1)])
+    shown = unit_rows(pooled[pooled.any(axis=1)])
     codes = np.zeros((count, pooled.shape[1]), np.float32)
     if len(shown):
         found = kmeans(shown, count, seed=seed, restarts=4 if count <= _MANY else 1).centroids

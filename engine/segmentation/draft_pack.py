@@ -13,14 +13,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
-from engine.core.paths import make_folder, write_whole
+from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import ABSENT
-from engine.packs.codebook import Codebook, Segmentation
+from engine.packs.codebook import Codebook
 from engine.packs.pack import CODE_PICTURES, CODEBOOK, MANIFEST, TOKENS, Pack, Reference
-from engine.segmentation.codebook_fitting import Clusters, units
-from engine.segmentation.dino import Found
+from engine.segmentation.codebook_fitting import FittedCodebook, unit_rows
+from engine.segmentation.feature_cache import PictureFeatures
+from engine.segmentation.mask_refinement import segment_picture
 
 _THUMBNAIL: Final = 256
 _CODE_THUMBNAIL: Final = 128
@@ -32,7 +34,13 @@ Step = Callable[[int, int], None]
 
 
 def write_draft(
-    pack: Pack, codebook: Codebook, clusters: Clusters, found: Found, references: int, step: Step, first: int = 0
+    pack: Pack,
+    codebook: Codebook,
+    clusters: FittedCodebook,
+    found: PictureFeatures,
+    references: int,
+    step: Step,
+    first: int = 0,
 ) -> Pack:
     """Write a draft pack's folder, ``pack.json`` last, so that a folder with one is whole.
 
@@ -42,7 +50,7 @@ def write_draft(
     for name in ("references", "thumbnails", "labels", CODE_PICTURES):
         make_folder(pack.path / name, "the pack")
     codebook.save(pack.path / CODEBOOK)
-    chosen = spread(found.classes or ("",) * len(found.files), references)
+    chosen = representative_indices(found.classes or ("",) * len(found.files), references)
     nearest = _nearest(pack, clusters)
     made: list[Reference] = []
     pictures = sorted({*chosen, *(index for index, _, _ in nearest)})
@@ -50,7 +58,7 @@ def write_draft(
         step(done, len(pictures))
         side = _REFERENCE_SIDE if index in chosen else _CUT_SIDE
         picture = open_picture(found.files[index], max_side=side)
-        labels = codebook.segment_picture(found.features[index], np.asarray(picture))
+        labels = segment_picture(codebook, found.features[index], np.asarray(picture))
         if index in chosen:
             made.append(_write_reference(pack, clusters, found, index, picture, labels, first))
         for _, part, code in (one for one in nearest if one[0] == index):
@@ -62,7 +70,7 @@ def write_draft(
     return pack
 
 
-def copy_known(known: Pack, folder: Path) -> tuple[Reference, ...]:
+def copy_references(known: Pack, folder: Path) -> tuple[Reference, ...]:
     """Copy a pack's references and code pictures into another pack's folder; the references as they are there.
     Raises :class:`UserError`."""
     for name in ("references", "thumbnails", "labels", CODE_PICTURES):
@@ -87,7 +95,7 @@ def copy_known(known: Pack, folder: Path) -> tuple[Reference, ...]:
     return tuple(copied)
 
 
-def make_place(out: Path) -> Path:
+def make_draft_folder(out: Path) -> Path:
     """The folder of a new draft, made if need be. A draft that is there gives way; raises :class:`UserError` for a
     pack with tokens: it may have been trained for hours."""
     if (out / TOKENS).exists():
@@ -97,7 +105,7 @@ def make_place(out: Path) -> Path:
     return out.resolve()
 
 
-def spread(kinds: Sequence[str], count: int) -> list[int]:
+def representative_indices(kinds: Sequence[str], count: int) -> list[int]:
     """Which pictures stand for all: as many of each kind, and of a kind from all over the folder; in order."""
     groups: dict[str, list[int]] = {}
     for index, kind in enumerate(kinds):
@@ -110,23 +118,29 @@ def spread(kinds: Sequence[str], count: int) -> list[int]:
     return sorted(index for _, index in sorted(ranked)[:count])
 
 
-def _nearest(pack: Pack, clusters: Clusters) -> list[tuple[int, int, int]]:
+def _nearest(pack: Pack, clusters: FittedCodebook) -> list[tuple[int, int, int]]:
     """For each part that is shown and each of its codes that a picture has: picture, part, code."""
     found = clusters.codes
     chosen = []
     for part in pack.vocabulary.visible_parts:
-        features = units(found.pooled[:, part.index])
+        features = unit_rows(found.pooled[:, part.index])
         for code in np.unique(found.codes[:, part.index]):
             if code == ABSENT:
                 continue
             members = np.flatnonzero(found.codes[:, part.index] == code)
-            likeness = features[members] @ units(found.centroids[part.index, code][None])[0]
+            likeness = features[members] @ unit_rows(found.centroids[part.index, code][None])[0]
             chosen.append((int(members[likeness.argmax()]), part.index, int(code)))
     return chosen
 
 
 def _write_reference(
-    pack: Pack, clusters: Clusters, found: Found, index: int, picture: Image.Image, labels: Segmentation, first: int
+    pack: Pack,
+    clusters: FittedCodebook,
+    found: PictureFeatures,
+    index: int,
+    picture: Image.Image,
+    labels: Segmentation,
+    first: int,
 ) -> Reference:
     file = found.files[index]
     kind = found.classes[index] if found.classes else ""

@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from engine.core.atomic_files import make_folder, write_bytes
 from engine.core.errors import UserError
-from engine.core.image_files import open_picture, picture_files
-from engine.core.paths import cache_dir, make_folder, write_bytes
+from engine.core.image_files import open_image, open_picture, picture_files
+from engine.core.paths import cache_dir
 from engine.segmentation.class_labels import kinds_of
 from engine.worker.jobs import News, Problem, Progress, Survey, Surveyed
 
@@ -42,7 +43,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class FileFacts:
     """What a file is: the digest of its bytes, its sides in pixels, a tiny copy uint8 (12, 12, 3), and the sentence
     why it cannot be used ("unreadable" or "tiny") if so. What is remembered of an unchanged file is the same object."""
 
@@ -54,7 +55,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Folder:
+class ImageFolder:
     """The pictures of a folder that can be used, in order; ``kinds[i]`` is what sort picture i is, empty where nothing
     says so (``kinds`` is empty if the folder is not sorted at all); and what is wrong with the others."""
 
@@ -66,13 +67,13 @@ class Folder:
 
 def survey(models: object, job: Survey, report: Report) -> Surveyed:
     """Look through a folder. The engine's handler of :class:`Survey`. Raises :class:`UserError`."""
-    folder = look_through(Path(job.folder), report)
+    folder = read_image_folder(Path(job.folder), report)
     counts = Counter(kind for kind in folder.kinds if kind)
     pictures = tuple(str(path) for path in folder.pictures)
     return Surveyed(str(folder.place), pictures, tuple(sorted(counts.items())), folder.problems)
 
 
-def look_through(place: Path, report: Report) -> Folder:
+def read_image_folder(place: Path, report: Report) -> ImageFolder:
     """A folder's pictures without the unreadable, the tiny and the duplicates, which are listed.
 
     Raises :class:`UserError` if there is no such folder, it goes away, or nothing in it can be used.
@@ -80,7 +81,7 @@ def look_through(place: Path, report: Report) -> Folder:
     place = place.absolute()
     report(Progress("Listing pictures", 0, 0))
     files = picture_files(place)
-    seen = identify(files, report)
+    seen = identify_files(files, report)
     kinds, problems = kinds_of(place, files)
     used: list[int] = []
     for index, (file, one, twin) in enumerate(zip(files, seen, _twins_of(tuple(seen)), strict=True)):
@@ -98,16 +99,16 @@ def look_through(place: Path, report: Report) -> Folder:
             next((one.message for one in problems if one.what != "label"), "Choose another folder."),
         )
     chosen = tuple(kinds[index] for index in used) if kinds else ()
-    return Folder(place, tuple(files[index] for index in used), chosen, tuple(problems))
+    return ImageFolder(place, tuple(files[index] for index in used), chosen, tuple(problems))
 
 
-def identify(files: Sequence[Path], report: Report) -> list[Seen]:
+def identify_files(files: Sequence[Path], report: Report) -> list[FileFacts]:
     """What each file is; files that were seen before and have not changed since are not read again.
 
     Raises :class:`UserError` if the folder of the files goes away.
     """
-    memory = _Memory()
-    found: list[Seen] = []
+    memory = _FactsOnDisk()
+    found: list[FileFacts] = []
     try:
         with ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1))) as pool:
             for start in range(0, len(files), _BLOCK):
@@ -116,7 +117,7 @@ def identify(files: Sequence[Path], report: Report) -> list[Seen]:
                 fresh = [file for file, one in zip(block, known, strict=True) if one is None]
                 if fresh:
                     report(Progress("Looking through the folder", start, len(files)))
-                looked: Iterator[Seen] = pool.map(_look, fresh)
+                looked: Iterator[FileFacts] = pool.map(_facts_of, fresh)
                 for file, one in zip(block, known, strict=True):
                     if one is None:
                         one = next(looked)
@@ -127,7 +128,7 @@ def identify(files: Sequence[Path], report: Report) -> list[Seen]:
     return found
 
 
-def _look(file: Path) -> Seen:
+def _facts_of(file: Path) -> FileFacts:
     """Read one file."""
     nothing = np.zeros((_THUMB, _THUMB, 3), np.uint8)
     digest = ""
@@ -138,16 +139,16 @@ def _look(file: Path) -> Seen:
         sides = _sides(file, picture)
     except (OSError, UserError) as error:
         if not file.parent.is_dir():
-            raise gone(file.parent) from error
+            raise missing_folder_error(file.parent) from error
         told = error.message if isinstance(error, UserError) else f"{file.name} cannot be read: {error.strerror}."
-        return Seen(digest, (0, 0), nothing, "unreadable", told)
+        return FileFacts(digest, (0, 0), nothing, "unreadable", told)
     thumb = np.asarray(picture.resize((_THUMB, _THUMB), Image.Resampling.BOX))
     if min(sides) < TINY:
-        return Seen(digest, sides, thumb, "tiny", f"{file.name} is tiny: {sides[0]} x {sides[1]} pixels.")
-    return Seen(digest, sides, thumb)
+        return FileFacts(digest, sides, thumb, "tiny", f"{file.name} is tiny: {sides[0]} x {sides[1]} pixels.")
+    return FileFacts(digest, sides, thumb)
 
 
-def gone(folder: Path) -> UserError:
+def missing_folder_error(folder: Path) -> UserError:
     """What to say of a folder that was there before."""
     return UserError(
         f"The folder {folder.name} is not there any more.",
@@ -160,17 +161,17 @@ def _sides(file: Path, picture: Image.Image) -> tuple[int, int]:
     if max(picture.size) < 8 * _THUMB:
         return picture.size
     try:
-        with Image.open(file) as opened:
+        with open_image(file) as opened:
             return opened.size
-    except Image.DecompressionBombError:  # open_picture has ways with huge ones; these are surely not tiny
+    except UserError:  # open_picture has ways with huge ones; these are surely not tiny
         return picture.size
 
 
 @lru_cache(maxsize=2)
-def _twins_of(seen: tuple[Seen, ...]) -> tuple[int | None, ...]:
+def _twins_of(seen: tuple[FileFacts, ...]) -> tuple[int | None, ...]:
     """For each picture the number of an earlier one that is the same, or None; kept, for a folder is asked for again
     with every number of parts."""
-    same = _Twins(seen)
+    same = _NearDuplicates(seen)
     twins: list[int | None] = []
     for index, one in enumerate(seen):
         twin = None if one.fault else same.find(index)
@@ -180,10 +181,10 @@ def _twins_of(seen: tuple[Seen, ...]) -> tuple[int | None, ...]:
     return tuple(twins)
 
 
-class _Twins:
+class _NearDuplicates:
     """Pictures met so far, to ask whether one is among them: the same bytes, or the same picture saved again."""
 
-    def __init__(self, seen: Sequence[Seen]) -> None:
+    def __init__(self, seen: Sequence[FileFacts]) -> None:
         self._seen = seen
         self._thumbs = np.stack([one.thumb for one in seen]).astype(np.int16)
         self._means = self._thumbs.mean(axis=(1, 2)) / _COARSE
@@ -217,20 +218,20 @@ class _Twins:
         return None
 
 
-class _Memory:
+class _FactsOnDisk:
     """What is known of files, on disk, a file for each folder of pictures; a change of size or time forgets."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, dict[str, tuple[tuple[int, int], Seen]]] = {}
+        self._known: dict[Path, dict[str, tuple[tuple[int, int], FileFacts]]] = {}
         self._changed: set[Path] = set()
         self._unsaved = 0
 
-    def recall(self, file: Path) -> Seen | None:
+    def recall(self, file: Path) -> FileFacts | None:
         """What was seen of a file, if it has not changed since."""
         stamp, seen = self._folder(file.parent).get(file.name, (None, None))
         return seen if stamp is not None and stamp == _stamp(file) else None
 
-    def keep(self, file: Path, seen: Seen) -> None:
+    def keep(self, file: Path, seen: FileFacts) -> None:
         """Remember a file."""
         stamp = _stamp(file)
         if stamp is not None and seen.digest:
@@ -252,16 +253,16 @@ class _Memory:
                 "thumbs": np.stack([seen.thumb for _, seen in known.values()]),
             }
             words = [(name, seen.digest, seen.fault, seen.message) for name, (_, seen) in known.items()]
-            place = make_folder(_memory_place(folder).parent)
+            place = make_folder(_facts_place(folder).parent)
             text = {key: "\n".join(_flat(row[at]) for row in words) for at, key in enumerate(_WORDS)}
-            write_bytes(place / _memory_place(folder).name, save(arrays, text), "what is known of the pictures")
+            write_bytes(place / _facts_place(folder).name, save(arrays, text), "what is known of the pictures")
         self._changed.clear()
         self._unsaved = 0
 
-    def _folder(self, folder: Path) -> dict[str, tuple[tuple[int, int], Seen]]:
+    def _folder(self, folder: Path) -> dict[str, tuple[tuple[int, int], FileFacts]]:
         if folder not in self._known:
-            place = _memory_place(folder)
-            self._known[folder] = dict(_read_memory(place, _stamp(place)))
+            place = _facts_place(folder)
+            self._known[folder] = dict(_read_facts(place, _stamp(place)))
         return self._known[folder]
 
 
@@ -269,7 +270,7 @@ _WORDS: Final = ("names", "digests", "faults", "messages")
 
 
 @lru_cache(maxsize=64)
-def _read_memory(place: Path, stamp: tuple[int, int] | None) -> dict[str, tuple[tuple[int, int], Seen]]:
+def _read_facts(place: Path, stamp: tuple[int, int] | None) -> dict[str, tuple[tuple[int, int], FileFacts]]:
     """What was seen of a folder's files, with their stamps; ``stamp`` is there to notice that it was written again."""
     from safetensors import SafetensorError, safe_open
 
@@ -283,7 +284,7 @@ def _read_memory(place: Path, stamp: tuple[int, int] | None) -> dict[str, tuple[
         return {}  # damaged: the files are read again
     rows = zip(stamps.tolist(), sides.tolist(), thumbs, *words, strict=False)
     return {
-        name: ((time[0], time[1]), Seen(digest, (side[0], side[1]), thumb, fault, message))
+        name: ((time[0], time[1]), FileFacts(digest, (side[0], side[1]), thumb, fault, message))
         for time, side, thumb, name, digest, fault, message in rows
     }
 
@@ -293,7 +294,7 @@ def _flat(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\n", " ")
 
 
-def _memory_place(folder: Path) -> Path:
+def _facts_place(folder: Path) -> Path:
     key = hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=16).hexdigest()
     return cache_dir() / "pictures" / f"{key}.safetensors"
 

@@ -10,11 +10,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from engine.core.paths import cache_dir, make_folder, write_bytes
-from engine.segmentation.codebook_fitting import Sample, Split
+from engine.core.atomic_files import make_folder, write_bytes
+from engine.core.paths import cache_dir
+from engine.segmentation.codebook_fitting import BackgroundSplit, FeatureSample
 from engine.segmentation.kmeans import kmeans
 
-MOST: Final = 10
+MOST_PARTS: Final = 10
 
 _HALVES: Final = 4
 _ROWS: Final = 3000
@@ -24,8 +25,11 @@ _AS_GOOD: Final = 0.05
 _SHAKY: Final = 0.6
 
 
-def suggest(
-    sample: Sample, split: Split, key: str = "", report: Callable[[int, int], None] = lambda _done, _total: None
+def suggest_part_count(
+    sample: FeatureSample,
+    split: BackgroundSplit,
+    key: str = "",
+    report: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> tuple[int, str]:
     """How many parts to ask for, and why in a sentence. Remembered on disk under ``key`` unless that is empty.
 
@@ -45,7 +49,7 @@ def suggest(
 
 
 def stability(
-    sample: Sample, split: Split, report: Callable[[int, int], None] = lambda _done, _total: None
+    sample: FeatureSample, split: BackgroundSplit, report: Callable[[int, int], None] = lambda _done, _total: None
 ) -> dict[int, float]:
     """How far halves of the pictures agree on the parts, by their number."""
     generator = np.random.default_rng(0)
@@ -60,8 +64,8 @@ def stability(
         half = np.isin(picture, generator.permutation(numbers)[: max(1, len(numbers) // 2)])
         halves.append(rows[generator.permutation(np.flatnonzero(half))[:_ROWS]])
     agreement: dict[int, float] = {}
-    for count in range(2, min(MOST, len(rows)) + 1):
-        report(count - 2, MOST - 1)
+    for count in range(2, min(MOST_PARTS, len(rows)) + 1):
+        report(count - 2, MOST_PARTS - 1)
         found = [kmeans(half, count, seed=seed, restarts=3).centroids for seed, half in enumerate(halves)]
         if min(len(one) for one in found) < count:
             break  # there are not so many different places

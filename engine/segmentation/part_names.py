@@ -15,15 +15,11 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from engine.core.errors import UserError
+from engine.core.palette import COLOURS
 from engine.core.vocabulary import Part
-from engine.packs.pack import Backbone, Pack, PackLibrary
-from engine.segmentation.codebook_fitting import Clusters, units
-
-COLOURS: Final = (
-    "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442", "#7b4fa3",
-    "#8a5a2b", "#44aa99", "#999933", "#882255",
-)  # fmt: skip
-"""Part colours that colour-blind eyes can tell apart (Okabe and Ito, then Tol)."""
+from engine.packs.library import PackLibrary
+from engine.packs.pack import Backbone, Pack
+from engine.segmentation.codebook_fitting import FittedCodebook, unit_rows
 
 _NEAR: Final = 0.6
 """A part is another pack's if their centroids' cosine is at least this, and a part of the same places at least ..."""
@@ -60,7 +56,7 @@ def _match(centroids: Floats, rows: Floats, pack: Pack) -> dict[int, tuple[str, 
     shown = [part for part in pack.vocabulary.visible_parts if not _UNNAMED.fullmatch(part.name)]
     if not shown:
         return {}
-    theirs = units(pack.codebook().parts[[part.index for part in shown]])
+    theirs = unit_rows(pack.codebook().parts[[part.index for part in shown]])
     ours = (rows @ centroids.T).argmax(axis=1)
     called = (rows @ theirs.T).argmax(axis=1)
     table = np.zeros((len(centroids), len(shown)))
@@ -82,7 +78,7 @@ def make_parts(names: Sequence[str], background: Sequence[bool], colours: Sequen
 
 
 def code_names(
-    parts: Sequence[Part], found: Clusters, files: Sequence[Path], classes: Sequence[str]
+    parts: Sequence[Part], found: FittedCodebook, files: Sequence[Path], classes: Sequence[str]
 ) -> list[list[str]]:
     """A name for each code of each part (M, K): its kind if the pictures are sorted; else the kind or the word of the
     file names that most of its pictures share and others do not; else the part's name and its number. Names of a

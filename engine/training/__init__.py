@@ -1,1 +1,1 @@
-"""TODO."""
+"""Training: from pictures with parts to tokens and a LoRA."""

@@ -21,7 +21,7 @@ _CELLS: Final = 256
 _WEIGHTS: Final = 2_000_000
 
 
-def quicken_convolutions(unet: nn.Module) -> None:
+def speed_up_convolutions(unet: nn.Module) -> None:
     """Let the UNet's large convolutions be matrix products where the grid is small: the same numbers but for rounding.
 
     For weights that are not learned; does nothing but on a CPU in float32.
@@ -32,10 +32,10 @@ def quicken_convolutions(unet: nn.Module) -> None:
         weight = module.weight
         frozen = not weight.requires_grad and weight.device.type == "cpu" and weight.dtype is torch.float32
         if frozen and weight.numel() >= _WEIGHTS:
-            module.forward = _Quick(module)
+            module.forward = _FastForward(module)
 
 
-class _Quick:
+class _FastForward:
     """Stands for the forward method of one convolution."""
 
     def __init__(self, layer: nn.Conv2d) -> None:
@@ -44,10 +44,10 @@ class _Quick:
     def __call__(self, input: Tensor) -> Any:
         if input.shape[-2] * input.shape[-1] > _CELLS:
             return _convolve(input, self.layer)
-        return _Product.apply(input, self.layer)
+        return _MatrixProduct.apply(input, self.layer)
 
 
-class _Product(torch.autograd.Function):
+class _MatrixProduct(torch.autograd.Function):
     """The convolution without oneDNN, there and back. Only its input has a gradient."""
 
     @staticmethod

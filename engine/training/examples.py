@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,26 +15,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
-from engine.core.paths import write_whole
-from engine.core.vocabulary import ABSENT, Choice, Vocabulary
-from engine.models.part_tokens import Sentence, tokenize
+from engine.core.image_files import open_picture, read_label_map
+from engine.core.segmentation import Segmentation
+from engine.core.vocabulary import ABSENT
+from engine.models.loader import Models
 from engine.models.vae import encode_pictures, to_tensor
-from engine.packs.codebook import Segmentation
-
-OWN_TEMPLATE = "a photo of a {} {noun}"
-"""How the app itself asks; half of the captions say it so."""
-
-TEMPLATES = (
-    "a picture of a {} {noun}",
-    "a drawing of a {} {noun}",
-    "an image of the {} {noun}",
-    "a close view of a {} {noun}",
-    "a good photo of the {} {noun}",
-    "the {} {noun}",
-    "a {} {noun}",
-    "{}",
-)
+from engine.packs.pack import Pack
+from engine.segmentation.dino import open_dino
+from engine.segmentation.feature_cache import compute_features
+from engine.segmentation.image_folder import read_image_folder
+from engine.segmentation.mask_refinement import segment_picture
+from engine.training.token_init import extended_pack
+from engine.worker.jobs import Progress, Report
 
 _SEEN = 0.5
 """A part is visible in a view when its mask adds up to this many cells of the grid."""
@@ -75,11 +69,11 @@ class Examples:
 
     @classmethod
     def load(cls, path: Path) -> Examples:
-        """Read what :meth:`save` wrote."""
+        """Read what :meth:`save_state` wrote."""
         return cls(**load_file(path))
 
 
-def prepare(
+def prepare_examples(
     pictures: Iterable[tuple[Image.Image, Segmentation]],
     vae: Any,
     size: int,
@@ -132,63 +126,6 @@ def prepare(
     )
 
 
-class Captions:
-    """Draws a sentence for a picture from its own codes.
-
-    Order shuffled; half in the app's own words, half in a random template; each part left out with probability
-    ``dropout`` (never all); the empty sentence with probability ``empty``. A part that is not visible is not said.
-    With ``paper`` the words are the paper's: half "a photo of a {}", half the parts alone.
-    """
-
-    def __init__(
-        self,
-        vocabulary: Vocabulary,
-        tokenizer: Any,
-        length: int = 77,
-        *,
-        dropout: float = 0.1,
-        empty: float = 0.1,
-        paper: bool = False,
-    ) -> None:
-        self.parts = [part.index for part in vocabulary.parts if paper or not part.background]
-        self.tokenizer = _Memory(tokenizer)
-        self.length = length
-        self.dropout = dropout
-        self.empty = empty
-        own, others = ("a photo of a {}", ("{}",)) if paper else (OWN_TEMPLATE, TEMPLATES)
-        self.own = own.replace("{noun}", vocabulary.noun)
-        self.others = [template.replace("{noun}", vocabulary.noun) for template in others]
-
-    def draw(self, codes: Sequence[int], generator: np.random.Generator) -> Sentence:
-        """A sentence for one picture with these codes (M)."""
-        visible = [part for part in self.parts if codes[part] != ABSENT]
-        if not visible or generator.random() < self.empty:
-            return tokenize(("",), self.tokenizer, self.length)
-        said = [part for part in visible if generator.random() >= self.dropout]
-        said = said or [visible[generator.integers(len(visible))]]
-        said = [said[index] for index in generator.permutation(len(said))]
-        template = self.own if generator.random() < 0.5 else self.others[generator.integers(len(self.others))]
-        before, after = template.split("{}")
-        choices = [Choice(part, int(codes[part])) for part in said]
-        return tokenize((before, *choices, after), self.tokenizer, self.length)
-
-
-class _Memory:
-    """A tokenizer that remembers words it has met: captions repeat a few templates thousands of times."""
-
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
-        self._known: dict[str, Any] = {}
-        self.bos_token_id = tokenizer.bos_token_id
-        self.eos_token_id = tokenizer.eos_token_id
-        self.pad_token_id = tokenizer.pad_token_id
-
-    def __call__(self, text: str, **options: Any) -> Any:
-        if text not in self._known:
-            self._known[text] = self._tokenizer(text, **options)
-        return self._known[text]
-
-
 def _boxes(
     size: tuple[int, int], crops: int, generator: np.random.Generator
 ) -> list[tuple[float, float, float, float]]:
@@ -213,3 +150,49 @@ def _masks(found: Segmentation, box: tuple[float, float, float, float], grid: in
             for part in range(len(found.codes))
         ]
     )
+
+
+_REHEARSALS: Final = 3
+"""How often each picture of an extended pack is among the new ones."""
+
+
+def segmented_pictures(
+    models: Models, pack: Pack, folder: str, report: Report
+) -> Iterable[tuple[Image.Image, Segmentation]]:
+    """Pictures with their parts: a folder's as the eyes see them, or the pack's references as they were kept.
+
+    Where the pack's codes are kinds of pictures, a picture's visible parts have its kind's code: whoever sorted them
+    knows better than the nearest centroid. Pictures that were left out when the parts were found are left out here.
+    """
+    if not folder:
+        for done, reference in enumerate(pack.references):
+            report(Progress("Reading references", done, len(pack.references)))
+            yield open_picture(reference.image), Segmentation(read_label_map(reference.labels), reference.codes)
+        return
+    codebook = pack.codebook()
+    place = read_image_folder(Path(folder), report)
+    found = compute_features(open_dino(models, pack.backbone), place.pictures, report, place.kinds)
+    kinds = pack.extra.get("kinds")
+    for done, (file, features) in enumerate(zip(found.files, found.features, strict=True)):
+        report(Progress("Finding parts", done, len(found.files)))
+        picture = open_picture(file, max_side=1024)
+        segmentation = segment_picture(codebook, features, np.asarray(picture))
+        codes = list(segmentation.codes)
+        for part in pack.vocabulary.visible_parts if found.classes else ():
+            kind, index = found.classes[done], part.index
+            # A pack from before kinds were kept, or from elsewhere, has only the names of its codes.
+            code = kinds.get(kind) if isinstance(kinds, dict) else pack.vocabulary.find_code(index, kind)
+            if type(code) is int and 0 <= code < pack.vocabulary.codes_per_part and codes[index] != ABSENT:
+                codes[index] = code
+        yield picture, Segmentation(segmentation.labels, tuple(codes))
+    known = extended_pack(pack)
+    if known is not None:
+        yield from _rehearsed(pack, known.vocabulary.codes_per_part)
+
+
+def _rehearsed(pack: Pack, known: int) -> Iterable[tuple[Image.Image, Segmentation]]:
+    """The references of a pack that show nothing but its first ``known`` codes, several times over: a LoRA that learns
+    the new ones must not forget how the old ones look."""
+    for reference in pack.references * _REHEARSALS:
+        if all(code < known for code in reference.codes):
+            yield open_picture(reference.image), Segmentation(read_label_map(reference.labels), reference.codes)

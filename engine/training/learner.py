@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from diffusers import DDPMScheduler
 from torch import Tensor
 
 from engine.core.errors import UserError
 from engine.models.base_models import TAUGHT_GUIDANCE
-from engine.models.conditioning import beside_text, tell
+from engine.models.conditioning import added_cond_kwargs, encode_prompt
 from engine.models.lora import add_lora
-from engine.models.part_tokens import Sentence, Tokens
+from engine.models.part_tokens import Tokens
+from engine.models.text_encoding import TokenizedPrompt
 from engine.runs.plan import Plan
 from engine.training.attention_loss import AttentionCapture, attention_loss
-from engine.training.cpu_convolutions import quicken_convolutions
+from engine.training.cpu_convolutions import speed_up_convolutions
+from engine.training.diffusion_loss import diffusion_loss, noise_scheduler
 
 
 def _flat(state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -45,60 +45,6 @@ def _optimizer(name: str) -> Any:
     return AdamW8bit
 
 
-def noise_of(scheduler_config: Any) -> DDPMScheduler:
-    """The forward process a base model was trained with."""
-    scheduler: Any = DDPMScheduler.from_config(scheduler_config)
-    if scheduler.config.prediction_type not in ("epsilon", "v_prediction"):
-        raise UserError(
-            f"The base model predicts {scheduler.config.prediction_type}, which cannot be trained here.",
-            "Choose a base model that predicts epsilon or v_prediction.",
-        )
-    return scheduler
-
-
-def diffusion_loss(
-    predicted: Tensor,
-    latents: Tensor,
-    noise: Tensor,
-    timesteps: Tensor,
-    scheduler: Any,
-    gamma: float,
-    counts: Tensor | None = None,
-) -> Tensor:
-    """Mean squared error weighted by min-SNR (arXiv 2303.09556); gamma 0 weighs all noise levels alike.
-
-    Tensors are (B, C, h, w), ``timesteps`` (B,) int64. The target is the noise or the velocity, as the base predicts.
-    ``counts`` (B, g, g) in 0..1 says how much each place counts.
-    """
-    velocity = scheduler.config.prediction_type == "v_prediction"
-    target = scheduler.get_velocity(latents, noise, timesteps) if velocity else noise
-    error = F.mse_loss(predicted.float(), target.float(), reduction="none").mean(dim=1)
-    if counts is None:
-        error = error.mean(dim=(1, 2))
-    else:
-        counts = F.interpolate(counts[:, None], error.shape[1:])[:, 0]
-        error = (error * counts).sum(dim=(1, 2)) / counts.sum(dim=(1, 2)).clamp(min=1.0)
-    if gamma:
-        signal = scheduler.alphas_cumprod.to(error.device)[timesteps]
-        snr = signal / (1 - signal)
-        error = error * snr.clamp(max=gamma) / (snr + 1 if velocity else snr)
-    return error.mean()
-
-
-def what_counts(masks: Tensor, sentences: Sequence[Sentence], parts: Sequence[int]) -> Tensor:
-    """How much each place counts in the diffusion loss: (B, g, g) in 0..1, from masks (B, M, g, g).
-
-    Where a part is shown that its sentence leaves unsaid, nothing is learned: else the words that are said would
-    have to stand for it, and a head would learn to bring its wing. The empty sentence learns the whole picture.
-    """
-    counts = torch.ones(len(masks), *masks.shape[2:])
-    for row, sentence in enumerate(sentences):
-        if sentence.places:
-            unsaid = [part for part in parts if sentence.column_of(part) < 0]
-            counts[row] -= masks[row, unsaid].sum(dim=0)
-    return counts.clamp(0.0, 1.0)
-
-
 @dataclass
 class Learner:
     """The models of a training and its optimiser: everything a step changes.
@@ -119,8 +65,8 @@ class Learner:
     def __post_init__(self) -> None:
         plan, device = self.plan, self.pipeline.unet.device
         self.tokens.to(device)
-        self.scheduler = noise_of(self.pipeline.scheduler.config)
-        quicken_convolutions(self.pipeline.unet)
+        self.scheduler = noise_scheduler(self.pipeline.scheduler.config)
+        speed_up_convolutions(self.pipeline.unet)
         groups: list[dict[str, Any]] = [
             {"params": [one for one in self.tokens.parameters() if one.requires_grad], "lr": plan.token_rate}
         ]
@@ -146,7 +92,7 @@ class Learner:
         latents: Tensor,
         noise: Tensor,
         timesteps: Tensor,
-        sentences: Sequence[Sentence],
+        sentences: Sequence[TokenizedPrompt],
         masks: Tensor,
         counts: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
@@ -155,9 +101,9 @@ class Learner:
         unet = self.pipeline.unet
         noisy: Any = self.scheduler.add_noise(latents, noise, timesteps)
         with torch.autocast(unet.device.type, unet.dtype, enabled=unet.dtype is not torch.float32):
-            told = tell(self.pipeline, sentences, self.tokens)
+            told = encode_prompt(self.pipeline, sentences, self.tokens)
             side = latents.shape[-1] * self.pipeline.vae_scale_factor
-            more = beside_text(self.pipeline, told, side, TAUGHT_GUIDANCE)
+            more = added_cond_kwargs(self.pipeline, told, side, TAUGHT_GUIDANCE)
             predicted = unet(noisy.to(unet.dtype), timesteps, told.hidden.to(unet.dtype), **more).sample
         diffusion = diffusion_loss(predicted, latents, noise, timesteps, self.scheduler, self.plan.snr_gamma, counts)
         if capture is None:

@@ -18,43 +18,31 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from engine.core.errors import JobCancelled, UserError
-from engine.core.paths import make_folder, write_bytes, write_whole
+from engine.core.errors import JobCancelled, UserError, out_of_memory
 from engine.models.distributed import ALONE, World
-from engine.models.part_tokens import Sentence
+from engine.models.text_encoding import TokenizedPrompt
 from engine.runs.plan import Plan
-from engine.runs.run_folder import LOG, PLAN, STATE, checkpoints
-from engine.runs.status import LEARNING
+from engine.runs.run_folder import checkpoints
+from engine.runs.status import LEARNING_STAGE
 from engine.training.attention_loss import AttentionCapture
-from engine.training.examples import Captions, Examples
-from engine.training.learner import Learner, what_counts
-from engine.worker.dispatch import Report, out_of_memory
-from engine.worker.jobs import Losses, News, Progress
+from engine.training.captions import Captions
+from engine.training.checkpoint import NonFiniteLoss, all_finite, resume, trim_log, write_checkpoint
+from engine.training.diffusion_loss import loss_mask
+from engine.training.examples import Examples
+from engine.training.learner import Learner
+from engine.worker.jobs import Losses, News, Progress, Report
 
-_KEPT_CHECKPOINTS: Final = 2
 _NOTHING, _PAUSE, _STOP = 0, 1, 2
 _BROKEN: Final = 1
 
 
-class StopAndKeep(JobCancelled):
+class StopRequested(JobCancelled):
     """The run was asked to end and keep what it has learned so far."""
 
 
-class CameApart(UserError):
-    """A step was not taken, for its loss or gradient is not a number: the weights before it were already spoiled."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(
-            f"Training came apart: the loss of step {step + 1} is not a number.",
-            "Choose a smaller rate and token_rate in the plan, then go on from the last checkpoint.",
-        )
-
-
-def learn(
+def run_steps(
     learner: Learner,
     examples: Examples,
     captions: Captions,
@@ -70,15 +58,15 @@ def learn(
     called with the step's number every ``sample_every`` steps. Raises :class:`UserError`.
     """
     plan = learner.plan
-    step = _resume(learner, run, world)
+    step = resume(learner, run, world)
     recording = AttentionCapture(learner.pipeline.unet, plan.grid) if plan.attention_weight else nullcontext()
-    asked = _asked(report, Progress(LEARNING, step, plan.steps))
-    with _trimmed_log(run, step) if world.first else nullcontext() as log, recording as capture:
+    asked = _raise_if_asked(report, Progress(LEARNING_STAGE, step, plan.steps))
+    with trim_log(run, step) if world.first else nullcontext() as log, recording as capture:
         while step < plan.steps and not (asked := world.most(asked)):
             began = time.perf_counter()
             try:
-                losses = take_step(learner, capture, draw(learner, examples, captions, step), step, world)
-            except CameApart:
+                losses = take_step(learner, capture, draw_batch(learner, examples, captions, step), step, world)
+            except NonFiniteLoss:
                 if world.first and len(checkpoints(run)) > 1:  # it leads to this; the last one is kept all the same
                     shutil.rmtree(run / "checkpoints" / f"step-{step}", ignore_errors=True)
                 raise
@@ -89,26 +77,26 @@ def learn(
             log.write(json.dumps(entry) + "\n")
             log.flush()
             if step % plan.checkpoint_every == 0 or step == plan.steps:
-                _checkpoint(learner, run, step)
-            asked = _asked(report, losses, Progress(LEARNING, step, plan.steps))
+                write_checkpoint(learner, run, step)
+            asked = _raise_if_asked(report, losses, Progress(LEARNING_STAGE, step, plan.steps))
             if sample is not None and step % plan.sample_every == 0 and not asked:
-                asked = _heard(sample, step)
+                asked = _report_heard(sample, step)
     asked = world.most(asked)
     if asked and world.first:
-        _checkpoint(learner, run, step)
+        write_checkpoint(learner, run, step)
     if asked:
-        raise StopAndKeep if asked == _STOP else JobCancelled
+        raise StopRequested if asked == _STOP else JobCancelled
 
 
-def _asked(report: Report, *said: News) -> int:
+def _raise_if_asked(report: Report, *said: News) -> int:
     """Say news, and hear whether to go on."""
-    return max([_heard(report, news) for news in said])
+    return max([_report_heard(report, news) for news in said])
 
 
-def _heard(do: Callable[[Any], None], what: Any) -> int:
+def _report_heard(do: Callable[[Any], None], what: Any) -> int:
     try:
         do(what)
-    except StopAndKeep:
+    except StopRequested:
         return _STOP
     except JobCancelled:
         return _PAUSE
@@ -123,7 +111,7 @@ class Batch:
     latents: Tensor
     noise: Tensor
     timesteps: Tensor
-    sentences: Sequence[Sentence]
+    sentences: Sequence[TokenizedPrompt]
     masks: Tensor
     counts: Tensor | None
 
@@ -160,8 +148,8 @@ def take_step(learner: Learner, capture: AttentionCapture | None, whole: Batch, 
         if world.most(0):
             raise UserError("Another process of this training failed.", "See what it has said, then go on.")
         world.add_up(gradients)
-        if not halved and not _finite(gradients):  # in float16 such steps are skipped by the scaler
-            raise CameApart(step)
+        if not halved and not all_finite(gradients):  # in float16 such steps are skipped by the scaler
+            raise NonFiniteLoss(step)
 
     learner.average_gradients = average
     losses = torch.zeros(2, device=device)
@@ -173,22 +161,18 @@ def take_step(learner: Learner, capture: AttentionCapture | None, whole: Batch, 
             )
             losses = torch.stack([diffusion.detach() * pictures, attention.detach() * parts])
             loss = diffusion * pictures + plan.attention_weight * attention * parts
-            if not _finite([losses]):
-                raise CameApart(step)
+            if not all_finite([losses]):
+                raise NonFiniteLoss(step)
         learner.update(loss, step)
     except Exception as error:
         if not agreed:
             world.most(_BROKEN)  # the others wait for this process
-        raise in_words(error, plan) from error
+        raise explain_step_failure(error, plan) from error
     world.add_up([losses])
     return Losses(step + 1, losses[0].item(), losses[1].item())
 
 
-def _finite(tensors: Sequence[Tensor]) -> bool:
-    return bool(torch.isfinite(torch.stack([one.abs().sum() for one in tensors])).all())
-
-
-def in_words(error: Exception, plan: Plan) -> Exception:
+def explain_step_failure(error: Exception, plan: Plan) -> Exception:
     """A step's failure for a person, where it is known."""
     if out_of_memory(error):
         ways = [
@@ -201,7 +185,7 @@ def in_words(error: Exception, plan: Plan) -> Exception:
     return error
 
 
-def draw(learner: Learner, examples: Examples, captions: Captions, step: int) -> Batch:
+def draw_batch(learner: Learner, examples: Examples, captions: Captions, step: int) -> Batch:
     """What a step learns from, of the plan's seed and the step alone."""
     plan = learner.plan
     generator = np.random.default_rng((plan.seed, step))
@@ -217,7 +201,7 @@ def draw(learner: Learner, examples: Examples, captions: Captions, step: int) ->
     # One noise level from each of B equal ranges: the mean loss of a step says more.
     levels = learner.scheduler.config.num_train_timesteps
     times = (np.arange(plan.batch) + generator.random(plan.batch)) * levels / plan.batch
-    counts = None if plan.unsaid == "learned" else what_counts(masks, sentences, captions.parts)
+    counts = None if plan.unsaid == "learned" else loss_mask(masks, sentences, captions.parts)
     return Batch(latents, noise, torch.from_numpy(times.astype(np.int64)), sentences, masks, counts)
 
 
@@ -225,73 +209,3 @@ def draw(learner: Learner, examples: Examples, captions: Captions, step: int) ->
 def _shuffled(seed: int, epoch: int, count: int) -> Any:
     """The order of the examples in an epoch."""
     return np.random.default_rng((seed, count, epoch)).permutation(count)
-
-
-# Checkpoints and the log.
-
-
-def _checkpoint(learner: Learner, run: Path, step: int) -> None:
-    """Write ``checkpoints/step-N`` beside and put it in place whole; older ones but the last are removed."""
-    if not (run / PLAN).is_file():  # an unplugged drive leaves its empty mount point behind
-        raise UserError(
-            f"The run's folder {run} is not there any more.", "Bring it back (is a drive unplugged?), then go on."
-        )
-    if not _finite(learner.parameters):
-        raise CameApart(step)
-    folder = make_folder(run / "checkpoints", "the checkpoint")
-    final = folder / f"step-{step}"
-    if final.exists():
-        return
-    for left in folder.glob(".step-*"):  # by a process that was killed
-        shutil.rmtree(left, ignore_errors=True)
-    beside = make_folder(folder / f".step-{step}", "the checkpoint")
-    try:
-        write_whole(beside / STATE, lambda path: save_file(learner.tensors(), path), "the checkpoint")
-        beside.replace(final)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    for old in checkpoints(run)[:-_KEPT_CHECKPOINTS]:
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _resume(learner: Learner, run: Path, world: World) -> int:
-    """Restore the last checkpoint, which the first process reads; the number of steps it has taken."""
-
-    def last() -> tuple[int, dict[str, Tensor]]:
-        for path in reversed(checkpoints(run)):
-            try:
-                # Cloned: a mapped file's tensors are aligned otherwise, and vectorised sums then round otherwise.
-                kept = {name: one.clone() for name, one in load_file(path / STATE).items()}
-                learner.restore(kept)
-            except SafetensorError:
-                shutil.rmtree(path, ignore_errors=True)  # damaged on the disk: the one before it is whole
-                continue
-            except OSError:
-                continue
-            except (ValueError, KeyError) as error:
-                raise UserError(
-                    f"The checkpoint {path.name} belongs to another plan.", "Choose a new run folder."
-                ) from error
-            return int(path.name.removeprefix("step-")), kept if world.size > 1 else {}
-        # Guesses at tokens may differ in their last bit from process to process: all begin at the first one's.
-        return 0, learner.tensors() if world.size > 1 else {}
-
-    step, tensors = world.from_first(last)
-    if tensors and not world.first:
-        learner.restore(tensors)
-    return step
-
-
-def _trimmed_log(run: Path, step: int) -> Any:
-    """The log opened for appending, without lines of steps that will be taken again."""
-    path = make_folder(run, "the run") / LOG
-    kept = []
-    if path.is_file():
-        for line in path.read_text("utf-8", "replace").splitlines():
-            try:
-                if json.loads(line)["step"] <= step:
-                    kept.append(line + "\n")
-            except (ValueError, KeyError, TypeError):
-                break  # a line cut short by a kill: all after it is taken again
-    write_bytes(path, "".join(kept).encode(), "the log")
-    return path.open("a", encoding="utf-8")

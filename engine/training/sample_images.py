@@ -9,21 +9,21 @@ from typing import Final
 
 import numpy as np
 
-from engine.core.paths import make_folder, write_whole
+from engine.core.atomic_files import make_folder, write_whole
 from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.pack import BaseModel, Pack
-from engine.rendering.render import Painter
-from engine.training.examples import OWN_TEMPLATE, Examples
+from engine.rendering.painter import Painter
+from engine.training.captions import OWN_TEMPLATE
+from engine.training.examples import Examples
 from engine.training.learner import Learner
-from engine.worker.dispatch import Report
-from engine.worker.jobs import Preview, Progress
+from engine.worker.jobs import Preview, Progress, Report
 
 _STEPS: Final = 12
 _GUIDANCE: Final = 3.0
 
 
 @dataclass
-class Sampler:
+class SamplePainter:
     """Paints one example's own sentence into ``samples/step-N/whole.png``, and the sentence with only part M's token
     into ``samples/step-N/part-M.png``: the same noise each time, so that pictures of different steps compare."""
 

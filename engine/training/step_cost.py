@@ -13,17 +13,17 @@ import torch
 
 from engine.core.errors import UserError
 from engine.models.distributed import ALONE
-from engine.models.loader import Models, base_model_of
+from engine.models.hub import base_model_entry
+from engine.models.loader import Models
 from engine.packs.pack import Pack
 from engine.runs.plan import Plan
 from engine.training.attention_loss import AttentionCapture, best_grid
-from engine.training.examples import Captions, prepare
+from engine.training.captions import Captions
+from engine.training.examples import prepare_examples, segmented_pictures
 from engine.training.learner import Learner
-from engine.training.loop import draw, in_words, take_step
-from engine.training.token_init import start_tokens
-from engine.training.train import segmented_pictures
-from engine.worker.dispatch import Report
-from engine.worker.jobs import Measure, Measured, Progress
+from engine.training.loop import draw_batch, explain_step_failure, take_step
+from engine.training.token_init import initial_tokens
+from engine.worker.jobs import Measure, Measured, Progress, Report
 
 _PICTURES: Final = 8
 _STEPS: Final = 3
@@ -42,14 +42,14 @@ def measure(models: Models, job: Measure, report: Report) -> Measured:
     pack = Pack.open(job.pack)
     if not pack.references:
         raise UserError(f"The pack {pack.title} has no references to try a step on.", "Choose another pack.")
-    base = base_model_of(job.base_model or pack.base_model.id, "" if job.base_model else pack.base_model.unet)
+    base = base_model_entry(job.base_model or pack.base_model.id, "" if job.base_model else pack.base_model.unet)
     pipeline = models.own_pipeline(base.id, base.unet)
     side = job.size or int(pipeline.unet.config.sample_size * pipeline.vae_scale_factor)
     grid = best_grid(pipeline.unet, side // pipeline.vae_scale_factor, Plan.grid)
     plan = Plan(pack=str(pack.path), batch=1, rank=job.rank, size=side, grid=grid)
     few = replace(pack, references=pack.references[:_PICTURES])
-    examples = prepare(segmented_pictures(models, few, "", report), pipeline.vae, side, grid)
-    learner = Learner(pipeline, start_tokens(plan, pack, pipeline), plan)
+    examples = prepare_examples(segmented_pictures(models, few, "", report), pipeline.vae, side, grid)
+    learner = Learner(pipeline, initial_tokens(plan, pack, pipeline), plan)
     captions = Captions(pack.vocabulary, pipeline.tokenizer, pipeline.text_encoder.config.max_position_embeddings)
     batches = (1, max(2, job.batch))
     costs: dict[int, tuple[float, int]] = {}
@@ -58,25 +58,25 @@ def measure(models: Models, job: Measure, report: Report) -> Measured:
         with AttentionCapture(pipeline.unet, grid) as capture:
             for batch in batches:
                 learner.plan = replace(plan, batch=batch)
-                with Peak(models.device) as peak:
+                with PeakMemory(models.device) as peak:
                     taken: list[float] = []
                     for step in range(1 + _STEPS):
                         report(Progress(_STAGE, len(costs) * (1 + _STEPS) + step, len(batches) * (1 + _STEPS)))
                         start = start or time.perf_counter() - began
                         _wait(models.device)
                         before = time.perf_counter()
-                        take_step(learner, capture, draw(learner, examples, captions, step), step, ALONE)
+                        take_step(learner, capture, draw_batch(learner, examples, captions, step), step, ALONE)
                         _wait(models.device)
                         taken.append(time.perf_counter() - before)
                 costs[batch] = median(taken[1:]), peak.bytes
     except Exception as error:
-        raise in_words(error, learner.plan) from error
+        raise explain_step_failure(error, learner.plan) from error
     (one, least), (seconds, memory) = (costs[batch] for batch in batches)
     each, room = max(0.0, seconds - one) / (batches[1] - 1), max(0, memory - least) // (batches[1] - 1)
     return Measured(*costs[job.batch], start, side, job.batch, each, room)
 
 
-class Peak:
+class PeakMemory:
     """The most memory that is used while it is open: the GPU's, or this process's. ``bytes`` says it afterwards."""
 
     def __init__(self, device: torch.device) -> None:
@@ -85,7 +85,7 @@ class Peak:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
-    def __enter__(self) -> Peak:
+    def __enter__(self) -> PeakMemory:
         if self._cuda:
             torch.cuda.reset_peak_memory_stats()
         else:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from engine.core.errors import UserError
 from engine.models.conditioning import Encoder, encoders_of
-from engine.models.part_tokens import FIRST, PartTokens, Tokens, TokenSet, word_embeddings
+from engine.models.part_tokens import FIRST_ENCODER, PartTokens, Tokens, TokenSet
+from engine.models.text_encoding import word_embeddings
 from engine.packs.pack import BEGINNINGS, TOKENS, Pack
 from engine.runs.plan import Plan
 
@@ -28,11 +29,11 @@ _GRID: Final = 2.0**14
 Floats = npt.NDArray[np.float32]
 
 
-def start_tokens(plan: Plan, pack: Pack, pipeline: Any) -> Tokens:
+def initial_tokens(plan: Plan, pack: Pack, pipeline: Any) -> Tokens:
     """Tokens as they are before the first step (seeded), for each of the base model's text encoders. Raises
     :class:`UserError`.
 
-    A pack that extends another keeps that pack's tokens exactly (see :func:`extended_by`), whatever the plan says.
+    A pack that extends another keeps that pack's tokens exactly (see :func:`extended_pack`), whatever the plan says.
     """
     encoders = encoders_of(pipeline)
     sets = {one.name: _start_of(plan, pack, one) for one in encoders}
@@ -42,7 +43,7 @@ def start_tokens(plan: Plan, pack: Pack, pipeline: Any) -> Tokens:
 def _start_of(plan: Plan, pack: Pack, encoder: Encoder) -> PartTokens:
     words = pack.vocabulary
     shape = (len(words.parts), words.codes_per_part, encoder.width)
-    known = extended_by(pack)
+    known = extended_pack(pack)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         if known is not None:
@@ -54,14 +55,14 @@ def _start_of(plan: Plan, pack: Pack, encoder: Encoder) -> PartTokens:
             return PartTokens(*shape, plan.projection_layers, around, plan.spread)
         if Path(plan.start).is_dir():
             tokens = PartTokens(*shape, plan.projection_layers, around, plan.spread)
-            guessed = guess(pack, Pack.open(plan.start), around, encoder.name)
+            guessed = guess_tokens(pack, Pack.open(plan.start), around, encoder.name)
             with torch.no_grad():
                 tokens.position.copy_(guessed.mean(dim=1))
                 tokens.embedding.add_(guessed - guessed.mean(dim=1, keepdim=True))
             return tokens
         try:
             found = load_file(plan.start)
-            around = found["start" if encoder.name == FIRST else f"{encoder.name}.start"].float()
+            around = found["start" if encoder.name == FIRST_ENCODER else f"{encoder.name}.start"].float()
         except Exception as error:
             raise UserError(
                 f"The plan's start, {plan.start}, cannot be read.", 'Use "words", "noise" or the folder of a pack.'
@@ -71,7 +72,7 @@ def _start_of(plan: Plan, pack: Pack, encoder: Encoder) -> PartTokens:
         return PartTokens(*shape, plan.projection_layers, around, plan.spread)
 
 
-def extended_by(pack: Pack) -> Pack | None:
+def extended_pack(pack: Pack) -> Pack | None:
     """The pack that this one extends: its ``pack.json`` says ``"extends": folder``. None if it extends none.
 
     Raises :class:`UserError` if that pack is gone, has no tokens, or is not what the first codes here are.
@@ -92,7 +93,7 @@ def extended_by(pack: Pack) -> Pack | None:
     return known
 
 
-def guess(pack: Pack, known: Pack, around: Tensor, encoder: str = FIRST) -> Tensor:
+def guess_tokens(pack: Pack, known: Pack, around: Tensor, encoder: str = FIRST_ENCODER) -> Tensor:
     """A guess at a pack's tokens (M, K, W) from what its codes look like: what the known pack's tokens are of things
     that look so, by kernel regression over its codes and its :data:`BEGINNINGS`. ``around`` (M, W) stands for parts
     that the known pack does not have.
@@ -117,19 +118,19 @@ def guess(pack: Pack, known: Pack, around: Tensor, encoder: str = FIRST) -> Tens
             if other < len(more):
                 looks, said = (np.concatenate(pair) for pair in zip((looks, said), more[other], strict=True))
             seen = own.codes[part].any(axis=1)
-            guessed[part, seen] = torch.from_numpy(regress(looks, said, own.codes[part][seen]))
+            guessed[part, seen] = torch.from_numpy(regress_tokens(looks, said, own.codes[part][seen]))
             guessed[part, ~seen] = tokens[other].mean(dim=0)
         else:
             guessed[part] = tokens[other].mean(dim=0)
     return _rounded(guessed)
 
 
-def regress(looks: Floats, said: Floats, wanted: Floats) -> Floats:
+def regress_tokens(looks: Floats, said: Floats, wanted: Floats) -> Floats:
     """Tokens (K, W) for looks ``wanted`` (K, C), from pairs of looks (N, C) and tokens (N, W): kernel ridge regression
     with a Gaussian kernel on unit rows. Rows of ``looks`` without length are left out."""
     shown = looks.any(axis=1)
     # In float64, for numpy adds up in an order that depends on where in memory rows lie.
-    rows, asked = _units(looks[shown].astype(np.float64)), _units(wanted.astype(np.float64))
+    rows, asked = _unit_rows(looks[shown].astype(np.float64)), _unit_rows(wanted.astype(np.float64))
     told = said[shown].astype(np.float64)
     mean = told.mean(axis=0)
     inside = np.exp(2 * _NEARNESS * (rows @ rows.T - 1)) + _RIDGE * np.eye(len(rows))
@@ -161,7 +162,7 @@ def _extended(pack: Pack, known: Pack, shape: tuple[int, int, int], encoder: str
         )
     count = known.vocabulary.codes_per_part
     tokens = PartTokens(*shape, layers=sum(isinstance(one, torch.nn.Linear) for one in old.projection))
-    guessed = guess(pack, known, old.projected().detach().mean(dim=1), encoder)[:, count:]
+    guessed = guess_tokens(pack, known, old.projected().detach().mean(dim=1), encoder)[:, count:]
     with torch.no_grad():
         tokens.position.copy_(old.position)
         tokens.projection.load_state_dict(old.projection.state_dict())
@@ -195,7 +196,7 @@ def _same_parts(pack: Pack, known: Pack, own: Floats, theirs: Floats | None) -> 
     names = {part.name.casefold(): part.index for part in known.vocabulary.parts}
     found = [names.get(part.name.casefold()) for part in pack.vocabulary.parts]
     if theirs is not None:
-        alike = _units(own) @ _units(theirs).T
+        alike = _unit_rows(own) @ _unit_rows(theirs).T
         found = [
             int(row.argmax()) if one is None and row.max() >= _ALIKE else one
             for one, row in zip(found, alike, strict=True)
@@ -207,5 +208,5 @@ def _tokens_of(pack: Pack, encoder: str) -> PartTokens:
     return PartTokens.load(pack.path / TOKENS, encoder)
 
 
-def _units(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+def _unit_rows(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)

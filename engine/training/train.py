@@ -4,59 +4,48 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
-from PIL import Image
 from safetensors import SafetensorError
 
 from engine.core.errors import JobCancelled, UserError
-from engine.core.image_files import open_picture
-from engine.core.vocabulary import ABSENT
-from engine.models.distributed import World, join
-from engine.models.loader import Models, base_model_of
-from engine.packs.codebook import Segmentation
+from engine.models.distributed import World, join_world
+from engine.models.hub import base_model_entry
+from engine.models.loader import Models
 from engine.packs.pack import Pack
 from engine.runs.plan import Plan
-from engine.runs.run import forget_wish, wish_of
-from engine.runs.run_folder import EXAMPLES, checkpoints, open_plan, pack_place
-from engine.runs.status import LEARNING
-from engine.segmentation.dino import look_at, open_dino
-from engine.segmentation.image_folder import look_through
+from engine.runs.run_folder import EXAMPLES, checkpoints, clear_wish, open_plan, pack_destination, read_wish
+from engine.runs.status import LEARNING_STAGE
 from engine.training.attention_loss import best_grid
-from engine.training.examples import Captions, Examples, prepare
+from engine.training.captions import Captions
+from engine.training.examples import Examples, prepare_examples, segmented_pictures
 from engine.training.learner import Learner
-from engine.training.loop import StopAndKeep, in_words, learn
-from engine.training.sample_images import Sampler
-from engine.training.token_init import extended_by, start_tokens
-from engine.training.trained_pack import hand_over, prove, write_pack
-from engine.worker.dispatch import Report
-from engine.worker.jobs import News, Progress, Train
-
-_REHEARSALS: Final = 3
-"""How often each picture of an extended pack is among the new ones."""
+from engine.training.loop import StopRequested, explain_step_failure, run_steps
+from engine.training.sample_images import SamplePainter
+from engine.training.token_init import initial_tokens
+from engine.training.trained_pack import install_pack, prove_pack, write_trained_pack
+from engine.worker.jobs import News, Progress, Report, Train
 
 
 def train(models: Models, job: Train, report: Report) -> str:
     """Train the plan's pack, or go on with a run's folder. The engine's handler of :class:`Train`.
 
     Looks for wishes (see :mod:`engine.runs.run`) whenever it reports. Result: the folder of the pack, which has been
-    opened     and has rendered. Raises :class:`UserError`.
+    opened and has rendered. Raises :class:`UserError`.
     """
-    world = join()
+    world = join_world()
     plan, run = world.from_first(lambda: open_plan(Path(job.plan)))
     pack = Pack.open(plan.pack)
-    place = world.from_first(lambda: pack_place(plan, pack, run))
+    place = world.from_first(lambda: pack_destination(plan, pack, run))
     try:
         return str(_train(models, plan, pack, place, report, world))
     except Exception as error:
-        raise in_words(error, plan) from error
+        raise explain_step_failure(error, plan) from error
     finally:
         if world.first:
-            forget_wish(run)
+            clear_wish(run)
 
 
 def _train(models: Models, plan: Plan, pack: Pack, place: Path, report: Report, world: World) -> Path:
@@ -65,48 +54,50 @@ def _train(models: Models, plan: Plan, pack: Pack, place: Path, report: Report, 
     def heed(news: News) -> None:
         if world.first:
             report(news)
-            wish = wish_of(run)
-            early = isinstance(news, Progress) and news.stage != LEARNING
+            wish = read_wish(run)
+            early = isinstance(news, Progress) and news.stage != LEARNING_STAGE
             if wish == "stop" and early and checkpoints(run):
                 return  # what was learned is opened first, and then kept
             if wish:
-                raise StopAndKeep if wish == "stop" else JobCancelled
+                raise StopRequested if wish == "stop" else JobCancelled
 
     written = _learn(models, plan, pack, place, heed, world)
     if not world.first:
         return place
     gc.collect()  # the pack is opened as anybody would, in the memory that the learner had
     report(Progress("Opening the pack", 0, 0))
-    proven = prove(models, written, run, plan.seed, report)
-    return place if written.path == place else hand_over(proven, place, run)
+    proven = prove_pack(models, written, run, plan.seed, report)
+    return place if written.path == place else install_pack(proven, place, run)
 
 
 def _learn(models: Models, plan: Plan, pack: Pack, place: Path, heed: Report, world: World) -> Pack:
     """Learn and write what was learned: beside ``place``, or there if it is the draft's own folder."""
     heed(Progress("Getting ready", 0, 0))
     unet = plan.unet or ("" if plan.base_model else pack.base_model.unet)
-    base = base_model_of(plan.base_model or pack.base_model.id, unet)
+    base = base_model_entry(plan.base_model or pack.base_model.id, unet)
     pipeline = models.own_pipeline(base.id, base.unet, plan.precision)
     size = plan.size or int(pipeline.unet.config.sample_size * pipeline.vae_scale_factor)
     if size % 8 or size < 2 * pipeline.vae_scale_factor:
         raise UserError(f"The plan's size cannot be {size}.", "It is a multiple of 8, such as 256 or 512.")
     plan = replace(plan, grid=best_grid(pipeline.unet, size // pipeline.vae_scale_factor, plan.grid), size=size)
     examples = _examples(models, pipeline, plan, pack, heed, world)
-    learner = Learner(pipeline, start_tokens(plan, pack, pipeline), plan)
+    learner = Learner(pipeline, initial_tokens(plan, pack, pipeline), plan)
     captions = Captions(
         pack.vocabulary, pipeline.tokenizer, pipeline.text_encoder.config.max_position_embeddings,
         dropout=plan.part_dropout, empty=plan.empty, paper=plan.recipe == "paper",
     )  # fmt: skip
     step, run = plan.steps, Path(plan.run)
     try:
-        learn(learner, examples, captions, run, heed, Sampler(learner, pack, examples, run, heed, base), world)
-    except StopAndKeep:
+        run_steps(
+            learner, examples, captions, run, heed, SamplePainter(learner, pack, examples, run, heed, base), world
+        )
+    except StopRequested:
         step = int(checkpoints(run)[-1].name.removeprefix("step-")) if world.first else step
         if step == 0:
             raise
     in_place = place.resolve() == pack.path.resolve()
     beside = place if in_place else place.with_name(f".{place.name}-part")
-    return write_pack(learner, pack, plan, base, step, beside) if world.first else pack
+    return write_trained_pack(learner, pack, plan, base, step, beside) if world.first else pack
 
 
 def _examples(models: Models, pipeline: Any, plan: Plan, pack: Pack, report: Report, world: World) -> Examples:
@@ -125,7 +116,7 @@ def _examples(models: Models, pipeline: Any, plan: Plan, pack: Pack, report: Rep
             )
         if other:
             pictures = segmented_pictures(models, pack, plan.pictures, report)
-            made = prepare(
+            made = prepare_examples(
                 pictures, pipeline.vae, plan.size, plan.grid, flip=plan.flip, crops=plan.crops, seed=plan.seed
             )
             made.save(cached, made_of)
@@ -150,47 +141,3 @@ def _from_references(cached: Path, pack: Pack) -> bool:
         return len(Examples.load(cached)) == len(pack.references)
     except (OSError, SafetensorError):
         return False
-
-
-def segmented_pictures(
-    models: Models, pack: Pack, folder: str, report: Report
-) -> Iterable[tuple[Image.Image, Segmentation]]:
-    """Pictures with their parts: a folder's as the eyes see them, or the pack's references as they were kept.
-
-    Where the pack's codes are kinds of pictures, a picture's visible parts have its kind's code: whoever sorted them
-    knows better than the nearest centroid. Pictures that were left out when the parts were found are left out here.
-    """
-    if not folder:
-        for done, reference in enumerate(pack.references):
-            report(Progress("Reading references", done, len(pack.references)))
-            with Image.open(reference.labels) as labels:
-                yield open_picture(reference.image), Segmentation(np.asarray(labels), reference.codes)
-        return
-    codebook = pack.codebook()
-    place = look_through(Path(folder), report)
-    found = look_at(open_dino(models, pack.backbone), place.pictures, report, place.kinds)
-    kinds = pack.extra.get("kinds")
-    for done, (file, features) in enumerate(zip(found.files, found.features, strict=True)):
-        report(Progress("Finding parts", done, len(found.files)))
-        picture = open_picture(file, max_side=1024)
-        segmentation = codebook.segment_picture(features, np.asarray(picture))
-        codes = list(segmentation.codes)
-        for part in pack.vocabulary.visible_parts if found.classes else ():
-            kind, index = found.classes[done], part.index
-            # A pack from before kinds were kept, or from elsewhere, has only the names of its codes.
-            code = kinds.get(kind) if isinstance(kinds, dict) else pack.vocabulary.find_code(index, kind)
-            if type(code) is int and 0 <= code < pack.vocabulary.codes_per_part and codes[index] != ABSENT:
-                codes[index] = code
-        yield picture, Segmentation(segmentation.labels, tuple(codes))
-    known = extended_by(pack)
-    if known is not None:
-        yield from _rehearsed(pack, known.vocabulary.codes_per_part)
-
-
-def _rehearsed(pack: Pack, known: int) -> Iterable[tuple[Image.Image, Segmentation]]:
-    """The references of a pack that show nothing but its first ``known`` codes, several times over: a LoRA that learns
-    the new ones must not forget how the old ones look."""
-    for reference in pack.references * _REHEARSALS:
-        if all(code < known for code in reference.codes):
-            with Image.open(reference.labels) as labels:
-                yield open_picture(reference.image), Segmentation(np.asarray(labels), reference.codes)

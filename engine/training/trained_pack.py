@@ -11,16 +11,18 @@ from typing import Any, Final
 from PIL import Image
 from safetensors.torch import save_file
 
+from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
-from engine.core.paths import make_folder, write_whole
+from engine.core.paths import free_folder
 from engine.models.loader import Models
 from engine.models.lora import lora_state, save_lora
-from engine.packs.pack import LORA, TOKENS, BaseModel, Pack, free_folder
+from engine.packs.pack import LORA, TOKENS, BaseModel, Pack
+from engine.packs.validation import check_pack
 from engine.rendering.evaluation import mixed_recipes, receipts_of, scores
 from engine.runs.plan import Plan
-from engine.runs.run_folder import TRIED, identity, is_ours
+from engine.runs.run_folder import TRIED, is_run_output, run_identity
 from engine.training.learner import Learner
-from engine.worker.dispatch import Report
+from engine.worker.jobs import Report
 
 _MIX: Final = 4
 _PICTURES: Final = 8
@@ -29,7 +31,7 @@ _SMALL: Final = 256
 """Pictures of up to so many pixels a side are painted in seconds on a CPU."""
 
 
-def write_pack(learner: Learner, pack: Pack, plan: Plan, base: BaseModel, step: int, out: Path) -> Pack:
+def write_trained_pack(learner: Learner, pack: Pack, plan: Plan, base: BaseModel, step: int, out: Path) -> Pack:
     """Write what was learned in ``step`` steps as a pack in ``out``: tokens, LoRA and pack.json, the rest copied from
     ``pack`` (unless that is where it goes). Raises :class:`UserError`."""
     if out.resolve() != pack.path.resolve():
@@ -52,7 +54,7 @@ def write_pack(learner: Learner, pack: Pack, plan: Plan, base: BaseModel, step: 
         Pack.open(out),
         base_model=base,
         provenance=f"{pack.provenance}; trained {step} steps of {plan.batch}".removeprefix("; "),
-        extra={**_alone(pack, out), "run": identity(Path(plan.run))},
+        extra={**_alone(pack, out), "run": run_identity(Path(plan.run))},
     )
     trained.save()
     return trained
@@ -64,13 +66,13 @@ def _alone(pack: Pack, out: Path) -> dict[str, Any]:
     return {name: value for name, value in pack.extra.items() if name != "extends" or in_place}
 
 
-def prove(models: Models, pack: Pack, run: Path, seed: int, report: Report) -> Pack:
+def prove_pack(models: Models, pack: Pack, run: Path, seed: int, report: Report) -> Pack:
     """See that a pack opens and renders, and measure its match rate: the share of parts that arrive in a few mixes of
     its references, as ``partcraft evaluate`` counts them. The pack with ``metrics`` ``match_rate`` and ``match_asked``
     (how many parts were asked for), saved. The mixes are kept in ``tried/`` of the run. Raises :class:`UserError`."""
-    from engine.rendering.render import open_painter  # rendering imports evaluation for its receipts
+    from engine.rendering.painter import open_painter  # rendering imports evaluation for its receipts
 
-    pack.check(thorough=True)
+    check_pack(pack, thorough=True)
     painter = open_painter(models, pack)
     quick = models.device.type != "cpu" or painter.size <= _SMALL
     if not pack.references:
@@ -97,10 +99,10 @@ def _keep(painted: Sequence[Image.Image], run: Path) -> None:
         write_whole(place / f"{index}.png", lambda beside, one=picture: one.save(beside, "PNG"), "the pictures")
 
 
-def hand_over(pack: Pack, out: Path, run: Path) -> Path:
+def install_pack(pack: Pack, out: Path, run: Path) -> Path:
     """Put a pack that was written beside into its place; where it is. What this run wrote there before gives way; if
     another's came to be there meanwhile, the pack goes beside it. Raises :class:`UserError`."""
-    place = out if is_ours(out, run) else free_folder(out.parent, out.name)
+    place = out if is_run_output(out, run) else free_folder(out.parent, out.name)
     replace(pack, id=place.name).save()
     old = place.with_name(f".{place.name}-old")
     shutil.rmtree(old, ignore_errors=True)

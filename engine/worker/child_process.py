@@ -19,7 +19,7 @@ import sys
 import threading
 from typing import IO, Any, Final
 
-from engine.worker.dispatch import Handlers, explain
+from engine.worker.dispatch import Handlers, failure_of
 from engine.worker.inbox import Inbox
 from engine.worker.jobs import Job, News, Preview, Progress
 
@@ -59,7 +59,7 @@ def serve(spec: str) -> int:
         try:
             frame = to_bytes(("ending", number, ending))
         except Exception as error:  # noqa: BLE001 - a result that cannot travel is a failure to be told
-            frame = to_bytes(("ending", number, explain(error)))
+            frame = to_bytes(("ending", number, failure_of(error)))
         outgoing.put(frame)
 
 

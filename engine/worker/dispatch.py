@@ -9,10 +9,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.core.errors import JobCancelled, UserError
-from engine.worker.jobs import Cancelled, Ending, Failed, Finished, Job, News
+from engine.core.errors import JobCancelled, UserError, out_of_memory
+from engine.worker.jobs import Cancelled, Ending, Failed, Finished, Job, News, Report
 
-Report = Callable[[News], None]
 Handler = Callable[[Any, Any, Report], Any]
 
 
@@ -57,10 +56,10 @@ class Handlers:
         except JobCancelled:
             return Cancelled()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the last fence: every failure is told as an ending
-            return explain(error)
+            return failure_of(error)
 
 
-def explain(error: BaseException) -> Failed:
+def failure_of(error: BaseException) -> Failed:
     """Any exception as a sentence and a next step; the traceback goes to ``details`` unless it is a UserError."""
     if isinstance(error, UserError):
         return Failed(error.message, error.hint)
@@ -80,16 +79,6 @@ def explain(error: BaseException) -> Failed:
             details,
         )
     return Failed("Something went wrong in the engine.", "Try again; if it stays, report it with the details.", details)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether this is any library's way of saying that memory ran out."""
-    text = str(error).lower()
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text))
-    )
 
 
 def poisoned(ending: Ending) -> bool:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
-from engine.worker.dispatch import explain
+from engine.worker.dispatch import failure_of
 from engine.worker.hosts import Host, ProcessHost, ThreadHost
 from engine.worker.jobs import Cancelled, Ending, Event, Job, News
 
@@ -133,7 +133,7 @@ class Engine:
         try:
             return await self._host.run(job, lambda news: self._tell(job_id, news), stop)
         except Exception as error:  # noqa: BLE001 - a fault of the host itself is told as the job's ending
-            return explain(error)
+            return failure_of(error)
 
     def _tell(self, job_id: int, news: News | Ending) -> None:
         try:

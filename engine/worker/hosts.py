@@ -11,16 +11,16 @@ import contextlib
 import os
 import pickle
 import signal
-import sys
 import threading
 from pathlib import Path
 from typing import IO, Final, Protocol
 
 from engine.core.paths import logs_dir
+from engine.core.reentry import neutral_folder, own_command, own_environment
 from engine.worker.child_process import HEADER, Frame, newest_key, to_bytes
-from engine.worker.dispatch import Handlers, Report, explain, poisoned
+from engine.worker.dispatch import Handlers, failure_of, poisoned
 from engine.worker.inbox import Inbox
-from engine.worker.jobs import Cancelled, Ending, Failed, Job
+from engine.worker.jobs import Cancelled, Ending, Failed, Job, Report
 
 HOST_WORD: Final = "--partcraft-host"
 """The hidden word with which a (frozen or not) program re-enters itself as a host."""
@@ -105,11 +105,12 @@ class ProcessHost:
         self._loop = asyncio.get_running_loop()
         with _open_log() as log:
             self._child = await asyncio.create_subprocess_exec(
-                *host_command(self._spec),
+                *own_command(HOST_WORD, self._spec),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env=_environment(),
+                env=own_environment(),
+                cwd=neutral_folder(),
             )
         assert self._child.stdout
         self._frames = Inbox(self._arrived.set)
@@ -126,7 +127,7 @@ class ProcessHost:
             if ending is None:
                 ending = await self._attempt(request, report, stop) or _died(self._child and self._child.returncode)
         except OSError as error:
-            return Failed("The engine's process could not be started.", "Restart PartCraft.", explain(error).details)
+            return Failed("The engine's process could not be started.", "Restart PartCraft.", failure_of(error).details)
         except BaseException:  # whatever is left of this job must not speak into the next one
             await self._end()
             raise
@@ -229,22 +230,6 @@ class ProcessHost:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._child.wait(), 1.0)
         await self._end()
-
-
-def host_command(spec: str) -> list[str]:
-    """The command that re-enters this program as a host; a frozen program is its own interpreter."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, HOST_WORD, spec]
-    return [sys.executable, "-m", "engine", HOST_WORD, spec]
-
-
-def _environment() -> dict[str, str]:
-    environment = dict(os.environ)
-    if not getattr(sys, "frozen", False):  # a checkout that is not installed is found again from any folder
-        root = str(Path(__file__).resolve().parents[2])
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
-    environment["PYTHONUNBUFFERED"] = "1"
-    return environment
 
 
 def _open_log() -> IO[bytes]:

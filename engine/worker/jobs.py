@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.core.recipe import Creation, Recipe
-from engine.packs.codebook import Segmentation
+from engine.core.segmentation import Segmentation
 
 # Jobs: what can be asked. ``pack`` is always the pack's folder.
 
@@ -150,7 +151,7 @@ class Surveyed:
 @dataclass(frozen=True)
 class SeenPicture:
     """A picture with its parts, small: ``image`` uint8 (H, W, 3), ``labels`` uint8 (H, W) with part numbers and
-    :data:`engine.packs.codebook.NO_PART`; H and W at most 192."""
+    :data:`engine.core.segmentation.NO_PART`; H and W at most 192."""
 
     picture: str
     kind: str
@@ -266,3 +267,6 @@ class Event:
 
     job: int
     news: News
+
+
+Report = Callable[[News], None]

@@ -21,19 +21,19 @@ KEEP_DELETED_S: Final = 30 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
-class Aside:
+class DeletedCreation:
     """A deleted creation: what it was, and where its file waits."""
 
     creation: Creation
     path: Path
 
 
-def put_aside(creations: Iterable[Creation]) -> list[Aside]:
+def move_to_trash(creations: Iterable[Creation]) -> list[DeletedCreation]:
     """Move creations into the waiting folder beside them. One whose file is gone already is left out.
 
     Raises ``OSError`` if a file cannot be moved; those moved before are moved back.
     """
-    moved: list[Aside] = []
+    moved: list[DeletedCreation] = []
     try:
         for creation in creations:
             path = Path(creation.path)
@@ -45,14 +45,14 @@ def put_aside(creations: Iterable[Creation]) -> list[Aside]:
             except FileNotFoundError:
                 continue
             os.utime(target)
-            moved.append(Aside(creation, target))
+            moved.append(DeletedCreation(creation, target))
     except OSError:
-        bring_back(moved)
+        restore_from_trash(moved)
         raise
     return moved
 
 
-def bring_back(asides: Iterable[Aside]) -> list[Creation]:
+def restore_from_trash(asides: Iterable[DeletedCreation]) -> list[Creation]:
     """Move deleted creations to where they were. Raises ``OSError``."""
     back: list[Creation] = []
     for aside in asides:
@@ -61,7 +61,7 @@ def bring_back(asides: Iterable[Aside]) -> list[Creation]:
     return back
 
 
-def sweep(folder: Path) -> None:
+def purge_trash(folder: Path) -> None:
     """Remove what has waited longer than ``KEEP_DELETED_S``. A file that cannot be removed waits on."""
     try:
         waiting = list((folder / ASIDE).iterdir())
@@ -82,7 +82,7 @@ def creations_in(folder: Path) -> tuple[Creation, ...]:
     """
     if not folder.exists():
         return ()
-    sweep(folder)
+    purge_trash(folder)
     found: list[Creation] = []
     for path in folder.glob("*.png"):
         try:

@@ -20,7 +20,7 @@ class EngineLike(Protocol):
     def close(self) -> None: ...
 
 
-class EngineRoom(QObject):
+class EngineClient(QObject):
     """Owned by Session alone. ``make_engine(outlet)`` builds the engine when :meth:`start` is called."""
 
     _news = Signal()

@@ -20,19 +20,19 @@ LIMITS: Final[dict[str, tuple[float, float]]] = {
 """What a setting can be; a value outside is moved to the nearest end."""
 
 
-def any_seed() -> int:
+def random_seed() -> int:
     """A seed like no other."""
     return random.randrange(2**31)
 
 
-def plain(pack: Pack | None) -> Recipe:
+def empty_recipe(pack: Pack | None) -> Recipe:
     """A recipe without choices."""
     if pack is None:
         return Recipe(pack="")
-    return pack.new_recipe((f"a photo of a {pack.vocabulary.noun}",), any_seed())
+    return pack.new_recipe((f"a photo of a {pack.vocabulary.noun}",), random_seed())
 
 
-def mixed(recipe: Recipe, pack: Pack) -> Recipe:
+def random_recipe(recipe: Recipe, pack: Pack) -> Recipe:
     """Every slot filled with a part of a random reference, or a random code in a pack without references."""
     for part in pack.vocabulary.visible_parts:
         offers = [Choice(part.index, r.codes[part.index], 1.0, r.id) for r in pack.references]

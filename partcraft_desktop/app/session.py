@@ -13,19 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from PIL import Image
 from PySide6.QtCore import QObject, Signal
 
 from engine.core import image_files as pictures
 from engine.core import prompt
 from engine.core.errors import UserError
+from engine.core.image_files import read_label_map
 from engine.core.png_metadata import read_creation
 from engine.core.recipe import Creation, Recipe
+from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import ABSENT, Choice
-from engine.packs.codebook import Segmentation
-from engine.packs.pack import Pack, PackLibrary
-from engine.runs import run as runs
+from engine.packs.library import PackLibrary
+from engine.packs.pack import Pack
+from engine.runs.launcher import LocalRuns
 from engine.worker.jobs import (
     Cancelled,
     Event,
@@ -44,23 +44,22 @@ from engine.worker.jobs import (
 from partcraft_desktop.app import creation_files as shelf
 from partcraft_desktop.app import recipe_edits as recipes
 from partcraft_desktop.app.autosave import Autosave, Saved, existing
-from partcraft_desktop.app.engine_client import EngineLike, EngineRoom
+from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.engine_client import EngineClient, EngineLike
 from partcraft_desktop.app.history import History
-from partcraft_desktop.app.learning.controller import Learning
-from partcraft_desktop.app.learning.state import LearningState, Runs
+from partcraft_desktop.app.learning.controller import LearningController
+from partcraft_desktop.app.learning.state import LearningState, RunsApi
+from partcraft_desktop.app.messages import Action, Message, reason
 from partcraft_desktop.app.settings import Settings
-from partcraft_desktop.app.state import Action, Message, OpenPicture, RenderStatus
-from partcraft_desktop.app.store import Circle, reason
-from partcraft_desktop.widgets.images import Readers
-
-__all__ = ["Action", "Message", "OpenPicture", "RenderStatus", "Session"]
+from partcraft_desktop.app.state import OpenPicture, RenderStatus
+from partcraft_desktop.app.store import Store
 
 SAVED: Final = "session.json"
 OWN_LIMIT: Final = 12
 """How many of a person's own pictures stay on the wall."""
 
 
-class Session(Circle):
+class Session(Store):
     """The state of the window and everything that can be done in it.
 
     ``make_engine(outlet)`` builds the engine; it is called by :meth:`start_engine`, after the first paint.
@@ -75,23 +74,23 @@ class Session(Circle):
         self,
         packs: PackLibrary,
         settings: Settings,
-        readers: Readers,
+        readers: BackgroundReader,
         make_engine: Callable[[Callable[[Event], None]], EngineLike],
         parent: QObject | None = None,
-        trainings: Runs = runs,
+        runs: RunsApi | None = None,
     ) -> None:
         super().__init__(readers, parent)
         self.settings = settings
         self._library = packs
         self._out = settings.out
-        self._room = EngineRoom(make_engine, self)
+        self._room = EngineClient(make_engine, self)
         self._history = History(self.state.recipe)
         self._last_recipes: dict[str, Recipe] = {}
-        self._deleted: list[list[shelf.Aside]] = []
+        self._deleted: list[list[shelf.DeletedCreation]] = []
         self._autosave = Autosave(settings.home / SAVED, self._to_save, self)
         self._autosave.failed.connect(self._tell_unsaved)
         settings.changed.connect(self._settings_changed)
-        self.learning = Learning(self, readers, settings.home, trainings, self)
+        self.learning = LearningController(self, readers, settings.home, runs or LocalRuns(), self)
 
     # Opening
 
@@ -357,12 +356,7 @@ class Session(Circle):
         pack = self.state.pack
         if pack is None:
             return
-        self._set_recipe(recipes.mixed(self.state.recipe, pack))
-
-    def prompt_text(self) -> str:
-        """The prompt as a line of text, read back by :meth:`set_prompt_text`."""
-        pack = self.state.pack
-        return prompt.to_text(self.state.recipe.prompt, pack.vocabulary) if pack else ""
+        self._set_recipe(recipes.random_recipe(self.state.recipe, pack))
 
     def set_prompt_text(self, text: str) -> str | None:
         """Replace the prompt by a line of text. Returns what is wrong with it, in words, or None; a wrong
@@ -428,7 +422,7 @@ class Session(Circle):
 
     def _recipe_for(self, pack: Pack | None) -> Recipe:
         known = self._last_recipes.get(pack.id) if pack else None
-        return known or recipes.plain(pack)
+        return known or recipes.empty_recipe(pack)
 
     # Rendering
 
@@ -445,7 +439,7 @@ class Session(Circle):
             )
             return
         if not self.state.seed_locked:
-            self._history.amend(replace(self.state.recipe, seed=recipes.any_seed()))
+            self._history.amend(replace(self.state.recipe, seed=recipes.random_seed()))
             self._show_recipe()
         recipe = self.state.recipe
         job = self._submit(Render(str(pack.path), recipe, str(out)), self._rendering)
@@ -510,13 +504,13 @@ class Session(Circle):
         gone = {creation.path for creation in wanted}
         self._replace(creations=tuple(c for c in self.state.creations if c.path not in gone))
 
-        def moved(asides: list[shelf.Aside]) -> None:
+        def moved(asides: list[shelf.DeletedCreation]) -> None:
             self._deleted.append(asides)
             said = "Deleted." if len(wanted) == 1 else f"{len(wanted)} creations deleted."
             self.say(said, action=Action("Undo", self.restore_deleted))
 
         self._ask(
-            lambda: shelf.put_aside(wanted),
+            lambda: shelf.move_to_trash(wanted),
             moved,
             "The creation cannot be deleted.",
             lambda _: self._add_back(wanted),
@@ -526,7 +520,7 @@ class Session(Circle):
         """Bring back what was deleted last."""
         if self._deleted:
             asides = self._deleted.pop()
-            self._ask(lambda: shelf.bring_back(asides), self._add_back, "The creation cannot be brought back.")
+            self._ask(lambda: shelf.restore_from_trash(asides), self._add_back, "The creation cannot be brought back.")
 
     def _add_back(self, creations: list[Creation]) -> None:
         together = {creation.path: creation for creation in (*self.state.creations, *creations)}
@@ -605,5 +599,4 @@ def _why_unusable(folder: Path) -> str:
 
 
 def _read_labels(path: str, codes: tuple[int, ...]) -> Segmentation:
-    with Image.open(path) as picture:
-        return Segmentation(np.asarray(picture.convert("L")), codes)
+    return Segmentation(read_label_map(path), codes)

@@ -17,7 +17,7 @@ def _name(home: Path) -> str:
     return "partcraft-" + hashlib.sha256(str(home.absolute()).encode()).hexdigest()[:16]
 
 
-def hand_over(home: Path, paths: list[str]) -> bool:
+def hand_to_first_instance(home: Path, paths: list[str]) -> bool:
     """Give files to a running copy that keeps its data in ``home``, and bring it forward. False if none runs."""
     socket = QLocalSocket()
     socket.connectToServer(_name(home))
@@ -30,7 +30,7 @@ def hand_over(home: Path, paths: list[str]) -> bool:
     return heard
 
 
-class FirstCopy(QObject):
+class SingleInstance(QObject):
     """Listens for second starts. ``asked`` has the files that one was given."""
 
     asked = Signal(list)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.core.recipe import Creation, Recipe
-from engine.packs.codebook import Segmentation
+from engine.core.segmentation import Segmentation
 from engine.packs.pack import Pack
 from partcraft_desktop.app.learning.state import LearningState
 
@@ -45,25 +44,6 @@ class RenderStatus:
     whole: int = 0
     count: int = 1
     cancelling: bool = False
-
-
-@dataclass(frozen=True)
-class Action:
-    """A next step a person can take with one press: what the button says and what it does."""
-
-    label: str
-    run: Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Message:
-    """One sentence for the status strip, a next step, and maybe a button for it."""
-
-    text: str
-    hint: str = ""
-    kind: Literal["info", "warning", "error"] = "info"
-    action: Action | None = None
-    details: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,18 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from engine.core.errors import UserError
-from partcraft_desktop.app.state import Action, Message, State
-from partcraft_desktop.widgets.images import Readers
+from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.messages import Action, Message, sentence_of
+from partcraft_desktop.app.state import State
 
 
-class Circle(QObject):
+class Store(QObject):
     """Holds the state. ``changed``: it was replaced; ``message``: a :class:`Message` for the status strip."""
 
     changed = Signal()
     message = Signal(object)
 
-    def __init__(self, readers: Readers, parent: QObject | None = None) -> None:
+    def __init__(self, readers: BackgroundReader, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.state = State()
         self._readers = readers
@@ -55,21 +55,9 @@ class Circle(QObject):
             if not isinstance(result, Exception):
                 then(result)
                 return
-            said = _sentence(result, otherwise)
+            said = sentence_of(result, otherwise)
             if failed is not None:
                 failed(said)
             self.message.emit(said)
 
         self._readers.ask(work, landed, self)
-
-
-def reason(error: BaseException) -> str:
-    """What the system says, as a sentence."""
-    said = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
-    return said[:1].upper() + said[1:].rstrip(".") + "."
-
-
-def _sentence(error: Exception, otherwise: str) -> Message:
-    if isinstance(error, UserError):
-        return Message(error.message, error.hint, "error")
-    return Message(otherwise, reason(error), "error")

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The composer: the recipe as slots and as a prompt, and the Render button."""

@@ -11,19 +11,20 @@ from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from engine.core.recipe import Recipe
+from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import Choice, Vocabulary
-from engine.packs.codebook import Segmentation
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.composer.fly_animation import Flight
-from partcraft_desktop.composer.part_slot import CROP, Slot, SlotValue
+from partcraft_desktop.composer.fly_animation import FlyAnimation
+from partcraft_desktop.composer.part_slot import CROP, PartSlot, SlotValue
 from partcraft_desktop.composer.prompt_field import PromptField
-from partcraft_desktop.composer.recipe_settings import Disclosure, RecipeSettings
+from partcraft_desktop.composer.recipe_settings import RecipeSettings
 from partcraft_desktop.composer.render_button import RenderButton, RenderProgress
 from partcraft_desktop.widgets import drag_and_drop as dragging
 from partcraft_desktop.widgets import theme
 from partcraft_desktop.widgets.controls import tool_button
-from partcraft_desktop.widgets.images import Thumbnails
+from partcraft_desktop.widgets.disclosure import Disclosure
+from partcraft_desktop.widgets.thumbnails import Thumbnails
 
 OWN_PICTURES: Final = 16
 """So many of a person's own pictures are remembered with their parts, for the crops of choices made from them."""
@@ -46,7 +47,7 @@ class Composer(QWidget):
         self._vocabulary: Vocabulary | None = None
         self._shown: tuple[Pack | None, Recipe, bool] | None = None
         self._own: OrderedDict[str, Segmentation] = OrderedDict()
-        self.slots: dict[int, Slot] = {}
+        self.slots: dict[int, PartSlot] = {}
         self.setAcceptDrops(True)
         self.setMinimumWidth(264)
         self._build()
@@ -133,7 +134,7 @@ class Composer(QWidget):
         self._scroll.ensureWidgetVisible(slot, 0, theme.UNIT)
         end = QRect(slot.mapToGlobal(slot.tile.topLeft()), slot.tile.size())
         slot.hide_crop(True)
-        Flight(self.window(), departure[0], departure[1], end, lambda: slot.hide_crop(False))
+        FlyAnimation(self.window(), departure[0], departure[1], end, lambda: slot.hide_crop(False))
 
     def light(self, part: int | None) -> None:
         """Light the slot of a part that is lit elsewhere."""
@@ -189,7 +190,7 @@ class Composer(QWidget):
             slot.deleteLater()
         self.slots = {}
         for part in vocabulary.visible_parts if vocabulary else ():
-            slot = Slot(SlotValue(part.index, part.name, QColor(part.colour)))
+            slot = PartSlot(SlotValue(part.index, part.name, QColor(part.colour)))
             slot.wanted.connect(self._want)
             slot.remove_asked.connect(self._remove)
             slot.strength_changed.connect(self._session.set_strength)

@@ -9,10 +9,10 @@ from PySide6.QtCore import QEasingCurve, QPoint, QPointF, QRect, QRectF, QSizeF,
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QWidget
 
-FLIGHT_MS: Final = 150
+FLY_MS: Final = 150
 
 
-class Flight(QWidget):
+class FlyAnimation(QWidget):
     """A picture on its way over a window, in the way of nothing; it deletes itself when it has landed."""
 
     def __init__(
@@ -32,7 +32,7 @@ class Flight(QWidget):
         reach = QRectF(self._start, QSizeF(0, 0)).united(self._end)
         half = max(self._size.width(), self._size.height()) / 2 + 2
         self.setGeometry(reach.adjusted(-half, -half, half, half).toAlignedRect())
-        self._animation = QVariantAnimation(self, startValue=0.0, endValue=1.0, duration=FLIGHT_MS)
+        self._animation = QVariantAnimation(self, startValue=0.0, endValue=1.0, duration=FLY_MS)
         self._animation.setEasingCurve(QEasingCurve.Type.InOutCubic)
         self._animation.valueChanged.connect(self._move)
         self._animation.finished.connect(self._land)

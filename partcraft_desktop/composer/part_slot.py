@@ -53,7 +53,7 @@ class SlotValue:
     source: str = ""
 
 
-class Slot(QWidget):
+class PartSlot(QWidget):
     """One part of the recipe.
 
     ``wanted(part)``: pressed, to pick a part or see where it came from; ``remove_asked(part)``;

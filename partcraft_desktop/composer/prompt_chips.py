@@ -41,7 +41,7 @@ class _Run:
     at: int
 
 
-class PromptWords(QWidget):
+class PromptChips(QWidget):
     """The prompt as it reads: words, and chips for choices. ``edit_asked(position in the text or -1)``."""
 
     edit_asked = Signal(int)

@@ -18,7 +18,7 @@ _SPECIAL: Final = re.compile(r"[\\<>:*#\n]")
 
 
 @dataclass(frozen=True)
-class Offer:
+class Completion:
     """What fits a choice that was begun: ``names`` by the ``start`` typed so far, and ``texts`` that replace all from
     its ``<`` on, one for each name."""
 
@@ -28,7 +28,7 @@ class Offer:
     begin: int
 
 
-def offer(text: str, vocabulary: Vocabulary) -> Offer | None:
+def completion_for(text: str, vocabulary: Vocabulary) -> Completion | None:
     """What can follow a text that ends in a choice that was begun, or None."""
     found = _BEGUN.search(text)
     if found is None:
@@ -36,24 +36,24 @@ def offer(text: str, vocabulary: Vocabulary) -> Offer | None:
     if found["colon"] is None:
         parts = [part for part in vocabulary.visible_parts if not _SPECIAL.search(part.name)]
         names = tuple(part.name for part in parts)
-        return Offer(found["part"], names, tuple(f"<{name}:" for name in names), found.start())
+        return Completion(found["part"], names, tuple(f"<{name}:" for name in names), found.start())
     part = vocabulary.find_part(found["part"])
     if part is None or part.background:
         return None
     codes = range(vocabulary.codes_per_part)
     named = tuple(vocabulary.code_name(part.index, code) for code in codes)
     texts = tuple(language.choice_text(Choice(part.index, code), vocabulary) for code in codes)
-    return Offer(found["code"], named, texts, found.start())
+    return Completion(found["code"], named, texts, found.start())
 
 
-class Names(QCompleter):
+class PromptCompleter(QCompleter):
     """Offers names in a text field; the one taken replaces what was begun."""
 
     def __init__(self, editor: QPlainTextEdit, parent: QObject | None = None) -> None:
         super().__init__(parent or editor)
         self._editor = editor
         self._list = QStringListModel(self)
-        self._offer: Offer | None = None
+        self._offer: Completion | None = None
         self.list_view = QListView()
         # The app's lists are see-through, which a window of its own cannot be.
         self.list_view.setStyleSheet(
@@ -79,7 +79,7 @@ class Names(QCompleter):
         """Offer what fits the text before the cursor, or nothing."""
         cursor = self._editor.textCursor()
         before = cursor.block().text()[: cursor.positionInBlock()]
-        self._offer = offer(before, vocabulary)
+        self._offer = completion_for(before, vocabulary)
         if self._offer is None or not self._editor.hasFocus():
             self.list_view.hide()
             return

@@ -22,8 +22,8 @@ from engine.core import prompt as language
 from engine.core.errors import UserError
 from engine.core.recipe import Prompt
 from engine.core.vocabulary import Vocabulary
-from partcraft_desktop.composer.prompt_chips import PromptWords
-from partcraft_desktop.composer.prompt_completer import Names
+from partcraft_desktop.composer.prompt_chips import PromptChips
+from partcraft_desktop.composer.prompt_completer import PromptCompleter
 
 CHECK_AFTER_MS: Final = 200
 
@@ -44,7 +44,7 @@ class PromptField(QWidget):
         self._editing = False
         self._text = ""
         self._setting = False
-        self.words = PromptWords()
+        self.words = PromptChips()
         self.words.edit_asked.connect(self._edit)
         self.editor = _Editor()
         self.editor.setAccessibleName("Prompt as text")
@@ -186,7 +186,7 @@ class _Editor(QPlainTextEdit):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.document().setDocumentMargin(2)
-        self.names = Names(self)
+        self.names = PromptCompleter(self)
 
     def fit(self) -> None:
         """As high as the text, from two lines to six."""

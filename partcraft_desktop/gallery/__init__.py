@@ -1,1 +1,1 @@
-"""TODO."""
+"""The gallery: creations, newest first, with their receipts."""

@@ -37,7 +37,7 @@ def part_colour(words: Vocabulary | None, part: int) -> QColor:
     return QColor(words.parts[part].colour if known and words is not None else "#808080")
 
 
-def sentence(arrival: Arrival, words: Vocabulary | None) -> str:
+def arrival_text(arrival: Arrival, words: Vocabulary | None) -> str:
     """What became of one choice: "head: Cardinal arrived"."""
     asked = f"{part_name(words, arrival.part)}: {code_name(words, arrival.part, arrival.code)}"
     if arrival.arrived:
@@ -50,7 +50,7 @@ def sentence(arrival: Arrival, words: Vocabulary | None) -> str:
 def receipt_text(creation: Creation, words: Vocabulary | None) -> str:
     """A receipt in words, a line a choice; the choices where there is no receipt."""
     if creation.receipt:
-        return "\n".join(sentence(arrival, words) for arrival in creation.receipt)
+        return "\n".join(arrival_text(arrival, words) for arrival in creation.receipt)
     said = [f"{part_name(words, c.part)}: {code_name(words, c.part, c.code)}" for c in creation.recipe.choices]
     return "\n".join(said) or "Creation without chosen parts"
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The library: which pack, which picture."""

@@ -2,234 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
-
-from PySide6.QtCore import (
-    QAbstractListModel,
-    QMimeData,
-    QModelIndex,
-    QObject,
-    QPersistentModelIndex,
-    QPoint,
-    QRect,
-    QSize,
-    Qt,
-    QUrl,
-    Signal,
-)
-from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QPainter, QPalette, QResizeEvent
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QListView,
-    QMenu,
-    QPushButton,
-    QSizePolicy,
-    QStackedLayout,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence, QPalette
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
 from engine.runs.run import Run
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.widgets.controls import paint_cover, paint_ring, push_button, read_side, rounded
-from partcraft_desktop.widgets.images import Thumbnails
-from partcraft_desktop.widgets.theme import UNIT, icon, paint_icon
-
-Index = QModelIndex | QPersistentModelIndex
-TileRole: Final = Qt.ItemDataRole.UserRole
-CAPTION: Final = 24
-SMALLEST_CELL: Final = 96
-
-RUN_STATES: Final = {
-    "ready": "not started", "running": "learning", "paused": "paused", "stopped": "stopped", "failed": "needs help",
-    "lost": "interrupted",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One picture on the wall: a reference of the pack, or a person's own."""
-
-    id: str
-    title: str
-    image: str
-    thumbnail: str
-    own: bool = False
-
-
-class Wall(QAbstractListModel):
-    """The tiles whose title contains what was searched for."""
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._all: tuple[Tile, ...] = ()
-        self._wanted = ""
-        self.tiles: tuple[Tile, ...] = ()
-
-    def show(self, tiles: Sequence[Tile]) -> None:
-        """Show other tiles."""
-        if tuple(tiles) != self._all:
-            self._all = tuple(tiles)
-            self._filter()
-
-    def search(self, text: str) -> None:
-        """Show only titles that contain the text, whatever its case."""
-        self._wanted = text.casefold().strip()
-        self._filter()
-
-    def _filter(self) -> None:
-        self.beginResetModel()
-        self.tiles = tuple(tile for tile in self._all if self._wanted in tile.title.casefold())
-        self.endResetModel()
-
-    def row_of(self, tile_id: str) -> int:
-        """The row of a tile, -1 if it is not shown."""
-        return next((row for row, tile in enumerate(self.tiles) if tile.id == tile_id), -1)
-
-    def thumbnail_read(self, path: str, _failure: object = None) -> None:
-        """Repaint the tiles of a thumbnail that can be had now."""
-        for row, tile in enumerate(self.tiles):
-            if tile.thumbnail == path:
-                self.dataChanged.emit(self.index(row), self.index(row))
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - the signature Qt calls
-        return 0 if parent.isValid() else len(self.tiles)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        tile = self.tiles[index.row()]
-        match role:
-            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.ToolTipRole | Qt.ItemDataRole.AccessibleTextRole:
-                return tile.title
-            case Qt.ItemDataRole.UserRole:
-                return tile
-        return None
-
-    def flags(self, index: Index) -> Qt.ItemFlag:
-        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
-
-    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
-        data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(self.tiles[index.row()].image) for index in indexes])
-        return data
-
-
-class _TilePainter(QStyledItemDelegate):
-    """A square picture and its title; a ring around the open one, a thinner one around the focused one."""
-
-    def __init__(self, thumbnails: Thumbnails, view: QListView) -> None:
-        super().__init__(view)
-        self._thumbnails = thumbnails
-        self._view = view
-        self.open_id = ""
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        tile: Tile = index.data(TileRole)
-        rect: QRect = option.rect  # type: ignore[attr-defined]
-        palette: QPalette = option.palette  # type: ignore[attr-defined]
-        state = option.state  # type: ignore[attr-defined]
-        side = rect.width() - UNIT
-        square = QRect(rect.x() + UNIT // 2, rect.y() + UNIT // 2, side, side)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        pixmap = self._thumbnails.get(tile.thumbnail, read_side(side), painter.device().devicePixelRatioF())
-        painter.fillPath(rounded(square.toRectF(), UNIT), palette.color(QPalette.ColorRole.AlternateBase))
-        if pixmap is not None and not pixmap.isNull():
-            paint_cover(painter, pixmap, square)
-        elif pixmap is not None:
-            middle = QRect(0, 0, 24, 24)
-            middle.moveCenter(square.center())
-            paint_icon(painter, "picture", middle.toRectF(), palette.color(QPalette.ColorRole.PlaceholderText))
-        is_open = tile.id == self.open_id
-        if is_open:
-            paint_ring(painter, square, palette.color(QPalette.ColorRole.Highlight))
-        elif state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_Active:
-            paint_ring(painter, square, palette.color(QPalette.ColorRole.PlaceholderText), 1.5)
-        elif state & QStyle.StateFlag.State_MouseOver:
-            paint_ring(painter, square, palette.color(QPalette.ColorRole.Mid), 1.5)
-        role = QPalette.ColorRole.WindowText if is_open else QPalette.ColorRole.PlaceholderText
-        painter.setPen(palette.color(role))
-        caption = QRect(square.x(), square.bottom() + 5, side, CAPTION - 6)
-        title = option.fontMetrics.elidedText(tile.title, Qt.TextElideMode.ElideRight, side)  # type: ignore[attr-defined]
-        painter.drawText(caption, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter, title)
-        painter.restore()
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return self._view.gridSize()
-
-
-class _WallView(QListView):
-    """The wall; letters typed into it go to the search field."""
-
-    typed = Signal(str)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setViewMode(QListView.ViewMode.IconMode)
-        self.setResizeMode(QListView.ResizeMode.Adjust)
-        self.setMovement(QListView.Movement.Static)
-        self.setUniformItemSizes(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setMouseTracking(True)
-        self.setDragEnabled(True)
-        self.setDragDropMode(QListView.DragDropMode.DragOnly)
-        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        width = self.viewport().width() - 1
-        cell = width // max(1, width // SMALLEST_CELL)
-        self.setGridSize(QSize(cell, cell + CAPTION))
-        super().resizeEvent(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        plain = not event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self.currentIndex().isValid():
-            self.activated.emit(self.currentIndex())
-        elif plain and event.text().isprintable() and event.text().strip():
-            self.typed.emit(event.text())
-        else:
-            super().keyPressEvent(event)
-
-
-class _PackButton(QPushButton):
-    """The title of the open pack, shortened where it is long, and an arrow: press it for the other packs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.title = ""
-        self.setProperty("flat", True)
-        self.setStyleSheet(
-            "text-align: left; font-size: 17px; font-weight: 600; padding: 4px 3px 4px 8px; min-height: 26px;"
-        )
-        # An icon stands before the text; read from right to left, that is behind it.
-        self.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
-        self.setIcon(icon("chevron-down"))
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-
-    def show_title(self, title: str) -> None:
-        """Show another title."""
-        if title != self.title:
-            self.title = title
-            self.setAccessibleName(f"Pack: {title}")
-            self.setToolTip(f"{title}\nSwitch to another pack, or import one")
-            self._shorten()
-
-    def _shorten(self) -> None:
-        self.ensurePolished()
-        room = self.width() - 6 * UNIT
-        self.setText(self.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideRight, room))
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._shorten()
+from partcraft_desktop.library.pack_menu import RUN_STATES, PackButton
+from partcraft_desktop.library.picture_wall import (
+    Index,
+    PictureTileDelegate,
+    PictureWallModel,
+    Tile,
+    TileRole,
+    WallView,
+)
+from partcraft_desktop.widgets.controls import push_button
+from partcraft_desktop.widgets.theme import UNIT, icon
+from partcraft_desktop.widgets.thumbnails import Thumbnails
 
 
 class Library(QWidget):
@@ -244,7 +34,7 @@ class Library(QWidget):
         self.setAccessibleName("Library")
         self.setMinimumWidth(200)
 
-        self.packs = _PackButton()
+        self.packs = PackButton()
         self.packs.setObjectName("packs")
         self._menu = QMenu(self)
         self.packs.clicked.connect(self._show_menu)
@@ -256,12 +46,12 @@ class Library(QWidget):
             icon("search", QPalette.ColorRole.PlaceholderText), QLineEdit.ActionPosition.LeadingPosition
         )
 
-        self.model = Wall(self)
-        self.wall = _WallView()
+        self.model = PictureWallModel(self)
+        self.wall = WallView()
         self.wall.setObjectName("wall")
         self.wall.setAccessibleName("Pictures")
         self.wall.setModel(self.model)
-        self._painter = _TilePainter(thumbnails, self.wall)
+        self._painter = PictureTileDelegate(thumbnails, self.wall)
         self.wall.setItemDelegate(self._painter)
 
         self.empty = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)

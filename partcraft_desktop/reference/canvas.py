@@ -8,13 +8,13 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QHideEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QShowEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QGestureEvent, QPinchGesture, QWidget
 
-from partcraft_desktop.reference.canvas_painting import PictureSurface
+from partcraft_desktop.reference.canvas_painting import CanvasPainting
 
 ZOOM_STEP: Final = 1.25
 PAN_STEP: Final = 64.0
 
 
-class PictureCanvas(PictureSurface):
+class PictureCanvas(CanvasPainting):
     """Shows one picture and its parts; says what a person does with them.
 
     ``toggled(part)``: taken, or put back; ``drag_wanted(part or None)``: a drag began on a part or beside all parts.

@@ -19,17 +19,17 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from engine.packs.codebook import Segmentation
-from partcraft_desktop.reference.overlay_layers import Layers
-from partcraft_desktop.reference.part_label import Label, draw_focus, draw_hint, hint_rect
+from engine.core.segmentation import Segmentation
+from partcraft_desktop.reference.overlay_layers import OverlayLayers
+from partcraft_desktop.reference.part_label import PartLabel, draw_focus, draw_hint, hint_rect
 from partcraft_desktop.reference.placement import Placement, rects_of
-from partcraft_desktop.widgets.images import Levels
+from partcraft_desktop.widgets.images import PictureLevels
 from partcraft_desktop.widgets.part_outlines import PartShape
 
 MARGIN: Final = 16.0
 
 
-class PictureSurface(QWidget):
+class CanvasPainting(QWidget):
     """Shows one picture and its parts.
 
     ``lit_changed(part or None)``: another part is lit; ``zoomed()``: the picture is seen at another scale or place.
@@ -42,13 +42,13 @@ class PictureSurface(QWidget):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(160, 120)
-        self._levels: Levels | None = None
+        self._levels: PictureLevels | None = None
         self._segmentation: Segmentation | None = None
         self._shapes: Mapping[int, PartShape] = {}
-        self._labels: Mapping[int, Label] = {}
+        self._labels: Mapping[int, PartLabel] = {}
         self._chosen: frozenset[int] = frozenset()
         self._placement = Placement.fitted(1, 1, self.width(), self.height(), MARGIN)
-        self._layers: Layers | None = None
+        self._layers: OverlayLayers | None = None
         self._lit: int | None = None
         self._bare = False
         self._ring = False
@@ -61,10 +61,10 @@ class PictureSurface(QWidget):
 
     def show_picture(
         self,
-        levels: Levels | None,
+        levels: PictureLevels | None,
         segmentation: Segmentation | None = None,
         shapes: Mapping[int, PartShape] | None = None,
-        labels: Mapping[int, Label] | None = None,
+        labels: Mapping[int, PartLabel] | None = None,
     ) -> None:
         """Show a picture with its parts; another segmentation of the same picture keeps zoom and place.
 
@@ -175,7 +175,7 @@ class PictureSurface(QWidget):
         if self._levels is not None:
             colours = {part: self._labels[part].colour for part in self._shapes}
             ground = self.palette().color(QPalette.ColorRole.Window)
-            self._layers = Layers(
+            self._layers = OverlayLayers(
                 self._placement, self.devicePixelRatioF(), self._levels, self._shapes, colours, ground
             )
             self._layers.choose(self._chosen)
@@ -230,7 +230,7 @@ class PictureSurface(QWidget):
         if self._ring:
             draw_focus(painter, self._placement.rect.intersected(QRectF(self.rect())), self.palette())
 
-    def _paint_parts(self, painter: QPainter, layers: Layers, region: QRegion) -> None:
+    def _paint_parts(self, painter: QPainter, layers: OverlayLayers, region: QRegion) -> None:
         if self._lit is not None:
             # Each pixel is copied once, from the layer that holds it.
             pixmap, rect = layers.lit(self._lit)

@@ -10,7 +10,7 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen, QPixmap, QRegion, QTransform
 
 from partcraft_desktop.reference.placement import Placement, covering, rects_of
-from partcraft_desktop.widgets.images import Levels
+from partcraft_desktop.widgets.images import PictureLevels
 from partcraft_desktop.widgets.part_glyphs import draw_check, readable_on, with_alpha
 from partcraft_desktop.widgets.part_outlines import PartShape
 
@@ -21,14 +21,14 @@ GRID: Final = 4
 """Logical pixels that are whole device pixels at every usual ratio (1.25, 1.5, 1.75, 2 and so on)."""
 
 
-class Layers:
+class OverlayLayers:
     """The picture, its faint overlay and its lit parts for one placement, as pixmaps at device resolution."""
 
     def __init__(
         self,
         placement: Placement,
         ratio: float,
-        levels: Levels,
+        levels: PictureLevels,
         shapes: Mapping[int, PartShape],
         colours: Mapping[int, QColor],
         ground: QColor,

@@ -21,7 +21,7 @@ FRAME: Final = PAD + GLYPH + GAP + GAP + GLYPH + PAD
 
 
 @dataclass(frozen=True)
-class Label:
+class PartLabel:
     """A part's shape, name and code in a pill; ``colour`` is the part's."""
 
     part: int

@@ -12,15 +12,16 @@ from PySide6.QtGui import QColor, QFont, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.core.errors import UserError
+from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import ABSENT, Choice, Part, Vocabulary
-from engine.packs.codebook import Segmentation
+from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.reference.canvas import PictureCanvas
 from partcraft_desktop.reference.part_chips import ChipRow, PartChip
-from partcraft_desktop.reference.part_label import Label
+from partcraft_desktop.reference.part_label import PartLabel
 from partcraft_desktop.widgets import drag_and_drop as dragging
 from partcraft_desktop.widgets import theme
 from partcraft_desktop.widgets.busy_line import BusyLine
-from partcraft_desktop.widgets.images import Levels, Readers, read_levels
+from partcraft_desktop.widgets.images import PictureLevels, read_levels
 from partcraft_desktop.widgets.part_outlines import PartShape, shapes_of
 
 QUIET_FOR_MS: Final = 250
@@ -41,14 +42,14 @@ class ReferenceView(QWidget):
     open_wanted = Signal()
     shown = Signal(str)
 
-    def __init__(self, readers: Readers | None = None, parent: QWidget | None = None) -> None:
+    def __init__(self, readers: BackgroundReader | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._readers = readers or Readers(self)
+        self._readers = readers or BackgroundReader(self)
         self._vocabulary: Vocabulary | None = None
         self._id = ""
         self._path = ""
         self._title = ""
-        self._levels: Levels | None = None
+        self._levels: PictureLevels | None = None
         self._levels_of = ""
         self._segmentation: Segmentation | None = None
         self._shapes: dict[int, PartShape] = {}
@@ -223,7 +224,7 @@ class ReferenceView(QWidget):
     def _visible(self) -> tuple[int, ...]:
         return tuple(part.index for part in self._vocabulary.visible_parts) if self._vocabulary else ()
 
-    def _arrive(self, path: str, result: Levels | Exception) -> None:
+    def _arrive(self, path: str, result: PictureLevels | Exception) -> None:
         if path != self._path:
             return
         if isinstance(result, Exception):
@@ -270,10 +271,10 @@ class ReferenceView(QWidget):
         if self._invited is not None and ready:
             self.invite(self._invited)
 
-    def _label(self, index: int) -> Label:
+    def _label(self, index: int) -> PartLabel:
         assert self._vocabulary is not None and self._segmentation is not None
         part = self._vocabulary.parts[index]
-        return Label(index, part.name, self._vocabulary.code_name(index, self._code(index)), QColor(part.colour))
+        return PartLabel(index, part.name, self._vocabulary.code_name(index, self._code(index)), QColor(part.colour))
 
     def _code(self, part: int) -> int:
         """The code a part has in this picture, ABSENT where it cannot be seen or the vocabulary does not know it."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Widgets, pictures and the look that the wings share."""

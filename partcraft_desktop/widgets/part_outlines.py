@@ -11,8 +11,8 @@ import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPainterPath, QPolygonF
 
+from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import ABSENT
-from engine.packs.codebook import Segmentation
 
 ANCHOR_GRID: Final = 48
 """Cells across the grid on which the innermost point of a part is looked for."""

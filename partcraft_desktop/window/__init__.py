@@ -1,1 +1,1 @@
-"""TODO."""
+"""The window: assembles the wings, opens dialogs, shows the status."""

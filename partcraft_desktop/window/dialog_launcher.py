@@ -12,20 +12,22 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 from engine.core import image_files as pictures
 from engine.core.recipe import Creation
 from engine.core.vocabulary import Vocabulary
+from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.app.state import Message
-from partcraft_desktop.widgets.images import Readers, Thumbnails, from_pillow
+from partcraft_desktop.widgets.images import from_pillow
 from partcraft_desktop.widgets.theme import UNIT
+from partcraft_desktop.widgets.thumbnails import Thumbnails
 
 VERSION: Final = "0.1.0"
 PICTURES: Final = "Pictures (*.png *.jpg *.jpeg *.webp *.bmp *.gif *.tif *.tiff);;All files (*)"
 
 
-class Openings:
+class DialogLauncher:
     """Opens dialogs over a window and hands what a person decides there to the session. Dialogs are imported when they
     are first wanted, for the window is to be there soon."""
 
-    def __init__(self, window: QWidget, session: Session, thumbnails: Thumbnails, readers: Readers) -> None:
+    def __init__(self, window: QWidget, session: Session, thumbnails: Thumbnails, readers: BackgroundReader) -> None:
         self._window = window
         self.session = session
         self._thumbnails = thumbnails
@@ -58,7 +60,7 @@ class Openings:
 
     def show_settings(self) -> None:
         """Open the settings."""
-        from partcraft_desktop.window.help_dialogs import SettingsDialog
+        from partcraft_desktop.window.settings_dialog import SettingsDialog
 
         self._open(SettingsDialog(self.session.settings, self.session.state.packs, self._window))
 
@@ -82,7 +84,7 @@ class Openings:
 
     def show_creation(self, creation: Creation) -> None:
         """Open the viewer."""
-        from partcraft_desktop.window.help_dialogs import Viewer
+        from partcraft_desktop.gallery.viewer import Viewer
 
         viewer = Viewer(self.session.state.creations, creation, self._names, self._thumbnails, self._window)
         viewer.recipe_wanted.connect(self.session.use_recipe)
@@ -93,7 +95,7 @@ class Openings:
 
     def show_picture(self, path: str) -> None:
         """Show a picture file large."""
-        from partcraft_desktop.window.help_dialogs import PictureDialog
+        from partcraft_desktop.widgets.picture_dialog import PictureDialog
 
         dialog = PictureDialog(path, self._thumbnails, self._window)
         dialog.resize(min(720, self._window.width() - 8 * UNIT), min(720, self._window.height() - 8 * UNIT))
@@ -105,7 +107,7 @@ class Openings:
 
     def show_folder_of(self, creation: Creation) -> None:
         """Open the folder a creation is in, in the system's own window."""
-        from partcraft_desktop.window.help_dialogs import show_folder
+        from partcraft_desktop.window.settings_dialog import show_folder
 
         folder = Path(creation.path).parent
         if not show_folder(folder):

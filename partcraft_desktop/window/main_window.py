@@ -22,16 +22,17 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.composer.composer import Composer
 from partcraft_desktop.gallery.gallery import Gallery
 from partcraft_desktop.library.library import Library
 from partcraft_desktop.reference.reference_view import ReferenceView
 from partcraft_desktop.widgets.controls import ShortLabel, hairline, tool_button
-from partcraft_desktop.widgets.images import Readers, Thumbnails
 from partcraft_desktop.widgets.theme import UNIT, app_icon, icon
-from partcraft_desktop.window.dialog_launcher import Openings
-from partcraft_desktop.window.status_bar import Status
+from partcraft_desktop.widgets.thumbnails import Thumbnails
+from partcraft_desktop.window.dialog_launcher import DialogLauncher
+from partcraft_desktop.window.status_bar import StatusBar
 from partcraft_desktop.wizard.wizard import TrainingWizard
 
 FIRST_SIZE: Final = QSize(1280, 832)
@@ -44,13 +45,13 @@ class MainWindow(QWidget):
     painted = Signal()
     closed = Signal()
 
-    def __init__(self, session: Session, readers: Readers, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, readers: BackgroundReader, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
         self._readers = readers
         self._was_painted = False
         self._thumbnails = Thumbnails(readers, parent=self)
-        self.openings = Openings(self, session, self._thumbnails, readers)
+        self.openings = DialogLauncher(self, session, self._thumbnails, readers)
         self.setWindowTitle("PartCraft")
         self.setAcceptDrops(True)
         self.setMinimumSize(880, 560)
@@ -59,7 +60,7 @@ class MainWindow(QWidget):
         self.view = ReferenceView(readers)
         self.composer = Composer(session, self._thumbnails)
         self.gallery = Gallery(session, self._thumbnails)
-        self.status = Status(session)
+        self.status = StatusBar(session)
         self._make_actions()
 
         self.across = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)

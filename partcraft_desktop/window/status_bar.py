@@ -9,8 +9,9 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
+from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.app.state import Message, RenderStatus
+from partcraft_desktop.app.state import RenderStatus
 from partcraft_desktop.widgets.controls import ShortLabel, push_button, tool_button
 from partcraft_desktop.widgets.theme import UNIT, icon
 
@@ -18,7 +19,7 @@ SHOWN_MS: Final = 8000
 """How long a message that asks for nothing stays."""
 
 
-class Status(QWidget):
+class StatusBar(QWidget):
     """The lowest line of the window. ``details_wanted(message)`` asks to show what a report would need."""
 
     details_wanted = Signal(object)

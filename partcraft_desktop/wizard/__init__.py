@@ -1,1 +1,1 @@
-"""TODO."""
+"""The wizard: a folder of pictures becomes a vocabulary, in five pages."""

@@ -9,13 +9,15 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from engine.core.errors import UserError
 from engine.packs.pack import Pack
-from partcraft_desktop.app.learning.controller import Learning
-from partcraft_desktop.app.learning.state import LearningState, Trouble
+from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.learning.controller import LearningController
+from partcraft_desktop.app.learning.state import LearningState, PageError
 from partcraft_desktop.widgets.controls import ShortLabel, push_button
-from partcraft_desktop.widgets.images import Readers, Thumbnails
+from partcraft_desktop.widgets.text import amount, quiet
 from partcraft_desktop.widgets.theme import UNIT
-from partcraft_desktop.wizard.page import WizardPage, amount, quiet
-from partcraft_desktop.wizard.pictures_page import PictureGrid, PictureStrip
+from partcraft_desktop.widgets.thumbnails import Thumbnails
+from partcraft_desktop.wizard.page import WizardPage
+from partcraft_desktop.wizard.picture_grid import PictureGrid, PictureStrip
 
 
 class DonePage(WizardPage):
@@ -26,7 +28,7 @@ class DonePage(WizardPage):
 
     enlarge_wanted = Signal(str)
 
-    def __init__(self, learning: Learning, readers: Readers, thumbnails: Thumbnails) -> None:
+    def __init__(self, learning: LearningController, readers: BackgroundReader, thumbnails: Thumbnails) -> None:
         super().__init__("Done", lambda: None)
         self._readers = readers
         self._thumbnails = thumbnails
@@ -96,7 +98,7 @@ class DonePage(WizardPage):
             if isinstance(pack, Pack):
                 self._show_pack(pack)
             elif isinstance(pack, UserError):
-                self.trouble.show_trouble(Trouble(pack.message, pack.hint), can_retry=False)
+                self.trouble.show_trouble(PageError(pack.message, pack.hint), can_retry=False)
                 self.mix.setEnabled(False)
 
         self._readers.ask(opened, landed, self)
@@ -109,12 +111,12 @@ class DonePage(WizardPage):
             f"{amount(len(words.visible_parts), 'part')} with {amount(words.codes_per_part, 'code')} each, "
             f"and {amount(len(pack.references), 'picture')} to take them from."
         )
-        self.rate.setText(rate_words(pack.metrics.get("match_rate")))
+        self.rate.setText(match_rate_text(pack.metrics.get("match_rate")))
         self.rate.setVisible(bool(self.rate.text()))
         self.grid.pictures.show([reference.thumbnail for reference in pack.references])
 
 
-def rate_words(rate: object) -> str:
+def match_rate_text(rate: object) -> str:
     """The match rate of a pack as a sentence; empty if it was not measured."""
     if isinstance(rate, bool) or not isinstance(rate, int | float):
         return ""

@@ -2,63 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from partcraft_desktop.app.learning.state import Doing, LearningState, Trouble
-from partcraft_desktop.widgets.busy_line import BusyLine
-from partcraft_desktop.widgets.controls import ShortLabel, push_button
+from partcraft_desktop.app.learning.state import LearningState, PageError
+from partcraft_desktop.widgets.controls import push_button
+from partcraft_desktop.widgets.text import quiet
 from partcraft_desktop.widgets.theme import UNIT, icon
 
 
-def heading(text: str = "") -> QLabel:
-    """The larger of the two text sizes."""
-    label = QLabel(text)
-    label.setProperty("title", True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label
-
-
-def quiet(text: str = "") -> QLabel:
-    """A sentence beside the point, in as many lines as it takes."""
-    label = QLabel(text, wordWrap=True)
-    label.setProperty("quiet", True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label
-
-
-def duration(seconds: float) -> str:
-    """A length of time for people: "8 s", "3 min", "2.5 h"."""
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 3600:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{round(seconds / 86400)} days"
-
-
-def amount(count: int, one: str, many: str = "") -> str:
-    """A number with its noun: "1 picture", "6,000 pictures"."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def doing_words(doing: Doing, now: float) -> str:
-    """What is under way and how long yet; ``now`` is ``time.monotonic()``."""
-    words = doing.stage or "Starting"
-    if doing.total:
-        words += f", {min(doing.done, doing.total):,} of {doing.total:,}"
-    spent = now - doing.started
-    if doing.total and doing.done and spent > 1:
-        left = spent / doing.done * (doing.total - doing.done)
-        if left >= 1:
-            words += f", {duration(left)} left"
-    return words
-
-
-class TroubleBox(QWidget):
+class ErrorBox(QWidget):
     """A sentence that says what is wrong, one that says what to do, and buttons for it.
 
     ``again()``: try once more; ``details(Trouble)``: show the rest.
@@ -69,7 +25,7 @@ class TroubleBox(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._trouble: Trouble | None = None
+        self._trouble: PageError | None = None
         self._mark = QLabel()
         self._mark.setPixmap(icon("warning").pixmap(18, 18))
         self.message = QLabel(wordWrap=True)
@@ -93,7 +49,7 @@ class TroubleBox(QWidget):
             row.addWidget(button)
         self.hide()
 
-    def show_trouble(self, trouble: Trouble | None, can_retry: bool = True) -> None:
+    def show_trouble(self, trouble: PageError | None, can_retry: bool = True) -> None:
         """Show a trouble, or nothing."""
         self.setVisible(trouble is not None)
         if trouble is None or trouble == self._trouble:
@@ -127,64 +83,6 @@ class TroubleBox(QWidget):
         painter.drawRoundedRect(QRectF(self.rect()), UNIT, UNIT)
 
 
-class DoingLine(QWidget):
-    """A wandering light, what is under way and how long yet, and Cancel. ``cancelled()``."""
-
-    cancelled = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.line = BusyLine()
-        self.words = ShortLabel(quiet=True)
-        self.cancel = push_button("Cancel", self.cancelled.emit, look="flat")
-        row = QHBoxLayout()
-        row.setSpacing(UNIT)
-        row.addWidget(self.words, 1)
-        row.addWidget(self.cancel)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.line)
-        column.addLayout(row)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.hide()
-
-    def show_doing(self, doing: Doing | None) -> None:
-        """Show what is under way, or nothing."""
-        self.setVisible(doing is not None)
-        if doing is None:
-            if self.line.running:
-                self.line.stop()
-            return
-        self.words.setText(doing_words(doing, time.monotonic()))
-        if not self.line.running:
-            self.line.start(doing.stage or "Working")
-
-
-class ProgressBar(QWidget):
-    """A thin bar that fills from the left."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.share = 0.0
-        self.setFixedHeight(4)
-
-    def show_share(self, share: float, words: str) -> None:
-        """Fill a share of 0 to 1; ``words`` are for assistive tools."""
-        self.share = min(max(share, 0.0), 1.0)
-        self.setAccessibleName(words)
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self.palette().color(QPalette.ColorRole.Mid))
-        painter.drawRoundedRect(QRectF(self.rect()), 2, 2)
-        painter.setBrush(self.palette().color(QPalette.ColorRole.Highlight))
-        painter.drawRoundedRect(QRectF(0, 0, self.width() * self.share, self.height()), 2, 2)
-
-
 class WizardPage(QWidget):
     """A page: trouble on top, then what the page is about. ``details_wanted(Trouble)``."""
 
@@ -193,7 +91,7 @@ class WizardPage(QWidget):
     def __init__(self, name: str, again: Callable[[], object]) -> None:
         super().__init__()
         self.setAccessibleName(name)
-        self.trouble = TroubleBox()
+        self.trouble = ErrorBox()
         self.trouble.again.connect(lambda: again())
         self.trouble.details.connect(self.details_wanted)
         self.column = QVBoxLayout(self)

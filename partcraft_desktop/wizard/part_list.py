@@ -31,7 +31,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from partcraft_desktop.app.learning.part_sorting import PALETTE, DraftPart
+from engine.core.palette import PALETTE
+from partcraft_desktop.app.learning.part_sorting import DraftPart
 from partcraft_desktop.widgets.controls import rounded
 from partcraft_desktop.widgets.part_glyphs import glyph
 from partcraft_desktop.widgets.theme import icon, paint_icon
@@ -41,7 +42,7 @@ ROW: Final = 36
 MERGING: Final = "application/x-partcraft-parts"
 
 
-class Parts(QAbstractListModel):
+class PartListModel(QAbstractListModel):
     """The draft's parts with the share of the pictures that each covers.
 
     ``named(part, name)``: a person typed a name; ``merged(part, part)``: one was dragged onto another.
@@ -121,7 +122,7 @@ class Parts(QAbstractListModel):
         return False
 
 
-class _RowPainter(QStyledItemDelegate):
+class PartRowDelegate(QStyledItemDelegate):
     """The part's shape in its colour, its name, its share, and an eye to drop it with."""
 
     def __init__(self, view: PartList) -> None:
@@ -221,10 +222,10 @@ class PartList(QListView):
 
     def __init__(self) -> None:
         super().__init__()
-        self.parts = Parts()
+        self.parts = PartListModel()
         self.lit: int | None = None
         self.setModel(self.parts)
-        self.setItemDelegate(_RowPainter(self))
+        self.setItemDelegate(PartRowDelegate(self))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setAccessibleName("Parts")
         self.setMouseTracking(True)

@@ -7,13 +7,15 @@ from typing import Any, Final
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
-from partcraft_desktop.app.learning.controller import Learning
+from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.part_sorting import MOST_PARTS
 from partcraft_desktop.app.learning.state import LearningState
 from partcraft_desktop.widgets.controls import push_button
-from partcraft_desktop.widgets.images import Readers
+from partcraft_desktop.widgets.progress import JobProgressLine
+from partcraft_desktop.widgets.text import amount, quiet
 from partcraft_desktop.widgets.theme import UNIT
-from partcraft_desktop.wizard.page import DoingLine, WizardPage, amount, quiet
+from partcraft_desktop.wizard.page import WizardPage
 from partcraft_desktop.wizard.part_list import PartList
 from partcraft_desktop.wizard.parts_wall import PartsWall
 
@@ -26,13 +28,13 @@ QUIET_FOR_MS: Final = 400
 class PartsPage(WizardPage):
     """The wall at the left, the list at the right."""
 
-    def __init__(self, learning: Learning, readers: Readers) -> None:
+    def __init__(self, learning: LearningController, readers: BackgroundReader) -> None:
         super().__init__("Parts", lambda: learning.dismiss("parts"))
         self._learning = learning
         self._now = LearningState()
         self.wall = PartsWall(readers)
         self.list = PartList()
-        self.doing = DoingLine()
+        self.doing = JobProgressLine()
         self.doing.cancelled.connect(lambda: learning.cancel("parts"))
         self.count = QLabel()
         self.slider = QSlider(Qt.Orientation.Horizontal)

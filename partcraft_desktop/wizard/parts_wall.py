@@ -23,11 +23,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
-from engine.packs.codebook import NO_PART, Segmentation
+from engine.core.segmentation import NO_PART, Segmentation
 from engine.worker.jobs import SeenPicture
+from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.learning.part_sorting import DraftPart
 from partcraft_desktop.widgets.controls import CORNER, rounded
-from partcraft_desktop.widgets.images import Readers, to_qimage
+from partcraft_desktop.widgets.images import to_qimage
 from partcraft_desktop.widgets.part_glyphs import with_alpha
 from partcraft_desktop.widgets.part_outlines import PartShape, shapes_of
 from partcraft_desktop.widgets.theme import UNIT
@@ -46,7 +47,7 @@ class WallTile:
     shapes: dict[int, PartShape]
 
 
-def prepared(wall: Sequence[SeenPicture], parts: int) -> list[WallTile]:
+def wall_tiles(wall: Sequence[SeenPicture], parts: int) -> list[WallTile]:
     """The pictures of a wall with the outlines of their parts. Some milliseconds a picture: not on the Qt thread."""
     tiles = []
     for seen in wall:
@@ -61,7 +62,7 @@ class PartsWall(QScrollArea):
     pointed = Signal(object)
     pressed = Signal(int)
 
-    def __init__(self, readers: Readers) -> None:
+    def __init__(self, readers: BackgroundReader) -> None:
         super().__init__()
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
@@ -83,7 +84,9 @@ class PartsWall(QScrollArea):
 
 
 class _Canvas(QWidget):
-    def __init__(self, readers: Readers, pointed: Callable[[int | None], None], pressed: Callable[[int], None]) -> None:
+    def __init__(
+        self, readers: BackgroundReader, pointed: Callable[[int | None], None], pressed: Callable[[int], None]
+    ) -> None:
         super().__init__()
         self._readers = readers
         self._pointed = pointed
@@ -116,7 +119,7 @@ class _Canvas(QWidget):
                 self.update()
 
         if wall:
-            self._readers.ask(lambda: prepared(wall, len(parts)), ready, self)
+            self._readers.ask(lambda: wall_tiles(wall, len(parts)), ready, self)
         else:
             ready([])
 

@@ -6,34 +6,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPalette, QPen, QResizeEvent
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
-    QListView,
     QListWidget,
     QSizePolicy,
     QStackedWidget,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
 )
 
 from engine.worker.jobs import Problem
-from partcraft_desktop.app.learning.controller import Learning
+from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.state import LearningState
-from partcraft_desktop.widgets.controls import ShortLabel, paint_cover, paint_ring, push_button, read_side, rounded
-from partcraft_desktop.widgets.images import Thumbnails
+from partcraft_desktop.widgets.controls import ShortLabel, push_button
+from partcraft_desktop.widgets.progress import JobProgressLine
+from partcraft_desktop.widgets.text import amount, heading, quiet
 from partcraft_desktop.widgets.theme import UNIT, paint_icon
-from partcraft_desktop.wizard.page import DoingLine, WizardPage, amount, heading, quiet
+from partcraft_desktop.widgets.thumbnails import Thumbnails
+from partcraft_desktop.wizard.page import WizardPage
+from partcraft_desktop.wizard.picture_grid import PictureGrid
 
-Index = QModelIndex | QPersistentModelIndex
-CELL: Final = 112
 SIDE: Final = 280
 """Width of the column beside the pictures."""
 
@@ -44,129 +41,10 @@ LEFT_OUT: Final = {
 }
 
 
-class Pictures(QAbstractListModel):
-    """Paths of pictures; thumbnails are read when they are seen."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.paths: tuple[str, ...] = ()
-
-    def show(self, paths: Sequence[str]) -> None:
-        """Show other pictures."""
-        if tuple(paths) != self.paths:
-            self.beginResetModel()
-            self.paths = tuple(paths)
-            self.endResetModel()
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - the signature Qt calls
-        return 0 if parent.isValid() else len(self.paths)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        path = Path(self.paths[index.row()])
-        match role:
-            case Qt.ItemDataRole.AccessibleTextRole | Qt.ItemDataRole.ToolTipRole:
-                return f"{path.parent.name} / {path.name}"
-            case Qt.ItemDataRole.UserRole:
-                return str(path)
-        return None
-
-
-class _Painter(QStyledItemDelegate):
-    def __init__(self, thumbnails: Thumbnails, view: QListView) -> None:
-        super().__init__(view)
-        self._thumbnails = thumbnails
-        self._view = view
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        rect: QRect = option.rect  # type: ignore[attr-defined]
-        palette: QPalette = option.palette  # type: ignore[attr-defined]
-        square = rect.adjusted(4, 4, -4, -4)
-        ratio = painter.device().devicePixelRatioF()
-        pixmap = self._thumbnails.get(index.data(Qt.ItemDataRole.UserRole), read_side(square.width()), ratio)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillPath(rounded(square.toRectF(), UNIT), palette.color(QPalette.ColorRole.AlternateBase))
-        if pixmap is not None and not pixmap.isNull():
-            paint_cover(painter, pixmap, square)
-        elif pixmap is not None:
-            middle = QRect(0, 0, 24, 24)
-            middle.moveCenter(square.center())
-            paint_icon(painter, "warning", middle.toRectF(), palette.color(QPalette.ColorRole.PlaceholderText))
-        if option.state & QStyle.StateFlag.State_HasFocus:  # type: ignore[attr-defined]
-            paint_ring(painter, square, palette.color(QPalette.ColorRole.Highlight), 2, UNIT)
-        painter.restore()
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return self._view.gridSize()
-
-
-class PictureGrid(QListView):
-    """Pictures in a grid that scrolls. ``enlarged(path)``: a picture was pressed, or Enter on it."""
-
-    enlarged = Signal(str)
-
-    def __init__(self, thumbnails: Thumbnails) -> None:
-        super().__init__()
-        self.pictures = Pictures()
-        self.setModel(self.pictures)
-        self.setItemDelegate(_Painter(thumbnails, self))
-        self.setViewMode(QListView.ViewMode.IconMode)
-        self.setResizeMode(QListView.ResizeMode.Adjust)
-        self.setMovement(QListView.Movement.Static)
-        self.setUniformItemSizes(True)
-        self.setLayoutMode(QListView.LayoutMode.Batched)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setSelectionMode(QListView.SelectionMode.NoSelection)
-        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName("Pictures")
-        self.viewport().setCursor(Qt.CursorShape.PointingHandCursor)
-        self.clicked.connect(self._enlarge)
-        thumbnails.ready.connect(self._arrived)
-        thumbnails.failed.connect(self._arrived)
-
-    def _arrived(self, _path: str, _failure: object = None) -> None:
-        self.viewport().update()
-
-    def _enlarge(self, index: QModelIndex) -> None:
-        self.enlarged.emit(index.data(Qt.ItemDataRole.UserRole))
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self.currentIndex().isValid():
-            self._enlarge(self.currentIndex())
-        else:
-            super().keyPressEvent(event)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        # Qt lays a long list out as if its scroll bar were there.
-        bar = self.verticalScrollBar()
-        width = self.viewport().width() - 1 - (0 if bar.isVisible() else bar.sizeHint().width())
-        cell = max(48, width // max(1, width // CELL))
-        self.setGridSize(QSize(cell, cell))
-        super().resizeEvent(event)
-
-
-class PictureStrip(PictureGrid):
-    """A few pictures in one row, as high as the room for eight of them allows."""
-
-    EIGHT: Final = 8
-
-    def __init__(self, thumbnails: Thumbnails) -> None:
-        super().__init__(thumbnails)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        cell = max(48, (self.viewport().width() - 1) // self.EIGHT)
-        self.setGridSize(QSize(cell, cell))
-        self.setFixedHeight(cell)
-        QListView.resizeEvent(self, event)
-
-
 class _DropArea(QWidget):
     """An invitation, before there are pictures."""
 
-    def __init__(self, learning: Learning, choose: Any) -> None:
+    def __init__(self, learning: LearningController, choose: Any) -> None:
         super().__init__()
         self.setAccessibleName("Drop a folder of pictures here")
         title = heading("Drop a folder of pictures here")
@@ -207,12 +85,12 @@ class PicturesPage(WizardPage):
     folder_wanted = Signal()
     enlarge_wanted = Signal(str)
 
-    def __init__(self, learning: Learning, thumbnails: Thumbnails) -> None:
+    def __init__(self, learning: LearningController, thumbnails: Thumbnails) -> None:
         super().__init__("Pictures", lambda: learning.dismiss("pictures"))
         self._learning = learning
         self._shown: tuple[Any, ...] = ()
         self.drop_area = _DropArea(learning, self.folder_wanted.emit)
-        self.doing = DoingLine()
+        self.doing = JobProgressLine()
         self.doing.cancelled.connect(lambda: learning.cancel("survey"))
         self.title = ShortLabel()
         self.title.setProperty("title", True)

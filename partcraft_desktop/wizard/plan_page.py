@@ -8,13 +8,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from partcraft_desktop.app.learning import planning
-from partcraft_desktop.app.learning.controller import Learning
+from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.draft import Preset
-from partcraft_desktop.app.learning.state import LearningState, Trouble
+from partcraft_desktop.app.learning.state import LearningState, PageError
 from partcraft_desktop.widgets.controls import CheckBox
 from partcraft_desktop.widgets.number_field import NumberField
+from partcraft_desktop.widgets.progress import JobProgressLine
+from partcraft_desktop.widgets.text import duration, quiet
 from partcraft_desktop.widgets.theme import UNIT, icon
-from partcraft_desktop.wizard.page import DoingLine, TroubleBox, WizardPage, duration, quiet
+from partcraft_desktop.wizard.page import ErrorBox, WizardPage
 from partcraft_desktop.wizard.preset_cards import PresetCards
 
 WIDTH: Final = 680
@@ -27,7 +29,7 @@ MOST_SEED: Final = 2**31 - 1
 class PlanPage(WizardPage):
     """Words, three cards, and everything else behind "More"."""
 
-    def __init__(self, learning: Learning) -> None:
+    def __init__(self, learning: LearningController) -> None:
         super().__init__("Plan", lambda: learning.dismiss("plan"))
         self._learning = learning
         self.title = self._line("title", "Title of the pack", 120)
@@ -44,8 +46,8 @@ class PlanPage(WizardPage):
         self.cards = PresetCards()
         self.cards.chosen.connect(lambda preset: learning.set_plan(preset=preset, steps=0))
         self.cost = quiet()
-        self.memory = TroubleBox()
-        self.doing = DoingLine()
+        self.memory = ErrorBox()
+        self.doing = JobProgressLine()
         self.doing.cancel.hide()
         self.fold = QToolButton()
         self.fold.setText("More")
@@ -165,11 +167,11 @@ class PlanPage(WizardPage):
         self._show_cost(now)
         self.steps.set_value(planning.all_steps(now))
         for name in ("batch", "rank", "seed", "rate", "token_rate"):
-            getattr(self, name).set_value(planning.value(now, name))
-        self.sides.setCurrentIndex(max(0, self.sides.findData(planning.value(now, "size"))))
-        self.recipe.setCurrentIndex(max(0, self.recipe.findData(planning.value(now, "recipe"))))
+            getattr(self, name).set_value(planning.setting(now, name))
+        self.sides.setCurrentIndex(max(0, self.sides.findData(planning.setting(now, "size"))))
+        self.recipe.setCurrentIndex(max(0, self.recipe.findData(planning.setting(now, "recipe"))))
         self.checkpointing.blockSignals(True)
-        self.checkpointing.setChecked(planning.value(now, "checkpointing"))
+        self.checkpointing.setChecked(planning.setting(now, "checkpointing"))
         self.checkpointing.blockSignals(False)
 
     def _show_bases(self, now: LearningState) -> None:
@@ -198,7 +200,7 @@ class PlanPage(WizardPage):
             if plan.steps:
                 words = f"{plan.steps:,} steps: about {duration(seconds)}, {_gigabytes(memory)}. "
             words += f"Measured on this computer, at {measured.size} pixels."
-            known = planning.begin_at(now)
+            known = planning.start_pack(now)
             if known is not None and not now.draft.extends:
                 words += f" Learning begins at what “{known.title}” knows."
         self.cost.setText(words)
@@ -210,8 +212,8 @@ class PlanPage(WizardPage):
         self.more.setVisible(open)
 
 
-def _memory_trouble(needed: int) -> Trouble:
-    return Trouble(
+def _memory_trouble(needed: int) -> PageError:
+    return PageError(
         f"This needs {_gigabytes(needed)} of memory, and {_gigabytes(planning.free_memory())} are free.",
         "Close other programs, or choose a smaller batch or checkpointing under More.",
     )

@@ -10,11 +10,11 @@ from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
-from engine.runs.run import Sample
+from engine.runs.run import SampleImage
 from partcraft_desktop.widgets.controls import paint_cover, paint_ring, rounded
-from partcraft_desktop.widgets.images import Thumbnails
 from partcraft_desktop.widgets.part_glyphs import glyph
 from partcraft_desktop.widgets.theme import UNIT
+from partcraft_desktop.widgets.thumbnails import Thumbnails
 
 CELL: Final = 88
 GAP: Final = UNIT
@@ -51,7 +51,7 @@ class SampleGrid(QScrollArea):
         self.viewport().setAutoFillBackground(False)
         self.canvas.setAutoFillBackground(False)
 
-    def show_samples(self, rows: Sequence[SampleRow], samples: Sequence[Sample]) -> None:
+    def show_samples(self, rows: Sequence[SampleRow], samples: Sequence[SampleImage]) -> None:
         """Show other samples."""
         bar = self.horizontalScrollBar()
         at_end = bar.value() >= bar.maximum() - CELL
@@ -80,7 +80,7 @@ class _Grid(QWidget):
         if path in self.pictures.values():
             self.update()
 
-    def show_samples(self, rows: tuple[SampleRow, ...], samples: tuple[Sample, ...]) -> bool:
+    def show_samples(self, rows: tuple[SampleRow, ...], samples: tuple[SampleImage, ...]) -> bool:
         """Take other samples; whether anything changed."""
         steps = tuple(sorted({sample.step for sample in samples}))
         pictures = {(sample.step, sample.part): sample.picture for sample in samples}

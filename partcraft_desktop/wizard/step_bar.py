@@ -85,7 +85,7 @@ class StepButton(PaintedButton):
         painter.end()
 
 
-class Steps(QWidget):
+class StepBar(QWidget):
     """The five steps in a row. ``wanted(page)``."""
 
     wanted = Signal(str)

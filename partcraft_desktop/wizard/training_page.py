@@ -10,13 +10,16 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 from engine.core.errors import UserError
 from engine.packs.pack import Pack
 from engine.runs.run import Run
-from partcraft_desktop.app.learning.controller import Learning
-from partcraft_desktop.app.learning.state import LearningState, Trouble
+from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.learning.controller import LearningController
+from partcraft_desktop.app.learning.state import LearningState, PageError
 from partcraft_desktop.widgets.controls import ShortLabel, push_button
-from partcraft_desktop.widgets.images import Readers, Thumbnails
+from partcraft_desktop.widgets.progress import ProgressBar
+from partcraft_desktop.widgets.text import duration, quiet
 from partcraft_desktop.widgets.theme import UNIT
+from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.wizard.loss_plot import LossPlot
-from partcraft_desktop.wizard.page import ProgressBar, WizardPage, duration, quiet
+from partcraft_desktop.wizard.page import WizardPage
 from partcraft_desktop.wizard.sample_grid import WHOLE, SampleGrid, SampleRow
 
 STATES: Final = {
@@ -30,12 +33,12 @@ STATES: Final = {
 AWAITED: Final = "The first sample pictures come after some steps."
 
 
-class LearningPage(WizardPage):
+class TrainingPage(WizardPage):
     """``enlarge_wanted(path)``: show a sample large."""
 
     enlarge_wanted = Signal(str)
 
-    def __init__(self, learning: Learning, readers: Readers, thumbnails: Thumbnails) -> None:
+    def __init__(self, learning: LearningController, readers: BackgroundReader, thumbnails: Thumbnails) -> None:
         super().__init__("Learning", learning.resume)
         self._learning = learning
         self._readers = readers
@@ -100,7 +103,7 @@ class LearningPage(WizardPage):
         alive = run.state == "running"
         wish = now.wishes.get(run.folder)
         self.title.setText(f"Learning “{run.title}”")
-        self.doing.setText(run_words(run, wish))
+        self.doing.setText(run_text(run, wish))
         self.bar.show_share(run_share(run), self.doing.text())
         self.pause.setVisible(alive)
         self.stop.setVisible(alive or (run.state in ("paused", "failed", "lost") and run.step > 0))
@@ -116,11 +119,11 @@ class LearningPage(WizardPage):
         self.no_samples.setVisible(not run.samples)
         self.no_samples.setText(AWAITED if alive else "No sample pictures were painted.")
 
-    def _trouble_of(self, now: LearningState, run: Run | None) -> Trouble | None:
+    def _trouble_of(self, now: LearningState, run: Run | None) -> PageError | None:
         if "learning" in now.troubles:
             return now.troubles["learning"]
         if run is not None and run.state in ("failed", "lost"):
-            return Trouble(run.message or "The training ended without a word.", run.hint or "Go on with it.")
+            return PageError(run.message or "The training ended without a word.", run.hint or "Go on with it.")
         return None
 
     def _find_rows(self, run: Run) -> None:
@@ -160,7 +163,7 @@ def run_share(run: Run) -> float:
     return 1.0 if run.state == "finished" else run.step / run.steps if run.steps else 0.0
 
 
-def run_words(run: Run, wish: str | None = None) -> str:
+def run_text(run: Run, wish: str | None = None) -> str:
     """What a training does and how long yet, in a few words."""
     if wish == "resume":
         return "Going on…"

@@ -9,20 +9,21 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
+from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.learning.draft import PAGES, Page
-from partcraft_desktop.app.learning.state import LearningState, Trouble
+from partcraft_desktop.app.learning.state import LearningState, PageError
+from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.app.state import Message
 from partcraft_desktop.widgets.controls import ShortLabel, hairline, push_button, tool_button
-from partcraft_desktop.widgets.images import Readers, Thumbnails
 from partcraft_desktop.widgets.theme import UNIT
+from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.wizard.done_page import DonePage
 from partcraft_desktop.wizard.page import WizardPage
 from partcraft_desktop.wizard.parts_page import PartsPage
 from partcraft_desktop.wizard.pictures_page import PicturesPage
 from partcraft_desktop.wizard.plan_page import PlanPage
-from partcraft_desktop.wizard.step_bar import Steps
-from partcraft_desktop.wizard.training_page import LearningPage
+from partcraft_desktop.wizard.step_bar import StepBar
+from partcraft_desktop.wizard.training_page import TrainingPage
 
 CLOCK_MS: Final = 1000
 
@@ -40,19 +41,19 @@ class TrainingWizard(QWidget):
     details_wanted = Signal(object)
 
     def __init__(
-        self, session: Session, readers: Readers, thumbnails: Thumbnails, parent: QWidget | None = None
+        self, session: Session, readers: BackgroundReader, thumbnails: Thumbnails, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._session = session
         self._now: LearningState | None = None
         self.setAccessibleName("New vocabulary")
         learning = session.learning
-        self.steps = Steps()
+        self.steps = StepBar()
         self.steps.wanted.connect(learning.go)
         self.pictures = PicturesPage(learning, thumbnails)
         self.parts = PartsPage(learning, readers)
         self.plan = PlanPage(learning)
-        self.learning = LearningPage(learning, readers, thumbnails)
+        self.learning = TrainingPage(learning, readers, thumbnails)
         self.done = DonePage(learning, readers, thumbnails)
         self.pages: dict[Page, WizardPage] = {
             "pictures": self.pictures,
@@ -178,7 +179,7 @@ class TrainingWizard(QWidget):
         page = self._session.state.learning.draft.page
         (self.done.mix if page == "done" else self.pages[page]).setFocus()
 
-    def _show_details(self, trouble: Trouble) -> None:
+    def _show_details(self, trouble: PageError) -> None:
         self.details_wanted.emit(Message(trouble.message, trouble.hint, "error", None, trouble.details))
 
 

@@ -17,6 +17,7 @@ from typing import Never
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
+
 BAR_S = 0.3
 RUNS = 7
 
@@ -29,10 +30,10 @@ def once() -> None:
     from PySide6.QtWidgets import QApplication
 
     from engine.core.paths import data_dir
-    from engine.packs.pack import PackLibrary
+    from engine.packs.library import PackLibrary
+    from partcraft_desktop.app.background import BackgroundReader
     from partcraft_desktop.app.session import Session
     from partcraft_desktop.app.settings import Settings
-    from partcraft_desktop.widgets.images import Readers
     from partcraft_desktop.widgets.theme import Theme
     from partcraft_desktop.window.main_window import MainWindow
 
@@ -40,7 +41,7 @@ def once() -> None:
     app = QApplication(sys.argv[:1])
     settings = Settings(data_dir())
     look = Theme(app, settings)
-    readers = Readers()
+    readers = BackgroundReader()
     session = Session(PackLibrary(), settings, readers, lambda outlet: _no_engine())
     session.begin()
     window = MainWindow(session, readers)

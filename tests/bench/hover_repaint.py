@@ -39,10 +39,10 @@ def measure(width: int, height: int, ratio: float, rounds: int) -> int:
     from PySide6.QtGui import QColor, QMouseEvent, QRegion
     from PySide6.QtWidgets import QApplication
 
-    from engine.packs.codebook import NO_PART, Segmentation
+    from engine.core.segmentation import NO_PART, Segmentation
     from partcraft_desktop.reference.canvas import PictureCanvas
-    from partcraft_desktop.reference.part_label import Label
-    from partcraft_desktop.widgets.images import Levels
+    from partcraft_desktop.reference.part_label import PartLabel
+    from partcraft_desktop.widgets.images import PictureLevels
     from partcraft_desktop.widgets.part_outlines import shapes_of
 
     app = QApplication.instance() or QApplication(sys.argv[:1])
@@ -62,9 +62,11 @@ def measure(width: int, height: int, ratio: float, rounds: int) -> int:
     shapes = shapes_of(segmentation, range(16))
     shaped = time.perf_counter() - start
     start = time.perf_counter()
-    levels = Levels.of(picture)
+    levels = PictureLevels.of(picture)
     levelled = time.perf_counter() - start
-    names = {part: Label(part, f"part {part}", f"code {part}", QColor.fromHsv(part * 22, 200, 230)) for part in shapes}
+    names = {
+        part: PartLabel(part, f"part {part}", f"code {part}", QColor.fromHsv(part * 22, 200, 230)) for part in shapes
+    }
 
     class Timed(PictureCanvas):
         """Keeps what is to be painted again, so that it can be painted while the clock runs."""

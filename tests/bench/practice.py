@@ -23,15 +23,16 @@ import torch
 from PIL import Image
 
 from engine.aviary import evaluation as exam
-from engine.aviary.drawing.species import HELD_OUT, PARTS, Bird, mixed_bird
+from engine.aviary.drawing.attributes import PARTS, Bird
+from engine.aviary.drawing.species import HELD_OUT, mixed_bird
 from engine.aviary.training.judge import Judge
 from engine.core.paths import resources_dir
 from engine.handlers import HANDLERS
 from engine.models.loader import Models
 from engine.packs.pack import Pack
 from engine.rendering.evaluation import contact_sheet
-from engine.rendering.render import open_painter
-from engine.runs.plan import suited
+from engine.rendering.painter import open_painter
+from engine.runs.plan import suitable_settings
 from engine.worker.jobs import Discover, Progress, Train
 
 STARTER: Final = resources_dir() / "starter"
@@ -54,13 +55,13 @@ def main() -> None:
     known = [name for name in names if name not in NEW]
     rng = np.random.default_rng(7)
     rows = {
-        "one new species each (bar 0.70)": exam.requests(NEW, words.count, 1, 1),
+        "one new species each (bar 0.70)": exam.requested_birds(NEW, words.count, 1, 1),
         "mixes of two new and two known (bar 0.45)": [mixed(rng, known) for _ in range(words.count)],
-        "one known species each": exam.requests(known, words.count, 1, 2),
+        "one known species each": exam.requested_birds(known, words.count, 1, 2),
     }
     for title, birds in rows.items():
-        pictures = exam.paint(painter, names, birds, seed=9000)
-        result = exam.examine(judge, birds, pictures)
+        pictures = exam.render_birds(painter, names, birds, seed=9000)
+        result = exam.judge_pictures(judge, birds, pictures)
         right = result.asked == result.seen
         fresh = np.array([[source in NEW for source in bird.sources] for bird in birds])
         parts = ", ".join(f"{part} {rate:.2f}" for part, rate in zip(PARTS, result.parts, strict=True))
@@ -84,7 +85,7 @@ def learn(out: Path, steps: int) -> Pack:
     options = {"extends": starter, "title": "Starter aviary and more"}
     draft = HANDLERS[Discover](models, Discover(practice, str(out / "draft"), 5, 6, "bird", options=options), quiet)
     plan: dict[str, Any] = {
-        **suited("starter/base"),
+        **suitable_settings("starter/base"),
         "pack": draft,
         "pictures": practice,
         "out": str(out / "pack"),

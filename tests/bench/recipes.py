@@ -38,8 +38,9 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.aviary import evaluation as exam
-from engine.aviary.drawing.bird import draw
-from engine.aviary.drawing.species import HELD_OUT, PARTS, Bird, species
+from engine.aviary.drawing.attributes import PARTS, Bird
+from engine.aviary.drawing.bird import draw_bird
+from engine.aviary.drawing.species import HELD_OUT, species
 from engine.aviary.training.judge import Judge
 from engine.core.paths import resources_dir
 from engine.core.vocabulary import ABSENT, Vocabulary
@@ -48,9 +49,9 @@ from engine.models.loader import Models
 from engine.packs.codebook import Codebook
 from engine.packs.pack import CODEBOOK, Pack
 from engine.rendering.evaluation import contact_sheet
-from engine.rendering.render import open_painter
-from engine.runs.plan import PAPER, SMALL, suited
-from engine.segmentation.discover import open_dino
+from engine.rendering.painter import open_painter
+from engine.runs.plan import PAPER, SMALL, suitable_settings
+from engine.segmentation.dino import open_dino
 from engine.worker.jobs import Discover, Train
 
 NAMES: Final = tuple(sorted(HELD_OUT))
@@ -166,7 +167,7 @@ def work(words: argparse.Namespace, recipe: str, seed: int) -> None:
 
 def ours() -> dict[str, Any]:
     """What the app itself plans for this base model: its tokens begin where the starter pack says."""
-    return {**suited("starter/base"), "start": str(STARTER / "pack")}
+    return {**suitable_settings("starter/base"), "start": str(STARTER / "pack")}
 
 
 def examine(pack: Pack, count: int, out: Path) -> dict[str, dict[str, float]]:
@@ -177,9 +178,9 @@ def examine(pack: Pack, count: int, out: Path) -> dict[str, dict[str, float]]:
     ideal = ideals(judge)
     figures = {}
     for mix in (1, 2, 3, 4):
-        birds = exam.requests(NAMES, count, mix, seed=500 + mix)
-        pictures = exam.paint(painter, NAMES, birds, seed=9000 + 1000 * mix)
-        result = exam.examine(judge, birds, pictures)
+        birds = exam.requested_birds(NAMES, count, mix, seed=500 + mix)
+        pictures = exam.render_birds(painter, NAMES, birds, seed=9000 + 1000 * mix)
+        result = exam.judge_pictures(judge, birds, pictures)
         asked = np.array([[NAMES.index(source) for source in bird.sources] for bird in birds])
         seen = judge.impressions(pictures)
         features = [dino.features([Image.fromarray(picture)])[0] for picture in pictures]
@@ -209,7 +210,7 @@ def ideals(judge: Judge) -> np.ndarray:
     made = []
     for name in NAMES:
         bird: Bird = species(name)
-        drawn = np.stack([draw(bird, np.random.default_rng((404, index))).image for index in range(24)])
+        drawn = np.stack([draw_bird(bird, np.random.default_rng((404, index))).image for index in range(24)])
         made.append(judge.impressions(drawn).mean(0))
     rows = np.stack(made, axis=1)
     assert rows.shape[:2] == (len(PARTS), len(NAMES))

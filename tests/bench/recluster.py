@@ -24,12 +24,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from engine.core.paths import cache_dir, resources_dir
+from engine.core.paths import cache_dir, resources_dir, starter_pack
 from engine.models.loader import Models
-from engine.packs.pack import Pack, starter_pack
-from engine.segmentation.dino import FeatureCache, eyes_key
-from engine.segmentation.discover import find_parts
-from engine.segmentation.image_folder import identify
+from engine.packs.pack import Pack
+from engine.segmentation.feature_cache import FeatureCache, dino_cache_key
+from engine.segmentation.find_parts import find_parts
+from engine.segmentation.image_folder import identify_files
 from engine.worker.jobs import FindParts
 
 
@@ -79,8 +79,8 @@ def make_pictures(folder: Path, count: int) -> None:
     kinds = generator.standard_normal((6, width))
     place = np.zeros((side, side), int)
     place[5:-5, 5:-5] = 1 + np.arange(side - 10)[:, None] * 5 // (side - 10)
-    cache = FeatureCache(cache_dir() / "features" / eyes_key(backbone))
-    digests = [one.digest for one in identify(sorted(folder.iterdir()), lambda _news: None)]
+    cache = FeatureCache(cache_dir() / "features" / dino_cache_key(backbone))
+    digests = [one.digest for one in identify_files(sorted(folder.iterdir()), lambda _news: None)]
     for start in range(0, count, 16):
         noise = generator.standard_normal((16, side, side, width)) * 0.8
         maps = np.moveaxis(kinds[place][None] + noise, 3, 1).astype(np.float32)

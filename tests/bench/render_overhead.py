@@ -25,9 +25,9 @@ import torch
 from engine.core.vocabulary import Choice
 from engine.models.loader import Models
 from engine.models.part_tokens import PartTokens
-from engine.models.vae import LatentPreview, smooth_noise
 from engine.packs.pack import MANIFEST, Pack
-from engine.rendering.render import Painter, open_painter, open_preview
+from engine.rendering.painter import Painter, open_painter
+from engine.rendering.preview import LatentPreview, open_preview, smooth_noise
 
 
 def main() -> None:

@@ -17,10 +17,12 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(REPOSITORY))
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
 
 BAR_S = 0.05
 MAKE_TINY = """
@@ -91,16 +93,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         os.environ["PARTCRAFT_HOME"] = home
         os.environ["HF_HUB_OFFLINE"] = "1"
-        from engine.packs.pack import PackLibrary, starter_pack
+        from engine.core.paths import starter_pack
+        from engine.packs.library import PackLibrary
 
         if not (starter_pack() / "pack.json").is_file():
             print("(the starter pack is not here: a tiny random one is used)")
             subprocess.run([sys.executable, "-c", MAKE_TINY, home], cwd=REPOSITORY, check=True, capture_output=True)
 
         from engine.worker.engine import Engine
+        from partcraft_desktop.app.background import BackgroundReader
         from partcraft_desktop.app.session import Session
         from partcraft_desktop.app.settings import Settings
-        from partcraft_desktop.widgets.images import Readers
         from partcraft_desktop.widgets.theme import Theme
         from partcraft_desktop.window.main_window import MainWindow
 
@@ -108,7 +111,7 @@ def main() -> int:
         assert isinstance(app, QApplication)
         settings = Settings(Path(home))
         look = Theme(app, settings)
-        readers = Readers()
+        readers = BackgroundReader()
         session = Session(PackLibrary(), settings, readers, lambda outlet: Engine(outlet, host="process"))
         session.message.connect(lambda said: print("   said:", said.text, said.hint))
         session.begin()

@@ -27,6 +27,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+
 BARS = {256: 1.55, 512: 1.8}
 AIMS = {256: 1.8, 512: 2.2}
 MEMORY_BAR = 0.35
@@ -132,7 +133,8 @@ class _World:
         from transformers import CLIPTextConfig, CLIPTextModel, Dinov2Config, Dinov2Model
 
         from engine.core.vocabulary import Choice
-        from engine.models.part_tokens import PartTokens, tokenize
+        from engine.models.part_tokens import PartTokens
+        from engine.models.text_encoding import tokenize_prompt
         from engine.runs.plan import Plan
         from tests.engine.tiny import NOISE, UNGUARDED, make_tokenizer
 
@@ -167,7 +169,7 @@ class _World:
         self.plan = Plan.from_json(json.dumps({"pack": "none", "recipe": "paper", "batch": 1, "rank": RANK}))
         self.tokens = PartTokens(PARTS, CODES, wide)
         choices = [piece for part in range(PARTS) for piece in (Choice(part, 7 * part), " ")]
-        self.sentence = tokenize(("a photo of a ", *choices, "bird"), tokenizer)
+        self.sentence = tokenize_prompt(("a photo of a ", *choices, "bird"), tokenizer)
         self.picture = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(1)).to(device) * 2 - 1
         self._steps = 0
         self.next()
@@ -244,14 +246,14 @@ def _theirs(world: _World) -> Callable[[], float]:
 
     from engine.models.lora import add_lora
     from engine.training.attention_loss import attention_loss
-    from engine.training.learner import diffusion_loss, noise_of
+    from engine.training.diffusion_loss import diffusion_loss, noise_scheduler
 
     pipeline, tokens = world.pipeline, world.tokens.to(world.device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(world.plan.seed)
         learned = [*tokens.parameters(), *add_lora(pipeline.unet, RANK)]
     optimizer = torch.optim.AdamW(learned, lr=world.plan.rate, weight_decay=world.plan.weight_decay)
-    scheduler: Any = noise_of(pipeline.scheduler.config)
+    scheduler: Any = noise_scheduler(pipeline.scheduler.config)
     maps: list[Any] = []
 
     class Explicit:

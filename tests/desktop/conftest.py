@@ -10,12 +10,14 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from engine.packs.pack import Pack, PackLibrary
+from engine.core.prompt import to_text
+from engine.packs.library import PackLibrary
+from engine.packs.pack import Pack
 from engine.worker.engine import Engine
+from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.settings import Settings
-from partcraft_desktop.app.state import Message
-from partcraft_desktop.widgets.images import Readers
 from partcraft_desktop.widgets.theme import Theme
 from partcraft_desktop.window.main_window import MainWindow
 from tests import fakes
@@ -25,6 +27,12 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 WAIT = 10_000
 """Milliseconds a test waits for something before it fails; what happens is waited for, never a time."""
+
+
+def prompt_text(session: Session) -> str:
+    """The prompt of a session's recipe as a line of text."""
+    pack = session.state.pack
+    return to_text(session.state.recipe.prompt, pack.vocabulary) if pack else ""
 
 
 @pytest.fixture(autouse=True)
@@ -59,13 +67,13 @@ class Opened:
     def __init__(self, home: Path) -> None:
         self.runs = RUNS.setdefault(home, fakes.FakeRuns())
         self.settings = Settings(home)
-        self.readers = Readers()
+        self.readers = BackgroundReader()
         self.session = Session(
             PackLibrary(bundled=home / "no starter"),
             self.settings,
             self.readers,
             lambda outlet: Engine(outlet, host="thread", handlers="tests.fakes:HANDLERS"),
-            trainings=self.runs,
+            runs=self.runs,
         )
         self.messages: list[Message] = []
         self.session.message.connect(self.messages.append)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from engine.models.distributed import join
+from engine.models.distributed import join_world
 from engine.models.loader import Models
 from engine.rendering.evaluation import evaluate
 from engine.training.train import train
@@ -21,7 +21,7 @@ def main(run: str, pack: str, out: str) -> None:
     models = Models(device="cpu")
     train(models, Train(run), lambda news: None)
     found = evaluate(models, Evaluate(pack, out, mix=2, count=3), lambda news: None)
-    world = join()
+    world = join_world()
     told = [world.most(world.rank), world.gather(world.rank), world.from_first(lambda: world.rank)]
     (Path(out) / f"rank-{world.rank}.json").write_text(json.dumps([found, *told]))
 

@@ -30,7 +30,7 @@ from transformers import (
     Dinov2Model,
 )
 
-from tests.fakes import draw_bird
+from tests.fakes import sketch_bird
 
 WIDTH = 32
 SIDE = 64
@@ -212,7 +212,7 @@ def make_pictures(folder: Path, kinds: int = 3, each: int = 4) -> Path:
         place = folder / f"kind {kind}"
         place.mkdir(parents=True, exist_ok=True)
         for index in range(each):
-            picture, _ = draw_bird(kind, 96)
+            picture, _ = sketch_bird(kind, 96)
             if index % 2:
                 picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
             picture.rotate(3 * index, fillcolor=picture.getpixel((0, 0))).save(place / f"{index}.png")

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Drawing: birds as vector art with an exact label map."""

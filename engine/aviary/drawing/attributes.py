@@ -7,7 +7,7 @@ A part is a small frozen dataclass: some fields name a form (one of FORMS), the 
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -159,11 +159,6 @@ class Bird:
 
     def part(self, name: str) -> Look:
         return getattr(self, name)
-
-    def with_part(self, name: str, look: Look, source: str = "") -> Bird:
-        sources = list(self.sources)
-        sources[PARTS.index(name)] = source
-        return replace(self, **{name: look, "sources": tuple(sources)})
 
 
 def random_colour(rng: np.random.Generator) -> str:

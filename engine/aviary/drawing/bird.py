@@ -9,7 +9,7 @@ import skia
 
 from engine.aviary.drawing.attributes import PARTS, Bird
 from engine.aviary.drawing.body_parts import FRAMES, LEG_LENGTH, draw_body, draw_leg, draw_tail, draw_wing
-from engine.aviary.drawing.canvas import Easel, blob, circle, darker, hex_colour, luminance, oval
+from engine.aviary.drawing.canvas import Canvas, blob, circle, darker, hex_colour, luminance, oval
 from engine.aviary.drawing.head import draw_head
 
 #: Sky above, sky below, ground. Cool, warm and green pastels; none so pale that a dove is lost.
@@ -78,13 +78,13 @@ class Drawing:
         return self.labels == PARTS.index(part) + 1
 
 
-def draw(bird: Bird, pose: Pose | np.random.Generator | int = 0, size: int = 128) -> Drawing:
+def draw_bird(bird: Bird, pose: Pose | np.random.Generator | int = 0, size: int = 128) -> Drawing:
     """Draw the bird; a generator or a seed stands for a random pose."""
     if isinstance(pose, int):
         pose = np.random.default_rng(pose)
     if isinstance(pose, np.random.Generator):
         pose = Pose.random(pose)
-    easel = Easel(size)
+    easel = Canvas(size)
     _draw_backdrop(easel, pose)
     frame = FRAMES[bird.body.outline]
     ground = 112.0
@@ -148,7 +148,7 @@ def _turn(point: tuple[float, float], degrees: float) -> tuple[float, float]:
     return point[0] * cos - point[1] * sin, point[0] * sin + point[1] * cos
 
 
-def _draw_backdrop(easel: Easel, pose: Pose) -> None:
+def _draw_backdrop(easel: Canvas, pose: Pose) -> None:
     top, bottom, ground = BACKDROPS[pose.backdrop]
     sky = skia.Paint()
     sky.setShader(
@@ -161,7 +161,7 @@ def _draw_backdrop(easel: Easel, pose: Pose) -> None:
     easel.paint(land, ground)
 
 
-def _shadow(easel: Easel, pose: Pose, ground: float) -> None:
+def _shadow(easel: Canvas, pose: Pose, ground: float) -> None:
     colour = darker(BACKDROPS[pose.backdrop][2], 0.35)
     assert luminance(colour) > 0  # the shadow is a tone of the ground, never pure black
     easel.paint(oval(62 + pose.shift[0], ground + pose.shift[1] + 2, 30 * pose.scale, 4.5), colour, 0.55)

@@ -10,7 +10,7 @@ import skia
 
 from engine.aviary.drawing.attributes import Body, Legs, Tail, Wing
 from engine.aviary.drawing.canvas import (
-    Easel,
+    Canvas,
     Point,
     blob,
     circle,
@@ -90,7 +90,7 @@ def _grid(left: float, top: float, right: float, bottom: float, step: float) -> 
     return points
 
 
-def _scales(easel: Easel, box: tuple[float, float, float, float], step: float, colour: str) -> None:
+def _scales(easel: Canvas, box: tuple[float, float, float, float], step: float, colour: str) -> None:
     path = skia.Path()
     for x, y in _grid(*box, step):
         path.moveTo(x - step / 2, y)
@@ -99,7 +99,7 @@ def _scales(easel: Easel, box: tuple[float, float, float, float], step: float, c
 
 
 # -- body --------------------------------------------------------------------------------
-def draw_body(easel: Easel, body: Body) -> None:
+def draw_body(easel: Canvas, body: Body) -> None:
     frame = FRAMES[body.outline]
     path = blob(frame.points)
     easel.shape(path, lighter(body.main, 0.12), darker(body.main, 0.10), darker(body.main, 0.5))
@@ -188,7 +188,7 @@ def _pointed_wing() -> skia.Path:
     return path
 
 
-def draw_wing(easel: Easel, wing: Wing) -> None:
+def draw_wing(easel: Canvas, wing: Wing) -> None:
     path = _WINGS[wing.shape]()
     easel.shape(path, lighter(wing.main, 0.14), darker(wing.main, 0.12), darker(wing.main, 0.55))
     easel.clip(path)
@@ -217,7 +217,7 @@ def draw_wing(easel: Easel, wing: Wing) -> None:
         easel.paint(polygon([(-17, -24), (-50, -24), (-50, 30), (-22, 30)]), accent)
     elif wing.pattern == "edge":
         easel.ink(path, wing.second, 8.0)
-        easel.ink(path, darker(wing.main, 0.55), Easel.OUTLINE)
+        easel.ink(path, darker(wing.main, 0.55), Canvas.OUTLINE)
     easel.unclip()
 
 
@@ -240,7 +240,7 @@ def _tail_path(shape: str) -> skia.Path:
     raise KeyError(shape)
 
 
-def draw_tail(easel: Easel, tail: Tail) -> None:
+def draw_tail(easel: Canvas, tail: Tail) -> None:
     main, second = tail.main, tail.second
     if tail.shape in ("streamers", "lyre", "curl"):
         _draw_ribbons(easel, tail)
@@ -273,7 +273,7 @@ def draw_tail(easel: Easel, tail: Tail) -> None:
     easel.unclip()
 
 
-def _draw_ribbons(easel: Easel, tail: Tail) -> None:
+def _draw_ribbons(easel: Canvas, tail: Tail) -> None:
     """Tails that are lines: a curl, two wavy streamers, a lyre's two arms."""
     if tail.shape == "curl":
         paths = [
@@ -312,7 +312,7 @@ def _draw_ribbons(easel: Easel, tail: Tail) -> None:
 
 
 # -- legs --------------------------------------------------------------------------------
-def draw_leg(easel: Easel, legs: Legs, foot: Point) -> None:
+def draw_leg(easel: Canvas, legs: Legs, foot: Point) -> None:
     """One leg from (0, 0) at the hip down to the foot; the far leg is drawn first by the caller."""
     x, y = foot
     style, main, second = legs.style, legs.main, legs.second

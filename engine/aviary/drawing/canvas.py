@@ -95,7 +95,7 @@ def polar(angle: float, radius: float, x: float = 0.0, y: float = 0.0) -> Point:
     return x + math.cos(radians) * radius, y + math.sin(radians) * radius
 
 
-class Easel:
+class Canvas:
     """Two canvases that share every silhouette. Labels are 0 for background, 1.. for parts."""
 
     OUTLINE = 2.0

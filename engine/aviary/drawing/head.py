@@ -6,12 +6,12 @@ import skia
 
 from engine.aviary.drawing.attributes import Head
 from engine.aviary.drawing.body_parts import polygon_line
-from engine.aviary.drawing.canvas import Easel, blob, circle, curve, darker, lighter, luminance, oval, polar, polygon
+from engine.aviary.drawing.canvas import Canvas, blob, circle, curve, darker, lighter, luminance, oval, polar, polygon
 
 HEAD_RADIUS = 16.5
 
 
-def draw_head(easel: Easel, head: Head) -> None:
+def draw_head(easel: Canvas, head: Head) -> None:
     _draw_crest(easel, head)
     _draw_beak(easel, head)
     radius = HEAD_RADIUS
@@ -39,7 +39,7 @@ def draw_head(easel: Easel, head: Head) -> None:
     _draw_eye(easel, head)
 
 
-def _draw_eye(easel: Easel, head: Head) -> None:
+def _draw_eye(easel: Canvas, head: Head) -> None:
     x, y = 5.5, -2.0
     behind = {"mask": head.second, "disc": head.second, "streak": head.second}.get(head.pattern, head.main)
     dark_face = luminance(behind) < 0.36
@@ -60,7 +60,7 @@ def _draw_eye(easel: Easel, head: Head) -> None:
     easel.paint(circle(x + 1.4, y - 1.5, 1.7), "#ffffff")
 
 
-def _draw_beak(easel: Easel, head: Head) -> None:
+def _draw_beak(easel: Canvas, head: Head) -> None:
     colour, kind = head.beak_colour, head.beak
     line: skia.Path | None = None
     if kind == "tiny":
@@ -108,7 +108,7 @@ def _draw_beak(easel: Easel, head: Head) -> None:
         easel.ink(line, darker(colour, 0.55), 1.4)
 
 
-def _draw_crest(easel: Easel, head: Head) -> None:
+def _draw_crest(easel: Canvas, head: Head) -> None:
     """Crests stand behind the skull, so they only need to reach out of it."""
     colour, kind = head.crest_colour, head.crest
     edge = darker(colour, 0.5)

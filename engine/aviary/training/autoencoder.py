@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 from safetensors.torch import load_file, save_file
 
-from engine.aviary.training.schedule import Average, Pace, load, save
+from engine.aviary.training.schedule import ParameterAverage, TrainingSchedule, load_state, save_state
 
 CHANNELS = 16
 #: Unit-variance latents are this much larger than the autoencoder's own: its decoder begins with
@@ -119,8 +119,8 @@ def train_autoencoder(
     model = new_autoencoder().to(memory_format=torch.channels_last)  # pyright: ignore
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)
-    average, pace = Average(parameters, 0.997), Pace(folder, steps)
-    state = load(folder / "state.pt")
+    average, pace = ParameterAverage(parameters, 0.997), TrainingSchedule(folder, steps)
+    state = load_state(folder / "state.pt")
     if state is not None:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -162,7 +162,7 @@ def train_autoencoder(
             )  # fmt: skip
             model.save_pretrained(folder / "model")
             average.swap()
-            save(folder / "state.pt", {
+            save_state(folder / "state.pt", {
                 "model": model.state_dict(), "optimizer": optimizer.state_dict(),
                 "average": average.state(), "step": pace.step, "progress": pace.progress,
             })  # fmt: skip

@@ -21,12 +21,12 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from engine.aviary.captions import TEMPLATES, Prompter
-from engine.aviary.dataset import Flock
+from engine.aviary.captions import TEMPLATES, CaptionTokenizer
+from engine.aviary.dataset import BirdDataset
 from engine.aviary.drawing.attributes import PARTS, Look, attribute_width, attributes
 from engine.aviary.drawing.species import SPECIES
 from engine.aviary.training.autoencoder import CHANNELS
-from engine.aviary.training.schedule import Average, Pace, load, save
+from engine.aviary.training.schedule import ParameterAverage, TrainingSchedule, load_state, save_state
 from engine.models.part_tokens import PartTokens
 from engine.packs.pack import TOKENS, Pack
 
@@ -102,7 +102,7 @@ class _Recorder:
         return attn.to_out[0](mixed)
 
 
-def attention_loss(maps: torch.Tensor, slots: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+def base_attention_loss(maps: torch.Tensor, slots: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """How far the attention of background (BOS) and parts is from their masks.
 
     maps (B, 256, L) averaged probabilities; slots int (B, L), 0 BOS, 1..5 parts, -1 other; masks float
@@ -234,7 +234,7 @@ class BaseModel(nn.Module):
         values = [_attribute_rows([SPECIES[name].part(part) for name in names], part) for part in PARTS]
         return self.soft_tokens(values).transpose(0, 1).contiguous()
 
-    def export(self, folder: Path, flock: Flock) -> None:
+    def export(self, folder: Path, flock: BirdDataset) -> None:
         """Plain diffusers and transformers folders, and beside them the soft tokens of the flock's species
         (5, species, WIDTH) and of SAMPLED of its birds (5, SAMPLED, WIDTH), which no training picture shows."""
         self.unet.save_pretrained(folder / "unet")
@@ -253,11 +253,11 @@ def _attribute_rows(looks: Sequence[Look], part: str) -> torch.Tensor:
     return torch.from_numpy(np.stack([attributes(look, part) for look in looks]))
 
 
-class Captions:
+class CaptionBatches:
     """Batches of captions for the birds of a pool, drawn anew at every step."""
 
-    def __init__(self, tokenizer: CLIPTokenizer, count: int, flock: Flock) -> None:
-        self.prompter = Prompter(tokenizer)
+    def __init__(self, tokenizer: CLIPTokenizer, count: int, flock: BirdDataset) -> None:
+        self.prompter = CaptionTokenizer(tokenizer)
         self.birds = [flock.bird(row)[0] for row in range(count)]
         self.named = np.flatnonzero([all(bird.sources) for bird in self.birds])
         self.values = [
@@ -287,7 +287,7 @@ class Captions:
 
 
 def train_base(
-    folder: Path, latents: torch.Tensor, masks: torch.Tensor, tokenizer: CLIPTokenizer, flock: Flock, steps: int,
+    folder: Path, latents: torch.Tensor, masks: torch.Tensor, tokenizer: CLIPTokenizer, flock: BirdDataset, steps: int,
     batch: int = 16, rate: float = 8e-4, attention_weight: float = 0.05, every: int = 100, start: Path | None = None,
 ) -> BaseModel:  # fmt: skip
     """latents fp16 (N, C, 16, 16) and masks uint8 (N, 6, 16, 16) of the flock's first N birds.
@@ -302,8 +302,8 @@ def train_base(
     model.unet.to(memory_format=torch.channels_last)  # pyright: ignore
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
-    average, pace = Average(parameters, 0.998), Pace(folder, steps, warmup=200)
-    state = load(folder / "state.pt")
+    average, pace = ParameterAverage(parameters, 0.998), TrainingSchedule(folder, steps, warmup=200)
+    state = load_state(folder / "state.pt")
     if state is not None:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -313,7 +313,7 @@ def train_base(
     alphas = schedule.alphas_cumprod.sqrt()
     sigmas = (1 - schedule.alphas_cumprod).sqrt()
     weights = (alphas / sigmas).square().clamp(max=5) / ((alphas / sigmas).square() + 1)  # min-SNR 5, velocity
-    captions = Captions(tokenizer, len(latents), flock)
+    captions = CaptionBatches(tokenizer, len(latents), flock)
     rng = np.random.default_rng((2, pace.step))
     sums = {"diffusion": 0.0, "attention": 0.0}
     while not pace.finished:
@@ -332,7 +332,7 @@ def train_base(
         velocity = model(alpha * clean + sigma * noise, times, states)
         error = (velocity - (alpha * noise - sigma * clean)).square().mean(dim=(1, 2, 3))
         diffusion = (error * weights[times]).mean()
-        focus = attention_loss(model.attention(), slots, masks[rows].float().div(255).flatten(2))
+        focus = base_attention_loss(model.attention(), slots, masks[rows].float().div(255).flatten(2))
         optimizer.zero_grad(set_to_none=True)
         (diffusion + attention_weight * focus).backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -347,7 +347,7 @@ def train_base(
             average.swap()
             model.export(folder / "export", flock)
             average.swap()
-            save(folder / "state.pt", {
+            save_state(folder / "state.pt", {
                 "model": model.state_dict(), "optimizer": optimizer.state_dict(),
                 "average": average.state(), "step": pace.step, "progress": pace.progress,
             })  # fmt: skip
@@ -355,7 +355,7 @@ def train_base(
     return model.eval()
 
 
-def sampler() -> DPMSolverMultistepScheduler:
+def inference_scheduler() -> DPMSolverMultistepScheduler:
     """The scheduler shipped with the base: DPM-Solver++ on the training's noise."""
     return DPMSolverMultistepScheduler.from_config(  # pyright: ignore[reportReturnType]
         noise_schedule().config, algorithm_type="dpmsolver++", timestep_spacing="trailing", use_karras_sigmas=True
@@ -363,8 +363,13 @@ def sampler() -> DPMSolverMultistepScheduler:
 
 
 @torch.no_grad()
-def sample(
-    model: BaseModel, prompter: Prompter, tokens: torch.Tensor, seed: int = 0, steps: int = 20, guidance: float = 3.0
+def sample_latents(
+    model: BaseModel,
+    prompter: CaptionTokenizer,
+    tokens: torch.Tensor,
+    seed: int = 0,
+    steps: int = 20,
+    guidance: float = 3.0,
 ) -> torch.Tensor:
     """Latents (B, C, 16, 16) for soft tokens (B, 5, WIDTH), with the app's own template."""
     ids, _ = prompter.assemble(TEMPLATES[0], [(m, None) for m in range(len(PARTS))])
@@ -374,7 +379,7 @@ def sample(
         model.read(torch.from_numpy(empty).expand(count, -1), None),
         model.read(torch.from_numpy(ids).expand(count, -1), tokens),
     ])  # fmt: skip
-    scheduler = sampler()
+    scheduler = inference_scheduler()
     scheduler.set_timesteps(steps)
     generator = torch.Generator().manual_seed(seed)
     latents = torch.randn(count, CHANNELS, 16, 16, generator=generator) * scheduler.init_noise_sigma

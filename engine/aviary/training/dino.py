@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import Dinov2Config, Dinov2Model
 
-from engine.aviary.dataset import Flock
+from engine.aviary.dataset import BirdDataset
 from engine.aviary.drawing.attributes import PARTS, attribute_width, attributes
-from engine.aviary.training.schedule import Average, Pace, load, save
+from engine.aviary.training.schedule import ParameterAverage, TrainingSchedule, load_state, save_state
 
 WIDTH = 128
 PATCH = 8
@@ -28,7 +28,7 @@ PATCH = 8
 SIZES = {128: 0.55, 160: 0.15, 192: 0.1, 256: 0.2}
 
 
-def new_eyes() -> Dinov2Model:
+def new_dino() -> Dinov2Model:
     """About 1.2 M parameters; positions are learned on a 16 x 16 grid and interpolated for finer ones."""
     return Dinov2Model(
         Dinov2Config(
@@ -48,7 +48,7 @@ def part_directions() -> torch.Tensor:
     return torch.cat([-common[None], 0.35**0.5 * common + 0.65**0.5 * own])
 
 
-class Lesson(nn.Module):
+class DinoTrainingHeads(nn.Module):
     """The heads that exist only during training."""
 
     def __init__(self, variants: int) -> None:
@@ -96,11 +96,11 @@ def _coverage(labels: torch.Tensor, side: int) -> torch.Tensor:
     return F.adaptive_avg_pool2d(planes, side).flatten(2).transpose(1, 2)
 
 
-def train_eyes(
+def train_dino(
     folder: Path,
     images: np.ndarray,
     labels: np.ndarray,
-    flock: Flock,
+    flock: BirdDataset,
     steps: int,
     batch: int = 16,
     rate: float = 1.5e-3,
@@ -108,11 +108,11 @@ def train_eyes(
     """images uint8 (N, 128, 128, 3) and labels (N, 128, 128) of the flock's first N birds.
     Resumes from folder/state.pt; saves the averaged weights into folder/model at every checkpoint."""
     torch.manual_seed(5)
-    model, lesson = new_eyes(), Lesson(len(flock.names))
+    model, lesson = new_dino(), DinoTrainingHeads(len(flock.names))
     parameters = [*model.parameters(), *lesson.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.99), weight_decay=0.02)
-    average, pace = Average(parameters, 0.995), Pace(folder, steps)
-    state = load(folder / "state.pt")
+    average, pace = ParameterAverage(parameters, 0.995), TrainingSchedule(folder, steps)
+    state = load_state(folder / "state.pt")
     if state is not None:
         model.load_state_dict(state["model"])
         lesson.load_state_dict(state["lesson"])
@@ -147,9 +147,9 @@ def train_eyes(
             sums = {}
         if pace.step % 200 == 0 or pace.finished:
             average.swap()
-            save_eyes(model, folder / "model")
+            save_dino(model, folder / "model")
             average.swap()
-            save(folder / "state.pt", {
+            save_state(folder / "state.pt", {
                 "model": model.state_dict(), "lesson": lesson.state_dict(), "optimizer": optimizer.state_dict(),
                 "average": average.state(), "step": pace.step, "progress": pace.progress,
             })  # fmt: skip
@@ -180,7 +180,7 @@ def augmented(
     return picture * (1 + gain) + shift + grain, truth
 
 
-def save_eyes(model: Dinov2Model, folder: Path) -> None:
+def save_dino(model: Dinov2Model, folder: Path) -> None:
     """A Dinov2Model folder with the preprocessing it was trained for."""
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)

@@ -18,10 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from engine.aviary.drawing.attributes import PARTS, Bird, random_part
-from engine.aviary.drawing.bird import Pose, draw
+from engine.aviary.drawing.bird import Pose, draw_bird
 from engine.aviary.drawing.species import SPECIES
 from engine.aviary.training.autoencoder import PatchPCA, to_unit
-from engine.aviary.training.schedule import Average, Pace, load, save
+from engine.aviary.training.schedule import ParameterAverage, TrainingSchedule, load_state, save_state
 
 NAMES: tuple[str, ...] = tuple(sorted(SPECIES))
 #: The class of parts that belong to no species.
@@ -114,7 +114,7 @@ class Judge(nn.Module):
         (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
 
 
-def question(index: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def judge_example(index: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Training picture number `index`: image uint8 (128, 128, 3), labels uint8 (128, 128), truth int (5,).
 
     A mixture of all thirty species; a fifth of the parts are negatives: random parts, or parts whose
@@ -133,7 +133,7 @@ def question(index: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
         truth.append(NONE if kind < 0.2 else code)
         if kind < 0.2:
             breaking.append(name)
-    drawing = draw(Bird(**parts), Pose.random(rng))  # pyright: ignore[reportArgumentType]
+    drawing = draw_bird(Bird(**parts), Pose.random(rng))  # pyright: ignore[reportArgumentType]
     image, labels = drawing.image, drawing.labels
     for name in breaking:
         mask = labels == PARTS.index(name) + 1
@@ -186,12 +186,12 @@ def degraded(images: torch.Tensor, pca: PatchPCA) -> torch.Tensor:
 def train_judge(folder: Path, pca: PatchPCA, steps: int, pictures: int = 12000, batch: int = 32) -> Judge:
     """Trains on `pictures` drawings made once; resumes from folder/state.pt; saves into folder/model."""
     torch.manual_seed(4)
-    images, _labels, truth = _questions(pictures, 4)
+    images, _labels, truth = _clean_examples(pictures, 4)
     judge = Judge().to(memory_format=torch.channels_last)  # pyright: ignore
     parameters = list(judge.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.02)
-    average, pace = Average(parameters, 0.995), Pace(folder, steps)
-    state = load(folder / "state.pt")
+    average, pace = ParameterAverage(parameters, 0.995), TrainingSchedule(folder, steps)
+    state = load_state(folder / "state.pt")
     if state is not None:
         judge.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -217,7 +217,7 @@ def train_judge(folder: Path, pca: PatchPCA, steps: int, pictures: int = 12000, 
             right = accuracy(judge, 256)
             pace.log(loss=smooth, **dict(zip(PARTS, right, strict=True)))
             average.swap()
-            save(folder / "state.pt", {
+            save_state(folder / "state.pt", {
                 "model": judge.state_dict(), "optimizer": optimizer.state_dict(),
                 "average": average.state(), "step": pace.step, "progress": pace.progress,
             })  # fmt: skip
@@ -226,8 +226,8 @@ def train_judge(folder: Path, pca: PatchPCA, steps: int, pictures: int = 12000, 
     return judge.eval()
 
 
-def _questions(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    asked = [question(index, seed) for index in range(count)]
+def _clean_examples(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    asked = [judge_example(index, seed) for index in range(count)]
     return tuple(np.stack(column) for column in zip(*asked, strict=True))  # pyright: ignore
 
 
@@ -238,12 +238,12 @@ def accuracy(judge: Judge, count: int, seed: int = 1_000_003) -> list[float]:
     for _ in range(count):
         codes = rng.integers(0, len(NAMES), len(PARTS))
         parts = {part: SPECIES[NAMES[code]].part(part) for part, code in zip(PARTS, codes, strict=True)}
-        images.append(draw(Bird(**parts), rng).image)  # pyright: ignore[reportArgumentType]
+        images.append(draw_bird(Bird(**parts), rng).image)  # pyright: ignore[reportArgumentType]
         truth.append(codes)
     return (judge.verdicts(np.stack(images)) == np.stack(truth)).mean(0).tolist()
 
 
 def rejection(judge: Judge, count: int = 300) -> float:
     """Share of negatives (random, broken, melted parts) that the judge calls "none"."""
-    images, _, truth = _questions(count, 1_000_033)
+    images, _, truth = _clean_examples(count, 1_000_033)
     return float((judge.verdicts(images) == truth)[truth == NONE].mean())

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 
-class Pace:
+class TrainingSchedule:
     """Steps, learning rate and log of one training in its folder.
 
     The rate warms up, then falls as a cosine of the progress. `total.txt` in the folder, if present,
@@ -57,7 +57,7 @@ class Pace:
         print(json.dumps(line), flush=True)
 
 
-class Average:
+class ParameterAverage:
     """Exponential average of parameters; the decay starts small and grows with the updates."""
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], decay: float) -> None:
@@ -88,13 +88,13 @@ class Average:
         self.updates = state["updates"]
 
 
-def save(path: Path, state: dict[str, Any]) -> None:
+def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint beside and move it in place, so that a kill leaves the last good one."""
     beside = path.with_suffix(".part")
     torch.save(state, beside)
     beside.replace(path)
 
 
-def load(path: Path) -> dict[str, Any] | None:
+def load_state(path: Path) -> dict[str, Any] | None:
     """A checkpoint's tensors and numbers, or None when there is none yet."""
     return torch.load(path, weights_only=True) if path.exists() else None

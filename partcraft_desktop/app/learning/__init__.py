@@ -1,1 +1,1 @@
-"""TODO."""
+"""Learning without its widgets: the draft of a vocabulary, its parts, its plan, and trainings watched."""

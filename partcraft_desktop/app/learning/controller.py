@@ -17,23 +17,25 @@ from engine.core.paths import packs_dir, resources_dir
 from engine.packs.pack import Pack
 from engine.runs.run import Run
 from engine.worker.jobs import Discover, Measure, Measured, Survey, Surveyed
+from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.learning import planning
-from partcraft_desktop.app.learning.draft import PAGES, Draft, Page, Planned
-from partcraft_desktop.app.learning.part_editor import PartVerbs
-from partcraft_desktop.app.learning.part_sorting import Sorting
-from partcraft_desktop.app.learning.run_monitor import RunWatch
-from partcraft_desktop.app.learning.state import Doing, Runs, Trouble, base_models, can_be_extended, has_pack
-from partcraft_desktop.app.learning.wizard_jobs import Desk
-from partcraft_desktop.app.state import Action
-from partcraft_desktop.widgets.images import Readers
+from partcraft_desktop.app.learning.draft import PAGES, Draft, DraftPlan, Page
+from partcraft_desktop.app.learning.part_editor import PartEditor
+from partcraft_desktop.app.learning.part_sorting import PartSorting
+from partcraft_desktop.app.learning.run_monitor import RunMonitor
+from partcraft_desktop.app.learning.state import JobProgress, PageError, RunsApi, base_models, can_be_extended, has_pack
+from partcraft_desktop.app.learning.wizard_jobs import SessionServices
+from partcraft_desktop.app.messages import Action
 
 
-class Learning(PartVerbs):
+class LearningController(PartEditor):
     """``mixing``: a pack that was learned is open now, and a person wants to mix."""
 
     mixing = Signal()
 
-    def __init__(self, desk: Desk, readers: Readers, home: Path, runs: Runs, parent: QObject | None = None) -> None:
+    def __init__(
+        self, desk: SessionServices, readers: BackgroundReader, home: Path, runs: RunsApi, parent: QObject | None = None
+    ) -> None:
         super().__init__(desk, parent)
         self._readers = readers
         self._home = home
@@ -42,8 +44,8 @@ class Learning(PartVerbs):
         self._looked_at: Surveyed | None = None
         self._starting: object | None = None
         # Pause and Stop must not wait behind pictures.
-        self._run_readers = Readers(self, threads=1)
-        self._watch = RunWatch(runs, self._run_readers, self)
+        self._run_readers = BackgroundReader(self, threads=1)
+        self._watch = RunMonitor(runs, self._run_readers, self)
         self._watch.changed.connect(self._runs_changed)
         self._watch.ended.connect(self._run_ended)
         self._watch.failed.connect(self._run_trouble)
@@ -161,7 +163,7 @@ class Learning(PartVerbs):
             self.cancel("pack")
             self._done("start")
             self._undone, self._redone, self._made = [], [], None
-            self._draft(extends=folder, sorting=Sorting())
+            self._draft(extends=folder, sorting=PartSorting())
             self._set(found=None, wall=(), measured=None, can_undo=False, can_redo=False)
 
     def _survey(self) -> None:
@@ -183,11 +185,11 @@ class Learning(PartVerbs):
             self._measure()
 
     def set_plan(self, **changes: Any) -> None:
-        """Change what is planned: fields of :class:`Planned`, or names of ``MORE``."""
+        """Change what is planned: fields of :class:`DraftPlan`, or names of ``MORE``."""
         plan = self.now.draft.plan
         known = {name: value for name, value in changes.items() if hasattr(plan, name)}
         more = {**plan.more, **{name: value for name, value in changes.items() if name not in known}}
-        self._draft(plan=replace(plan, **known, more=planning.differing(more, self.now)))
+        self._draft(plan=replace(plan, **known, more=planning.changed_settings(more, self.now)))
         if self.now.draft.page == "plan":
             self._measure()
 
@@ -208,7 +210,7 @@ class Learning(PartVerbs):
             self._draft(plan=planning.with_proposals(self.now))
 
         def measure(folder: str) -> None:
-            batch, rank, side = (planning.value(self.now, name) for name in ("batch", "rank", "size"))
+            batch, rank, side = (planning.setting(self.now, name) for name in ("batch", "rank", "size"))
             job = Measure(folder, planning.base_model(self.now), batch, rank, side)
             self._do("measure", job, landed)
 
@@ -239,7 +241,7 @@ class Learning(PartVerbs):
         if not self.now.reached("plan") or "start" in self.now.doing:
             return
         self._draft(plan=planning.with_proposals(self.now))
-        wrong = planning.what_is_wrong(self.now)
+        wrong = planning.plan_error(self.now)
         if wrong is not None:
             self._trouble("plan", wrong)
             return
@@ -247,7 +249,7 @@ class Learning(PartVerbs):
         if alive is not None:
             self._trouble(
                 "plan",
-                Trouble(
+                PageError(
                     f"“{alive.title}” is being learned now, and one training at a time is all this computer does.",
                     "Wait for it, or pause it.",
                     label="Show it",
@@ -260,7 +262,7 @@ class Learning(PartVerbs):
             self._measured_for = ()
         self._calm("plan")
         self._starting = token = object()
-        self._doing("start", Doing(stage="Writing the vocabulary"))
+        self._doing("start", JobProgress(stage="Writing the vocabulary"))
         self._with_pack(lambda folder: self._start(folder, token))
 
     def _start(self, folder: str, token: object) -> None:
@@ -275,7 +277,7 @@ class Learning(PartVerbs):
                 self._done("start")
                 self._draft(run=run.folder, page="learning")
 
-        def failed(trouble: Trouble) -> None:
+        def failed(trouble: PageError) -> None:
             if token is self._starting:
                 self._starting = None
                 self._done("start")
@@ -283,7 +285,7 @@ class Learning(PartVerbs):
             else:
                 self._desk.say(trouble.message, trouble.hint, "error")
 
-        self._doing("start", Doing(stage="Starting"))
+        self._doing("start", JobProgress(stage="Starting"))
         self._watch.begin(
             lambda: planning.make_run(now, Path(folder), self._home / "runs", packs_dir()), started, failed
         )
@@ -298,7 +300,7 @@ class Learning(PartVerbs):
         if folder != before.run:
             self._clear()
             self._offer_back(before, "What you decided for other pictures was put aside.")
-            plain = Draft(folder=str(run.plan.get("pictures", "")), plan=Planned(title=run.title))
+            plain = Draft(folder=str(run.plan.get("pictures", "")), plan=DraftPlan(title=run.title))
             self._draft(**vars(planning.kept_draft(folder) or plain))
         self._draft(run=folder, page=page)
         self._set(shown=True)
@@ -352,7 +354,7 @@ class Learning(PartVerbs):
         if before is not None and now is not None and before.state != now.state:
             self._calm("learning")  # what could not be done before is past
 
-    def _run_trouble(self, trouble: Trouble) -> None:
+    def _run_trouble(self, trouble: PageError) -> None:
         if self.now.shown and self.now.draft.page == "learning":
             self._trouble("learning", trouble)
         else:

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from partcraft_desktop.app.learning.part_sorting import PALETTE, DraftPart, Sorting
+from engine.core.palette import PALETTE
+from partcraft_desktop.app.learning.part_sorting import DraftPart, PartSorting
 
 Page = Literal["pictures", "parts", "plan", "learning", "done"]
 PAGES: Final[tuple[Page, ...]] = get_args(Page)
@@ -25,7 +26,7 @@ those of :class:`engine.runs.plan.Plan`."""
 
 
 @dataclass(frozen=True)
-class Planned:
+class DraftPlan:
     """What a person decided on the Plan page. Empty texts and ``codes`` 0 stand for what is proposed; ``steps`` 0 for
     the preset's; ``more`` has only what differs from what is usual for the base model."""
 
@@ -46,8 +47,8 @@ class Draft:
     page: Page = "pictures"
     folder: str = ""
     extends: str = ""
-    sorting: Sorting = field(default_factory=Sorting)
-    plan: Planned = field(default_factory=Planned)
+    sorting: PartSorting = field(default_factory=PartSorting)
+    plan: DraftPlan = field(default_factory=DraftPlan)
     run: str = ""
 
     @property
@@ -131,13 +132,13 @@ def _parts(value: Any) -> tuple[DraftPart, ...]:
     return tuple(made) if len(set(together)) == len(together) and len(names) == len(made) else ()
 
 
-def _sorting(value: Any) -> Sorting:
+def _sorting(value: Any) -> PartSorting:
     if not isinstance(value, dict):
-        return Sorting()
+        return PartSorting()
     clusters = value.get("clusters")
     lines = value.get("earlier")
     earlier = {_pair(one.get("of")): _parts(one.get("parts")) for one in lines or () if isinstance(one, dict)}
-    return Sorting(
+    return PartSorting(
         clusters if type(clusters) is int and 0 <= clusters <= 64 else 0,
         value.get("flip") is True,
         _parts(value.get("parts")),
@@ -146,15 +147,15 @@ def _sorting(value: Any) -> Sorting:
     )
 
 
-def _planned(value: Any) -> Planned:
+def _planned(value: Any) -> DraftPlan:
     if not isinstance(value, dict):
-        return Planned()
+        return DraftPlan()
     known: dict[str, Any] = {}
-    for spec in fields(Planned):
-        given, default = value.get(spec.name), getattr(Planned(), spec.name)
+    for spec in fields(DraftPlan):
+        given, default = value.get(spec.name), getattr(DraftPlan(), spec.name)
         if spec.name == "more":
             lines = given.items() if isinstance(given, dict) else ()
             known["more"] = {name: one for name, one in lines if name in MORE and type(one) is type(MORE[name])}
         elif type(given) is type(default) and (spec.name != "preset" or given in SHARES):
             known[spec.name] = max(0, given) if isinstance(given, int) else given
-    return Planned(**known)
+    return DraftPlan(**known)

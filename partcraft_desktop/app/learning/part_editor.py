@@ -7,21 +7,21 @@ from typing import Final
 from PySide6.QtCore import QObject, QTimer
 
 from engine.worker.jobs import FindParts, PartsFound
-from partcraft_desktop.app.learning.part_sorting import MOST_PARTS, Sorting, settle, shown_wall
-from partcraft_desktop.app.learning.wizard_jobs import Desk, Errands
+from partcraft_desktop.app.learning.part_sorting import MOST_PARTS, PartSorting, relabelled_wall, sort_clusters
+from partcraft_desktop.app.learning.wizard_jobs import SessionServices, WizardJobs
 
 SETTLE_MS: Final = 300
 """A slider that is dragged asks for clusters once it rests this long."""
 KEPT_WALLS: Final = 8
 
 
-class PartVerbs(Errands):
+class PartEditor(WizardJobs):
     """Sorts clusters into parts; each change can be undone, and asks for what it needs."""
 
-    def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
+    def __init__(self, desk: SessionServices, parent: QObject | None = None) -> None:
         super().__init__(desk, parent)
-        self._undone: list[Sorting] = []
-        self._redone: list[Sorting] = []
+        self._undone: list[PartSorting] = []
+        self._redone: list[PartSorting] = []
         self._walls: dict[FindParts, PartsFound] = {}
         self._found_for: FindParts | None = None
         self._later = QTimer(self, singleShot=True, interval=SETTLE_MS)
@@ -97,7 +97,7 @@ class PartVerbs(Errands):
             self._undone.append(self.now.draft.sorting)
             self._show_sorting(self._redone.pop())
 
-    def _sort(self, sorting: Sorting) -> None:
+    def _sort(self, sorting: PartSorting) -> None:
         before = self.now.draft.sorting
         if sorting == before or self.now.draft.extends:
             return
@@ -107,9 +107,11 @@ class PartVerbs(Errands):
         self._redone = []
         self._show_sorting(sorting)
 
-    def _show_sorting(self, sorting: Sorting) -> None:
+    def _show_sorting(self, sorting: PartSorting) -> None:
         self._draft(sorting=sorting)
-        self._set(wall=shown_wall(sorting, self.now.found), can_undo=bool(self._undone), can_redo=bool(self._redone))
+        self._set(
+            wall=relabelled_wall(sorting, self.now.found), can_undo=bool(self._undone), can_redo=bool(self._redone)
+        )
         known = self._walls.get(self._wanted())
         if known is not None:
             self._later.stop()
@@ -136,9 +138,9 @@ class PartVerbs(Errands):
         self.cancel("parts")
         known = [self.now.extended] if self.now.extended else self.now.extendable
         colours = {part.name: part.colour for pack in reversed(known) for part in pack.vocabulary.parts}
-        sorting = settle(self.now.draft.sorting, found, self.now.found, colours)
+        sorting = sort_clusters(self.now.draft.sorting, found, self.now.found, colours)
         self._draft(sorting=sorting)
-        self._set(found=found, wall=shown_wall(sorting, found))
+        self._set(found=found, wall=relabelled_wall(sorting, found))
         self._found_for = self._wanted()
         self._walls = {**self._walls, wanted: found, self._found_for: found}
         while len(self._walls) > KEPT_WALLS:

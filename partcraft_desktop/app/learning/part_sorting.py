@@ -11,14 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.packs.codebook import NO_PART
+from engine.core.palette import PALETTE
+from engine.core.segmentation import NO_PART
 from engine.worker.jobs import PartsFound, SeenPicture
-
-PALETTE: Final = (
-    "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442", "#7b4fa3",
-    "#8a5a2b", "#44aa99", "#999933", "#882255", "#6699cc", "#aa4466", "#117733", "#ddcc77",
-)  # fmt: skip
-"""Colours of parts, in the order they are given out; told apart by colour-blind eyes as well as sixteen can be."""
 
 FOLLOWS: Final = 0.2
 """A name follows to a cluster when they share at least this much of what they cover together."""
@@ -39,7 +34,7 @@ class DraftPart:
 
 
 @dataclass(frozen=True)
-class Sorting:
+class PartSorting:
     """How the clusters are sorted into parts.
 
     ``clusters`` is how many are wanted (0: as many as suggested), ``flip`` whether background and foreground change
@@ -76,19 +71,19 @@ class Sorting:
         kept = [p.name for parts in (self.earlier or {}).values() for p in parts if p.named]
         return tuple(dict.fromkeys(name for name in kept if name.casefold() not in here))
 
-    def with_clusters(self, clusters: int, flip: bool) -> Sorting:
+    def with_clusters(self, clusters: int, flip: bool) -> PartSorting:
         """Another number of clusters, or the other ground."""
         known = dict(self.earlier or {})
         if self.parts and self.of[0]:
             known[self.of] = self.parts
         return replace(self, clusters=clusters, flip=flip, earlier=known)
 
-    def changed(self, at: int, **changes: Any) -> Sorting:
+    def changed(self, at: int, **changes: Any) -> PartSorting:
         """Part ``at`` with other values."""
         parts = (*self.parts[:at], replace(self.parts[at], **changes), *self.parts[at + 1 :])
         return replace(self, parts=parts)
 
-    def merge(self, first: int, second: int) -> Sorting:
+    def merge(self, first: int, second: int) -> PartSorting:
         """Two parts as one: it stands where the earlier stood, and keeps the name a person gave to either."""
         keep, gone = sorted((first, second))
         one, other = self.parts[keep], self.parts[gone]
@@ -98,7 +93,7 @@ class Sorting:
         parts = [whole if at == keep else part for at, part in enumerate(self.parts) if at != gone]
         return replace(self, parts=tuple(sorted(parts, key=lambda part: part.members)))
 
-    def split(self, at: int, names: Sequence[str]) -> Sorting:
+    def split(self, at: int, names: Sequence[str]) -> PartSorting:
         """The clusters of a merged part as parts of their own again."""
         whole = self.parts[at]
         parts = [part for part in self.parts if part is not whole]
@@ -111,9 +106,9 @@ class Sorting:
         return replace(self, parts=tuple(sorted(parts, key=lambda part: part.members)))
 
 
-def settle(
-    sorting: Sorting, found: PartsFound, before: PartsFound | None, colours_of: Mapping[str, str] | None = None
-) -> Sorting:
+def sort_clusters(
+    sorting: PartSorting, found: PartsFound, before: PartsFound | None, colours_of: Mapping[str, str] | None = None
+) -> PartSorting:
     """Sort the clusters that were found as the person had sorted those before. ``colours_of`` are the colours that
     parts of these names have elsewhere."""
     pair = (sum(len(members) for members in found.members), sorting.flip)
@@ -142,7 +137,7 @@ def settle(
     return replace(wanted, parts=tuple(parts[m] for m in range(len(found.members))), of=pair)
 
 
-def _followers(sorting: Sorting, found: PartsFound, before: PartsFound | None) -> dict[int, DraftPart]:
+def _followers(sorting: PartSorting, found: PartsFound, before: PartsFound | None) -> dict[int, DraftPart]:
     """For clusters found now, the part before that lies where they lie."""
     if before is None or not sorting.parts:
         return {}
@@ -182,7 +177,7 @@ def part_map(parts: Sequence[DraftPart], found: PartsFound) -> np.ndarray:
     return to_draft
 
 
-def shown_wall(sorting: Sorting, found: PartsFound | None) -> tuple[SeenPicture, ...]:
+def relabelled_wall(sorting: PartSorting, found: PartsFound | None) -> tuple[SeenPicture, ...]:
     """The wall with the labels of the draft's parts; as it was found while other clusters are on their way."""
     if found is None:
         return ()

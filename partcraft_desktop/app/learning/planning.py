@@ -12,12 +12,13 @@ from typing import Any, Final
 
 import psutil
 
-from engine.packs.pack import TOKENS, Pack, free_folder
-from engine.runs.plan import PAPER, Plan, predict, suited
+from engine.core.paths import free_folder
+from engine.packs.pack import TOKENS, Pack
+from engine.runs.plan import PAPER, Plan, predict_cost, suitable_settings
 from engine.runs.run_folder import PLAN
 from engine.worker.jobs import Discover, Measured
-from partcraft_desktop.app.learning.draft import MORE, SHARES, Draft, Planned, Preset, proposed_title
-from partcraft_desktop.app.learning.state import LearningState, Trouble
+from partcraft_desktop.app.learning.draft import MORE, SHARES, Draft, DraftPlan, Preset, proposed_title
+from partcraft_desktop.app.learning.state import LearningState, PageError
 from partcraft_desktop.app.settings import write_whole
 
 CHECKPOINTS: Final = 8
@@ -29,21 +30,21 @@ KEPT_DRAFT: Final = "draft.json"
 FALLBACK_BASE: Final = "starter/base"
 
 
-def usual(now: LearningState) -> dict[str, Any]:
+def usual_settings(now: LearningState) -> dict[str, Any]:
     """What stands under "More" when nobody changed it: what suits the base model, or what the paper did."""
     paper = now.draft.plan.more.get("recipe") == "paper"
-    suits = PAPER if paper else suited(base_model(now))
+    suits = PAPER if paper else suitable_settings(base_model(now))
     return {**MORE, **{name: value for name, value in suits.items() if name in MORE}}
 
 
-def value(now: LearningState, name: str) -> Any:
+def setting(now: LearningState, name: str) -> Any:
     """A value under "More"."""
-    return now.draft.plan.more.get(name, usual(now)[name])
+    return now.draft.plan.more.get(name, usual_settings(now)[name])
 
 
 def steps_of(now: LearningState) -> dict[Preset, int]:
     """The training steps of each preset."""
-    suits = int(suited(base_model(now)).get("steps", Plan.steps))
+    suits = int(suitable_settings(base_model(now)).get("steps", Plan.steps))
     return {preset: max(1, round(suits * share)) for preset, share in SHARES.items()}
 
 
@@ -53,9 +54,9 @@ def all_steps(now: LearningState) -> int:
     return plan.steps or steps_of(now)[plan.preset]
 
 
-def differing(more: Mapping[str, Any], now: LearningState) -> dict[str, Any]:
+def changed_settings(more: Mapping[str, Any], now: LearningState) -> dict[str, Any]:
     """Only what differs from what is usual, so that a better default reaches old drafts."""
-    known = usual(now)
+    known = usual_settings(now)
     return {name: value for name, value in more.items() if name == "recipe" or value != known[name]}
 
 
@@ -67,7 +68,7 @@ def base_model(now: LearningState) -> str:
     return chosen if chosen in now.base_models else (*now.base_models, FALLBACK_BASE)[0]
 
 
-def with_proposals(now: LearningState) -> Planned:
+def with_proposals(now: LearningState) -> DraftPlan:
     """The plan with a noun and a title where a person gave none."""
     plan = now.draft.plan
     extended = now.extended
@@ -83,13 +84,13 @@ def _known_noun(now: LearningState) -> str:
     return next((words.noun for words in known if names and names <= {part.name for part in words.visible_parts}), "")
 
 
-def what_is_wrong(now: LearningState) -> Trouble | None:
+def plan_error(now: LearningState) -> PageError | None:
     """What keeps the plan from being started, in words."""
     plan = now.draft.plan
     if any(char in "<>:" for char in plan.noun):
-        return Trouble("The noun cannot have <, > or a colon.", "Write one plain word, like bird.")
+        return PageError("The noun cannot have <, > or a colon.", "Write one plain word, like bird.")
     if len(plan.noun) > 60 or len(plan.title) > 120:
-        return Trouble("The noun or the title is too long.", "Write fewer words.")
+        return PageError("The noun or the title is too long.", "Write fewer words.")
     return None
 
 
@@ -124,19 +125,19 @@ def measure_key(now: LearningState) -> tuple[Any, ...]:
         sorting.flip,
         parts,
         base_model(now),
-        value(now, "rank"),
+        setting(now, "rank"),
         plan.more.get("size"),
     )
 
 
 def cost_of(measured: Measured, now: LearningState, steps: int) -> tuple[float, int]:
     """Seconds that a training of so many steps takes here, and bytes at its peak."""
-    return predict(measured, Plan("", steps=steps, batch=value(now, "batch"), size=value(now, "size")))
+    return predict_cost(measured, Plan("", steps=steps, batch=setting(now, "batch"), size=setting(now, "size")))
 
 
-def begin_at(now: LearningState) -> Pack | None:
+def start_pack(now: LearningState) -> Pack | None:
     """The pack whose tokens the new ones begin at: the extended one, or one of the same base model."""
-    if value(now, "recipe") != "ours":
+    if setting(now, "recipe") != "ours":
         return None
     alike = (
         pack for pack in now.extendable if pack.base_model.id == base_model(now) and (pack.path / TOKENS).is_file()
@@ -158,7 +159,7 @@ def make_run(now: LearningState, vocabulary: Path, runs: Path, packs: Path) -> s
     try:
         shutil.copytree(vocabulary, run / "vocabulary")
         steps = all_steps(now)
-        suits = suited(base_model(now)) if value(now, "recipe") == "ours" else {}
+        suits = suitable_settings(base_model(now)) if setting(now, "recipe") == "ours" else {}
         every = max(1, -(-steps // CHECKPOINTS))
         document = {
             **suits,
@@ -172,7 +173,7 @@ def make_run(now: LearningState, vocabulary: Path, runs: Path, packs: Path) -> s
             "sample_every": every,
             **plan.more,
         }
-        known = begin_at(now)
+        known = start_pack(now)
         if known is not None:
             document["start"] = str(known.path)
         write_whole(run / KEPT_DRAFT, json.dumps(now.draft.to_document(), ensure_ascii=False, indent=1) + "\n")

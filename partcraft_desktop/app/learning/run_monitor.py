@@ -12,9 +12,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine.core.errors import UserError
 from engine.runs.run import Run
-from partcraft_desktop.app.learning.state import ALIVE, Runs, Trouble, Wish
-from partcraft_desktop.app.store import reason
-from partcraft_desktop.widgets.images import Readers
+from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.learning.state import ALIVE, PageError, RunsApi, Wish
+from partcraft_desktop.app.messages import reason
 
 EVERY_MS: Final = 1000
 RARELY: Final = 5
@@ -22,7 +22,7 @@ RARELY: Final = 5
 WATCHED: Final = (*ALIVE, "lost")
 
 
-class RunWatch(QObject):
+class RunMonitor(QObject):
     """Knows the runs. ``changed``: :attr:`known` or :attr:`wishes` differ; ``ended(Run)``: one came to rest while it
     was watched; ``failed(Trouble)``: something that was asked for could not be done.
 
@@ -33,7 +33,7 @@ class RunWatch(QObject):
     ended = Signal(object)
     failed = Signal(object)
 
-    def __init__(self, runs: Runs, readers: Readers, parent: QObject | None = None) -> None:
+    def __init__(self, runs: RunsApi, readers: BackgroundReader, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._runs = runs
         self._readers = readers
@@ -54,7 +54,9 @@ class RunWatch(QObject):
 
         self._ask(self._runs.runs, landed)
 
-    def begin(self, prepare: Callable[[], str], then: Callable[[Run], None], failed: Callable[[Trouble], None]) -> None:
+    def begin(
+        self, prepare: Callable[[], str], then: Callable[[Run], None], failed: Callable[[PageError], None]
+    ) -> None:
         """Make a run with ``prepare`` (off the Qt thread; its folder) and start it. Refused, it is removed."""
 
         def work() -> Run:
@@ -75,7 +77,7 @@ class RunWatch(QObject):
         """Go on with a run that is paused, stopped, failed or lost."""
         self._wish(folder, "resume")
 
-        def failed(trouble: Trouble) -> None:
+        def failed(trouble: PageError) -> None:
             self._unwish(folder, trouble)
             self.find()  # maybe it learns already, as others know
 
@@ -97,7 +99,7 @@ class RunWatch(QObject):
         self.wishes = {**self.wishes, folder: what}
         self.changed.emit()
 
-    def _unwish(self, folder: str, trouble: Trouble) -> None:
+    def _unwish(self, folder: str, trouble: PageError) -> None:
         self.wishes = {at: one for at, one in self.wishes.items() if at != folder}
         self.failed.emit(trouble)
         self.changed.emit()
@@ -157,29 +159,29 @@ class RunWatch(QObject):
         try:
             return self._runs.read(known.folder)
         except (UserError, OSError) as error:
-            trouble = trouble_of(error)
+            trouble = page_error(error)
             return replace(known, state="lost", message=trouble.message, hint=trouble.hint)
 
     def _ask(
         self,
         work: Callable[[], Any],
         then: Callable[[Any], None],
-        failed: Callable[[Trouble], None] | None = None,
+        failed: Callable[[PageError], None] | None = None,
     ) -> None:
         def landed(result: Any) -> None:
             self._reading = False
             if self._closed:
                 return
             if isinstance(result, Exception):
-                (failed or self.failed.emit)(trouble_of(result))
+                (failed or self.failed.emit)(page_error(result))
             else:
                 then(result)
 
         self._readers.ask(work, landed, self)
 
 
-def trouble_of(error: Exception) -> Trouble:
+def page_error(error: Exception) -> PageError:
     """An error in words."""
     if isinstance(error, UserError):
-        return Trouble(error.message, error.hint)
-    return Trouble("This could not be done.", reason(error))
+        return PageError(error.message, error.hint)
+    return PageError("This could not be done.", reason(error))

@@ -21,7 +21,7 @@ ALIVE: Final = ("running",)
 """States of a run whose process works."""
 
 
-class Runs(Protocol):
+class RunsApi(Protocol):
     """What is needed of :mod:`engine.runs.run`."""
 
     def start(self, path: str, /) -> Run: ...
@@ -37,7 +37,7 @@ Wish = Literal["pause", "stop", "resume"]
 
 
 @dataclass(frozen=True)
-class Doing:
+class JobProgress:
     """How far something is: ``done`` of ``total`` (0: unknown) of a stage that began at ``started`` (seconds of
     ``time.monotonic()``)."""
 
@@ -49,7 +49,7 @@ class Doing:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class PageError:
     """What went wrong on a page: a sentence, a next step, the rest for a report, and maybe a way out."""
 
     message: str
@@ -69,8 +69,8 @@ class LearningState:
     found: PartsFound | None = None
     wall: tuple[SeenPicture, ...] = ()
     measured: Measured | None = None
-    doing: Mapping[Work, Doing] = field(default_factory=dict)
-    troubles: Mapping[Page, Trouble] = field(default_factory=dict)
+    doing: Mapping[Work, JobProgress] = field(default_factory=dict)
+    troubles: Mapping[Page, PageError] = field(default_factory=dict)
     runs: tuple[Run, ...] = ()
     wishes: Mapping[str, Wish] = field(default_factory=dict)
     """What a run was asked to do and has not done yet, by its folder."""
@@ -140,7 +140,7 @@ def proposed_codes(pictures: int) -> int:
     return min(max(pictures // 6, 2), 64, max(pictures, 1))
 
 
-def model_folder(id: str) -> Path | None:
+def local_model_folder(id: str) -> Path | None:
     """The folder of a model id if it is on this computer, without asking anybody else."""
     if not id:
         return None
@@ -150,14 +150,14 @@ def model_folder(id: str) -> Path | None:
 
 def base_models(packs: tuple[Pack, ...]) -> tuple[str, ...]:
     """The ids of the base models at hand: the starter's, those of the models folder, those of the packs."""
-    found = ["starter/base"] if model_folder("starter/base") else []
+    found = ["starter/base"] if local_model_folder("starter/base") else []
     found += [
         file.parent.relative_to(models_dir()).as_posix() for file in sorted(models_dir().rglob("model_index.json"))
     ]
-    found += [pack.base_model.id for pack in packs if model_folder(pack.base_model.id)]
+    found += [pack.base_model.id for pack in packs if local_model_folder(pack.base_model.id)]
     return tuple(dict.fromkeys(found))
 
 
 def can_be_extended(pack: Pack) -> bool:
     """Whether a pack's eyes and base model are on this computer."""
-    return model_folder(pack.backbone.id) is not None and model_folder(pack.base_model.id) is not None
+    return local_model_folder(pack.backbone.id) is not None and local_model_folder(pack.base_model.id) is not None

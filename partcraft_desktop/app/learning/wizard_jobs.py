@@ -11,15 +11,15 @@ from PySide6.QtCore import QObject
 
 from engine.worker.jobs import Cancelled, Failed, Finished, Job, News, Progress
 from partcraft_desktop.app.learning.draft import Page
-from partcraft_desktop.app.learning.state import Doing, LearningState, Trouble, Work
-from partcraft_desktop.app.state import Action
+from partcraft_desktop.app.learning.state import JobProgress, LearningState, PageError, Work
+from partcraft_desktop.app.messages import Action
 
 _PAGE_OF: Final[Mapping[Work, Page]] = {
     "survey": "pictures", "parts": "parts", "pack": "plan", "measure": "plan", "start": "plan",
 }  # fmt: skip
 
 
-class Desk(Protocol):
+class SessionServices(Protocol):
     """What learning needs of the session."""
 
     def submit_job(self, job: Job, listener: Callable[[News], None]) -> int | None: ...
@@ -36,11 +36,11 @@ class Desk(Protocol):
     ) -> None: ...
 
 
-class Errands(QObject):
+class WizardJobs(QObject):
     """Holds the wizard's state, :attr:`now`, which is replaced and never changed; sends jobs out for it, one of a kind
     at a time, and puts what they say where it is seen."""
 
-    def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
+    def __init__(self, desk: SessionServices, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.now = LearningState()
         self._desk = desk
@@ -62,9 +62,9 @@ class Errands(QObject):
             if not numbers or self._jobs.get(work) != numbers[0]:
                 return
             if isinstance(news, Progress):
-                before = self.now.doing.get(work, Doing())
+                before = self.now.doing.get(work, JobProgress())
                 started = before.started if before.stage == news.stage and before.started else time.monotonic()
-                self._doing(work, Doing(numbers[0], news.stage, news.done, news.total, started))
+                self._doing(work, JobProgress(numbers[0], news.stage, news.done, news.total, started))
             elif isinstance(news, Finished | Failed | Cancelled):
                 del self._jobs[work]
                 self._done(work)
@@ -72,7 +72,7 @@ class Errands(QObject):
                     then(news.result)
                 elif isinstance(news, Failed):
                     self._done("start")
-                    trouble = Trouble(news.message, news.hint, news.details)
+                    trouble = PageError(news.message, news.hint, news.details)
                     self._trouble(_PAGE_OF[work], trouble)
                     if self.now.draft.page in ("parts", "plan"):  # where the user is looking
                         self._trouble(self.now.draft.page, trouble)
@@ -81,16 +81,16 @@ class Errands(QObject):
         numbers.append(number)
         if number is not None:
             self._jobs[work] = number
-            self._doing(work, Doing(number, started=time.monotonic()))
+            self._doing(work, JobProgress(number, started=time.monotonic()))
 
-    def _doing(self, work: Work, doing: Doing) -> None:
+    def _doing(self, work: Work, doing: JobProgress) -> None:
         self._set(doing={**self.now.doing, work: doing})
 
     def _done(self, work: Work) -> None:
         if work in self.now.doing:
             self._set(doing={one: doing for one, doing in self.now.doing.items() if one != work})
 
-    def _trouble(self, page: Page, trouble: Trouble) -> None:
+    def _trouble(self, page: Page, trouble: PageError) -> None:
         self._set(troubles={**self.now.troubles, page: trouble})
 
     def _calm(self, page: Page) -> None:

@@ -16,13 +16,14 @@ from pytestqt.qtbot import QtBot
 
 from engine.core.png_metadata import read_creation
 from engine.core.recipe import Recipe
-from engine.packs.pack import Pack, PackLibrary
+from engine.packs.library import PackLibrary
+from engine.packs.pack import Pack
 from engine.worker.engine import Engine
 from partcraft_desktop.app.history import History
+from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.app.state import Message
 from tests import fakes
-from tests.desktop.conftest import WAIT, Opened
+from tests.desktop.conftest import WAIT, Opened, prompt_text
 
 HEAD, WING = 3, 1
 
@@ -55,7 +56,7 @@ def test_a_choice_goes_into_the_recipe_and_the_hint_goes_away(session: Session, 
     session.choose(HEAD, 2, "2")
     choice = session.state.recipe.choice_of(HEAD)
     assert choice is not None and (choice.code, choice.source) == (2, "2")
-    assert session.prompt_text() == "a photo of a <head:Blue Jay> bird"
+    assert prompt_text(session) == "a photo of a <head:Blue Jay> bird"
     assert not session.state.hint and opened.settings.values.hint_seen
     session.toggle(HEAD, 2, "2")
     assert session.state.recipe.choices == ()
@@ -334,7 +335,7 @@ def test_a_dropped_picture_is_segmented_and_stays_on_the_wall(
 ) -> None:
     script(segment={"note": "These eyes know drawings only."})
     path = tmp_path / "my bird.png"
-    fakes.draw_bird(3, 96)[0].save(path)
+    fakes.sketch_bird(3, 96)[0].save(path)
     session.open_path(path)
     qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
     reference = session.state.reference
@@ -352,7 +353,7 @@ def test_a_bad_picture_is_one_sentence_and_loses_nothing(
 ) -> None:
     path = tmp_path / "bad.png"
     whole = tmp_path / "whole.png"
-    fakes.draw_bird(1, 64)[0].save(whole)
+    fakes.sketch_bird(1, 64)[0].save(whole)
     if kind != "missing":
         path.write_bytes({"empty": b"", "text": b"hello", "truncated": whole.read_bytes()[:200]}[kind])
     before = session.state.reference
@@ -480,7 +481,7 @@ def test_what_was_found_for_another_pack_is_not_shown(
     session = open_session().session
     script(segment={"delay": 0.3})
     path = tmp_path / "mine.png"
-    fakes.draw_bird(3, 96)[0].save(path)
+    fakes.sketch_bird(3, 96)[0].save(path)
     session.open_image(path)
     qtbot.waitUntil(lambda: bool(session.state.own), timeout=WAIT)
     session.open_pack("others" if session.state.pack and session.state.pack.id != "others" else "fake-birds")

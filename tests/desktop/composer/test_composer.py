@@ -15,15 +15,15 @@ from pytestqt.qtbot import QtBot
 from engine.core.recipe import Recipe
 from engine.core.vocabulary import Choice, Part, Vocabulary
 from partcraft_desktop.composer.composer import Composer
-from partcraft_desktop.composer.fly_animation import Flight
-from partcraft_desktop.composer.part_slot import Slot
-from partcraft_desktop.composer.prompt_completer import offer
+from partcraft_desktop.composer.fly_animation import FlyAnimation
+from partcraft_desktop.composer.part_slot import PartSlot
+from partcraft_desktop.composer.prompt_completer import completion_for
 from partcraft_desktop.composer.prompt_field import PromptField
 from partcraft_desktop.composer.render_button import RenderButton, RenderProgress
 from partcraft_desktop.widgets import drag_and_drop as dragging
-from partcraft_desktop.widgets.images import Thumbnails
 from partcraft_desktop.widgets.number_field import NumberField
 from partcraft_desktop.widgets.theme import Theme
+from partcraft_desktop.widgets.thumbnails import Thumbnails
 from tests import fakes
 from tests.desktop.conftest import Opened
 
@@ -173,13 +173,13 @@ def test_a_chosen_part_flies_into_its_slot_and_not_where_motion_is_reduced(
     picture.fill(Qt.GlobalColor.red)
     start = composer.mapToGlobal(QPoint(10, 500))
     composer.fly_in(HEAD, (picture, start))
-    assert len(composer.findChildren(Flight)) == 1
+    assert len(composer.findChildren(FlyAnimation)) == 1
     slot = composer.slots[HEAD]
     assert slot._hidden_crop
-    qtbot.waitUntil(lambda: not slot._hidden_crop and not composer.findChildren(Flight), timeout=WAIT)
+    qtbot.waitUntil(lambda: not slot._hidden_crop and not composer.findChildren(FlyAnimation), timeout=WAIT)
     opened.settings.set(reduced_motion=True)
     composer.fly_in(HEAD, (picture, start))
-    assert not composer.findChildren(Flight) and not slot._hidden_crop
+    assert not composer.findChildren(FlyAnimation) and not slot._hidden_crop
 
 
 def test_the_dice_fill_every_slot_and_can_be_undone(composer: Composer, opened: Opened, qtbot: QtBot) -> None:
@@ -271,7 +271,7 @@ def test_names_are_offered_while_a_choice_is_typed(composer: Composer, opened: O
     [("a <", "<body:"), ("<head:", "<head:Cardinal>"), ("12:30", None), ("<nobody:", None), ("<head:Kiwi> ", None)],
 )
 def test_what_is_offered(text: str, first: str | None) -> None:
-    offered = offer(text, fakes.make_vocabulary(codes=12))
+    offered = completion_for(text, fakes.make_vocabulary(codes=12))
     assert (offered.texts[0] if offered else None) == first
     if offered and text == "<head:":
         assert offered.texts[11] == "<head:11>" and offered.names[11] == "11"
@@ -434,5 +434,5 @@ def test_every_control_has_a_name_and_tab_reaches_it(composer: Composer, opened:
 def test_a_slot_refuses_broken_data(qtbot: QtBot, composer: Composer) -> None:
     data = QMimeData()
     data.setData(dragging.CHOICE, json.dumps({"part": "x"}).encode())
-    slot: Slot = composer.slots[HEAD]
+    slot: PartSlot = composer.slots[HEAD]
     assert not drop(slot, data)

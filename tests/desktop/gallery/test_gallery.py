@@ -15,8 +15,8 @@ from engine.core.vocabulary import ABSENT
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.gallery.gallery import Gallery
-from partcraft_desktop.gallery.receipt_chips import receipt_text, sentence
-from partcraft_desktop.widgets.images import Thumbnails
+from partcraft_desktop.gallery.receipt_chips import arrival_text, receipt_text
+from partcraft_desktop.widgets.thumbnails import Thumbnails
 from tests.desktop.conftest import WAIT, Opened
 
 
@@ -149,10 +149,10 @@ def test_a_selection_survives_the_next_render(
 
 def test_receipts_in_words(pack: Pack) -> None:
     words = pack.vocabulary
-    assert sentence(Arrival(3, 0, 0, 0.9), words) == "head: Cardinal arrived"
-    assert sentence(Arrival(3, 0, ABSENT, 0.0), words) == "head: Cardinal did not arrive"
-    assert "looks like Kiwi" in sentence(Arrival(3, 0, 4, 0.5), words)
-    assert sentence(Arrival(99, 3, 3, 0.9), None) == "part 99: 3 arrived"
+    assert arrival_text(Arrival(3, 0, 0, 0.9), words) == "head: Cardinal arrived"
+    assert arrival_text(Arrival(3, 0, ABSENT, 0.0), words) == "head: Cardinal did not arrive"
+    assert "looks like Kiwi" in arrival_text(Arrival(3, 0, 4, 0.5), words)
+    assert arrival_text(Arrival(99, 3, 3, 0.9), None) == "part 99: 3 arrived"
     assert receipt_text(Creation("x.png", Recipe("p", ("a bird",))), words) == "Creation without chosen parts"
 
 

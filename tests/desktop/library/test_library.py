@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.library.library import Library
-from partcraft_desktop.widgets.images import Thumbnails
+from partcraft_desktop.widgets.thumbnails import Thumbnails
 from tests import fakes
 from tests.desktop.conftest import WAIT, Opened
 
@@ -78,7 +78,7 @@ def test_a_search_without_hits_says_so(library: Library) -> None:
 
 def test_own_pictures_come_first(qtbot: QtBot, library: Library, session: Session, tmp_path: Path) -> None:
     path = tmp_path / "my bird.png"
-    fakes.draw_bird(3, 96)[0].save(path)
+    fakes.sketch_bird(3, 96)[0].save(path)
     session.open_path(path)
     qtbot.waitUntil(lambda: titles(library)[0] == "my bird", timeout=WAIT)
     session.open_reference("2")
@@ -113,7 +113,7 @@ def test_an_own_picture_is_taken_off_the_wall_and_comes_back(
     qtbot: QtBot, library: Library, session: Session, opened: Opened, tmp_path: Path
 ) -> None:
     path = tmp_path / "my bird.png"
-    fakes.draw_bird(3, 96)[0].save(path)
+    fakes.sketch_bird(3, 96)[0].save(path)
     session.open_path(path)
     qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
     library.wall.setCurrentIndex(library.model.index(0))

@@ -17,8 +17,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Choice, Part, Vocabulary
-from engine.packs.codebook import NO_PART, Segmentation
 from partcraft_desktop.reference.reference_view import HINT, ReferenceView
 from partcraft_desktop.widgets import drag_and_drop as dragging
 from tests import fakes
@@ -33,7 +33,7 @@ WORDS = fakes.make_vocabulary()
 @pytest.fixture
 def bird(tmp_path: Path) -> tuple[str, Segmentation]:
     """A drawn bird on disk and its parts: all five are visible, code 2."""
-    picture, labels = fakes.draw_bird(2, 200)
+    picture, labels = fakes.sketch_bird(2, 200)
     path = tmp_path / "bird.png"
     picture.save(path)
     return str(path), Segmentation(labels, (2, 2, 2, 2, 2, ABSENT))

@@ -17,9 +17,11 @@ from PySide6.QtGui import QImage, QPainter
 from pytestqt.qtbot import QtBot
 
 from engine.core.errors import UserError
-from engine.packs.codebook import NO_PART, Segmentation
-from partcraft_desktop.widgets.images import Levels, Readers, Thumbnails, cut_out, from_pillow, read_crop, to_qimage
+from engine.core.segmentation import NO_PART, Segmentation
+from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.widgets.images import PictureLevels, cut_out, from_pillow, read_crop, to_qimage
 from partcraft_desktop.widgets.part_outlines import contours, innermost, shapes_of, smoothed
+from partcraft_desktop.widgets.thumbnails import Thumbnails
 from tests import fakes
 
 WAIT = 10_000
@@ -129,7 +131,7 @@ def test_a_crop_shows_the_part_alone() -> None:
 
 
 def test_a_part_at_the_edge_of_the_picture_is_cropped_too() -> None:
-    picture, labels = fakes.draw_bird(1, 64)
+    picture, labels = fakes.sketch_bird(1, 64)
     labels = np.where(np.arange(64) < 20, 0, NO_PART).astype(np.uint8)[None].repeat(64, 0)
     crop = cut_out(picture, shapes_of(Segmentation(labels, (0,)), (0,))[0], 48)
     assert crop.pixelColor(crop.width() // 2, crop.height() // 2).alpha() == 255
@@ -138,7 +140,7 @@ def test_a_part_at_the_edge_of_the_picture_is_cropped_too() -> None:
 @settings(deadline=None, max_examples=20)
 @given(width=st.integers(1, 2600), height=st.integers(1, 300))
 def test_levels_are_drawn_at_any_scale(width: int, height: int) -> None:
-    levels = Levels.of(Image.new("RGB", (width, height), (10, 200, 30)))
+    levels = PictureLevels.of(Image.new("RGB", (width, height), (10, 200, 30)))
     assert (levels.width, levels.height) == (width, height)
     assert max(levels.images[-1].width(), levels.images[-1].height()) <= 1024
     for scale in (0.01, 1.0, 7.0):
@@ -152,8 +154,8 @@ def test_levels_are_drawn_at_any_scale(width: int, height: int) -> None:
 
 def test_thumbnails_are_read_once_and_told(qtbot: QtBot, tmp_path: Path) -> None:
     path = tmp_path / "bird.png"
-    fakes.draw_bird(2, 300)[0].resize((300, 150)).save(path)
-    thumbnails = Thumbnails(Readers())
+    fakes.sketch_bird(2, 300)[0].resize((300, 150)).save(path)
+    thumbnails = Thumbnails(BackgroundReader())
     with qtbot.waitSignal(thumbnails.ready, timeout=WAIT) as told:
         assert thumbnails.get(str(path), 60, 2.0) is None
         assert thumbnails.get(str(path), 60, 2.0) is None
@@ -168,7 +170,7 @@ def test_thumbnails_are_read_once_and_told(qtbot: QtBot, tmp_path: Path) -> None
 def test_a_picture_that_cannot_be_read_is_said_once(qtbot: QtBot, tmp_path: Path) -> None:
     path = tmp_path / "broken.png"
     path.write_bytes(b"no picture")
-    thumbnails = Thumbnails(Readers())
+    thumbnails = Thumbnails(BackgroundReader())
     with qtbot.waitSignal(thumbnails.failed, timeout=WAIT) as told:
         thumbnails.get(str(path), 60)
     assert told.args is not None and isinstance(told.args[1], UserError)
@@ -177,9 +179,9 @@ def test_a_picture_that_cannot_be_read_is_said_once(qtbot: QtBot, tmp_path: Path
 
 
 def test_thumbnails_forget_the_oldest(qtbot: QtBot, tmp_path: Path) -> None:
-    thumbnails = Thumbnails(Readers(), keep=2 * 1024)
+    thumbnails = Thumbnails(BackgroundReader(), keep=2 * 1024)
     for name in "abc":
-        fakes.draw_bird(1, 32)[0].save(tmp_path / f"{name}.png")
+        fakes.sketch_bird(1, 32)[0].save(tmp_path / f"{name}.png")
         with qtbot.waitSignal(thumbnails.ready, timeout=WAIT):
             thumbnails.get(str(tmp_path / f"{name}.png"), 16)
     assert thumbnails.get(str(tmp_path / "a.png"), 16) is None
@@ -189,7 +191,7 @@ def test_thumbnails_forget_the_oldest(qtbot: QtBot, tmp_path: Path) -> None:
 
 
 def test_a_crop_is_read_from_a_label_file(tmp_path: Path) -> None:
-    picture, labels = fakes.draw_bird(3, 128)
+    picture, labels = fakes.sketch_bird(3, 128)
     picture.save(tmp_path / "bird.png")
     Image.fromarray(labels).save(tmp_path / "labels.png")
     crop = read_crop(str(tmp_path / "bird.png"), str(tmp_path / "labels.png"), 3, 40)
@@ -198,7 +200,7 @@ def test_a_crop_is_read_from_a_label_file(tmp_path: Path) -> None:
 
 
 def test_what_is_read_late_for_a_closed_window_is_dropped(qtbot: QtBot) -> None:
-    readers = Readers()
+    readers = BackgroundReader()
     landed: list[object] = []
     readers.ask(lambda: 1, landed.append, readers)
     qtbot.waitUntil(lambda: landed == [1], timeout=WAIT)
@@ -209,7 +211,7 @@ def test_what_is_read_late_for_a_closed_window_is_dropped(qtbot: QtBot) -> None:
 
 
 def test_what_is_read_late_for_a_widget_that_is_gone_is_dropped(qtbot: QtBot) -> None:
-    readers = Readers()
+    readers = BackgroundReader()
     landed: list[object] = []
     hold = threading.Event()
     owner = QObject()
@@ -223,8 +225,8 @@ def test_what_is_read_late_for_a_widget_that_is_gone_is_dropped(qtbot: QtBot) ->
 
 def test_a_wall_that_is_scrolled_past_leaves_the_readers_to_others(qtbot: QtBot, tmp_path: Path) -> None:
     for number in range(400):
-        fakes.draw_bird(1, 32)[0].save(tmp_path / f"{number}.png")
-    readers = Readers()
+        fakes.sketch_bird(1, 32)[0].save(tmp_path / f"{number}.png")
+    readers = BackgroundReader()
     thumbnails = Thumbnails(readers)
     read: list[str] = []
     thumbnails.ready.connect(read.append)

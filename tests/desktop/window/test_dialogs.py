@@ -14,16 +14,11 @@ from engine.core.recipe import Arrival, Creation, Recipe
 from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.pack import Pack
 from partcraft_desktop.app.settings import Settings, Values, write_whole
-from partcraft_desktop.widgets.images import Thumbnails
-from partcraft_desktop.window.help_dialogs import (
-    SHORTCUTS,
-    AboutDialog,
-    SettingsDialog,
-    ShortcutsDialog,
-    Viewer,
-    show_folder,
-)
+from partcraft_desktop.gallery.viewer import Viewer
+from partcraft_desktop.widgets.thumbnails import Thumbnails
+from partcraft_desktop.window.help_dialogs import SHORTCUTS, AboutDialog, ShortcutsDialog
 from partcraft_desktop.window.main_window import MainWindow
+from partcraft_desktop.window.settings_dialog import SettingsDialog, show_folder
 from tests.desktop.conftest import WAIT, Opened
 
 

@@ -25,7 +25,7 @@ from pytestqt.qtbot import QtBot
 
 from partcraft_desktop.__main__ import main
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.app.single_instance import FirstCopy, hand_over
+from partcraft_desktop.app.single_instance import SingleInstance, hand_to_first_instance
 from partcraft_desktop.widgets.theme import DARK, LIGHT, Colours, Theme
 from partcraft_desktop.window.help_dialogs import DetailsDialog
 from partcraft_desktop.window.main_window import MainWindow
@@ -154,7 +154,7 @@ def drop(window: MainWindow, *paths: Path) -> None:
 
 def test_a_picture_can_be_dropped_anywhere(qtbot: QtBot, window: MainWindow, session: Session, tmp_path: Path) -> None:
     path = tmp_path / "mine.png"
-    fakes.draw_bird(2, 100)[0].save(path)
+    fakes.sketch_bird(2, 100)[0].save(path)
     drop(window, path)
     qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
     assert session.state.reference is not None and session.state.reference.id == str(path)
@@ -264,14 +264,14 @@ def test_text_is_readable(colours: Colours) -> None:
 
 
 def test_a_second_copy_hands_its_files_to_the_first(qtbot: QtBot, home: Path) -> None:
-    assert not hand_over(home, [])
-    first = FirstCopy(home)
+    assert not hand_to_first_instance(home, [])
+    first = SingleInstance(home)
     asked: list[list[str]] = []
     first.asked.connect(asked.append)
     code = (
         "import sys\nfrom pathlib import Path\nfrom PySide6.QtCore import QCoreApplication\n"
-        "from partcraft_desktop.app.single_instance import hand_over\napp = QCoreApplication([])\n"
-        f"sys.exit(0 if hand_over(Path({str(home)!r}), ['/a b/ё.png']) else 3)"
+        "from partcraft_desktop.app.single_instance import hand_to_first_instance\napp = QCoreApplication([])\n"
+        f"sys.exit(0 if hand_to_first_instance(Path({str(home)!r}), ['/a b/ё.png']) else 3)"
     )
     second = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY)
     qtbot.waitUntil(lambda: second.poll() is not None, timeout=WAIT)

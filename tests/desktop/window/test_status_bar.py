@@ -5,26 +5,27 @@ from __future__ import annotations
 import pytest
 from pytestqt.qtbot import QtBot
 
-from partcraft_desktop.app.state import Action, Message, RenderStatus
-from partcraft_desktop.window.status_bar import Status, duration, render_words
+from partcraft_desktop.app.messages import Action, Message
+from partcraft_desktop.app.state import RenderStatus
+from partcraft_desktop.window.status_bar import StatusBar, duration, render_words
 from tests.desktop.conftest import Opened
 
 
 @pytest.fixture
-def status(qtbot: QtBot, opened: Opened) -> Status:
-    widget = Status(opened.session)
+def status(qtbot: QtBot, opened: Opened) -> StatusBar:
+    widget = StatusBar(opened.session)
     qtbot.addWidget(widget)
     widget.resize(600, 32)
     widget.show()
     return widget
 
 
-def test_it_is_quiet_when_nothing_is_the_matter(status: Status) -> None:
+def test_it_is_quiet_when_nothing_is_the_matter(status: StatusBar) -> None:
     parts = (status.text, status.action, status.dismiss, status.doing, status.cancel)
     assert [part for part in parts if part.isVisible()] == [status.text] and not status.text.text()
 
 
-def test_what_asks_for_nothing_goes_by_itself_and_an_error_stays(status: Status) -> None:
+def test_what_asks_for_nothing_goes_by_itself_and_an_error_stays(status: StatusBar) -> None:
     status.show_message(Message("Copied."))
     assert status._timer.isActive()
     status.show_message(Message("It broke.", "Mend it.", "error"))
@@ -33,7 +34,7 @@ def test_what_asks_for_nothing_goes_by_itself_and_an_error_stays(status: Status)
     assert not status.text.text() and not status.dismiss.isVisible()
 
 
-def test_a_next_step_is_one_press(status: Status) -> None:
+def test_a_next_step_is_one_press(status: StatusBar) -> None:
     done: list[int] = []
     status.show_message(Message("Deleted.", action=Action("Undo", lambda: done.append(1))))
     assert status.action.text() == "Undo" and status.action.isVisible()

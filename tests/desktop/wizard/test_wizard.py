@@ -16,21 +16,21 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdi
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
-from engine.runs.plan import suited
+from engine.runs.plan import suitable_settings
 from engine.runs.run import Run
-from partcraft_desktop.app.learning.controller import Learning
+from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.window.help_dialogs import PictureDialog
+from partcraft_desktop.widgets.picture_dialog import PictureDialog
+from partcraft_desktop.widgets.text import amount, duration
 from partcraft_desktop.window.main_window import MainWindow
-from partcraft_desktop.wizard.done_page import rate_words
+from partcraft_desktop.wizard.done_page import match_rate_text
 from partcraft_desktop.wizard.loss_plot import LossPlot, decimated, smoothed
-from partcraft_desktop.wizard.page import amount, duration
-from partcraft_desktop.wizard.training_page import run_share, run_words
+from partcraft_desktop.wizard.training_page import run_share, run_text
 from partcraft_desktop.wizard.wizard import TrainingWizard
 from tests import fakes
 from tests.desktop.conftest import WAIT, Opened
 
-STEPS = suited("starter/base")["steps"]
+STEPS = suitable_settings("starter/base")["steps"]
 """What the balanced preset takes."""
 
 
@@ -40,12 +40,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def learning(session: Session) -> Learning:
+def learning(session: Session) -> LearningController:
     return session.learning
 
 
 @pytest.fixture
-def wizard(window: MainWindow, learning: Learning) -> TrainingWizard:
+def wizard(window: MainWindow, learning: LearningController) -> TrainingWizard:
     learning.show()
     assert window.wizard is not None
     return window.wizard
@@ -57,14 +57,14 @@ def named(wizard: QWidget, name: str) -> QAbstractButton:
     return found[0]
 
 
-def to_parts(qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path) -> None:
+def to_parts(qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path) -> None:
     learning.open_folder(folder)
     qtbot.waitUntil(lambda: wizard.next.isEnabled(), timeout=WAIT)
     wizard.next.click()
     qtbot.waitUntil(lambda: learning.now.sorted and bool(wizard.parts.wall.canvas.tiles), timeout=WAIT)
 
 
-def to_learning(qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path) -> str:
+def to_learning(qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path) -> str:
     to_parts(qtbot, wizard, learning, folder)
     wizard.next.click()
     wizard.next.click()
@@ -83,7 +83,7 @@ def test_the_empty_page_invites(wizard: TrainingWizard, window: MainWindow) -> N
 
 
 def test_a_folder_shows_its_pictures_kinds_and_problems(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, script: Callable[..., None]
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, script: Callable[..., None]
 ) -> None:
     script(survey={"problems": [["Cardinal/0-0.png", "duplicate", "0-0.png shows the same picture as another."]]})
     learning.open_folder(folder)
@@ -103,7 +103,7 @@ def test_a_thousand_pictures_are_only_read_when_seen(qtbot: QtBot, wizard: Train
 
 
 def test_a_failure_is_told_with_a_next_step(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, script: Callable[..., None]
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, script: Callable[..., None]
 ) -> None:
     script(survey={"fail": ["The folder is gone.", "Plug the drive in again."]})
     learning.open_folder(folder)
@@ -116,7 +116,7 @@ def test_a_failure_is_told_with_a_next_step(
 
 
 def test_pointing_at_a_part_lights_it_everywhere(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
     canvas = wizard.parts.wall.canvas
@@ -134,7 +134,7 @@ def test_pointing_at_a_part_lights_it_everywhere(
 
 
 def test_parts_are_renamed_merged_and_dropped_by_keyboard(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
     parts = wizard.parts.list
@@ -162,7 +162,7 @@ def test_parts_are_renamed_merged_and_dropped_by_keyboard(
 
 
 def test_a_name_that_is_taken_is_said_below(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
     wizard.parts.list.parts.setData(wizard.parts.list.parts.index(0), "Wing")
@@ -171,7 +171,7 @@ def test_a_name_that_is_taken_is_said_below(
 
 
 def test_one_part_is_dragged_onto_another(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
     model = wizard.parts.list.parts
@@ -181,7 +181,7 @@ def test_one_part_is_dragged_onto_another(
 
 
 def test_parts_that_look_alike_are_proposed(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, script: Callable[..., None]
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, script: Callable[..., None]
 ) -> None:
     script(findparts={"alike": [[1, 2]]})
     to_parts(qtbot, wizard, learning, folder)
@@ -190,7 +190,7 @@ def test_parts_that_look_alike_are_proposed(
 
 
 def test_the_slider_asks_for_other_parts_and_the_suggestion_brings_it_back(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
     page = wizard.parts
@@ -205,7 +205,7 @@ def test_the_slider_asks_for_other_parts_and_the_suggestion_brings_it_back(
 
 
 def test_the_plan_says_what_it_costs(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, script: Callable[..., None]
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, script: Callable[..., None]
 ) -> None:
     script(measure={"seconds": 112 / (STEPS // 4), "memory": 1.2e9})
     to_parts(qtbot, wizard, learning, folder)
@@ -227,7 +227,7 @@ def test_the_plan_says_what_it_costs(
 
 
 def test_too_little_memory_is_said_with_a_next_step(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, script: Callable[..., None]
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, script: Callable[..., None]
 ) -> None:
     script(measure={"memory": 9e15})
     to_parts(qtbot, wizard, learning, folder)
@@ -237,7 +237,7 @@ def test_too_little_memory_is_said_with_a_next_step(
 
 
 def test_a_training_is_watched(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, opened: Opened, window: MainWindow
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, opened: Opened, window: MainWindow
 ) -> None:
     run = to_learning(qtbot, wizard, learning, folder)
     opened.runs.learned(run, STEPS // 2)
@@ -265,7 +265,7 @@ def test_a_training_is_watched(
 
 
 def test_a_training_that_was_stopped_leads_to_its_pack_and_back(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, opened: Opened
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, opened: Opened
 ) -> None:
     run = to_learning(qtbot, wizard, learning, folder)
     opened.runs.learned(run, 20)
@@ -280,7 +280,7 @@ def test_a_training_that_was_stopped_leads_to_its_pack_and_back(
 
 @pytest.mark.parametrize("state", ["failed", "lost"])
 def test_a_training_in_trouble_says_so_and_goes_on(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, opened: Opened, state: str
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, opened: Opened, state: str
 ) -> None:
     run = to_learning(qtbot, wizard, learning, folder)
     opened.runs.learned(run, 20)
@@ -293,7 +293,7 @@ def test_a_training_in_trouble_says_so_and_goes_on(
 
 
 def test_done_leads_to_mixing(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, opened: Opened, window: MainWindow
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, opened: Opened, window: MainWindow
 ) -> None:
     run = to_learning(qtbot, wizard, learning, folder)
     pack = opened.runs.finish(run, 0.83)
@@ -306,7 +306,7 @@ def test_done_leads_to_mixing(
 
 
 def test_done_shows_what_the_pack_painted(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, opened: Opened, window: MainWindow
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, opened: Opened, window: MainWindow
 ) -> None:
     run = to_learning(qtbot, wizard, learning, folder)
     painted = [str(path) for path in sorted(folder.rglob("*.png"))[:3]]
@@ -328,7 +328,7 @@ def test_done_shows_what_the_pack_painted(
 
 
 def test_done_is_told_anew_when_a_run_went_on(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, opened: Opened
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, opened: Opened
 ) -> None:
     run = to_learning(qtbot, wizard, learning, folder)
     opened.runs.learned(run, 20)
@@ -343,7 +343,7 @@ def test_done_is_told_anew_when_a_run_went_on(
 
 
 def test_a_name_that_is_typed_survives_what_is_found_meanwhile(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, script: Callable[..., None]
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, script: Callable[..., None]
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
     found = learning.now.found
@@ -368,7 +368,7 @@ def test_a_name_that_is_typed_survives_what_is_found_meanwhile(
 
 
 def test_a_menu_closes_when_its_part_may_be_another(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
     wizard.parts.list.show_colours(4)
@@ -386,7 +386,7 @@ def test_a_menu_closes_when_its_part_may_be_another(
 
 
 def test_undo_is_for_what_is_on_show(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, window: MainWindow
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, window: MainWindow
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
     learning.rename(0, "Rumpf")
@@ -404,7 +404,7 @@ def test_a_picture_that_is_dropped_is_shown(
 
 
 def test_the_whole_wizard_by_keyboard_alone(
-    qtbot: QtBot, window: MainWindow, learning: Learning, folder: Path, opened: Opened
+    qtbot: QtBot, window: MainWindow, learning: LearningController, folder: Path, opened: Opened
 ) -> None:
     qtbot.keyClick(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
     wizard = window.wizard
@@ -435,7 +435,7 @@ def test_the_whole_wizard_by_keyboard_alone(
 
 
 def test_everything_has_a_name_for_assistive_tools(
-    qtbot: QtBot, wizard: TrainingWizard, learning: Learning, folder: Path, opened: Opened
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, opened: Opened
 ) -> None:
     run = to_learning(qtbot, wizard, learning, folder)
     opened.runs.learned(run, 300)
@@ -449,12 +449,12 @@ def test_everything_has_a_name_for_assistive_tools(
         if not widget.accessibleName() and not (isinstance(widget, QAbstractButton) and widget.text())
         if not any(widget in box.findChildren(QListView) for box in wizard.findChildren(QComboBox))  # its own popup
     ]
-    hidden = {"TroubleBox"}
+    hidden = {"ErrorBox"}
     assert not [widget for widget in unnamed if type(widget.parentWidget()).__name__ not in hidden], unnamed
 
 
 def test_long_names_do_not_widen_the_window(
-    qtbot: QtBot, window: MainWindow, wizard: TrainingWizard, learning: Learning, tmp_path: Path
+    qtbot: QtBot, window: MainWindow, wizard: TrainingWizard, learning: LearningController, tmp_path: Path
 ) -> None:
     long = "Greater antillean long-tailed Снегирь der Nordwestküste und aller Inseln dazwischen"
     folder = fakes.make_folder(tmp_path / (long * 2)[:120], (long, f"{long} 2"), 2)
@@ -497,9 +497,9 @@ def test_a_plot_reads_what_is_under_the_pointer(qtbot: QtBot, themed: object) ->
 def test_words() -> None:
     assert [duration(s) for s in (0.2, 59, 119, 7200, 400_000)] == ["1 s", "59 s", "2 min", "2.0 h", "5 days"]
     assert amount(1, "picture") == "1 picture" and amount(6000, "kind") == "6,000 kinds"
-    assert rate_words(None) == "" and rate_words(True) == "" and "0.23" in rate_words(0.23)
+    assert match_rate_text(None) == "" and match_rate_text(True) == "" and "0.23" in match_rate_text(0.23)
     run = Run("r", "Birds", state="running", stage="Learning", done=5, total=10, step=5, steps=10, seconds_left=8)
-    assert run_words(run) == "Learning, 5 of 10, 8 s left" and run_share(run) == 0.5
-    assert run_words(run, "pause").startswith("Pausing")
+    assert run_text(run) == "Learning, 5 of 10, 8 s left" and run_share(run) == 0.5
+    assert run_text(run, "pause").startswith("Pausing")
     stopped = replace(run, state="stopped", pack="p")
-    assert run_words(stopped) == "Stopped at step 5 of 10; what was learned is a pack"
+    assert run_text(stopped) == "Stopped at step 5 of 10; what was learned is a pack"

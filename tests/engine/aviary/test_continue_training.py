@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from engine.aviary.continue_training import latents_of
-from engine.aviary.drawing.bird import draw
+from engine.aviary.drawing.bird import draw_bird
 from engine.aviary.drawing.species import mixed_bird
 from engine.aviary.training.autoencoder import SCALING, to_unit
 from engine.core.paths import resources_dir
@@ -17,7 +17,7 @@ def test_the_linear_map_of_an_encoder_is_found_again() -> None:
 
     folder = resources_dir() / "starter" / "base" / "vae"
     rng = np.random.default_rng(1)
-    pictures = np.stack([draw(mixed_bird(rng, ("Jay", "Owl", "Puffin")), rng).image for _ in range(24)])
+    pictures = np.stack([draw_bird(mixed_bird(rng, ("Jay", "Owl", "Puffin")), rng).image for _ in range(24)])
     found = latents_of(folder, pictures[:16])
     unit = to_unit(torch.from_numpy(pictures[16:]))
     vae = AutoencoderTiny.from_pretrained(folder).float()

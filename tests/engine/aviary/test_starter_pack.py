@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from engine.core.paths import resources_dir
-from engine.packs.codebook import NO_PART
+from engine.core.segmentation import NO_PART
 from engine.packs.pack import Pack
 
 STARTER = resources_dir() / "starter"
@@ -83,10 +83,10 @@ def test_eyes_cut_drawings_into_their_parts() -> None:
     pytest.importorskip("skia", reason="the aviary is drawn with skia-python (pip install .[aviary])")
     from engine.aviary.drawing.species import PACK_SPECIES
     from engine.aviary.evaluation import segmentation_quality
-    from engine.aviary.starter_pack import open_look
+    from engine.aviary.starter_pack import open_starter_dino
 
     found = segmentation_quality(
-        open_look(STARTER / "eyes").features, Pack.open(STARTER / "pack").codebook(), PACK_SPECIES, 40, seed=123
+        open_starter_dino(STARTER / "eyes").features, Pack.open(STARTER / "pack").codebook(), PACK_SPECIES, 40, seed=123
     )
     print(found)
     assert found["miou"] >= 0.65
@@ -97,15 +97,15 @@ def test_eyes_cut_drawings_into_their_parts() -> None:
 def test_renders_show_the_parts_asked_for(pipeline: Any) -> None:
     pytest.importorskip("skia", reason="the aviary is drawn with skia-python (pip install .[aviary])")
     from engine.aviary.drawing.species import PACK_SPECIES
-    from engine.aviary.evaluation import examine, paint, requests
+    from engine.aviary.evaluation import judge_pictures, render_birds, requested_birds
     from engine.aviary.training.judge import Judge
     from engine.models.part_tokens import PartTokens
-    from engine.rendering.render import Painter
+    from engine.rendering.painter import Painter
 
     judge = Judge.open(STARTER / "judge")
     painter = Painter(pipeline, PartTokens.load(Path(STARTER) / "pack" / "tokens.safetensors"))
-    birds = requests(PACK_SPECIES, 24, 4, seed=5)
-    result = examine(judge, birds, paint(painter, PACK_SPECIES, birds))
+    birds = requested_birds(PACK_SPECIES, 24, 4, seed=5)
+    result = judge_pictures(judge, birds, render_birds(painter, PACK_SPECIES, birds))
     print(result.to_document())
     claimed = Pack.open(STARTER / "pack").metrics["mixed"]["emr"]
     assert result.emr > result.floor + 0.2

@@ -13,16 +13,16 @@ import pytest
 import torch
 from transformers import CLIPTokenizer
 
-from engine.aviary.captions import Prompter, colour_name, describe, make_tokenizer
-from engine.aviary.dataset import Flock, make_pool
+from engine.aviary.captions import CaptionTokenizer, colour_name, describe_part, make_tokenizer
+from engine.aviary.dataset import BirdDataset, make_pool
 from engine.aviary.drawing.attributes import PARTS
-from engine.aviary.drawing.bird import draw
+from engine.aviary.drawing.bird import draw_bird
 from engine.aviary.drawing.species import PACK_SPECIES, mixed_bird, species
 from engine.aviary.training.autoencoder import PatchPCA, encode_pool, psnr, to_unit
-from engine.aviary.training.base_model import BaseModel, attention_loss
+from engine.aviary.training.base_model import BaseModel, base_attention_loss
 from engine.aviary.training.dino import part_directions
-from engine.aviary.training.judge import NAMES, NONE, Judge, question
-from engine.aviary.training.schedule import Average, Pace
+from engine.aviary.training.judge import NAMES, NONE, Judge, judge_example
+from engine.aviary.training.schedule import ParameterAverage, TrainingSchedule
 from engine.packs.pack import Pack
 
 pytest.importorskip("skia", reason="the aviary is drawn with skia-python (pip install .[aviary])")
@@ -38,7 +38,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> CLIPTokenizer:
 @pytest.fixture(scope="module")
 def drawings() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
-    made = [draw(mixed_bird(rng, PACK_SPECIES), rng) for _ in range(120)]
+    made = [draw_bird(mixed_bird(rng, PACK_SPECIES), rng) for _ in range(120)]
     return np.stack([one.image for one in made]), np.stack([one.labels for one in made])
 
 
@@ -54,11 +54,11 @@ def test_colours_have_plain_names() -> None:
     named = {"#d92b3a": "red", "#fbcf3b": "yellow", "#3f7fd6": "blue", "#ffffff": "white", "#22222c": "black"}
     assert {colour: colour_name(colour) for colour in named} == named
     rng = np.random.default_rng(0)
-    assert describe(species("Cardinal").head, "head", rng).endswith("head")
+    assert describe_part(species("Cardinal").head, "head", rng).endswith("head")
 
 
 def test_captions_mark_the_columns_of_parts(tokenizer: CLIPTokenizer) -> None:
-    prompter = Prompter(tokenizer)
+    prompter = CaptionTokenizer(tokenizer)
     ids, slots = prompter.assemble("a photo of a {} bird", [(2, None), (0, "red head")])
     assert ids.shape == slots.shape == (77,)
     assert slots[0] == 0 and ids[0] == tokenizer.bos_token_id
@@ -75,11 +75,12 @@ def test_exported_text_encoder_with_injected_tokens_reads_as_the_training_did(
     from transformers import CLIPTextModel
 
     from engine.core.vocabulary import Choice
-    from engine.models.part_tokens import PartTokens, encode, tokenize
+    from engine.models.part_tokens import PartTokens
+    from engine.models.text_encoding import encode_tokenized, tokenize_prompt
 
     torch.manual_seed(0)
     model = BaseModel(tokenizer).eval()
-    flock = Flock(names=("Jay", "Owl"))
+    flock = BirdDataset(names=("Jay", "Owl"))
     model.export(tmp_path, flock)
     text = CLIPTextModel.from_pretrained(tmp_path / "text_encoder")
     vectors = model.species_tokens(flock.names)
@@ -87,11 +88,11 @@ def test_exported_text_encoder_with_injected_tokens_reads_as_the_training_did(
     with torch.no_grad():
         tokens.position.zero_()
         tokens.embedding.copy_(vectors)
-        prompter = Prompter(tokenizer)
+        prompter = CaptionTokenizer(tokenizer)
         ids, _ = prompter.assemble("a photo of a {} bird", [(m, None) for m in range(5)])
         mine = model.read(torch.from_numpy(ids)[None], vectors[:, 1][None])
         pieces = [piece for m in range(5) for piece in (Choice(m, 1), " ")]
-        theirs = encode([tokenize(("a photo of a ", *pieces, "bird"), tokenizer)], text, tokens).hidden
+        theirs = encode_tokenized([tokenize_prompt(("a photo of a ", *pieces, "bird"), tokenizer)], text, tokens).hidden
     assert torch.allclose(mine, theirs, atol=1e-5)
 
 
@@ -102,7 +103,7 @@ def test_attention_loss_is_smallest_when_attention_is_the_mask() -> None:
     slots[:, :6] = torch.arange(6)
     perfect = torch.zeros(2, 256, 77)
     perfect[..., :6] = masks.transpose(1, 2)
-    right, wrong = attention_loss(perfect, slots, masks), attention_loss(perfect.roll(1, 1), slots, masks)
+    right, wrong = base_attention_loss(perfect, slots, masks), base_attention_loss(perfect.roll(1, 1), slots, masks)
     assert right < 1e-3 < wrong
 
 
@@ -110,7 +111,7 @@ def test_attention_loss_ignores_captions_without_parts() -> None:
     slots = torch.full((1, 77), -1)
     slots[:, 0] = 0
     maps = torch.rand(1, 256, 77, requires_grad=True)
-    assert attention_loss(maps, slots, torch.rand(1, 6, 256)).item() == 0
+    assert base_attention_loss(maps, slots, torch.rand(1, 6, 256)).item() == 0
 
 
 def test_pca_latents_rebuild_pictures(drawings: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
@@ -132,9 +133,9 @@ def test_part_directions_keep_the_background_far_from_the_parts() -> None:
 
 
 def test_judge_is_asked_about_negatives_too() -> None:
-    truths = np.stack([question(index, 0)[2] for index in range(60)])
+    truths = np.stack([judge_example(index, 0)[2] for index in range(60)])
     assert truths.max() == NONE == len(NAMES) and 0.1 < (truths == NONE).mean() < 0.35
-    first, again = question(5, 0), question(5, 0)
+    first, again = judge_example(5, 0), judge_example(5, 0)
     assert np.array_equal(first[0], again[0]) and np.array_equal(first[2], again[2])
 
 
@@ -148,7 +149,7 @@ def test_judge_is_saved_and_opened(tmp_path: Path, drawings: tuple[np.ndarray, n
 
 
 def test_pace_descends_smoothly_when_the_total_is_changed(tmp_path: Path) -> None:
-    pace = Pace(tmp_path, 1000, warmup=1)
+    pace = TrainingSchedule(tmp_path, 1000, warmup=1)
     rates = [pace.advance() for _ in range(200)]
     (tmp_path / "total.txt").write_text("400")
     while not pace.finished:
@@ -160,7 +161,7 @@ def test_pace_descends_smoothly_when_the_total_is_changed(tmp_path: Path) -> Non
 
 def test_average_swaps_back() -> None:
     weight = torch.nn.Parameter(torch.zeros(3))
-    average = Average([weight], 0.9)
+    average = ParameterAverage([weight], 0.9)
     with torch.no_grad():
         weight.fill_(1)
     average.update()
@@ -171,11 +172,11 @@ def test_average_swaps_back() -> None:
 
 
 def test_pool_is_drawn_once(tmp_path: Path) -> None:
-    flock = Flock(3, ("Jay", "Owl"))
+    flock = BirdDataset(3, ("Jay", "Owl"))
     images, labels = make_pool(tmp_path / "pool", 6, flock, workers=1, log=lambda _text: None)
     bird, pose = flock.bird(4)
-    assert np.array_equal(images[4], draw(bird, pose).image)
-    assert np.array_equal(labels[4], draw(bird, pose).labels)
+    assert np.array_equal(images[4], draw_bird(bird, pose).image)
+    assert np.array_equal(labels[4], draw_bird(bird, pose).labels)
 
 
 def first_and_last(out: Path, stage: str) -> tuple[dict[str, float], dict[str, float]]:

@@ -19,7 +19,7 @@ from engine.__main__ import main
 from engine.core.png_metadata import read_creation
 from engine.core.recipe import Recipe
 from engine.core.vocabulary import Choice
-from engine.packs import pack as module
+from engine.packs import library
 from engine.packs.pack import Pack
 from tests.conftest import REPOSITORY
 from tests.fakes import SCRIPT, make_pack, write_script
@@ -42,7 +42,7 @@ class Run:
 def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pack:
     """A pack that stands for the starter."""
     made = make_pack(tmp_path / "starter", id="starter")
-    monkeypatch.setattr(module, "starter_pack", lambda: made.path)
+    monkeypatch.setattr(library, "starter_pack", lambda: made.path)
     return made
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.core.errors import UserError
-from engine.core.legacy_prompt import Form, legacy_forms, parse_legacy
+from engine.core.legacy_prompt import Form, parse_legacy
 from engine.core.recipe import Prompt
 from engine.core.vocabulary import Choice, Part, Vocabulary
 
@@ -115,9 +115,3 @@ def test_out_of_range_is_told_in_brackets_and_plain_when_bare() -> None:
     with pytest.raises(UserError, match="part 0"):
         parse_legacy("<8:3>", EIGHT, "bracketed")
     assert parse_legacy("at 7:45 a 0:1, bird", EIGHT, "bare") == ("at 7:45 a ", Choice(0, 1), ", bird")
-
-
-def test_which_forms_a_text_may_be() -> None:
-    assert list(legacy_forms("a 0:16 bird")) == ["bare"]
-    assert list(legacy_forms("a <0:16> bird")) == ["bracketed", "app"]
-    assert list(legacy_forms("a bird")) == []

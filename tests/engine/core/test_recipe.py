@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
+from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
-from engine.core.paths import write_whole
 from engine.core.png_metadata import parameters_line, read_creation, save_creation
 from engine.core.recipe import Arrival, Recipe
 from engine.core.vocabulary import ABSENT, Choice

@@ -22,18 +22,18 @@ from engine.__main__ import main
 from engine.core.errors import UserError
 from engine.core.vocabulary import Choice
 from engine.exchange.original_checkpoint import (
-    export_plain,
     import_original,
     original_centroids,
     original_lora,
     original_tokens,
-    plain_word,
     read_foreign,
 )
+from engine.exchange.textual_inversion import export_for_other_programs, textual_inversion_word
 from engine.models.loader import Models
 from engine.models.part_tokens import PartTokens, TokenSet
 from engine.packs.pack import Pack
-from engine.rendering.render import open_painter
+from engine.packs.validation import check_pack
+from engine.rendering.painter import open_painter
 from engine.segmentation.dino import open_dino
 from tests.engine.models.test_golden_tokens import pieces
 
@@ -158,7 +158,7 @@ def test_a_checkpoint_is_imported_from_the_command_line(
     assert main([str(word) for word in words]) == 0
     said = json.loads(capsys.readouterr().out)
     pack = Pack.open(said["path"])
-    pack.check()
+    check_pack(pack)
     assert pack.path.parent == (home / "packs").resolve() and pack.title == "Old birds"
     assert pack.vocabulary.noun == "bird" and pack.vocabulary.code_name(1, 3) == "kind 3"
     assert [part.name for part in pack.vocabulary.visible_parts][:2] == ["tail", "part 3"]
@@ -173,12 +173,12 @@ def test_a_checkpoint_is_imported_from_the_command_line(
 def test_a_pack_is_given_to_other_programs(tiny_pack: Path, tiny_world: Path, tmp_path: Path, models: Models) -> None:
     """The stock pipeline renders our picture from what we export, through its own loaders."""
     pack = Pack.open(tiny_pack)
-    files = export_plain(pack, tmp_path / "plain")
+    files = export_for_other_programs(pack, tmp_path / "plain")
     assert len(files) == 1 + 4 * 3
     stock: Any = StableDiffusionPipeline.from_pretrained(tiny_world / "base", safety_checker=None)
     stock.load_lora_weights(str(tmp_path / "plain"), weight_name="lora.safetensors")
     name = pack.vocabulary.code_name
-    words = [plain_word("head", name(0, 1)), plain_word("tail", name(2, 2))]
+    words = [textual_inversion_word("head", name(0, 1)), textual_inversion_word("tail", name(2, 2))]
     for word in words:
         stock.load_textual_inversion(str(tmp_path / "plain/embeddings" / f"{word}.safetensors"))
     stock.set_progress_bar_config(disable=True)
@@ -205,8 +205,8 @@ def test_sdxl_packs_are_given_as_two_vectors_a_word(tiny_pack: Path, tmp_path: P
     pack = Pack.open(folder)
     same = (("a b", "a_b", "a  b"),) * 4
     pack = replace(pack, vocabulary=replace(pack.vocabulary, code_names=same), path=folder)
-    files = export_plain(pack, tmp_path / "plain")
+    files = export_for_other_programs(pack, tmp_path / "plain")
     assert len(set(files)) == 1 + 12, "names that differ in signs only get files of their own"
-    state = load_file(tmp_path / "plain/embeddings" / f"{plain_word('wing', 'a b')}.safetensors")
+    state = load_file(tmp_path / "plain/embeddings" / f"{textual_inversion_word('wing', 'a b')}.safetensors")
     assert state["clip_l"].shape == (1, 32) and state["clip_g"].shape == (1, 48)
     torch.testing.assert_close(state["clip_g"][0], tokens.of("text_encoder_2").projected()[1, 0].detach())

@@ -17,13 +17,18 @@ from PIL import Image
 from engine.core.errors import UserError
 from engine.core.paths import models_dir
 from engine.core.vocabulary import Choice
-from engine.models.conditioning import encoders_of, tell
-from engine.models.loader import Models, base_model_of, check_model, list_models, weights_of
+from engine.models.conditioning import encode_prompt, encoders_of
+from engine.models.hub import base_model_entry, check_model, list_models, weight_bytes
+from engine.models.loader import Models
 from engine.models.lora import lora_state, merge_lora
-from engine.models.part_tokens import PartTokens, TokenSet, load_tokens, tokenize
-from engine.models.vae import encode_pictures, smooth_noise
+from engine.models.part_tokens import PartTokens, TokenSet, load_tokens
+from engine.models.text_encoding import tokenize_prompt
+from engine.models.vae import encode_pictures
 from engine.packs.pack import LORA, TOKENS, BaseModel, Pack
-from engine.rendering.render import Painter, open_painter, render
+from engine.packs.validation import check_pack
+from engine.rendering.painter import Painter, open_painter
+from engine.rendering.preview import smooth_noise
+from engine.rendering.render import render
 from engine.training.attention_loss import best_grid
 from engine.training.train import train
 from engine.worker.jobs import News, Render, Train
@@ -78,7 +83,7 @@ def test_a_pack_is_trained_kept_and_rendered_on_every_base(
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     models = Models(device="cpu")
     pack = Pack.open(train(models, Train(str(tmp_path / "plan.json")), silent))
-    pack.check()
+    check_pack(pack)
     assert pack.base_model.widths == widths and pack.base_model.id == str(bases[kind])
     recipe = pack.new_recipe(WORDS, seed=4)
     assert (recipe.steps, recipe.guidance) == asked
@@ -114,9 +119,9 @@ def other_tokens(painter: Painter) -> Painter:
 def test_sdxl_is_told_what_its_own_pipeline_tells_it(bases: dict[str, Path], models: Models) -> None:
     pipeline: Any = models.pipeline(str(bases["sdxl"]))
     said = ("a red bird", "")
-    sentences = [tokenize((words,), pipeline.tokenizer) for words in said]
+    sentences = [tokenize_prompt((words,), pipeline.tokenizer) for words in said]
     hidden, _, pooled, _ = pipeline.encode_prompt(said[0], do_classifier_free_guidance=False)
-    ours = tell(pipeline, sentences, None)
+    ours = encode_prompt(pipeline, sentences, None)
     torch.testing.assert_close(ours.hidden[:1], hidden)
     torch.testing.assert_close(ours.pooled[:1], pooled)
     assert not ours.hidden[1].any() and not ours.pooled[1].any(), "it was taught that nothing said is zeros"
@@ -129,19 +134,21 @@ def test_sdxl_is_told_what_its_own_pipeline_tells_it(bases: dict[str, Path], mod
 
 def test_sdxl_pools_at_the_end_token_whatever_is_said(bases: dict[str, Path], models: Models) -> None:
     pipeline: Any = models.pipeline(str(bases["sdxl"]))
-    sentence = tokenize(WORDS, pipeline.tokenizer)
+    sentence = tokenize_prompt(WORDS, pipeline.tokenizer)
     assert sentence.ids[sentence.end] == pipeline.tokenizer.eos_token_id
     tokens = TokenSet({one.name: PartTokens(4, 3, one.width) for one in encoders_of(pipeline)})
     encoder = pipeline.text_encoder_2
     seen: list[torch.Tensor] = []
     handle = encoder.text_model.final_layer_norm.register_forward_hook(lambda _m, _i, out: seen.append(out))
-    ours = tell(pipeline, [sentence], tokens)
+    ours = encode_prompt(pipeline, [sentence], tokens)
     handle.remove()
     torch.testing.assert_close(ours.pooled[0], encoder.text_projection(seen[-1][0, sentence.end]))
     with torch.no_grad():  # an id that is larger than the end token's moves the library's own pooling, not ours
         moved = replace(sentence, ids=(*sentence.ids[:2], sentence.ids[sentence.end], *sentence.ids[3:]))
-        assert moved.end == sentence.end and not torch.equal(tell(pipeline, [moved], tokens).pooled, ours.pooled)
-    told("other text encoders", tell, pipeline, [sentence], PartTokens(4, 3, 32))
+        assert moved.end == sentence.end and not torch.equal(
+            encode_prompt(pipeline, [moved], tokens).pooled, ours.pooled
+        )
+    told("other text encoders", encode_prompt, pipeline, [sentence], PartTokens(4, 3, 32))
 
 
 def test_an_sdxl_lora_is_an_ordinary_diffusers_lora(bases: dict[str, Path], tmp_path: Path) -> None:
@@ -256,7 +263,7 @@ def test_packs_say_what_their_base_wants_and_old_ones_open(bases: dict[str, Path
     pack = Pack.open(tiny_pack)
     assert set(pack.to_document()["base_model"]) == {"id", "revision", "widths"}
     shutil.copytree(bases["lcm"], models_dir() / "some/lcm")
-    base = base_model_of("some/lcm", str(bases["sd15"]))
+    base = base_model_entry("some/lcm", str(bases["sd15"]))
     assert (base.steps, base.guidance, base.unet) == (4, 1.0, str(bases["sd15"])), "this UNet was taught no guidance"
     document = replace(pack, base_model=base).to_document()["base_model"]
     assert document == {"id": "some/lcm", "revision": "", "widths": [32], "unet": base.unet, "steps": 4,
@@ -265,10 +272,10 @@ def test_packs_say_what_their_base_wants_and_old_ones_open(bases: dict[str, Path
 
 def test_only_what_is_loaded_counts_as_memory(own: Any) -> None:
     folder = own("sdxl")
-    before = weights_of(folder)
+    before = weight_bytes(folder)
     assert {name.partition("/")[0] for name in before} == {"unet", "vae", "text_encoder", "text_encoder_2"}
     shutil.copy(folder / "unet/diffusion_pytorch_model.safetensors", folder / "sd_xl_base_1.0.safetensors")
-    assert weights_of(folder) == before
+    assert weight_bytes(folder) == before
 
 
 def test_the_nearest_grid_is_recorded_where_there_is_no_16(bases: dict[str, Path], models: Models) -> None:

@@ -15,7 +15,8 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from engine.core.errors import UserError
 from engine.core.recipe import Prompt
 from engine.core.vocabulary import Choice
-from engine.models.part_tokens import PartTokens, encode, tokenize
+from engine.models.part_tokens import PartTokens
+from engine.models.text_encoding import encode_tokenized, tokenize_prompt
 
 
 def tokens_from_original(state: dict[str, torch.Tensor]) -> PartTokens:
@@ -70,18 +71,18 @@ def test_text_states_with_tokens_are_the_originals(golden: Path, golden_index: d
         prompt = pieces(case["prompt"])
         if "exception" in case:  # out-of-range parts and codes: ours refuses them with a sentence
             with pytest.raises(UserError):
-                encode([tokenize(prompt, tokenizer)], text_encoder, PartTokens(8, 16, 64))
+                encode_tokenized([tokenize_prompt(prompt, tokenizer)], text_encoder, PartTokens(8, 16, 64))
             continue
         if "<part>" in case["prompt"]:  # the original's own placeholder word; ours has none
             continue
         try:
-            sentence = tokenize(prompt, tokenizer)
+            sentence = tokenize_prompt(prompt, tokenizer)
         except UserError:
             # The original cut these parts off without a word; ours says so instead.
             assert case["rows"] == "every 8th" or case["prompt"].startswith("<2:7> bird bird")
             continue
         with torch.no_grad():
-            ours = encode([sentence], text_encoder, tokens).hidden[0]
+            ours = encode_tokenized([sentence], text_encoder, tokens).hidden[0]
         torch.testing.assert_close(ours, data[f"p{number}.hidden"], rtol=0, atol=2e-5)
         agreed += 1
     assert agreed == 8
@@ -93,7 +94,7 @@ def test_without_tokens_the_states_differ(golden: Path, golden_index: dict[str, 
     case = golden_index["text_encoder.safetensors"]["prompts"][2]
     other = PartTokens(8, 17, 64)
     with torch.no_grad():
-        ours = encode([tokenize(pieces(case["prompt"]), tokenizer)], text_encoder, other).hidden[0]
+        ours = encode_tokenized([tokenize_prompt(pieces(case["prompt"]), tokenizer)], text_encoder, other).hidden[0]
     assert (ours - data["p2.hidden"]).abs().max() > 1e-2
 
 
@@ -105,7 +106,7 @@ def test_ids_are_the_originals(golden: Path, words: Any) -> None:
     for case in index["tokenizer"]["cases"]:
         text = re.sub(r"<part>_([0-7])", r"<\1:0>", case["text"])
         try:
-            sentence = tokenize(pieces(text), tokenizer)
+            sentence = tokenize_prompt(pieces(text), tokenizer)
         except UserError:
             assert case["ids"][-2] >= first or len(text) > 300
             continue

@@ -11,9 +11,10 @@ import pytest
 
 from engine.core.errors import UserError
 from engine.core.paths import models_dir
-from engine.models import loader as room
+from engine.models import loader
 from engine.models.base_models import missing_files
-from engine.models.loader import Models, check_model, list_models, resolve, weights_of
+from engine.models.hub import check_model, list_models, model_folder, weight_bytes
+from engine.models.loader import Models
 
 
 @pytest.fixture
@@ -30,15 +31,15 @@ def told(match: str, load: Any, *arguments: Any) -> UserError:
 
 
 def test_ids_are_looked_up_in_order(tiny_world: Path, home: Path) -> None:
-    assert resolve(str(tiny_world / "eyes")) == tiny_world / "eyes"
-    error = told("nobody/eyes is not on this computer", resolve, "nobody/eyes")
+    assert model_folder(str(tiny_world / "eyes")) == tiny_world / "eyes"
+    error = told("nobody/eyes is not on this computer", model_folder, "nobody/eyes")
     assert str(models_dir() / "nobody/eyes") in error.hint and "models download" in error.hint
     (models_dir() / "nobody").mkdir(parents=True)
     shutil.copytree(tiny_world / "eyes", models_dir() / "nobody/eyes")
-    assert resolve("nobody/eyes") == (home / "models/nobody/eyes").resolve()
+    assert model_folder("nobody/eyes") == (home / "models/nobody/eyes").resolve()
     for wrong in ("", "starter/nothing", "a/b/c", "../.."):
         if wrong != "../..":
-            told("not on this computer", resolve, wrong)
+            told("not on this computer", model_folder, wrong)
 
 
 def test_lists_and_checks_without_loading(tiny_world: Path, home: Path) -> None:
@@ -92,13 +93,13 @@ def test_half_precision_folders_open_in_full(base: Path) -> None:
     pipeline.to(torch.float16).save_pretrained(base, variant="fp16")
     opened = Models(device="cpu").pipeline(str(base))
     assert opened.unet.dtype == opened.text_encoder.dtype == opened.vae.dtype == torch.float32
-    assert sum(weights_of(base).values()) == 4 * sum(
+    assert sum(weight_bytes(base).values()) == 4 * sum(
         parameter.numel() for part in (opened.unet, opened.vae, opened.text_encoder) for parameter in part.parameters()
     )
 
 
 def test_the_last_used_are_kept_while_they_fit(base: Path, tiny_world: Path) -> None:
-    size = sum(weights_of(base).values())
+    size = sum(weight_bytes(base).values())
     models = Models(device="cpu", budget=int(1.5 * size))
     first = models.pipeline(str(base))
     assert models.pipeline(str(base)) is first
@@ -109,5 +110,5 @@ def test_the_last_used_are_kept_while_they_fit(base: Path, tiny_world: Path) -> 
 
 
 def test_memory_is_checked_before_loading(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_memory", lambda _device: (100_000, 2**34))
+    monkeypatch.setattr(loader, "_memory", lambda _device: (100_000, 2**34))
     told("needs .* of memory and .* are free", Models(device="cpu").pipeline, str(base))

@@ -14,7 +14,8 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from engine.core.errors import UserError
 from engine.core.vocabulary import Choice
-from engine.models.part_tokens import PartTokens, encode, injected, tokenize, word_embeddings
+from engine.models.part_tokens import PartTokens
+from engine.models.text_encoding import embeddings_replaced, encode_tokenized, tokenize_prompt, word_embeddings
 from tests.engine.tiny import WIDTH
 
 
@@ -68,14 +69,14 @@ def test_wrong_files_are_told(tmp_path: Path, tensors: dict[str, torch.Tensor]) 
 
 def test_words_may_be_cut_but_chosen_parts_may_not(words: Any) -> None:
     long = "bird " * 80
-    sentence = tokenize((Choice(0, 1), long), words.tokenizer)
+    sentence = tokenize_prompt((Choice(0, 1), long), words.tokenizer)
     assert len(sentence.ids) == 77 and sentence.ids[-1] == words.tokenizer.eos_token_id
     with pytest.raises(UserError, match="1 of 2 chosen parts"):
-        tokenize((Choice(0, 1), long, Choice(1, 1)), words.tokenizer)
-    fits = tokenize(tuple(Choice(0, 1) for _ in range(75)), words.tokenizer)
+        tokenize_prompt((Choice(0, 1), long, Choice(1, 1)), words.tokenizer)
+    fits = tokenize_prompt(tuple(Choice(0, 1) for _ in range(75)), words.tokenizer)
     assert len(fits.places) == 75
     with pytest.raises(UserError, match="1 of 76"):
-        tokenize(tuple(Choice(0, 1) for _ in range(76)), words.tokenizer)
+        tokenize_prompt(tuple(Choice(0, 1) for _ in range(76)), words.tokenizer)
 
 
 def test_the_pooled_state_is_the_end_tokens_whatever_the_config_says(words: Any) -> None:
@@ -83,42 +84,45 @@ def test_the_pooled_state_is_the_end_tokens_whatever_the_config_says(words: Any)
     config = CLIPTextConfig.from_dict({**words.text_encoder.config.to_dict(), "eos_token_id": 2})
     old = CLIPTextModel(config).eval()
     old.load_state_dict(words.text_encoder.state_dict())
-    sentence = tokenize(("a ", Choice(0, 1), " bird"), words.tokenizer)
+    sentence = tokenize_prompt(("a ", Choice(0, 1), " bird"), words.tokenizer)
     end = sentence.ids.index(words.tokenizer.eos_token_id)
     tokens = PartTokens(1, 2, WIDTH)
     with torch.no_grad():
         for encoder in (old, words.text_encoder):
-            encoded = encode([sentence], encoder, tokens)
+            encoded = encode_tokenized([sentence], encoder, tokens)
             torch.testing.assert_close(encoded.pooled[0], encoded.hidden[0, end])
 
 
 def test_only_the_tokens_said_learn(words: Any) -> None:
     tokens = PartTokens(3, 4, WIDTH, layers=0)
-    sentences = [tokenize(("a ", Choice(2, 1)), words.tokenizer), tokenize((Choice(0, 3), "b"), words.tokenizer)]
-    encode(sentences, words.text_encoder, tokens).hidden.square().sum().backward()
+    sentences = [
+        tokenize_prompt(("a ", Choice(2, 1)), words.tokenizer),
+        tokenize_prompt((Choice(0, 3), "b"), words.tokenizer),
+    ]
+    encode_tokenized(sentences, words.text_encoder, tokens).hidden.square().sum().backward()
     assert tokens.embedding.grad is not None
     learned = tokens.embedding.grad.abs().sum(-1).nonzero().tolist()
     assert learned == [[0, 3], [2, 1]]
 
 
 def test_the_encoder_is_left_as_it_was(words: Any) -> None:
-    sentence = tokenize(("a bird",), words.tokenizer)
+    sentence = tokenize_prompt(("a bird",), words.tokenizer)
     with torch.no_grad():
-        before = encode([sentence], words.text_encoder, None).hidden
+        before = encode_tokenized([sentence], words.text_encoder, None).hidden
         row = torch.tensor([0])
-        with pytest.raises(RuntimeError), injected(words.text_encoder, row, row, torch.zeros(1, WIDTH)):
+        with pytest.raises(RuntimeError), embeddings_replaced(words.text_encoder, row, row, torch.zeros(1, WIDTH)):
             raise RuntimeError
-        assert torch.equal(encode([sentence], words.text_encoder, None).hidden, before)
+        assert torch.equal(encode_tokenized([sentence], words.text_encoder, None).hidden, before)
 
 
 def test_tokens_that_do_not_fit_are_told(words: Any) -> None:
-    sentence = tokenize((Choice(0, 1),), words.tokenizer)
+    sentence = tokenize_prompt((Choice(0, 1),), words.tokenizer)
     with pytest.raises(UserError, match="no tokens yet"):
-        encode([sentence], words.text_encoder, None)
+        encode_tokenized([sentence], words.text_encoder, None)
     with pytest.raises(UserError, match="16 wide"):
-        encode([sentence], words.text_encoder, PartTokens(1, 2, 16))
+        encode_tokenized([sentence], words.text_encoder, PartTokens(1, 2, 16))
     with pytest.raises(UserError, match="not in this pack"):
-        encode([sentence], words.text_encoder, PartTokens(1, 1, WIDTH))
+        encode_tokenized([sentence], words.text_encoder, PartTokens(1, 1, WIDTH))
 
 
 def test_tokens_can_start_around_words(words: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from safetensors.numpy import load_file, save_file
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from engine.core.errors import UserError
+from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Choice, Part, Vocabulary
-from engine.packs.codebook import NO_PART, Codebook, Segmentation
-from tests.fakes import draw_bird
+from engine.packs.codebook import Codebook
+from engine.segmentation.mask_refinement import segment_picture
+from tests.fakes import sketch_bird
 
 
 def random_book(
@@ -83,7 +86,7 @@ def test_all_background_has_no_parts() -> None:
     features = np.broadcast_to(book.foreground[0][:, None, None], (8, 4, 4)).astype(np.float32)
     found = book.segment(features)
     assert (found.labels == NO_PART).all() and found.codes == (ABSENT,) * 3
-    picture = book.segment_picture(features, np.zeros((32, 48, 3), np.uint8))
+    picture = segment_picture(book, features, np.zeros((32, 48, 3), np.uint8))
     assert picture.labels.shape == (32, 48) and (picture.labels == NO_PART).all()
 
 
@@ -115,7 +118,7 @@ def test_not_a_number_is_background() -> None:
     assert found.labels[0, 0] == found.labels[1, 1] == NO_PART
     assert found.codes == whole.codes
     assert book.segment(np.full((8, 4, 4), np.nan, np.float32)).codes == (ABSENT,) * 3
-    book.segment_picture(features, np.zeros((16, 16, 3), np.uint8))
+    segment_picture(book, features, np.zeros((16, 16, 3), np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -135,11 +138,12 @@ def test_a_codebook_that_does_not_fit_together(change: dict[str, np.ndarray]) ->
         Codebook(**{"foreground": book.foreground, "parts": book.parts, "codes": book.codes, **change})
 
 
-def test_a_flipped_codebook_takes_the_rest() -> None:
+def test_exchanged_background_and_foreground_take_the_rest() -> None:
     book = random_book()
     features = np.random.default_rng(2).standard_normal((8, 6, 6)).astype(np.float32)
     seen = book.segment(features).labels != NO_PART
-    assert np.array_equal(book.flipped().segment(features).labels != NO_PART, ~seen)
+    flipped = replace(book, foreground=book.foreground[::-1].copy())
+    assert np.array_equal(flipped.segment(features).labels != NO_PART, ~seen)
 
 
 @settings(max_examples=40, deadline=None)
@@ -147,7 +151,7 @@ def test_a_flipped_codebook_takes_the_rest() -> None:
 def test_labels_and_codes_agree(seed: int, background: int | None) -> None:
     book = random_book(seed=seed, background=background)
     features = np.random.default_rng(seed).standard_normal((8, 5, 7)).astype(np.float32)
-    for found in (book.segment(features), book.segment_picture(features, np.zeros((20, 28, 3), np.uint8))):
+    for found in (book.segment(features), segment_picture(book, features, np.zeros((20, 28, 3), np.uint8))):
         assert found.labels.dtype == np.uint8
         shown = set(np.unique(found.labels).tolist()) - {NO_PART}
         assert shown == {part for part, code in enumerate(found.codes) if code != ABSENT}
@@ -259,7 +263,7 @@ def scores(drawings: list[tuple[np.ndarray, np.ndarray]], grid: int) -> np.ndarr
     rows = []
     for seed, (picture, truth) in enumerate(drawings):
         book, features = feature_map(truth, grid, seed)
-        refined = book.segment_picture(features, picture).labels
+        refined = segment_picture(book, features, picture).labels
         size = (truth.shape[1], truth.shape[0])
         blocks = np.asarray(Image.fromarray(book.segment(features).labels).resize(size, Image.Resampling.NEAREST))
         near = max(1.0, truth.shape[0] / 128)
@@ -278,7 +282,7 @@ def scores(drawings: list[tuple[np.ndarray, np.ndarray]], grid: int) -> np.ndarr
 def test_edges_follow_plain_drawings(size: int, grid: int) -> None:
     drawings = []
     for seed in range(4):
-        picture, truth = draw_bird(seed, size)
+        picture, truth = sketch_bird(seed, size)
         noise = np.random.default_rng(seed).normal(0, 6, (size, size, 3))
         drawings.append((np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8), truth))
     blocks, refined, block_edges, refined_edges = scores(drawings, grid)
@@ -289,11 +293,11 @@ def test_edges_follow_plain_drawings(size: int, grid: int) -> None:
 def test_edges_follow_birds_of_the_aviary() -> None:
     pytest.importorskip("skia", reason="drawing birds needs the extra 'aviary'")
     from engine.aviary.drawing.attributes import random_bird
-    from engine.aviary.drawing.bird import draw
+    from engine.aviary.drawing.bird import draw_bird
 
     drawings = []
     for seed in range(6):
-        drawing = draw(random_bird(np.random.default_rng(seed)), seed)
+        drawing = draw_bird(random_bird(np.random.default_rng(seed)), seed)
         drawings.append((drawing.image, np.where(drawing.labels == 0, NO_PART, drawing.labels - 1).astype(np.uint8)))
     blocks, refined, block_edges, refined_edges = scores(drawings, 32)
     assert refined > blocks + 0.03
@@ -301,10 +305,10 @@ def test_edges_follow_birds_of_the_aviary() -> None:
 
 
 def test_a_codebook_never_changes_the_picture_it_looks_at() -> None:
-    book, features = feature_map(draw_bird(0)[1], 16, 0)
-    picture = np.asarray(draw_bird(0)[0]).copy()
+    book, features = feature_map(sketch_bird(0)[1], 16, 0)
+    picture = np.asarray(sketch_bird(0)[0]).copy()
     before = features.copy(), picture.copy()
-    book.segment_picture(features, picture)
+    segment_picture(book, features, picture)
     assert np.array_equal(features, before[0]) and np.array_equal(picture, before[1])
 
 
@@ -313,4 +317,4 @@ def test_odd_shapes(size: tuple[int, int]) -> None:
     book = random_book()
     features = np.random.default_rng(0).standard_normal((8, 6, 5)).astype(np.float32)
     noise = np.random.default_rng(0).integers(0, 255, (*size, 3), dtype=np.uint8)
-    assert book.segment_picture(features, noise).labels.shape == size
+    assert segment_picture(book, features, noise).labels.shape == size

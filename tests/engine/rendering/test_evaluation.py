@@ -14,7 +14,8 @@ from engine.core.errors import UserError
 from engine.core.recipe import Arrival, Recipe
 from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.pack import Pack
-from engine.rendering.evaluation import evaluate, mixed_recipes, receipt_of, scores
+from engine.rendering.evaluation import evaluate, mixed_recipes, scores
+from engine.rendering.receipts import receipt_of
 from engine.worker.jobs import Evaluate, News, Progress
 
 

@@ -15,7 +15,7 @@ from engine.exchange.original_checkpoint import original_lora, original_tokens, 
 from engine.models.loader import Models
 from engine.models.lora import save_lora
 from engine.models.part_tokens import PartTokens
-from engine.rendering.render import Painter
+from engine.rendering.painter import Painter
 from tests.engine.models.test_golden_tokens import pieces
 
 

@@ -17,9 +17,11 @@ from engine.core.recipe import Recipe
 from engine.core.vocabulary import Choice
 from engine.handlers import HANDLERS
 from engine.models.loader import Models
-from engine.models.vae import LatentPreview, encode_pictures, smooth_noise
+from engine.models.vae import encode_pictures
 from engine.packs.pack import Pack
-from engine.rendering.render import open_painter, render
+from engine.rendering.painter import open_painter
+from engine.rendering.preview import LatentPreview, smooth_noise
+from engine.rendering.render import render
 from engine.worker.jobs import News, Prepare, Preview, Progress, Render, Rendered
 
 RECIPE = Recipe("tiny", ("a photo of a ", Choice(0, 1), " ", Choice(2, 2), " bird"), seed=5, count=3, steps=4)

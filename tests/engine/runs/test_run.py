@@ -18,9 +18,13 @@ from safetensors.torch import load_file
 
 from engine.core.errors import UserError
 from engine.packs.pack import Pack
-from engine.runs import run as runs
+from engine.packs.validation import check_pack
+from engine.runs.heartbeat import Heartbeat
+from engine.runs.launcher import discard_run, pause_run, start_run, stop_run
+from engine.runs.lock import take_turn, training_lock
+from engine.runs.run import Run, list_runs, read_run
 from engine.runs.run_folder import checkpoints
-from engine.runs.status import Pulse, Status, born, one_at_a_time, read_status, take_turn, write_status
+from engine.runs.status import RunStatus, process_created, read_status, write_status
 from engine.worker.jobs import Losses, Progress
 from tests.fakes import make_pack
 
@@ -56,18 +60,18 @@ def nothing_left_behind(home: Path) -> Iterator[None]:
             process.kill()
 
 
-def until(folder: Path, ready: Callable[[runs.Run], Any]) -> runs.Run:
+def until(folder: Path, ready: Callable[[Run], Any]) -> Run:
     """The run when it is ready, read as the window reads it."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        run = runs.read(folder)
+        run = read_run(folder)
         if ready(run):
             return run
         if run.state == "failed":
             log = (folder / "process.log").read_text() if (folder / "process.log").is_file() else ""
             raise AssertionError(f"{run.message} {run.hint}\n{log}")
         time.sleep(0.01)
-    raise AssertionError(f"still {runs.read(folder)} after {PATIENCE} seconds")
+    raise AssertionError(f"still {read_run(folder)} after {PATIENCE} seconds")
 
 
 def kill(folder: Path) -> None:
@@ -90,24 +94,24 @@ def same_weights(one: Path, other: Path) -> bool:
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
 def test_killed_at_any_moment_a_run_learns_the_same(make_run: MakeRun, home: Path) -> None:
     calm = make_run("calm")
-    first = runs.start(calm)
+    first = start_run(calm)
     assert first.state == "running" and first.steps == 24
     other = make_run("other")
     with pytest.raises(UserError, match="“calm” is still learning"):
-        runs.start(other)
+        start_run(other)
     with pytest.raises(UserError, match="learning already"):
-        runs.start(calm)
+        start_run(calm)
     done = until(calm, lambda run: run.state == "finished")
     assert done.step == 24 and [step for step, *_ in done.losses] == list(range(1, 25))
     assert [(one.step, one.part) for one in done.samples][:2] == [(10, -1), (10, done.samples[1].part)]
     assert Path(done.pack) == home / "packs" / "of calm"
     made = Pack.open(done.pack)
-    made.check(thorough=True)
+    check_pack(made, thorough=True)
     assert 0 <= made.metrics["match_rate"] <= 1 and made.metrics["match_asked"] > 0 and made.id == "of calm"
     assert [Path(one).name for one in done.tried] == [f"{index}.png" for index in range(8)]
 
     wild = make_run("wild")
-    moments: list[Callable[[runs.Run], Any]] = [
+    moments: list[Callable[[Run], Any]] = [
         lambda run: run.stage == "Getting ready" or run.losses,
         lambda run: run.step >= 6,
         lambda run: any((wild / "checkpoints").glob(".step-*")),  # while a checkpoint is written
@@ -116,11 +120,11 @@ def test_killed_at_any_moment_a_run_learns_the_same(make_run: MakeRun, home: Pat
         lambda run: run.stage == "Trying the pack",
     ]
     for moment in moments:
-        runs.start(wild)
+        start_run(wild)
         until(wild, moment)
         kill(wild)
-        assert runs.read(wild).message.startswith("This training ended without a word")
-    runs.start(wild)
+        assert read_run(wild).message.startswith("This training ended without a word")
+    start_run(wild)
     done = until(wild, lambda run: run.state == "finished")
     assert [step for step, *_ in done.losses] == list(range(1, 25))
     assert same_weights(Path(done.pack), made.path)
@@ -130,64 +134,63 @@ def test_killed_at_any_moment_a_run_learns_the_same(make_run: MakeRun, home: Pat
 @pytest.mark.slow
 def test_a_run_is_paused_gone_on_with_and_stopped(make_run: MakeRun, home: Path) -> None:
     folder = make_run(steps=100_000, checkpoint_every=50_000, sample_every=50_000)
-    runs.start(folder)
+    start_run(folder)
     running = until(folder, lambda run: run.step >= 3 and run.seconds_left is not None)
     assert running.state == "running" and running.stage == "Learning"
     with pytest.raises(UserError, match="still learning"):
-        runs.discard(folder)
-    runs.pause(folder)
+        discard_run(folder)
+    pause_run(folder)
     paused = until(folder, lambda run: run.state == "paused")
     assert paused.seconds_left is None and checkpoints(folder)[-1].name == f"step-{paused.step}"
     assert not (folder / "wish.json").exists()
     status = read_status(folder)
     assert status
     until(folder, lambda _run: status.process() is None)
-    runs.start(folder)
+    start_run(folder)
     until(folder, lambda run: run.step > paused.step)
-    runs.stop(folder)
+    stop_run(folder)
     stopped = until(folder, lambda run: run.state == "stopped")
     assert stopped.step > paused.step and "steps" in stopped.message
     assert f"trained {stopped.step} steps" in Pack.open(stopped.pack).provenance
-    runs.stop(folder)  # a run that does not learn is started to write its pack again, over its own
+    stop_run(folder)  # a run that does not learn is started to write its pack again, over its own
     again = until(folder, lambda run: run.state == "stopped" and run.pack)
     assert (again.pack, again.step) == (stopped.pack, stopped.step)
-    there = runs.discard(folder)
-    assert (there / "plan.json").is_file() and runs.runs() == []
+    there = discard_run(folder)
+    assert (there / "plan.json").is_file() and list_runs() == []
     assert Pack.open(stopped.pack)
 
 
 def test_a_run_is_read_as_it_is(make_run: MakeRun, home: Path) -> None:
     folder = make_run()
     assert (
-        runs.read(folder).state == "ready"
-        and runs.read(folder).title == Pack.open(runs.read(folder).plan["pack"]).title
+        read_run(folder).state == "ready" and read_run(folder).title == Pack.open(read_run(folder).plan["pack"]).title
     )
     with pytest.raises(UserError, match="not learned anything"):
-        runs.stop(folder)
-    runs.pause(folder)  # there is nothing to pause
+        stop_run(folder)
+    pause_run(folder)  # there is nothing to pause
     assert not (folder / "wish.json").exists()
     (folder / "log.jsonl").write_text(
         '{"step": 1, "diffusion": 0.5, "attention": 0.25, "seconds": 1.0}\n{"step": 2, "diff'
     )
-    assert runs.read(folder).losses == ((1, 0.5, 0.25),)
+    assert read_run(folder).losses == ((1, 0.5, 0.25),)
     with (folder / "log.jsonl").open("a") as log:
         log.write('usion": 1e-05, "attention": 0.1, "seconds": 1.0}\n')
-    assert runs.read(folder).losses[1:] == ((2, 1e-5, 0.1),)
+    assert read_run(folder).losses[1:] == ((2, 1e-5, 0.1),)
     (folder / "log.jsonl").write_text("")
-    assert runs.read(folder).losses == ()
+    assert read_run(folder).losses == ()
     (folder / "plan.json").write_text("[1, 2]")
-    assert (runs.read(folder).plan, runs.read(folder).title) == ({}, "birds")
+    assert (read_run(folder).plan, read_run(folder).title) == ({}, "birds")
     with pytest.raises(UserError, match="no run"):
-        runs.read(home)
+        read_run(home)
     newer = make_run("newer")
     os.utime(folder / "plan.json", (1, 1))
     os.utime(folder / "log.jsonl", (1, 1))
-    assert [run.folder for run in runs.runs()] == [str(newer), str(folder)]
+    assert [run.folder for run in list_runs()] == [str(newer), str(folder)]
 
 
 def test_only_a_living_process_is_alive(make_run: MakeRun) -> None:
     folder = make_run()
-    now = Status(os.getpid(), born(os.getpid()), time.time(), stage="Learning")
+    now = RunStatus(os.getpid(), process_created(os.getpid()), time.time(), stage="Learning")
     for status, state in (
         (now, "running"),
         (replace(now, created=now.created - 60), "lost"),  # the id belongs to another process now
@@ -196,7 +199,7 @@ def test_only_a_living_process_is_alive(make_run: MakeRun) -> None:
         (replace(now, state="paused"), "paused"),
     ):
         write_status(folder, status)
-        assert runs.read(folder).state == state
+        assert read_run(folder).state == state
     for nonsense in (
         "",
         "[]",
@@ -204,13 +207,13 @@ def test_only_a_living_process_is_alive(make_run: MakeRun) -> None:
         '{"pid": 99999999999999999999999, "state": "running"}',
     ):
         (folder / "status.json").write_text(nonsense)
-        assert runs.read(folder).state in ("ready", "lost")
+        assert read_run(folder).state in ("ready", "lost")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="makes a zombie")
 def test_a_process_that_ended_unseen_is_not_alive() -> None:
     child = subprocess.Popen([sys.executable, "-c", ""])
-    status = Status(child.pid, born(child.pid), time.time())
+    status = RunStatus(child.pid, process_created(child.pid), time.time())
     while status.process() is not None:  # until it is a zombie: nobody has waited for it
         time.sleep(0.01)
     assert not status.alive
@@ -219,23 +222,23 @@ def test_a_process_that_ended_unseen_is_not_alive() -> None:
 
 def test_two_trainings_take_turns(make_run: MakeRun, home: Path) -> None:
     one, two = make_run("one"), make_run("two")
-    with Pulse(one, 10):
-        with pytest.raises(UserError, match="“one” is still learning"), Pulse(two, 10):
+    with Heartbeat(one, 10):
+        with pytest.raises(UserError, match="“one” is still learning"), Heartbeat(two, 10):
             pass
         with pytest.raises(UserError, match="“one” is still learning"):
-            runs.start(two)
-    with Pulse(two, 10) as pulse:
+            start_run(two)
+    with Heartbeat(two, 10) as pulse:
         pulse.end("paused")
-    assert runs.read(two).state == "paused"
-    held = "import sys, time\nfrom pathlib import Path\nfrom engine.runs.status import *\n"
+    assert read_run(two).state == "paused"
+    held = "import sys, time\nfrom pathlib import Path\nfrom engine.runs.lock import *\n"
     held += (
-        "with one_at_a_time():\n take_turn(Path(sys.argv[1]), __import__('os').getpid())\n print('held', flush=True)\n"
+        "with training_lock():\n take_turn(Path(sys.argv[1]), __import__('os').getpid())\n print('held', flush=True)\n"
     )
     held += " time.sleep(1)\nprint(input())"
     child = subprocess.Popen([sys.executable, "-c", held, str(two)], stdin=-1, stdout=-1, text=True)
     try:
         assert child.stdout and child.stdout.readline() == "held\n"
-        with one_at_a_time(), pytest.raises(UserError, match="“two” is still learning"):
+        with training_lock(), pytest.raises(UserError, match="“two” is still learning"):
             take_turn(one, os.getpid())
     finally:
         child.kill()
@@ -244,7 +247,7 @@ def test_two_trainings_take_turns(make_run: MakeRun, home: Path) -> None:
 
 def test_a_pulse_beats_and_estimates(make_run: MakeRun) -> None:
     folder = make_run()
-    with Pulse(folder, steps=100) as pulse:
+    with Heartbeat(folder, steps=100) as pulse:
         first = read_status(folder)
         assert first and first.alive and first.stage == "Starting"
         for step in range(1, 6):
@@ -256,16 +259,16 @@ def test_a_pulse_beats_and_estimates(make_run: MakeRun) -> None:
             later = read_status(folder) or later
         assert later.seconds_left is not None and later.seconds_left > 0.5
         pulse.end("failed", "It broke.", "Mend it.")
-    run = runs.read(folder)
+    run = read_run(folder)
     assert (run.state, run.message, run.hint, run.seconds_left) == ("failed", "It broke.", "Mend it.", None)
-    with pytest.raises(ZeroDivisionError), Pulse(folder, 1):
+    with pytest.raises(ZeroDivisionError), Heartbeat(folder, 1):
         raise ZeroDivisionError
-    assert runs.read(folder).state == "failed" and "ZeroDivisionError" in runs.read(folder).message
+    assert read_run(folder).state == "failed" and "ZeroDivisionError" in read_run(folder).message
 
 
 def test_a_pack_is_never_written_over_another(make_run: MakeRun, home: Path) -> None:
     other = make_pack(home / "packs" / "other")
     folder = make_run(out=str(other.path))
     with pytest.raises(UserError, match="something else"):
-        runs.start(folder)
-    assert runs.read(folder).state == "ready"
+        start_run(folder)
+    assert read_run(folder).state == "ready"

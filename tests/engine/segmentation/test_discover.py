@@ -13,15 +13,24 @@ from PIL import Image
 
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
+from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import ABSENT
-from engine.packs.codebook import NO_PART
 from engine.packs.pack import Backbone, Pack
 from engine.segmentation.class_labels import kinds_of
-from engine.segmentation.codebook_fitting import fit_codebook
-from engine.segmentation.dino import Dino, Found, look_at, open_dino
-from engine.segmentation.discover import discover, looks_like_a_photo, segment
+from engine.segmentation.codebook_fitting import (
+    FittedCodebook,
+    arrange_parts,
+    cluster_foreground,
+    draw_sample,
+    fit_codes,
+    split_background,
+)
+from engine.segmentation.dino import Dino, open_dino
+from engine.segmentation.discover import discover
+from engine.segmentation.feature_cache import PictureFeatures, compute_features
+from engine.segmentation.segment import looks_like_a_photo, segment
 from engine.worker.jobs import Discover, News, Progress, Segment
-from tests.fakes import draw_bird
+from tests.fakes import sketch_bird
 
 
 def silent(_news: News) -> None: ...
@@ -44,7 +53,7 @@ def test_pictures_of_any_shape_become_whole_patches(dino: Dino, width: int, heig
 
 
 def test_the_layer_and_the_batch_are_as_asked(dino: Dino, tiny_world: Path, models: Any) -> None:
-    pictures = [draw_bird(code)[0] for code in range(3)]
+    pictures = [sketch_bird(code)[0] for code in range(3)]
     pictures.insert(1, pictures[0].resize((128, 64)))
     together = dino.features(pictures)
     for picture, one in zip(pictures, together, strict=True):
@@ -55,7 +64,7 @@ def test_the_layer_and_the_batch_are_as_asked(dino: Dino, tiny_world: Path, mode
         open_dino(models, Backbone(str(tiny_world / "eyes"), image_size=64, patch=14))
 
 
-def planted(kinds: int = 3, each: int = 6, seed: int = 0) -> Found:
+def planted(kinds: int = 3, each: int = 6, seed: int = 0) -> PictureFeatures:
     """Feature maps with a background at the borders and two parts inside, whose looks depend on the kind."""
     generator = np.random.default_rng(seed)
     background, head, body = np.eye(3, 12, dtype=np.float32)
@@ -68,13 +77,22 @@ def planted(kinds: int = 3, each: int = 6, seed: int = 0) -> Found:
             maps.append((features + 0.02 * generator.standard_normal(features.shape)).astype(np.float32))
             classes.append(f"kind {kind}")
     files = tuple(Path(f"{index}.png") for index in range(len(maps)))
-    return Found(files, tuple(maps), tuple(classes))
+    return PictureFeatures(files, tuple(maps), tuple(classes))
+
+
+def fitted(found: PictureFeatures, parts: int, codes: int, flip: bool = False) -> FittedCodebook:
+    """The three tiers, one after the other, as a discovery finds them."""
+    sample = draw_sample(found.features)
+    split = split_background(sample)
+    split = split.flipped() if flip else split
+    tier = arrange_parts(sample, split, cluster_foreground(sample, split, parts))
+    return fit_codes(found, split, tier, codes, tier.background)
 
 
 def test_planted_parts_and_codes_are_found() -> None:
     found = planted()
     for classes in (found.classes, ()):
-        clusters = fit_codebook(Found(found.files, found.features, classes), 2, 3)
+        clusters = fitted(PictureFeatures(found.files, found.features, classes), 2, 3)
         sentences = []
         for features in found.features:
             labels = clusters.codebook.segment(features)
@@ -88,18 +106,18 @@ def test_planted_parts_and_codes_are_found() -> None:
 
 
 def test_the_background_can_be_flipped() -> None:
-    clusters = fit_codebook(planted(), 2, 3, flip_background=True)
+    clusters = fitted(planted(), 2, 3, flip=True)
     labels = clusters.codebook.segment(planted().features[0]).labels
     assert (labels[0] != NO_PART).all() and (labels[3:5, 3:5] == NO_PART).all()
 
 
 def test_too_few_pictures_leave_codes_empty_and_say_so() -> None:
     found = planted(kinds=2, each=1)
-    clusters = fit_codebook(Found(found.files, found.features), 2, 5)
+    clusters = fitted(PictureFeatures(found.files, found.features), 2, 5)
     assert clusters.metrics["codes_found"] == [2, 2]
     assert clusters.codebook.codes.shape == (2, 5, 12) and not clusters.codebook.codes[:, 2:].any()
     assert max(max(clusters.codebook.segment(one).codes) for one in found.features) == 1
-    alike = fit_codebook(planted(kinds=1), 4, 3).metrics["alike"]
+    alike = fitted(planted(kinds=1), 4, 3).metrics["alike"]
     assert alike, "four parts where there are two: some are nearly the same, and that is told"
 
 
@@ -129,18 +147,18 @@ def test_a_found_pack_is_whole(tiny_pack: Path, tiny_world: Path, models: Any) -
 
 def test_pictures_that_cannot_be_read_are_skipped_and_looking_again_is_quick(dino: Dino, tmp_path: Path) -> None:
     good, bad = tmp_path / "good.png", tmp_path / "bad.png"
-    draw_bird(0)[0].save(good)
+    sketch_bird(0)[0].save(good)
     bad.write_bytes(good.read_bytes()[:200])
-    found = look_at(dino, [bad, good], silent)
+    found = compute_features(dino, [bad, good], silent)
     assert found.files == (good,) and "bad.png" in found.skipped[0]
     seen: list[int] = []
     handle = dino.eyes.model.register_forward_hook(lambda *_: seen.append(1))
-    again = look_at(dino, [good], silent)
+    again = compute_features(dino, [good], silent)
     handle.remove()
     assert not seen
     np.testing.assert_array_equal(again.features[0], found.features[0])
     with pytest.raises(UserError, match="None of the pictures"):
-        look_at(dino, [bad], silent)
+        compute_features(dino, [bad], silent)
 
 
 def test_wrong_wishes_are_told(tmp_path: Path, tiny_world: Path, models: Any) -> None:
@@ -179,7 +197,7 @@ def test_discovery_says_how_far_it_is(tiny_world: Path, models: Any, tmp_path: P
 def test_photos_are_told_from_drawings(photos: Path) -> None:
     shown = sorted(photos.rglob("*.jpg"))
     assert shown and all(looks_like_a_photo(open_picture(path)) for path in shown)
-    assert not any(looks_like_a_photo(draw_bird(code)[0]) for code in range(5))
+    assert not any(looks_like_a_photo(sketch_bird(code)[0]) for code in range(5))
 
 
 def test_eyes_that_know_drawings_say_so_of_a_photo(photos: Path, tiny_pack: Path, models: Any) -> None:

@@ -12,13 +12,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-import engine.segmentation.dino as features
 from engine.core.errors import JobCancelled, UserError
 from engine.packs.pack import Backbone
-from engine.segmentation.dino import Dino, FeatureCache, Found, Maps, eyes_key, look_at, open_dino
+from engine.segmentation import feature_cache
+from engine.segmentation.dino import Dino, open_dino
+from engine.segmentation.feature_cache import (
+    FeatureCache,
+    FeatureMaps,
+    PictureFeatures,
+    compute_features,
+    dino_cache_key,
+)
 from engine.worker.jobs import News, Progress
 from tests.conftest import REPOSITORY
-from tests.fakes import draw_bird
+from tests.fakes import sketch_bird
 
 
 def silent(_news: News) -> None: ...
@@ -34,7 +41,7 @@ def pictures(tmp_path: Path) -> list[Path]:
     (tmp_path / "pictures").mkdir()
     paths = [tmp_path / "pictures" / f"{code}.png" for code in range(7)]
     for code, path in enumerate(paths):
-        draw_bird(code, 64 + 16 * (code % 2))[0].resize((64, 64 if code % 3 else 96)).save(path)
+        sketch_bird(code, 64 + 16 * (code % 2))[0].resize((64, 64 if code % 3 else 96)).save(path)
     return paths
 
 
@@ -58,8 +65,8 @@ class Looks:
 def test_features_are_those_of_the_eyes_and_stay_on_the_disk(dino: Dino, pictures: list[Path]) -> None:
     from engine.core.image_files import open_picture
 
-    found = look_at(dino, pictures, silent, batch=3)
-    assert isinstance(found.features, Maps) and len(found.features) == 7
+    found = compute_features(dino, pictures, silent, batch=3)
+    assert isinstance(found.features, FeatureMaps) and len(found.features) == 7
     for index, one in enumerate(dino.features([open_picture(path) for path in pictures])):
         np.testing.assert_allclose(found.features[index], one, atol=2e-3)
         base = found.features.cells(index)
@@ -74,10 +81,10 @@ def test_a_stopped_look_goes_on_where_it_was(dino: Dino, pictures: list[Path]) -
             raise JobCancelled
 
     with Looks(dino) as looks, pytest.raises(JobCancelled):
-        look_at(dino, pictures, stop, batch=2)
+        compute_features(dino, pictures, stop, batch=2)
     assert looks.count == 4
     with Looks(dino) as looks:
-        look_at(dino, pictures, silent, batch=2)
+        compute_features(dino, pictures, silent, batch=2)
     assert looks.count == 3
 
 
@@ -87,56 +94,61 @@ def test_a_killed_process_leaves_what_it_has_seen(
     code = f"""
 import os
 from pathlib import Path
-import engine.segmentation.dino as features
-from engine.segmentation.dino import look_at, open_dino
-from engine.worker.jobs import Progress
 from engine.models.loader import Models
 from engine.packs.pack import Backbone
+from engine.segmentation.dino import open_dino
+from engine.segmentation.feature_cache import compute_features
+from engine.worker.jobs import Progress
 def report(news):
     if isinstance(news, Progress) and news.stage == "Looking at pictures" and news.done == 4:
         os._exit(9)
 files = sorted(Path({str(pictures[0].parent)!r}).iterdir())
-look_at(open_dino(Models(device="cpu"), Backbone({str(tiny_world / "eyes")!r}, image_size=64)), files, report, batch=2)
+dino = open_dino(Models(device="cpu"), Backbone({str(tiny_world / "eyes")!r}, image_size=64))
+compute_features(dino, files, report, batch=2)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 9, done.stderr
     with Looks(dino) as looks:
-        look_at(dino, pictures, silent, batch=2)
+        compute_features(dino, pictures, silent, batch=2)
     assert looks.count == 3
 
 
 def test_the_content_is_what_counts(dino: Dino, pictures: list[Path], tmp_path: Path) -> None:
-    look_at(dino, pictures, silent)
+    compute_features(dino, pictures, silent)
     moved = shutil.copytree(pictures[0].parent, tmp_path / "moved")
     with Looks(dino) as looks:
-        found = look_at(dino, sorted(moved.iterdir()), silent)
+        found = compute_features(dino, sorted(moved.iterdir()), silent)
     assert looks.count == 0 and len(found.features) == 7
-    draw_bird(99)[0].save(moved / "3.png")
+    sketch_bird(99)[0].save(moved / "3.png")
     with Looks(dino) as looks:
-        again = look_at(dino, sorted(moved.iterdir()), silent)
+        again = compute_features(dino, sorted(moved.iterdir()), silent)
     assert looks.count == 1 and again.key != found.key
 
 
 def test_other_eyes_layers_and_sizes_have_caches_of_their_own(tiny_world: Path, tmp_path: Path) -> None:
     eyes = shutil.copytree(tiny_world / "eyes", tmp_path / "eyes")
     one = Backbone(str(eyes), image_size=64)
-    keys = [eyes_key(one), eyes_key(Backbone(str(eyes), "-1", 64)), eyes_key(Backbone(str(eyes), image_size=32))]
-    assert eyes_key(Backbone(str(tiny_world / "eyes"), image_size=64)) == keys[0], "the same weights elsewhere"
+    keys = [
+        dino_cache_key(one),
+        dino_cache_key(Backbone(str(eyes), "-1", 64)),
+        dino_cache_key(Backbone(str(eyes), image_size=32)),
+    ]
+    assert dino_cache_key(Backbone(str(tiny_world / "eyes"), image_size=64)) == keys[0], "the same weights elsewhere"
     weights = eyes / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
     os.utime(weights, ns=(5, 5))
-    assert len({*keys, eyes_key(one)}) == 4
+    assert len({*keys, dino_cache_key(one)}) == 4
 
 
 def test_a_damaged_file_of_the_cache_is_made_again(dino: Dino, pictures: list[Path], home: Path) -> None:
-    before = look_at(dino, pictures, silent)
+    before = compute_features(dino, pictures, silent)
     kept = [np.array(one) for one in before.features]
     for file in (home / "cache" / "features").rglob("*.safetensors"):
         file.write_bytes(file.read_bytes()[:-100])
     with Looks(dino) as looks:
-        after = look_at(dino, pictures, silent)
+        after = compute_features(dino, pictures, silent)
     assert looks.count == 7
     for one, other in zip(kept, after.features, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -148,10 +160,10 @@ def test_a_picture_that_vanishes_stops_with_one_sentence(dino: Dino, pictures: l
             pictures[5].unlink()
 
     with pytest.raises(UserError, match=r"5\.png is not there any more") as told:
-        look_at(dino, pictures, remove, batch=2)
+        compute_features(dino, pictures, remove, batch=2)
     assert told.value.hint
     with Looks(dino) as looks:
-        assert len(look_at(dino, [*pictures[:5], pictures[6]], silent).files) == 6
+        assert len(compute_features(dino, [*pictures[:5], pictures[6]], silent).files) == 6
     assert looks.count == 2, "what was looked at before is kept"
 
 
@@ -161,16 +173,16 @@ def test_a_folder_that_vanishes_stops_with_one_sentence(dino: Dino, pictures: li
             pictures[0].parent.rename(tmp_path / "elsewhere")
 
     with pytest.raises(UserError, match="The folder pictures is not there any more") as told:
-        look_at(dino, pictures, unmount, batch=2)
+        compute_features(dino, pictures, unmount, batch=2)
     assert "drive" in told.value.hint
 
 
 def test_a_disk_that_is_too_small_is_told_early(
     dino: Dino, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features, "_SPARE", 1 << 60)
+    monkeypatch.setattr(feature_cache, "_SPARE", 1 << 60)
     with pytest.raises(UserError, match="more pictures needs") as told:
-        look_at(dino, pictures, silent, batch=2)
+        compute_features(dino, pictures, silent, batch=2)
     assert "Make room" in told.value.hint
 
 
@@ -190,15 +202,16 @@ def test_two_processes_look_at_a_share_each(
 import sys
 from pathlib import Path
 import torch.distributed as dist
-import engine.segmentation.dino as features
-from engine.segmentation.dino import look_at, open_dino
 from engine.models.loader import Models
 from engine.packs.pack import Backbone
+from engine.segmentation.dino import open_dino
+from engine.segmentation.feature_cache import compute_features
 dist.init_process_group("gloo", init_method="file://{tmp_path}/meet", rank=int(sys.argv[1]), world_size=2)
 dino = open_dino(Models(device="cpu"), Backbone({str(tiny_world / "eyes")!r}, image_size=64))
 looks = []
 dino.eyes.model.register_forward_hook(lambda m, w, n, o: looks.append(len(n["pixel_values"])), with_kwargs=True)
-found = look_at(dino, sorted(Path({str(pictures[0].parent)!r}).iterdir()), lambda news: None, together=True)
+files = sorted(Path({str(pictures[0].parent)!r}).iterdir())
+found = compute_features(dino, files, lambda news: None, together=True)
 print(sum(looks), found.key)
 """
     running = [
@@ -215,19 +228,19 @@ print(sum(looks), found.key)
     assert [process.returncode for process in running] == [0, 0], said
     (first, key), (second, other) = (out.split() for out, _ in said)
     assert sorted((int(first), int(second))) == [3, 4] and key == other
-    together = look_at(dino, pictures, silent)
+    together = compute_features(dino, pictures, silent)
     assert together.key == key
     shared = [np.array(one) for one in together.features]
     shutil.rmtree(home / "cache" / "features")
-    for one, alone in zip(shared, look_at(dino, pictures, silent).features, strict=True):
+    for one, alone in zip(shared, compute_features(dino, pictures, silent).features, strict=True):
         np.testing.assert_allclose(one, alone, atol=2e-3)  # batches differ, and so does rounding
 
 
 def test_found_in_memory_is_as_good(dino: Dino, pictures: list[Path]) -> None:
     from engine.segmentation.codebook_fitting import draw_sample
 
-    found = look_at(dino, pictures, silent)
-    plain = Found(found.files, tuple(found.features))
+    found = compute_features(dino, pictures, silent)
+    plain = PictureFeatures(found.files, tuple(found.features))
     one, two = draw_sample(found.features, 3, 200), draw_sample(plain.features, 3, 200)
     np.testing.assert_allclose(one.rows, two.rows, atol=1e-6)
     np.testing.assert_array_equal(one.edge, two.edge)
@@ -241,14 +254,13 @@ def test_more_files_than_a_process_may_open(tmp_path: Path) -> None:
 import resource
 from pathlib import Path
 import numpy as np
-import engine.segmentation.dino as features
-from engine.segmentation.dino import FeatureCache, Maps
+from engine.segmentation.feature_cache import FeatureCache, FeatureMaps
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 cache = FeatureCache(Path({str(tmp_path)!r}))
 for index in range(100):
     cache.add({{str(index): np.full((3, 2, 4), index, np.float32)}})
 cache = FeatureCache(Path({str(tmp_path)!r}))
-maps = Maps([cache[str(index)] for index in range(100)])
+maps = FeatureMaps([cache[str(index)] for index in range(100)])
 assert all((maps[index] == index).all() for index in range(100))
 print("read")
 """

@@ -17,15 +17,17 @@ from PIL import Image
 
 from engine.core.errors import UserError
 from engine.core.paths import starter_pack
+from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import ABSENT
-from engine.packs.codebook import NO_PART
 from engine.packs.pack import CODE_PICTURES, Pack
-from engine.segmentation.discover import discover, find_parts
-from engine.training.train import segmented_pictures
+from engine.packs.validation import check_pack
+from engine.segmentation.discover import discover
+from engine.segmentation.find_parts import backbone_with, find_parts, note_on, parts_of, view_folder
+from engine.training.examples import segmented_pictures
 from engine.worker.jobs import Discover, FindParts, News, PartsFound, Progress
 from tests.conftest import REPOSITORY
 from tests.engine.tiny import make_pictures
-from tests.fakes import draw_bird
+from tests.fakes import sketch_bird
 
 
 def silent(_news: News) -> None: ...
@@ -131,7 +133,7 @@ def test_a_dropped_part_stays_but_is_background(draft: Any) -> None:
 
 def test_codes_have_names_and_pictures(draft: Any, birds: Path, tmp_path: Path) -> None:
     pack = draft()
-    pack.check(thorough=True)
+    check_pack(pack, thorough=True)
     for part in range(4):
         for code in {one.codes[part] for one in pack.references} - {ABSENT}:
             with Image.open(pack.path / CODE_PICTURES / f"{part}-{code}.png") as picture:
@@ -164,7 +166,7 @@ def test_a_pack_is_extended(draft: Any, find: Any, models: Any, tiny_pack: Path,
     for kind in range(4, 6):
         (more / f"kind {kind - 3}").mkdir(parents=True)
         for index in range(3):
-            draw_bird(kind, 90 + index)[0].rotate(2 * index).save(more / f"kind {kind - 3}" / f"{index}.png")
+            sketch_bird(kind, 90 + index)[0].rotate(2 * index).save(more / f"kind {kind - 3}" / f"{index}.png")
     found = find(7, folder=more, extends=str(tiny_pack))
     assert found.names == ("head", "wing", "tail", "body") and found.asked == found.suggested == 4
     assert known.title in found.reason
@@ -183,7 +185,7 @@ def test_a_pack_is_extended(draft: Any, find: Any, models: Any, tiny_pack: Path,
     learned = [one.codes for _, one in segmented_pictures(models, pack, str(more), lambda _news: None)]
     assert {code for codes in learned[:3] for code in codes} <= {ABSENT, 3}, "not the known code of the same name"
     assert {code for codes in learned[3:6] for code in codes} <= {ABSENT, 4}
-    pack.check(thorough=True)
+    check_pack(pack, thorough=True)
 
 
 def test_a_pack_that_was_trained_is_not_written_over(draft: Any) -> None:
@@ -227,13 +229,13 @@ def test_names_that_are_no_unicode(find: Any, draft: Any, tmp_path: Path) -> Non
     find(3, folder=folder)
     pack = Pack.open(draft(3, folder=folder).path)
     assert set(pack.vocabulary.code_names[0]) == {"caf?", "kind 1"}
-    pack.check(thorough=True)
+    check_pack(pack, thorough=True)
 
 
 def test_one_picture(find: Any, draft: Any, tmp_path: Path) -> None:
     folder = tmp_path / "one"
     folder.mkdir()
-    draw_bird(1, 96)[0].save(folder / "bird.png")
+    sketch_bird(1, 96)[0].save(folder / "bird.png")
     found = find(3, folder=folder)
     assert len(found.members) == 3 and "only one picture" in found.note
     pack = draft(3, 5, folder=folder)
@@ -245,7 +247,7 @@ def test_all_pictures_identical(find: Any, tmp_path: Path) -> None:
     folder = tmp_path / "same"
     folder.mkdir()
     for index in range(5):
-        draw_bird(1, 96)[0].save(folder / f"{index}.png")
+        sketch_bird(1, 96)[0].save(folder / f"{index}.png")
     found = find(0, folder=folder)
     assert found.pictures == 1 and "only one picture" in found.note and "4 were left out" in found.note
 
@@ -279,26 +281,22 @@ def test_folders_that_cannot_be_used(find: Any, tmp_path: Path) -> None:
 def test_a_kind_of_one_picture_has_codes_like_the_others(draft: Any, tmp_path: Path) -> None:
     folder = make_pictures(tmp_path / "pictures", kinds=2, each=3)
     (folder / "alone").mkdir()
-    draw_bird(8, 96)[0].save(folder / "alone" / "bird.png")
+    sketch_bird(8, 96)[0].save(folder / "alone" / "bird.png")
     pack = draft(3, folder=folder)
     assert pack.vocabulary.code_names[0] == ("alone", "kind 0", "kind 1")
     assert next(one for one in pack.references if one.title == "alone").codes.count(0) >= 1
 
 
 def test_photos_seen_by_eyes_for_drawings(models: Any, photos: Path, eyes: str, tiny_world: Path) -> None:
-    from engine.segmentation import discover as discovery
-
-    view = discovery._view(models, str(photos), eyes, False, "", {"sees": "drawings", "image_size": 64}, 0, silent)
-    parts = discovery._parts(models, view, 3, (), (), 0)
-    assert "look like photos" in discovery._note(models, view, parts, 3)
+    view = view_folder(models, str(photos), eyes, False, "", {"sees": "drawings", "image_size": 64}, 0, silent)
+    parts = parts_of(models, view, 3, (), (), 0)
+    assert "look like photos" in note_on(models, view, parts, 3)
     seen = replace(view, backbone=replace(view.backbone, sees="photos"))
-    assert "photos" not in discovery._note(models, seen, parts, 3)
+    assert "photos" not in note_on(models, seen, parts, 3)
 
 
 def test_the_starter_looks_as_its_pack_does(models: Any) -> None:
-    from engine.segmentation import discover as discovery
-
-    assert discovery._backbone(models, "starter/eyes", {}) == Pack.open(starter_pack()).backbone
+    assert backbone_with(models, "starter/eyes", {}) == Pack.open(starter_pack()).backbone
 
 
 @pytest.mark.slow
@@ -306,9 +304,9 @@ def test_discovery_in_two_processes_writes_one_pack(
     draft: Any, birds: Path, eyes: str, tmp_path: Path, home: Path
 ) -> None:
     code = f"""
+from engine.models.loader import Models
 from engine.segmentation.discover import discover
 from engine.worker.jobs import Discover
-from engine.models.loader import Models
 job = Discover({str(birds)!r}, {str(tmp_path / "two")!r}, 3, 3, "bird", {eyes!r}, "some/base")
 print(discover(Models(device="cpu"), job, lambda news: None))
 """
@@ -331,7 +329,7 @@ print(discover(Models(device="cpu"), job, lambda news: None))
     said = [process.communicate(timeout=300) for process in running]
     assert [process.returncode for process in running] == [0, 0], said
     pack = Pack.open(tmp_path / "two")
-    pack.check(thorough=True)
+    check_pack(pack, thorough=True)
     shutil.rmtree(home / "cache")
     alone = draft(3, 3)
     for one, other in zip(wall_of(pack).values(), wall_of(alone).values(), strict=True):

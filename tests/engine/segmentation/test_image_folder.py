@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import engine.segmentation.image_folder as folder
 from engine.core.errors import JobCancelled, UserError
+from engine.segmentation import image_folder
 from engine.segmentation.class_labels import LABELS, kinds_of
-from engine.segmentation.image_folder import identify, look_through, survey
+from engine.segmentation.image_folder import identify_files, read_image_folder, survey
 from engine.worker.jobs import News, Progress, Survey
-from tests.fakes import draw_bird
+from tests.fakes import sketch_bird
 
 NAMES = ("Ёжик в тумане", "猫 と 犬", "🦜🦜", "עיט זהוב", "a b c", "Ångström", "x" * 80)
 
@@ -32,7 +32,7 @@ def draw(folder: Path, names: list[str] | tuple[str, ...], size: int = 96, first
     for code, name in enumerate(names, first):
         path = folder / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        draw_bird(code, size)[0].save(path)
+        sketch_bird(code, size)[0].save(path)
         paths.append(path)
     return paths
 
@@ -74,14 +74,14 @@ def test_pictures_that_differ_little_are_not_taken_for_one(tmp_path: Path) -> No
         page = Image.new("RGB", (256, 256), "white")
         page.paste((0, 0, 0), (20 + 25 * index, 100, 44 + 25 * index, 130))
         page.save(tmp_path / f"small thing on white {index}.png")
-    assert len(look_through(tmp_path, silent).pictures) == 20
+    assert len(read_image_folder(tmp_path, silent).pictures) == 20
 
 
 def test_all_the_same_leave_one(tmp_path: Path) -> None:
     (first,) = draw(tmp_path, ["0"])
     for index in range(1, 9):
         shutil.copy(first, tmp_path / f"{index}.png")
-    found = look_through(tmp_path, silent)
+    found = read_image_folder(tmp_path, silent)
     assert found.pictures == (first,) and len(found.problems) == 8
 
 
@@ -97,7 +97,7 @@ def test_no_folder_an_empty_one_and_one_of_rubbish(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_goes_away_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "_BLOCK", 2)
+    monkeypatch.setattr(image_folder, "_BLOCK", 2)
     draw(tmp_path / "pictures", [str(index) for index in range(8)])
 
     def report(news: News) -> None:
@@ -110,7 +110,7 @@ def test_a_folder_that_goes_away_is_one_sentence(tmp_path: Path, monkeypatch: py
 
 
 def test_a_survey_that_is_stopped_is_not_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "_BLOCK", 2)
+    monkeypatch.setattr(image_folder, "_BLOCK", 2)
     files = draw(tmp_path, [str(index) for index in range(6)])
 
     def stop(news: News) -> None:
@@ -118,27 +118,27 @@ def test_a_survey_that_is_stopped_is_not_begun_again(tmp_path: Path, monkeypatch
             raise JobCancelled
 
     with pytest.raises(JobCancelled):
-        identify(files, stop)
+        identify_files(files, stop)
     looked: list[int] = []
-    identify(files, lambda news: looked.append(news.done) if isinstance(news, Progress) else None)
+    identify_files(files, lambda news: looked.append(news.done) if isinstance(news, Progress) else None)
     assert looked == [4]
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     (file,) = draw(tmp_path, ["a"])
-    (before,) = identify([file], silent)
-    draw_bird(7, 96)[0].save(file)
+    (before,) = identify_files([file], silent)
+    sketch_bird(7, 96)[0].save(file)
     os.utime(file, ns=(1, 1))
-    (after,) = identify([file], silent)
+    (after,) = identify_files([file], silent)
     assert before.digest != after.digest and before.sides == after.sides == (96, 96)
 
 
 def test_a_damaged_memory_is_made_anew(tmp_path: Path, home: Path) -> None:
     files = draw(tmp_path / "pictures", ["a", "b"])
-    before = [one.digest for one in identify(files, silent)]
+    before = [one.digest for one in identify_files(files, silent)]
     for kept in (home / "cache" / "pictures").iterdir():
         kept.write_bytes(b"rubbish")
-    assert [one.digest for one in identify(files, silent)] == before
+    assert [one.digest for one in identify_files(files, silent)] == before
 
 
 @pytest.mark.slow

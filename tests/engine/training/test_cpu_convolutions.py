@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.training.cpu_convolutions import _Quick, quicken_convolutions
+from engine.training.cpu_convolutions import _FastForward, speed_up_convolutions
 
 
 @pytest.mark.parametrize(("side", "stride"), [(8, 1), (16, 2), (20, 1)])
@@ -16,8 +16,8 @@ def test_the_quick_way_is_the_same_there_and_back(side: int, stride: int) -> Non
     torch.manual_seed(0)
     plain = nn.Sequential(nn.Conv2d(512, 512, 3, stride, padding=1), nn.Conv2d(512, 8, 1)).requires_grad_(False)
     quick = copy.deepcopy(plain)
-    quicken_convolutions(quick)
-    assert isinstance(quick[0].forward, _Quick) and not isinstance(quick[1].forward, _Quick)
+    speed_up_convolutions(quick)
+    assert isinstance(quick[0].forward, _FastForward) and not isinstance(quick[1].forward, _FastForward)
     found = []
     for model in (plain, quick):
         x = torch.randn(2, 512, side, side, generator=torch.Generator().manual_seed(1), requires_grad=True)
@@ -36,5 +36,5 @@ def test_what_is_learned_small_or_in_half_precision_is_left_alone() -> None:
     model = nn.Sequential(nn.Conv2d(512, 512, 3), nn.Conv2d(64, 64, 3), nn.Conv2d(512, 512, 3))
     model[1:].requires_grad_(False)
     model[2].to(torch.bfloat16)
-    quicken_convolutions(model)
-    assert not any(isinstance(module.forward, _Quick) for module in model)
+    speed_up_convolutions(model)
+    assert not any(isinstance(module.forward, _FastForward) for module in model)

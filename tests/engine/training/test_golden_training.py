@@ -14,7 +14,7 @@ from engine.core.vocabulary import Choice
 from engine.exchange.original_checkpoint import original_lora
 from engine.models.loader import Models
 from engine.models.lora import lora_state
-from engine.models.part_tokens import Sentence
+from engine.models.text_encoding import TokenizedPrompt
 from engine.runs.plan import PAPER, Plan
 from engine.training.attention_loss import AttentionCapture
 from engine.training.learner import Learner
@@ -24,12 +24,12 @@ PLACEHOLDER = 567
 END = 566
 
 
-def said(ids: list[int], codes: list[int]) -> Sentence:
+def said(ids: list[int], codes: list[int]) -> TokenizedPrompt:
     """A recorded caption: the original's placeholder ids become choices."""
     places = [(place, id - PLACEHOLDER) for place, id in enumerate(ids) if id >= PLACEHOLDER]
     plain = tuple(0 if id >= PLACEHOLDER else id for id in ids)
     end = ids.index(END)
-    return Sentence(plain, tuple((place, Choice(part, codes[part])) for place, part in places), end)
+    return TokenizedPrompt(plain, tuple((place, Choice(part, codes[part])) for place, part in places), end)
 
 
 def test_twenty_steps_are_the_originals(golden: Path, golden_index: dict[str, Any]) -> None:

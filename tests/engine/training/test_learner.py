@@ -14,7 +14,8 @@ import torch
 from engine.core.errors import UserError
 from engine.core.vocabulary import Choice
 from engine.models.loader import Models
-from engine.models.part_tokens import PartTokens, tokenize
+from engine.models.part_tokens import PartTokens
+from engine.models.text_encoding import tokenize_prompt
 from engine.runs.plan import Plan
 from engine.training.attention_loss import AttentionCapture
 from engine.training.learner import Learner
@@ -39,7 +40,7 @@ def take(learner: Learner, steps: int) -> list[tuple[float, float]]:
     """Steps on noise; the losses of each."""
     generator = torch.Generator().manual_seed(1)
     prompts = (("a ", Choice(0, 1), " ", Choice(1, 2)), (Choice(3, 0), " bird"))
-    sentences = [tokenize(prompt, learner.pipeline.tokenizer) for prompt in prompts]
+    sentences = [tokenize_prompt(prompt, learner.pipeline.tokenizer) for prompt in prompts]
     masks = (torch.rand(2, 4, 16, 16, generator=generator) > 0.5).float()
     found = []
     with AttentionCapture(learner.pipeline.unet, 16) as capture:

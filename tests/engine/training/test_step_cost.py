@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 from engine.handlers import HANDLERS
 from engine.models.loader import Models
 from engine.packs.pack import Pack
-from engine.runs.plan import Plan, predict
+from engine.runs.plan import Plan, predict_cost
 from engine.worker.jobs import Measure, Measured, News, Progress
 
 
@@ -36,10 +36,10 @@ def test_a_pack_without_references_cannot_be_measured(tiny_pack: Path, tmp_path:
 
 def test_a_plan_is_predicted_from_what_was_measured() -> None:
     measured = Measured(2.0, 1000, 10.0, 128, batch=4, seconds_each=0.4, memory_each=100)
-    assert predict(measured, Plan("p", steps=100, batch=4)) == (pytest.approx(210), 1000)
-    assert predict(measured, Plan("p", steps=200, batch=4)) == (pytest.approx(410), 1000)
-    assert predict(measured, Plan("p", steps=100, batch=1)) == (pytest.approx(10 + 100 * 0.8), 700)
-    assert predict(measured, Plan("p", steps=100, batch=8)) == (pytest.approx(10 + 100 * 3.6), 1400)
-    assert predict(measured, Plan("p", steps=100, batch=4, size=256)) == (pytest.approx(10 + 100 * 6.8), 2200)
+    assert predict_cost(measured, Plan("p", steps=100, batch=4)) == (pytest.approx(210), 1000)
+    assert predict_cost(measured, Plan("p", steps=200, batch=4)) == (pytest.approx(410), 1000)
+    assert predict_cost(measured, Plan("p", steps=100, batch=1)) == (pytest.approx(10 + 100 * 0.8), 700)
+    assert predict_cost(measured, Plan("p", steps=100, batch=8)) == (pytest.approx(10 + 100 * 3.6), 1400)
+    assert predict_cost(measured, Plan("p", steps=100, batch=4, size=256)) == (pytest.approx(10 + 100 * 6.8), 2200)
     older = Measured(2.0, 1000, 10.0, 128)  # measured with one batch only
-    assert predict(older, Plan("p", steps=10, batch=8)) == (pytest.approx(30), 1000)
+    assert predict_cost(older, Plan("p", steps=10, batch=8)) == (pytest.approx(30), 1000)

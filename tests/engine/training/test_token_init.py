@@ -17,10 +17,10 @@ from engine.models.loader import Models
 from engine.models.part_tokens import PartTokens
 from engine.packs.pack import BEGINNINGS, TOKENS, Pack
 from engine.segmentation.discover import discover
-from engine.training.token_init import guess, regress
+from engine.training.token_init import guess_tokens, regress_tokens
 from engine.training.train import train
 from engine.worker.jobs import Discover, News, Train
-from tests.fakes import draw_bird
+from tests.fakes import sketch_bird
 
 
 def silent(_news: News) -> None: ...
@@ -34,7 +34,7 @@ def unit_rows(count: int, seed: int) -> Any:
 def test_what_looks_alike_begins_alike() -> None:
     looks, asked = unit_rows(400, 1), unit_rows(50, 2)
     way = np.random.default_rng(3).standard_normal((6, 4)).astype(np.float32)
-    found = regress(looks, looks @ way, asked)
+    found = regress_tokens(looks, looks @ way, asked)
     error = np.square(found - asked @ way).mean() / np.square(asked @ way).mean()
     assert error < 0.05
 
@@ -46,7 +46,7 @@ def extension(tiny_world: Path, tiny_pack: Path, models: Models, tmp_path: Path)
     folder = tmp_path / "new" / "Owl"
     folder.mkdir(parents=True)
     for index in range(3):
-        draw_bird(5 + index)[0].save(folder / f"{index}.png")
+        sketch_bird(5 + index)[0].save(folder / f"{index}.png")
     job = Discover(
         str(folder.parent), str(tmp_path / "extension"), 4, 1, "bird", str(tiny_world / "eyes"),
         str(tiny_world / "base"), options={"extends": str(known), "image_size": 64},
@@ -68,7 +68,7 @@ def test_an_extended_pack_keeps_its_old_tokens_bit_for_bit(extension: Path, tiny
     codes = load_file(tmp_path / "run" / "examples.safetensors")["codes"][:, 0]
     assert (codes >= count).any(dim=1).sum() == 3
     assert (codes < count).all(dim=1).sum() >= 3, "the old ones are rehearsed"
-    begun = guess(Pack.open(extension), Pack.open(tiny_pack), old.projected().mean(dim=1))
+    begun = guess_tokens(Pack.open(extension), Pack.open(tiny_pack), old.projected().mean(dim=1))
     assert (new.projected()[:, count:] - begun[:, count:]).abs().max() > 0.05, "the new ones are learned"
 
 
@@ -98,9 +98,9 @@ def test_a_pack_may_keep_more_looks_than_codes(tiny_pack: Path, tmp_path: Path) 
     tokens = load_file(known.path / TOKENS)["text_encoder.projected"]
     around = tokens.mean(dim=1)
     codes = torch.from_numpy(known.codebook().codes)
-    alone = guess(known, known, around)
+    alone = guess_tokens(known, known, around)
     # Codes of the pack itself are known; more pairs that say the opposite pull them away.
     save_file({"looks": codes.half(), "text_encoder": (-tokens).half()}, known.path / BEGINNINGS)
-    assert (guess(known, known, around) - alone).abs().max() > 0.1
+    assert (guess_tokens(known, known, around) - alone).abs().max() > 0.1
     (known.path / BEGINNINGS).write_bytes(b"damaged")
-    assert torch.equal(guess(known, known, around), alone)
+    assert torch.equal(guess_tokens(known, known, around), alone)

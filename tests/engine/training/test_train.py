@@ -14,15 +14,16 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from engine.core.errors import JobCancelled, UserError
+from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Choice, Part, Vocabulary
 from engine.models.loader import Models
-from engine.models.part_tokens import tokenize
-from engine.packs.codebook import NO_PART, Segmentation
+from engine.models.text_encoding import tokenize_prompt
 from engine.packs.pack import Pack
 from engine.runs.plan import Plan
 from engine.runs.run_folder import open_plan
-from engine.training.examples import Captions, Examples, prepare
-from engine.training.learner import diffusion_loss, noise_of, what_counts
+from engine.training.captions import Captions
+from engine.training.diffusion_loss import diffusion_loss, loss_mask, noise_scheduler
+from engine.training.examples import Examples, prepare_examples
 from engine.training.train import train
 from engine.worker.jobs import Losses, News, Preview, Train
 
@@ -71,15 +72,15 @@ def test_pictures_masks_and_codes_are_cut_and_mirrored_alike(tiny_world: Path, m
     labels[:, :24] = 0  # its left 16 columns are lost in the central square
     labels[32:, 60:] = 1
     picture = Image.fromarray(np.stack([labels] * 3, -1))
-    examples = prepare([(picture, Segmentation(labels, (3, 2, ABSENT)))], vae, 64, crops=1)
+    examples = prepare_examples([(picture, Segmentation(labels, (3, 2, ABSENT)))], vae, 64, crops=1)
     assert examples.latents.shape == (1, 4, 12, 16, 16) and examples.masks.shape == (1, 4, 3, 16, 16)
     plain, mirrored = examples.masks[0, 0], examples.masks[0, 1]
     assert torch.equal(plain.flip(-1), mirrored)
     assert plain[0, :, :2].float().mean() == 255 and not plain[0, :, 2:].any()
     assert plain[1, 8:, 11:].float().mean() == 255 and plain[1].float().sum() == 8 * 5 * 255
     assert examples.codes[0, 0].tolist() == [3, 2, ABSENT]
-    mirror = prepare([(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), Segmentation(labels[:, ::-1], (3, 2, -1)))],
-                     vae, 64, flip=False)  # fmt: skip
+    flipped = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), Segmentation(labels[:, ::-1], (3, 2, -1))
+    mirror = prepare_examples([flipped], vae, 64, flip=False)
     torch.testing.assert_close(mirror.latents[0, 0], examples.latents[0, 1], rtol=0, atol=1e-5)
     assert torch.equal(mirror.masks[0, 0], mirrored)
 
@@ -89,13 +90,13 @@ def test_a_part_that_a_view_does_not_show_is_absent(tiny_world: Path, models: An
     labels = np.full((64, 128), NO_PART, np.uint8)
     labels[:, :8] = 0
     picture = Image.fromarray(np.stack([labels] * 3, -1))
-    examples = prepare([(picture, Segmentation(labels, (1, 1)))], vae, 64, flip=False)
+    examples = prepare_examples([(picture, Segmentation(labels, (1, 1)))], vae, 64, flip=False)
     assert examples.codes.tolist() == [[[ABSENT, ABSENT]]]
     examples.save(tmp_path / "e.safetensors")
     again = Examples.load(tmp_path / "e.safetensors")
     assert torch.equal(again.latents, examples.latents) and torch.equal(again.codes, examples.codes)
     with pytest.raises(UserError, match="no pictures"):
-        prepare([], vae, 64)
+        prepare_examples([], vae, 64)
 
 
 def test_captions_say_what_is_visible_and_nothing_else(tiny_world: Path, models: Any) -> None:
@@ -115,11 +116,13 @@ def test_places_of_unsaid_parts_do_not_count(tiny_world: Path, models: Any) -> N
     tokenizer = models.pipeline(str(tiny_world / "base")).tokenizer
     masks = torch.zeros(3, 3, 4, 4)
     masks[:, 0, 0], masks[:, 1, 1], masks[:, 2, 2] = 1.0, 0.5, 1.0
-    sentences = [tokenize(prompt, tokenizer) for prompt in ((Choice(0, 1),), (Choice(0, 1), Choice(1, 1)), ("",))]
-    counts = what_counts(masks, sentences, (0, 1))
+    sentences = [
+        tokenize_prompt(prompt, tokenizer) for prompt in ((Choice(0, 1),), (Choice(0, 1), Choice(1, 1)), ("",))
+    ]
+    counts = loss_mask(masks, sentences, (0, 1))
     assert counts[0].mean(1).tolist() == [1.0, 0.5, 1.0, 1.0]
     assert (counts[1:] == 1).all()
-    scheduler = noise_of(models.pipeline(str(tiny_world / "base")).scheduler.config)
+    scheduler = noise_scheduler(models.pipeline(str(tiny_world / "base")).scheduler.config)
     latents, noise, predicted = (torch.randn(3, 2, 8, 8) for _ in range(3))
     times = torch.tensor([10, 500, 900])
     plain = diffusion_loss(predicted, latents, noise, times, scheduler, 5.0)

@@ -20,10 +20,12 @@ from safetensors.torch import load_file
 from engine.__main__ import main
 from engine.core.errors import UserError
 from engine.packs.pack import Pack
-from engine.runs import run as runs
+from engine.runs.export import export_run
+from engine.runs.launcher import start_run
 from engine.runs.plan import Plan
-from engine.runs.run_folder import checkpoints, export_run, open_plan
-from engine.training.token_init import extended_by
+from engine.runs.run import Run, read_run
+from engine.runs.run_folder import checkpoints, open_plan
+from engine.training.token_init import extended_pack
 from engine.training.train import train
 from engine.worker.jobs import Losses, News, Progress, Train
 from tests.conftest import REPOSITORY
@@ -47,13 +49,13 @@ def make_run(tiny_world: Path, tiny_pack: Path, home: Path) -> MakeRun:
     return make
 
 
-def go_on(folder: Path, code: int = 0) -> runs.Run:
+def go_on(folder: Path, code: int = 0) -> Run:
     """Train in this process, as the command line does; the run afterwards."""
     assert main(["train", "--resume", str(folder)]) == code
-    return runs.read(folder)
+    return read_run(folder)
 
 
-def failed(folder: Path, *said: str) -> runs.Run:
+def failed(folder: Path, *said: str) -> Run:
     run = go_on(folder, 1)
     assert run.state == "failed" and run.hint and all(word in f"{run.message} {run.hint}" for word in said), run
     return run
@@ -181,7 +183,7 @@ def test_a_full_disk_at_a_checkpoint(make_run: MakeRun, small_disk: Path) -> Non
     full.unlink()
     again = go_on(folder)
     assert again.state == "finished" and again.step == 6 > run.step - 3
-    first, second = (load_file(Path(one.pack) / "tokens.safetensors") for one in (runs.read(calm), again))
+    first, second = (load_file(Path(one.pack) / "tokens.safetensors") for one in (read_run(calm), again))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -213,7 +215,7 @@ def test_too_little_memory_is_told(make_run: MakeRun) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, str(folder)], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
-    run = runs.read(folder)
+    run = read_run(folder)
     assert run.state == "failed" and "not enough memory" in run.message and "smaller batch" in run.hint, run
     change(folder, batch=2)
     assert go_on(folder).state == "finished"
@@ -275,7 +277,7 @@ def test_any_names_of_folders_are_places_or_a_sentence(pack: str, start: str) ->
         else:
             assert Path(plan.pack).is_absolute() and run == Path(folder).resolve()
             with pytest.raises(UserError):
-                runs.start(Path(folder))
+                start_run(Path(folder))
 
 
 @pytest.mark.parametrize(
@@ -288,7 +290,7 @@ def test_strange_numbers_and_nesting(nested: str) -> None:
 
 def test_a_folder_without_a_plan(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match="no plan"):
-        runs.start(tmp_path)
+        start_run(tmp_path)
     assert main(["train", "--resume", str(tmp_path)]) == 1
     assert "There is no run" in capsys.readouterr().err
 
@@ -323,5 +325,5 @@ def test_a_run_travels_with_the_pack_it_extends(make_run: MakeRun, tiny_pack: Pa
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"extends": str(known)}))
     there, _ = export_run(make_run(pack=str(draft)), tmp_path / "stick")
     shutil.rmtree(known)
-    found = extended_by(Pack.open(there / "draft"))
+    found = extended_pack(Pack.open(there / "draft"))
     assert found is not None and found.path == there / "extends"

@@ -22,7 +22,7 @@ from engine.core.paths import logs_dir
 from engine.core.recipe import Recipe
 from engine.packs.pack import Pack
 from engine.worker.child_process import newest_key
-from engine.worker.dispatch import explain
+from engine.worker.dispatch import failure_of
 from engine.worker.engine import Engine
 from engine.worker.hosts import ProcessHost
 from engine.worker.inbox import Inbox
@@ -366,9 +366,9 @@ def test_what_libraries_print_goes_to_the_log(ear: Ear, script: object) -> None:
 def test_the_death_of_the_parent_ends_the_child(tmp_path: Path, pack: Pack) -> None:
     code = f"""
         import os, time
+        from engine.worker.engine import Engine
         from engine.worker.hosts import ProcessHost
         from engine.worker.jobs import Segment
-        from engine.worker.engine import Engine
         host = ProcessHost({FAKES!r})
         engine = Engine(lambda event: print(host.pid, flush=True), host)
         engine.submit(Segment({str(pack.path)!r}, {pack.references[0].image!r}))
@@ -419,10 +419,10 @@ def test_whatever_happens_each_job_has_one_ending_and_nothing_after(
 
 
 def test_explain_passes_on_what_people_can_use() -> None:
-    assert explain(UserError("A.", "B.")) == Failed("A.", "B.", "")
-    assert "disk is full" in explain(OSError(28, "No space left on device")).message
-    assert "memory" in explain(RuntimeError("CUDA out of memory. Tried to allocate")).message
-    assert "memory" in explain(RuntimeError("DefaultCPUAllocator: can't allocate memory")).message
+    assert failure_of(UserError("A.", "B.")) == Failed("A.", "B.", "")
+    assert "disk is full" in failure_of(OSError(28, "No space left on device")).message
+    assert "memory" in failure_of(RuntimeError("CUDA out of memory. Tried to allocate")).message
+    assert "memory" in failure_of(RuntimeError("DefaultCPUAllocator: can't allocate memory")).message
 
 
 def test_an_inbox_keeps_the_latest_of_a_key_and_wakes_once() -> None:

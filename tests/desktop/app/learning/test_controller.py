@@ -11,15 +11,15 @@ from pytestqt.qtbot import QtBot
 
 from engine.core.errors import UserError
 from engine.packs.pack import Pack
-from engine.runs.plan import suited
-from partcraft_desktop.app.learning.controller import Learning
+from engine.runs.plan import suitable_settings
+from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.session import Session
 from tests import fakes
 from tests.desktop.conftest import WAIT, Opened
 
 
 @pytest.fixture
-def learning(session: Session) -> Learning:
+def learning(session: Session) -> LearningController:
     return session.learning
 
 
@@ -28,24 +28,24 @@ def folder(tmp_path: Path) -> Path:
     return fakes.make_folder(tmp_path / "pictures" / "garden birds")
 
 
-def names(learning: Learning) -> list[str]:
+def names(learning: LearningController) -> list[str]:
     return [part.name for part in learning.now.draft.sorting.parts]
 
 
-def to_parts(qtbot: QtBot, learning: Learning, folder: Path) -> None:
+def to_parts(qtbot: QtBot, learning: LearningController, folder: Path) -> None:
     learning.open_folder(folder)
     qtbot.waitUntil(lambda: learning.now.reached("parts"), timeout=WAIT)
     learning.next()
     qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
 
 
-def to_plan(qtbot: QtBot, learning: Learning, folder: Path) -> None:
+def to_plan(qtbot: QtBot, learning: LearningController, folder: Path) -> None:
     to_parts(qtbot, learning, folder)
     learning.next()
     qtbot.waitUntil(lambda: learning.now.measured is not None, timeout=WAIT)
 
 
-def to_learning(qtbot: QtBot, learning: Learning, folder: Path) -> str:
+def to_learning(qtbot: QtBot, learning: LearningController, folder: Path) -> str:
     to_plan(qtbot, learning, folder)
     learning.next()
     qtbot.waitUntil(lambda: learning.now.run is not None, timeout=WAIT)
@@ -53,7 +53,9 @@ def to_learning(qtbot: QtBot, learning: Learning, folder: Path) -> str:
     return learning.now.draft.run
 
 
-def test_a_folder_is_surveyed(qtbot: QtBot, learning: Learning, folder: Path, script: Callable[..., None]) -> None:
+def test_a_folder_is_surveyed(
+    qtbot: QtBot, learning: LearningController, folder: Path, script: Callable[..., None]
+) -> None:
     script(survey={"problems": [["Cardinal/0-0.png", "unreadable", "It cannot be read as a picture."]]})
     learning.open_folder(folder)
     qtbot.waitUntil(lambda: learning.now.surveyed is not None, timeout=WAIT)
@@ -63,7 +65,9 @@ def test_a_folder_is_surveyed(qtbot: QtBot, learning: Learning, folder: Path, sc
     assert dict(surveyed.kinds) == {"Cardinal": 3, "Ёжик": 4} and learning.now.codes == 2
 
 
-def test_parts_are_found_named_merged_dropped_and_brought_back(qtbot: QtBot, learning: Learning, folder: Path) -> None:
+def test_parts_are_found_named_merged_dropped_and_brought_back(
+    qtbot: QtBot, learning: LearningController, folder: Path
+) -> None:
     to_parts(qtbot, learning, folder)
     assert names(learning) == list(fakes.PARTS)
     assert learning.rename(3, "  Kopf ") is None
@@ -83,7 +87,9 @@ def test_parts_are_found_named_merged_dropped_and_brought_back(qtbot: QtBot, lea
     assert names(learning) == ["body", "wing", "Kopf", "legs"] and learning.now.draft.sorting.dropped == (4,)
 
 
-def test_the_old_wall_stays_until_the_new_one_is_there(qtbot: QtBot, learning: Learning, folder: Path) -> None:
+def test_the_old_wall_stays_until_the_new_one_is_there(
+    qtbot: QtBot, learning: LearningController, folder: Path
+) -> None:
     to_parts(qtbot, learning, folder)
     before = learning.now.wall
     learning.set_clusters(7)
@@ -96,7 +102,7 @@ def test_the_old_wall_stays_until_the_new_one_is_there(qtbot: QtBot, learning: L
     assert learning.now.sorted and names(learning) == list(fakes.PARTS)
 
 
-def test_two_colours_change_places(qtbot: QtBot, learning: Learning, folder: Path) -> None:
+def test_two_colours_change_places(qtbot: QtBot, learning: LearningController, folder: Path) -> None:
     to_parts(qtbot, learning, folder)
     first, second = (part.colour for part in learning.now.draft.sorting.parts[:2])
     learning.recolour(0, second)
@@ -104,7 +110,7 @@ def test_two_colours_change_places(qtbot: QtBot, learning: Learning, folder: Pat
 
 
 def test_a_plan_is_measured_once_and_again_when_its_cost_changes(
-    qtbot: QtBot, learning: Learning, folder: Path, script: Callable[..., None]
+    qtbot: QtBot, learning: LearningController, folder: Path, script: Callable[..., None]
 ) -> None:
     to_plan(qtbot, learning, folder)
     measured = learning.now.measured
@@ -120,7 +126,7 @@ def test_a_plan_is_measured_once_and_again_when_its_cost_changes(
 
 
 def test_a_training_is_planned_and_started(
-    qtbot: QtBot, learning: Learning, folder: Path, home: Path, opened: Opened
+    qtbot: QtBot, learning: LearningController, folder: Path, home: Path, opened: Opened
 ) -> None:
     to_plan(qtbot, learning, folder)
     learning.set_plan(title="Garden birds", noun="bird", preset="quick", batch=2, seed=7)
@@ -131,16 +137,19 @@ def test_a_training_is_planned_and_started(
     plan = json.loads((Path(run.folder) / "plan.json").read_text("utf-8"))
     assert (
         plan["pictures"] == str(folder)
-        and plan["steps"] == suited("starter/base")["steps"] // 4
+        and plan["steps"] == suitable_settings("starter/base")["steps"] // 4
         and plan["batch"] == 2
         and plan["seed"] == 7
     )
-    assert plan["out"] == str(home / "packs" / "garden-birds") and plan["rank"] == suited("starter/base")["rank"]
+    assert (
+        plan["out"] == str(home / "packs" / "garden-birds")
+        and plan["rank"] == suitable_settings("starter/base")["rank"]
+    )
     assert Pack.open(plan["pack"]).vocabulary.noun == "bird"
     assert opened.runs.asked == [("start", run.folder)]
 
 
-def test_a_second_training_is_refused_where_one_looks(qtbot: QtBot, learning: Learning, folder: Path) -> None:
+def test_a_second_training_is_refused_where_one_looks(qtbot: QtBot, learning: LearningController, folder: Path) -> None:
     first = to_learning(qtbot, learning, folder)
     learning.start_over()
     to_plan(qtbot, learning, folder)
@@ -152,7 +161,7 @@ def test_a_second_training_is_refused_where_one_looks(qtbot: QtBot, learning: Le
 
 
 def test_what_the_runs_refuse_is_said_on_the_plan_and_nothing_is_left_behind(
-    qtbot: QtBot, learning: Learning, folder: Path, home: Path, opened: Opened
+    qtbot: QtBot, learning: LearningController, folder: Path, home: Path, opened: Opened
 ) -> None:
     to_plan(qtbot, learning, folder)
     opened.runs.refuse = UserError("Another training is alive.", "Wait for it.")
@@ -164,7 +173,7 @@ def test_what_the_runs_refuse_is_said_on_the_plan_and_nothing_is_left_behind(
 
 @pytest.mark.parametrize("job, page", [("survey", "pictures"), ("findparts", "parts"), ("measure", "plan")])
 def test_every_failure_is_said_on_its_page_and_can_be_tried_again(
-    qtbot: QtBot, learning: Learning, folder: Path, script: Callable[..., None], job: str, page: str
+    qtbot: QtBot, learning: LearningController, folder: Path, script: Callable[..., None], job: str, page: str
 ) -> None:
     script(**{job: {"fail": ["It cannot be done.", "Do something else."]}})
     learning.open_folder(folder)
@@ -183,7 +192,7 @@ def test_every_failure_is_said_on_its_page_and_can_be_tried_again(
     qtbot.waitUntil(lambda: getattr(learning.now, done) is not None, timeout=WAIT)
 
 
-def test_a_folder_that_goes_between_pages_is_told(qtbot: QtBot, learning: Learning, folder: Path) -> None:
+def test_a_folder_that_goes_between_pages_is_told(qtbot: QtBot, learning: LearningController, folder: Path) -> None:
     learning.open_folder(folder)
     qtbot.waitUntil(lambda: learning.now.reached("parts"), timeout=WAIT)
     folder.rename(folder.with_name("elsewhere"))
@@ -194,7 +203,9 @@ def test_a_folder_that_goes_between_pages_is_told(qtbot: QtBot, learning: Learni
     qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
 
 
-def test_looking_can_be_cancelled(qtbot: QtBot, learning: Learning, folder: Path, script: Callable[..., None]) -> None:
+def test_looking_can_be_cancelled(
+    qtbot: QtBot, learning: LearningController, folder: Path, script: Callable[..., None]
+) -> None:
     script(findparts={"delay": 0.2})
     learning.open_folder(folder)
     qtbot.waitUntil(lambda: learning.now.reached("parts"), timeout=WAIT)
@@ -207,7 +218,7 @@ def test_looking_can_be_cancelled(qtbot: QtBot, learning: Learning, folder: Path
 
 
 def test_a_run_is_watched_paused_stopped_and_gone_on_with(
-    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened
+    qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened
 ) -> None:
     run = to_learning(qtbot, learning, folder)
     opened.runs.learned(run, 100)
@@ -226,7 +237,7 @@ def test_a_run_is_watched_paused_stopped_and_gone_on_with(
 
 @pytest.mark.parametrize("state", ["finished", "stopped"])
 def test_a_run_that_has_its_pack_is_in_the_library_and_can_be_mixed(
-    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened, session: Session, state: str
+    qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened, session: Session, state: str
 ) -> None:
     run = to_learning(qtbot, learning, folder)
     pack = opened.runs.finish(run, state=state)
@@ -237,7 +248,7 @@ def test_a_run_that_has_its_pack_is_in_the_library_and_can_be_mixed(
 
 
 def test_the_window_may_close_and_the_run_is_found_again(
-    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened, open_session: Callable[[], Opened]
+    qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened, open_session: Callable[[], Opened]
 ) -> None:
     run = to_learning(qtbot, learning, folder)
     opened.close()
@@ -251,7 +262,7 @@ def test_the_window_may_close_and_the_run_is_found_again(
 
 
 def test_a_draft_is_there_after_the_app_was_closed(
-    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened, open_session: Callable[[], Opened]
+    qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened, open_session: Callable[[], Opened]
 ) -> None:
     to_plan(qtbot, learning, folder)
     learning.back()
@@ -266,7 +277,9 @@ def test_a_draft_is_there_after_the_app_was_closed(
     assert again.now.draft.plan.title == "Garten" and again.now.draft.plan.preset == "thorough"
 
 
-def test_a_discarded_run_can_be_brought_back(qtbot: QtBot, learning: Learning, folder: Path, opened: Opened) -> None:
+def test_a_discarded_run_can_be_brought_back(
+    qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened
+) -> None:
     run = to_learning(qtbot, learning, folder)
     opened.runs.tell(run, state="paused")
     qtbot.waitUntil(lambda: learning.now.alive is None, timeout=WAIT)
@@ -279,7 +292,7 @@ def test_a_discarded_run_can_be_brought_back(qtbot: QtBot, learning: Learning, f
     qtbot.waitUntil(lambda: len(learning.now.runs) == 1, timeout=WAIT)
 
 
-def test_more_for_a_pack_keeps_its_parts(qtbot: QtBot, learning: Learning, folder: Path, pack: Pack) -> None:
+def test_more_for_a_pack_keeps_its_parts(qtbot: QtBot, learning: LearningController, folder: Path, pack: Pack) -> None:
     assert [one.id for one in learning.now.extendable] == [pack.id]
     learning.open_folder(folder)
     learning.extend(str(pack.path))
@@ -298,7 +311,7 @@ def test_more_for_a_pack_keeps_its_parts(qtbot: QtBot, learning: Learning, folde
 
 
 def test_other_pictures_can_be_taken_back(
-    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened, tmp_path: Path
+    qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened, tmp_path: Path
 ) -> None:
     to_parts(qtbot, learning, folder)
     learning.rename(0, "Rumpf")
@@ -311,7 +324,7 @@ def test_other_pictures_can_be_taken_back(
 
 
 def test_a_start_that_is_overtaken_leaves_nothing_behind(
-    qtbot: QtBot, learning: Learning, folder: Path, script: Callable[..., None]
+    qtbot: QtBot, learning: LearningController, folder: Path, script: Callable[..., None]
 ) -> None:
     to_plan(qtbot, learning, folder)
     learning.set_plan(title="Another title")  # so that the vocabulary is written anew
@@ -328,7 +341,7 @@ def test_a_start_that_is_overtaken_leaves_nothing_behind(
 
 
 def test_a_change_of_the_plan_does_not_stop_a_start(
-    qtbot: QtBot, learning: Learning, folder: Path, script: Callable[..., None]
+    qtbot: QtBot, learning: LearningController, folder: Path, script: Callable[..., None]
 ) -> None:
     to_plan(qtbot, learning, folder)
     learning.set_plan(title="Another title")
@@ -340,7 +353,7 @@ def test_a_change_of_the_plan_does_not_stop_a_start(
 
 
 def test_a_refused_start_leaves_the_plan_to_be_measured(
-    qtbot: QtBot, learning: Learning, folder: Path, script: Callable[..., None], opened: Opened
+    qtbot: QtBot, learning: LearningController, folder: Path, script: Callable[..., None], opened: Opened
 ) -> None:
     script(measure={"delay": 0.5})
     to_parts(qtbot, learning, folder)
@@ -355,7 +368,7 @@ def test_a_refused_start_leaves_the_plan_to_be_measured(
 
 
 def test_a_draft_that_gives_way_can_be_brought_back(
-    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened, tmp_path: Path
+    qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened, tmp_path: Path
 ) -> None:
     run = to_learning(qtbot, learning, folder)
     others = fakes.make_folder(tmp_path / "dogs", ("a", "b"), 3)
@@ -372,7 +385,7 @@ def test_a_draft_that_gives_way_can_be_brought_back(
 
 
 def test_what_was_decided_for_a_run_is_found_with_it(
-    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened
+    qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened
 ) -> None:
     to_parts(qtbot, learning, folder)
     learning.rename(0, "Rumpf")
@@ -392,7 +405,7 @@ def test_what_was_decided_for_a_run_is_found_with_it(
 
 
 def test_a_run_that_was_taken_for_lost_is_found_alive(
-    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened
+    qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened
 ) -> None:
     run = to_learning(qtbot, learning, folder)
     opened.runs.tell(run, state="lost", message="It ended without a word.")
@@ -408,11 +421,13 @@ def test_a_run_that_was_taken_for_lost_is_found_alive(
     qtbot.waitUntil(lambda: learning.now.alive is not None, timeout=WAIT)  # also when nobody presses anything
 
 
-def test_more_pictures_in_the_same_folder_are_looked_at(qtbot: QtBot, learning: Learning, folder: Path) -> None:
+def test_more_pictures_in_the_same_folder_are_looked_at(
+    qtbot: QtBot, learning: LearningController, folder: Path
+) -> None:
     to_plan(qtbot, learning, folder)
     before = learning.now.found
     assert before is not None
-    fakes.draw_bird(51)[0].save(folder / "Cardinal" / "new.png")
+    fakes.sketch_bird(51)[0].save(folder / "Cardinal" / "new.png")
     learning.open_folder(folder)
     qtbot.waitUntil(lambda: learning.now.reached("parts"), timeout=WAIT)
     learning.next()
@@ -421,7 +436,7 @@ def test_more_pictures_in_the_same_folder_are_looked_at(qtbot: QtBot, learning: 
 
 
 def test_a_training_that_ends_does_not_take_a_person_away(
-    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened
+    qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened
 ) -> None:
     run = to_learning(qtbot, learning, folder)
     learning.go("parts")
@@ -436,7 +451,7 @@ def test_a_training_that_ends_does_not_take_a_person_away(
 
 
 def test_a_pack_that_went_on_learning_stays_open(
-    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened, session: Session
+    qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened, session: Session
 ) -> None:
     run = to_learning(qtbot, learning, folder)
     pack = opened.runs.finish(run, 0.3, state="stopped")
@@ -451,7 +466,7 @@ def test_a_pack_that_went_on_learning_stays_open(
 
 
 def test_trouble_is_told_where_the_person_is(
-    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened, open_session: Callable[[], Opened]
+    qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened, open_session: Callable[[], Opened]
 ) -> None:
     to_plan(qtbot, learning, folder)
     opened.close()
@@ -466,7 +481,7 @@ def test_trouble_is_told_where_the_person_is(
 
 
 def test_going_on_from_the_library_is_refused_in_words(
-    qtbot: QtBot, learning: Learning, folder: Path, opened: Opened
+    qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened
 ) -> None:
     run = to_learning(qtbot, learning, folder)
     opened.runs.tell(run, state="paused")

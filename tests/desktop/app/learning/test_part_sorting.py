@@ -9,10 +9,17 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.packs.codebook import NO_PART
+from engine.core.palette import PALETTE
+from engine.core.segmentation import NO_PART
 from engine.worker.jobs import FindParts, PartsFound
-from partcraft_desktop.app.learning.draft import MORE, PAGES, Draft, Planned, proposed_title
-from partcraft_desktop.app.learning.part_sorting import PALETTE, DraftPart, Sorting, free_name, settle, shown_wall
+from partcraft_desktop.app.learning.draft import MORE, PAGES, Draft, DraftPlan, proposed_title
+from partcraft_desktop.app.learning.part_sorting import (
+    DraftPart,
+    PartSorting,
+    free_name,
+    relabelled_wall,
+    sort_clusters,
+)
 from partcraft_desktop.app.learning.planning import slug
 from partcraft_desktop.app.learning.state import proposed_codes
 from tests import fakes
@@ -25,21 +32,21 @@ def found(folder: Path, parts: int = 0, merged: tuple[tuple[int, ...], ...] = ()
     return fakes.find_parts(None, job, lambda _news: None)
 
 
-def names(sorting: Sorting) -> list[str]:
+def names(sorting: PartSorting) -> list[str]:
     return [part.name for part in sorting.parts]
 
 
 def test_the_first_find_is_taken_as_it_is(tmp_path: Path) -> None:
-    sorting = settle(Sorting(), found(tmp_path / "birds"), None)
+    sorting = sort_clusters(PartSorting(), found(tmp_path / "birds"), None)
     assert names(sorting) == list(fakes.PARTS) and sorting.settled and sorting.clusters == 5
     assert [part.colour for part in sorting.parts] == list(PALETTE[:5])
 
 
 def test_names_and_colours_follow_the_clusters_by_what_they_cover(tmp_path: Path) -> None:
     five = found(tmp_path / "birds")
-    sorting = settle(Sorting(), five, None).changed(3, name="Kopf", named=True).changed(1, colour="#882255")
+    sorting = sort_clusters(PartSorting(), five, None).changed(3, name="Kopf", named=True).changed(1, colour="#882255")
     sorting = sorting.changed(4, dropped=True)
-    seven = settle(sorting.with_clusters(7, False), found(tmp_path / "birds", 7), five)
+    seven = sort_clusters(sorting.with_clusters(7, False), found(tmp_path / "birds", 7), five)
     assert seven.parts[3].name == "Kopf" and seven.parts[3].named
     # The wing is cut in two: its colour goes to the larger half.
     assert seven.parts[6].colour == "#882255" and seven.parts[4].dropped
@@ -50,25 +57,25 @@ def test_names_and_colours_follow_the_clusters_by_what_they_cover(tmp_path: Path
 def test_no_name_of_a_person_is_lost_when_the_number_changes(tmp_path: Path) -> None:
     folder = tmp_path / "birds"
     walls = {count: found(folder, count) for count in (2, 5)}
-    sorting = settle(Sorting(), walls[5], None)
+    sorting = sort_clusters(PartSorting(), walls[5], None)
     for at, name in enumerate(("Rumpf", "Flügel", "Schwanz", "Kopf", "Beine")):
         sorting = sorting.changed(at, name=name, named=True)
-    few = settle(sorting.with_clusters(2, False), walls[2], walls[5])
+    few = sort_clusters(sorting.with_clusters(2, False), walls[2], walls[5])
     assert len(few.parts) == 2
     assert set(few.waiting) | set(names(few)) >= {"Rumpf", "Flügel", "Schwanz", "Kopf", "Beine"}
-    again = settle(few.with_clusters(5, False), walls[5], walls[2])
+    again = sort_clusters(few.with_clusters(5, False), walls[5], walls[2])
     assert sorted(names(again)) == sorted(("Rumpf", "Flügel", "Schwanz", "Kopf", "Beine")) and again.waiting == ()
 
 
 def test_merged_parts_are_seen_at_once_and_settle_as_they_are(tmp_path: Path) -> None:
     five = found(tmp_path / "birds")
-    merged = settle(Sorting(), five, None).changed(2, name="tail feathers", named=True).merge(1, 2)
+    merged = sort_clusters(PartSorting(), five, None).changed(2, name="tail feathers", named=True).merge(1, 2)
     assert names(merged) == ["body", "tail feathers", "head", "legs"] and merged.merged == ((1, 2),)
-    wall = shown_wall(merged, five)
+    wall = relabelled_wall(merged, five)
     before, after = five.wall[0].labels, wall[0].labels
     assert np.array_equal(after == 1, (before == 1) | (before == 2))
     assert np.array_equal(after == NO_PART, before == NO_PART)
-    settled = settle(merged, found(tmp_path / "birds", 5, merged.merged), five)
+    settled = sort_clusters(merged, found(tmp_path / "birds", 5, merged.merged), five)
     assert settled.parts == merged.parts
     apart = settled.split(1, ())
     assert len(apart.parts) == 5 and apart.merged == () and apart.parts[1].name == "tail feathers"
@@ -77,18 +84,18 @@ def test_merged_parts_are_seen_at_once_and_settle_as_they_are(tmp_path: Path) ->
 def test_what_the_engine_takes_for_background_is_dropped_until_told_otherwise(tmp_path: Path) -> None:
     five = found(tmp_path / "birds")
     guessed = PartsFound(**{**vars(five), "background": (False, False, False, False, True)})
-    sorting = settle(Sorting(), guessed, None)
+    sorting = sort_clusters(PartSorting(), guessed, None)
     assert sorting.dropped == (4,)
-    assert settle(sorting.changed(4, dropped=False), guessed, guessed).dropped == ()
+    assert sort_clusters(sorting.changed(4, dropped=False), guessed, guessed).dropped == ()
 
 
 def test_flipping_keeps_the_names_of_the_other_side(tmp_path: Path) -> None:
     folder = tmp_path / "birds"
     five = found(folder)
-    sorting = settle(Sorting(), five, None).changed(0, name="Rumpf", named=True)
-    flipped = settle(sorting.with_clusters(5, True), found(folder, 5, flip=True), five)
+    sorting = sort_clusters(PartSorting(), five, None).changed(0, name="Rumpf", named=True)
+    flipped = sort_clusters(sorting.with_clusters(5, True), found(folder, 5, flip=True), five)
     assert "Rumpf" in flipped.waiting
-    assert "Rumpf" in names(settle(flipped.with_clusters(5, False), five, found(folder, 5, flip=True)))
+    assert "Rumpf" in names(sort_clusters(flipped.with_clusters(5, False), five, found(folder, 5, flip=True)))
 
 
 names_of_parts = st.lists(st.text(min_size=1, max_size=8).filter(str.strip), max_size=6)
@@ -108,8 +115,8 @@ def test_any_draft_is_read_back_as_it_was(data: st.DataObject) -> None:
         for m in range(count)
     )
     pair = (count, data.draw(st.booleans()))
-    sorting = Sorting(count, pair[1], made, pair, {(3, False): made} if made else None)
-    plan = Planned(data.draw(st.text(max_size=5)), "Vögel", "starter/base", 7, "thorough", 12, {"batch": 2})
+    sorting = PartSorting(count, pair[1], made, pair, {(3, False): made} if made else None)
+    plan = DraftPlan(data.draw(st.text(max_size=5)), "Vögel", "starter/base", 7, "thorough", 12, {"batch": 2})
     draft = Draft(data.draw(st.sampled_from(PAGES)), "/birds", "", sorting, plan, "/runs/birds")
     assert Draft.from_document(json.loads(json.dumps(draft.to_document()))) == draft
 

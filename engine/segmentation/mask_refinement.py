@@ -15,12 +15,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from engine.core.segmentation import Segmentation
+from engine.core.vocabulary import ABSENT
+from engine.packs.codebook import Codebook
+
 MAX_SIDE: Final = 1024
 """Pictures longer than this are refined at this size; labels are then stretched."""
 
 Floats = npt.NDArray[np.float32]
 
-# Chosen on drawn birds with simulated features; tests/engine/test_segmentation.py has the measure.
+# Chosen on drawn birds with simulated features; tests/engine/segmentation/test_mask_refinement.py has the measure.
 _SAMPLES: Final = 4  # a cell: enough to place an edge, few enough to be quick
 _REACH: Final = 2.0  # of the asking, in cells: an edge may be a cell or two from where the grid shows it
 _NEAR: Final = 1.5  # standard deviation of the kernel in space, in cells
@@ -32,7 +36,21 @@ _SMOOTH: Final = 1e-4  # colour variance (of 0..1) that counts as flat, for the 
 _ISLAND: Final = 0.75  # in cells: smaller pieces of a part, away from its largest one, are noise
 
 
-def refine(beliefs: Floats, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def segment_picture(codebook: Codebook, features: Floats, picture: npt.NDArray[np.uint8]) -> Segmentation:
+    """Labels at the size of the picture, with edges that follow it; codes as :meth:`Codebook.segment` finds them.
+
+    ``features`` is float32 (C, h, w) and covers the whole picture, uint8 (H, W, 3). A part that is lost on the way to
+    pixels is ``ABSENT``. Raises as :meth:`Codebook.segment`.
+    """
+    grid = codebook.segment(features)
+    shown = [int(label) for label in np.unique(grid.labels)]
+    labels = np.array(shown, np.uint8)[refine_labels(codebook.beliefs(features, grid.labels, shown), picture)]
+    left = set(np.unique(labels).tolist())
+    codes = tuple(code if part in left else ABSENT for part, code in enumerate(grid.codes))
+    return Segmentation(labels, codes)
+
+
+def refine_labels(beliefs: Floats, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """The label (index 0..L-1) of each pixel, uint8 (H, W).
 
     ``beliefs`` is float32 (L, h, w), a distribution over labels a cell; ``picture`` is uint8 (H, W, 3) and covers

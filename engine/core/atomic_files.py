@@ -1,0 +1,98 @@
+"""Files written whole or not at all, and JSON read without trust."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.core.errors import UserError
+
+
+def write_whole(path: Path, write: Callable[[Path], None], what: str = "the file") -> None:
+    """Write a file beside ``path``, sync it, and put it in place in one step.
+
+    ``write`` is given the path to write to (same folder, same suffix). If it fails, ``path`` keeps what it had
+    and nothing is left beside it. Raises :class:`UserError` for a full disk, a folder that is gone or read-only.
+    """
+    beside = path.with_name(f".{secrets.token_hex(6)}-part{path.suffix}")
+    try:
+        write(beside)
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except Exception as error:
+        reason = _system_error(error)
+        if reason is None:
+            raise
+        raise _explain(reason, path, what) from error
+    finally:
+        with contextlib.suppress(OSError):  # gone after replace; not there if it could not be made
+            beside.unlink()
+
+
+def write_bytes(path: Path, data: bytes, what: str = "the file") -> None:
+    """:func:`write_whole` for bytes at hand."""
+    write_whole(path, lambda beside: _write(beside, data), what)
+
+
+def make_folder(path: Path, what: str = "the folder") -> Path:
+    """Make a folder with its parents if it is not there. Raises :class:`UserError` if it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _explain(error, path, what) from error
+    return path
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def _system_error(error: Exception) -> OSError | None:
+    """What the system refused, also when a library written in Rust (safetensors) tells it in words of its own."""
+    if isinstance(error, OSError):
+        return error
+    said = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(said[1]), os.strerror(int(said[1]))) if said else None
+
+
+def _explain(error: OSError, path: Path, what: str) -> UserError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError(f"The disk is full, so {what} could not be saved.", f"Make room on the disk of {path.parent}.")
+    if error.errno == errno.EROFS or isinstance(error, PermissionError):
+        return UserError(
+            f"{what[:1].upper()}{what[1:]} could not be saved: {path.parent} cannot be written to.",
+            "Choose another folder, or allow writing there.",
+        )
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return UserError(
+            f"{what[:1].upper()}{what[1:]} could not be saved: the folder {path.parent} is not there.",
+            "Choose another folder, or bring it back (is a drive unplugged?).",
+        )
+    reason = error.strerror or type(error).__name__
+    return UserError(
+        f"{what[:1].upper()}{what[1:]} could not be saved in {path.parent}: {reason}.", "Choose another folder."
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file that another process may be replacing; empty if it is not there or not whole."""
+    for attempt in range(3):
+        try:
+            document = json.loads(path.read_text("utf-8"))
+            return document if isinstance(document, dict) else {}
+        except FileNotFoundError:
+            return {}
+        except PermissionError:  # on Windows, while it is being replaced
+            time.sleep(0.01 * (attempt + 1))
+        except (OSError, ValueError, RecursionError):
+            return {}
+    return {}

@@ -1,0 +1,41 @@
+"""How this program starts itself again: as the host of the engine's handlers, or as a training's own process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from engine.core.paths import data_dir, package_root
+
+
+def own_command(*words: str, module: str = "engine") -> list[str]:
+    """The command that starts this program with other words; a frozen program is its own interpreter.
+
+    ``-P`` keeps the folder it is started in off the path of modules, so that no ``torch.py`` or ``engine/`` that lies
+    there is taken for ours.
+    """
+    if getattr(sys, "frozen", False):
+        return [sys.executable, *words]
+    return [sys.executable, "-P", "-m", module, *words]
+
+
+def own_environment() -> dict[str, str]:
+    """The environment of :func:`own_command`. A checkout that is not installed is found again from any folder; entries
+    of ``PYTHONPATH`` that mean the working folder, or a folder below it, are left out."""
+    environment = dict(os.environ, PYTHONUNBUFFERED="1")
+    if not getattr(sys, "frozen", False):
+        given = environment.get("PYTHONPATH", "").split(os.pathsep)
+        kept = [folder for folder in given if Path(folder).is_absolute()]
+        environment["PYTHONPATH"] = os.pathsep.join([str(package_root()), *kept])
+    return environment
+
+
+def neutral_folder() -> Path:
+    """A folder to work in that is nobody's: the app's own, made if need be, else the root of the file system."""
+    folder = data_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(folder.anchor or os.sep)
+    return folder

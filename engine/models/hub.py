@@ -1,0 +1,156 @@
+"""Models on disk: found by id, listed, checked, fetched from the Hugging Face hub when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError, safe_open
+
+from engine.core.errors import UserError
+from engine.core.paths import models_dir, resources_dir
+from engine.models.base_models import (
+    base_model_in,
+    components_of,
+    is_text_to_image,
+    missing_files,
+    require_json,
+    unet_folder,
+    unreadable,
+    variant_of,
+)
+from engine.packs.pack import BaseModel
+
+_SINGLE_FILES: Final = ("v1-*", "v2-*", "512-*", "768-*", "sd_*", "sdxl*", "*pruned*")
+"""Whole base models in one file, as they lie beside their own folders on the hub."""
+
+
+def model_folder(id: str) -> Path:
+    """The folder of a model id.
+
+    In this order: "starter/..." in the bundled resources, a folder's path, the user's models folder, the local
+    Hugging Face cache. Raises :class:`UserError` that says where to put it when it is nowhere.
+    """
+    places = [resources_dir() / id] if id.startswith("starter/") else [Path(id).expanduser(), models_dir() / id]
+    for place in places:
+        if id and place.is_dir():
+            return place.resolve()
+    if id and places[0].is_file():
+        raise UserError(
+            f"{places[0].name} is a single file; a model is a folder here.",
+            "Convert it to a diffusers folder, or choose the folder of a model.",
+        )
+    try:
+        return Path(snapshot_download(id, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError) as error:
+        raise UserError(
+            f"The model {id or '(no name)'} is not on this computer.",
+            "Reinstall the app."
+            if id.startswith("starter/")
+            else f"Put its folder at {models_dir() / id}, or run: partcraft models download {id}",
+        ) from error
+
+
+def base_model_entry(base: str, unet: str = "") -> BaseModel:
+    """What a pack says of the base model it belongs to. Raises :class:`UserError` if it is nowhere."""
+    return base_model_in(model_folder(base), base, other_unet_folder(unet), unet)
+
+
+def weight_bytes(folder: Path) -> dict[str, int]:
+    """Bytes each safetensors file of a model takes as float32: for a base model, the files that are loaded, for folders
+    on the hub hold more. Raises :class:`UserError` for a damaged file."""
+    base = (folder / "model_index.json").is_file()
+    sizes = {}
+    for place in [folder / name for name in components_of(folder)] if base else [folder]:
+        half = variant_of(place) is not None
+        for file in sorted(place.glob("*.safetensors")):
+            if half != (".fp16." in file.name):
+                continue
+            try:
+                with safe_open(file, "pt") as opened:
+                    count = sum(_count(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118  not a mapping
+            except (SafetensorError, OSError) as error:
+                raise unreadable(folder, error) from error
+            sizes[file.relative_to(folder).as_posix()] = 4 * count
+    return sizes
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A model on this computer: its id, folder, kind ("base model", "eyes" or "UNet") and what it lacks."""
+
+    id: str
+    folder: str
+    kind: str
+    missing: tuple[str, ...] = ()
+
+
+def list_models() -> list[LocalModel]:
+    """The models in the bundled resources and in the user's models folder."""
+    found = []
+    for root, prefix in ((resources_dir() / "starter", "starter/"), (models_dir(), "")):
+        configs = [*root.rglob("model_index.json"), *root.rglob("config.json")]
+        for config in sorted(configs):
+            id = prefix + config.parent.relative_to(root).as_posix()
+            if config.name == "model_index.json" or not (config.parent.parent / "model_index.json").is_file():
+                checked = check_model(id)
+                if checked.kind:
+                    found.append(checked)
+    return found
+
+
+def check_model(id: str) -> LocalModel:
+    """Which kind of model an id is and what it lacks, without loading it. Raises :class:`UserError` if it is
+    nowhere. ``kind`` is empty for a folder that is none of these."""
+    folder = model_folder(id)
+    if (folder / "config.json").is_file():
+        described = require_json(folder / "config.json")
+        unet = described.get("_class_name") == "UNet2DConditionModel"
+        kind = "UNet" if unet else "eyes" if described.get("model_type") == "dinov2" else ""
+        weights = "diffusion_pytorch_model.safetensors" if unet else "model.safetensors"
+        return LocalModel(id, str(folder), kind, () if any(folder.glob("*.safetensors")) else (weights,))
+    if not is_text_to_image(folder):
+        return LocalModel(id, str(folder), "")
+    return LocalModel(id, str(folder), "base model", tuple(missing_files(folder)))
+
+
+def download(id: str, report: Callable[[str], None] = lambda _line: None) -> Path:
+    """Fetch a model from the Hugging Face hub into the user's models folder, going on where an earlier try
+    stopped. Safetensors only. Raises :class:`UserError`."""
+    report(f"Fetching {id} into {models_dir() / id}")
+    try:
+        snapshot_download(
+            id,
+            local_dir=models_dir() / id,
+            allow_patterns=["*.json", "*.txt", "*.safetensors"],
+            ignore_patterns=["safety_checker/*", "*.non_ema.*", "*.fp16.safetensors", *_SINGLE_FILES],
+        )
+    except Exception as error:
+        raise UserError(
+            f"The model {id} could not be fetched: {type(error).__name__}.",
+            "Check the name and the connection; what was fetched is kept and continued next time.",
+        ) from error
+    return models_dir() / id
+
+
+def other_unet_folder(id: str) -> Path | None:
+    return unet_folder(model_folder(id)) if id else None
+
+
+def model_bytes(folder: Path, unet: Path | None) -> int:
+    """What a base model takes as float32, with another UNet in place of its own."""
+    sizes = weight_bytes(folder)
+    if unet is None:
+        return sum(sizes.values())
+    return sum(size for name, size in sizes.items() if not name.startswith("unet/")) + sum(weight_bytes(unet).values())
+
+
+def _count(shape: list[int]) -> int:
+    count = 1
+    for side in shape:
+        count *= side
+    return count

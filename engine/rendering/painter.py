@@ -1,0 +1,93 @@
+"""Painter: a pipeline and the tokens its prompts can say, from prompts to a batch of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.core.recipe import Prompt
+from engine.models.conditioning import encode_prompt
+from engine.models.loader import Models
+from engine.models.part_tokens import Tokens, load_tokens
+from engine.models.text_encoding import tokenize_prompt
+from engine.packs.pack import TOKENS, Pack
+
+Step = Callable[[int, Tensor], None]
+
+
+@dataclass(frozen=True)
+class Painter:
+    """A stock pipeline and the tokens its prompts can say (None: plain words only)."""
+
+    pipeline: Any
+    tokens: Tokens | None = None
+
+    @property
+    def size(self) -> int:
+        """The side in pixels of the base model's own pictures."""
+        return int(self.pipeline.unet.config.sample_size * self.pipeline.vae_scale_factor)
+
+    def paint(
+        self,
+        prompt: Prompt,
+        negative: Prompt,
+        seeds: Sequence[int],
+        *,
+        steps: int,
+        guidance: float,
+        size: int = 0,
+        step: Step = lambda _index, _latents: None,
+        latents: Tensor | None = None,
+        output: str = "pil",
+    ) -> Any:
+        """One batch of RGB pictures, one for each seed.
+
+        The noise of a picture comes from its own seed alone; in float32 its batch moves it by rounding only
+        (at most one grey level). ``step`` is called after each step with its index and the predicted clean
+        latents (B, C, h, w), and may raise. ``latents`` replaces the noise; ``output`` is "pil" or "latent".
+        Raises :class:`UserError` for choices the tokens do not have and prompts that would be cut.
+        """
+        pipeline = self.pipeline
+        length = pipeline.text_encoder.config.max_position_embeddings
+        sentences = [tokenize_prompt(said, pipeline.tokenizer, length) for said in (prompt, negative)]
+        with torch.no_grad():
+            told = encode_prompt(pipeline, sentences, self.tokens)
+        words = {"prompt_embeds": told.hidden[:1], "negative_prompt_embeds": told.hidden[1:]}
+        if pipeline.unet.config.addition_embed_type == "text_time":  # SDXL; it says the sizes itself
+            words |= {"pooled_prompt_embeds": told.pooled[:1], "negative_pooled_prompt_embeds": told.pooled[1:]}
+
+        def after(pipe: Any, index: int, _timestep: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+            # DPM-Solver++ keeps the clean picture it predicted; other schedulers have only the noisy latents.
+            predicted = getattr(pipe.scheduler, "model_outputs", None)
+            step(index, predicted[-1] if predicted and predicted[-1] is not None else tensors["latents"])
+            return {}
+
+        side = fitting_size(size or self.size, pipeline.vae_scale_factor)
+        return pipeline(
+            **words,
+            num_images_per_prompt=len(seeds),
+            generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+            latents=latents,
+            num_inference_steps=steps,
+            guidance_scale=guidance,
+            height=side,
+            width=side,
+            callback_on_step_end=after,
+            output_type=output,
+        ).images
+
+
+def open_painter(models: Models, pack: Pack) -> Painter:
+    """What a pack renders with. Raises :class:`UserError` if a model or file is missing or does not fit."""
+    pipeline = models.pipeline_of(pack)
+    path = pack.path / TOKENS
+    tokens = load_tokens(path).to(models.device) if path.is_file() else None
+    return Painter(pipeline, tokens)
+
+
+def fitting_size(size: int, multiple: int) -> int:
+    return max(1, round(size / multiple)) * multiple

@@ -1,0 +1,243 @@
+"""Feature maps of many pictures: computed in batches, kept on disk by what the pictures show."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch.distributed as dist
+from PIL import Image
+from safetensors.numpy import save
+
+from engine.core.atomic_files import make_folder, write_bytes
+from engine.core.errors import UserError
+from engine.core.image_files import open_picture
+from engine.core.paths import cache_dir
+from engine.models.hub import model_folder
+from engine.packs.pack import Backbone
+from engine.segmentation.dino import Dino, Floats
+from engine.segmentation.image_folder import FileFacts, identify_files, missing_folder_error
+from engine.worker.jobs import Progress, Report
+
+_BATCH: Final = 16
+_SPARE: Final = 200 << 20
+"""Bytes of disk that the cache leaves free."""
+
+
+@dataclass(frozen=True)
+class StoredFeatures:
+    """Where a feature map lies: its file, from which byte on, its shape (H, W, C). Only the files that were read last
+    are mapped: each holds a descriptor, and for thousands of pictures there are more files than a process may open."""
+
+    file: Path
+    offset: int
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Its size on the disk."""
+        return 2 * math.prod(self.shape)
+
+    def read(self) -> npt.NDArray[np.float16]:
+        """The map, float16 (H, W, C). Raises :class:`UserError`."""
+        try:
+            data = _mapping(self.file)[self.offset : self.offset + self.nbytes]
+            return data.view(np.float16).reshape(self.shape)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                "What was seen of these pictures is not in the cache any more.", "Start again: it is seen anew."
+            ) from error
+
+
+@lru_cache(maxsize=32)
+def _mapping(file: Path) -> npt.NDArray[np.uint8]:
+    return np.memmap(file, np.uint8, "r")
+
+
+class FeatureMaps(Sequence[Floats]):
+    """Feature maps of pictures in the cache, read from the disk when they are asked for: float32 (C, H, W) each."""
+
+    def __init__(self, kept: Sequence[StoredFeatures]) -> None:
+        self._kept = kept
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __getitem__(self, index: Any) -> Any:
+        return np.ascontiguousarray(np.moveaxis(self.cells(index), 2, 0), np.float32)
+
+    def cells(self, index: int) -> npt.NDArray[np.float16]:
+        """One map as it lies on the disk: float16 (H, W, C). Raises :class:`UserError` if it is there no more."""
+        return self._kept[index].read()
+
+
+@dataclass(frozen=True)
+class PictureFeatures:
+    """Pictures with their feature maps: what a vocabulary is found in.
+
+    ``features[i]`` is float32 (C, H, W); it may be read from disk each time, for thousands do not fit into memory.
+    ``classes[i]`` is of what kind picture i is if the pictures are sorted, "" where nobody says. ``key`` names
+    these very feature maps, or is empty.
+    """
+
+    files: tuple[Path, ...]
+    features: Sequence[Floats]
+    classes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    key: str = ""
+
+
+class FeatureCache:
+    """Feature maps on disk by the digests of their pictures."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._read: set[str] = set()
+        self._maps: dict[str, StoredFeatures] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take notice of what other processes have added."""
+        for file in sorted(self.folder.glob("*.safetensors")):
+            if file.name not in self._read:
+                self._read.add(file.name)
+                self._maps.update(_contents(file))
+
+    def __contains__(self, digest: str) -> bool:
+        return digest in self._maps
+
+    def __getitem__(self, digest: str) -> StoredFeatures:
+        return self._maps[digest]
+
+    def add(self, maps: dict[str, Floats]) -> None:
+        """Keep feature maps, float32 (C, H, W) by digest. Raises :class:`UserError` for a full disk."""
+        if not maps:
+            return
+        arranged = {key: np.ascontiguousarray(np.moveaxis(one, 0, 2), np.float16) for key, one in maps.items()}
+        place = make_folder(self.folder, "the features") / f"{secrets.token_hex(8)}.safetensors"
+        write_bytes(place, save(arranged), "the features")
+        self.refresh()
+
+    def require_room(self, pictures: int) -> None:
+        """Raise :class:`UserError` if so many more pictures as those that are here do not fit on the disk."""
+        each = max((one.nbytes for one in self._maps.values()), default=0)
+        free = shutil.disk_usage(self.folder).free - _SPARE
+        if pictures * each > free:
+            raise UserError(
+                f"Looking at {pictures} more pictures needs {pictures * each / 1e9:.1f} GB of disk, and "
+                f"{max(free, 0) / 1e9:.1f} GB are free.",
+                f"Make room on the disk of {self.folder}, or take fewer pictures.",
+            )
+
+
+def compute_features(
+    dino: Dino,
+    files: Sequence[Path],
+    report: Report,
+    classes: Sequence[str] = (),
+    batch: int = _BATCH,
+    together: bool = False,
+) -> PictureFeatures:
+    """Feature maps of pictures, from the cache where they were looked at before. Pictures that cannot be read are
+    skipped and named.
+
+    With ``together``, all processes of an open ``torch.distributed`` group call this at the same time: each looks at a
+    share and all find everything in the cache, which must be on a disk they share. Raises :class:`UserError` if none
+    can be read, a picture goes away, or the disk is full.
+    """
+    seen = identify_files(files, report)
+    skipped = {index: one.message for index, one in enumerate(seen) if one.fault == "unreadable"}
+    readable = [index for index in range(len(files)) if index not in skipped]
+    if not readable:
+        raise UserError("None of the pictures can be read.", next(iter(skipped.values()), ""))
+    key = dino_cache_key(dino.backbone)
+    cache = FeatureCache(cache_dir() / "features" / key)
+    first = {seen[index].digest: index for index in reversed(readable)}
+    waiting = sorted(index for digest, index in first.items() if digest not in cache)
+    rank, world = _own_share() if together else (0, 1)
+    waiting = waiting[rank::world]
+    for start in range(0, len(waiting), batch):
+        report(Progress("Looking at pictures", start, len(waiting)))
+        _compute_missing(dino, files, seen, waiting[start : start + batch], cache)
+        if start == 0:
+            cache.require_room(len(waiting) - batch)
+    if world > 1:
+        dist.barrier()
+        cache.refresh()
+    report(Progress("Looking at pictures", len(waiting), len(waiting)))
+    digests = [seen[index].digest for index in readable]
+    return PictureFeatures(
+        tuple(files[index] for index in readable),
+        FeatureMaps([cache[digest] for digest in digests]),
+        tuple(classes[index] for index in readable) if classes else (),
+        tuple(skipped.values()),
+        hashlib.blake2b("".join([key, *digests]).encode(), digest_size=16).hexdigest(),
+    )
+
+
+def _compute_missing(
+    dino: Dino, files: Sequence[Path], seen: Sequence[FileFacts], indices: Sequence[int], cache: FeatureCache
+) -> None:
+    """Look at a few pictures and keep what was seen."""
+    pictures: dict[str, Image.Image] = {}
+    for index in indices:
+        try:
+            pictures[seen[index].digest] = open_picture(files[index], max_side=max(1024, 2 * dino.backbone.image_size))
+        except UserError as error:
+            if not files[index].parent.is_dir():
+                raise missing_folder_error(files[index].parent) from error
+            raise UserError(
+                f"{error.message.removesuffix('.')}: it was whole a moment ago.", "Start again without it."
+            ) from error
+    cache.add(dict(zip(pictures, dino.features([*pictures.values()]), strict=True)))
+
+
+def _own_share() -> tuple[int, int]:
+    """Which process of how many this is. All meet here, so that all see the same pictures in the cache before."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return 0, 1
+    dist.barrier()
+    return dist.get_rank(), dist.get_world_size()
+
+
+def dino_cache_key(backbone: Backbone) -> str:
+    """What features depend on besides the picture: the eyes' files, the layer, the size."""
+    folder = model_folder(backbone.id)
+    files = [*sorted(folder.glob("*.safetensors")), *sorted(folder.glob("*config.json"))]
+    prints = [_file_print(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    text = "|".join([*prints, backbone.feature_layer, str(backbone.image_size), str(backbone.patch)])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _file_print(path: Path, size: int, time: int) -> str:
+    """The digest of a file's bytes; ``size`` and ``time`` are there to notice that it is another."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _contents(file: Path) -> dict[str, StoredFeatures]:
+    """What a safetensors file keeps, by name; nothing of a damaged one: its pictures are looked at anew."""
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            header = json.loads(opened.read(length)) if length <= size else {}
+        found = {
+            name: StoredFeatures(file, 8 + length + int(entry["data_offsets"][0]), tuple(map(int, entry["shape"])))
+            for name, entry in header.items()
+            if name != "__metadata__"
+        }
+    except (FileNotFoundError, ValueError, KeyError, TypeError, IndexError):
+        return {}
+    return found if all(one.offset + one.nbytes <= size for one in found.values()) else {}

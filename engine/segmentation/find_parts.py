@@ -1,0 +1,197 @@
+"""The job FindParts: the parts of a folder's pictures, shown on some of them; and what Discover shares with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from engine.core.image_files import open_picture
+from engine.core.paths import starter_pack
+from engine.models.loader import Models
+from engine.packs.codebook import Codebook
+from engine.packs.pack import Backbone, Pack
+from engine.segmentation.codebook_fitting import (
+    ROWS,
+    BackgroundSplit,
+    FeatureSample,
+    PartClusters,
+    arrange_parts,
+    cluster_foreground,
+    draw_sample,
+    split_background,
+    unit_rows,
+)
+from engine.segmentation.dino import open_dino
+from engine.segmentation.draft_pack import representative_indices
+from engine.segmentation.feature_cache import PictureFeatures, compute_features
+from engine.segmentation.image_folder import read_image_folder
+from engine.segmentation.mask_refinement import segment_picture
+from engine.segmentation.part_count import suggest_part_count
+from engine.segmentation.part_names import part_names
+from engine.segmentation.segment import PHOTO_EYES, looks_like_a_photo
+from engine.worker.jobs import FindParts, PartsFound, Progress, Report, SeenPicture
+
+_WALL_SIDE: Final = 160
+
+_PHOTOS_ASKED: Final = 9
+_NO_OBJECT: Final = 0.01
+_SAME_GROUND: Final = 0.95
+_UNSURE: Final = 0.2
+
+
+# A vocabulary from a folder of pictures.
+
+
+@dataclass(frozen=True, eq=False)
+class FolderView:
+    """A folder as eyes see it: its pictures, a sample of what is in them, background and foreground (changed over if
+    ``flip``), and the pack that is extended, if any."""
+
+    backbone: Backbone
+    found: PictureFeatures
+    sample: FeatureSample
+    split: BackgroundSplit
+    flip: bool
+    known: Pack | None = None
+
+
+def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
+    """Find the parts of a folder's pictures and show them on some. The engine's handler of :class:`FindParts`.
+    Raises :class:`UserError`."""
+    view = view_folder(models, job.folder, job.eyes, job.flip_background, job.extends, {}, job.seed, report)
+    report(Progress("Finding parts", 0, 0))
+    if view.known:
+        asked = suggested = len(view.known.vocabulary.parts)
+        reason = f"The parts are those of {view.known.title}."
+    else:
+        suggested, reason = suggested_count(view, job.seed, report)
+        asked = job.parts or suggested
+    parts = parts_of(models, view, asked, job.merged, job.dropped, job.seed)
+    report(Progress("Showing parts", 0, 0))
+    if view.known:
+        names = [part.name for part in view.known.vocabulary.parts]
+    else:
+        names = part_names(parts.centroids, view.sample.rows[view.split.front][::10], view.backbone)
+    book = _codebook_without_codes(view, parts)
+    shown = representative_indices(_kinds(view.found), job.show)
+    with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
+        wall = tuple(pool.map(lambda index: _seen_picture(book, view.found, index), shown))
+    return PartsFound(
+        pictures=len(view.found.files),
+        asked=asked,
+        suggested=suggested,
+        reason=reason,
+        members=parts.members,
+        names=tuple(names),
+        background=parts.background,
+        shares=parts.shares,
+        alike=parts.alike,
+        wall=wall,
+        note=note_on(models, view, parts, asked),
+    )
+
+
+def view_folder(
+    models: Models, folder: str, eyes: str, flip: bool, extends: str, options: dict[str, Any], seed: int, report: Report
+) -> FolderView:
+    """Look at a folder's pictures and tell background from foreground; kept with the models while memory allows."""
+    known = Pack.open(extends) if extends else None
+    backbone = known.backbone if known else backbone_with(models, eyes or "starter/eyes", options)
+    place = read_image_folder(Path(folder), report)
+    skipped = [one.message for one in place.problems]
+    found = compute_features(open_dino(models, backbone), place.pictures, report, place.kinds, together=True)
+    found = replace(found, skipped=(*skipped, *found.skipped))
+    report(Progress("Finding parts", 0, 0))
+    bytes = min(ROWS, len(found.files) * found.features[0][0].size) * found.features[0].shape[0] * 4
+    sample = models.keep(("sample", found.key, seed), lambda: draw_sample(found.features, seed), bytes)
+    if known:
+        centroids = known.codebook().foreground
+        front = (sample.rows @ unit_rows(centroids).T).argmax(axis=1) == 1
+        split = BackgroundSplit(centroids, front, 1.0, float(unit_rows(centroids)[0] @ unit_rows(centroids)[1]))
+        return FolderView(backbone, found, sample, split, False, known)
+    split = models.keep(("split", found.key, seed), lambda: split_background(sample, seed), len(sample.rows))
+    return FolderView(backbone, found, sample, split.flipped() if flip else split, flip)
+
+
+def backbone_with(models: Models, eyes: str, options: dict[str, Any]) -> Backbone:
+    """How to look: as the starter pack does if it has these eyes, for that is where they see best."""
+    patch = models.eyes(eyes).patch
+    usual = Backbone(eyes, image_size=32 * patch, patch=patch, sees="photos")
+    starter = Pack.open(starter_pack()).backbone if eyes.startswith("starter/") else usual
+    usual = starter if starter.id == eyes else replace(usual, sees="drawings")
+    return replace(
+        usual,
+        feature_layer=str(options.get("feature_layer", usual.feature_layer)),
+        image_size=int(options.get("image_size", usual.image_size)),
+        sees=str(options.get("sees", usual.sees)),
+    )
+
+
+def parts_of(
+    models: Models, view: FolderView, count: int, merged: Sequence[Sequence[int]], dropped: Sequence[int], seed: int
+) -> PartClusters:
+    """The parts of a view: those of the pack it extends, or clusters."""
+    if view.known:
+        centroids = view.known.codebook().parts
+        labels = (view.sample.rows[view.split.front] @ unit_rows(centroids).T).argmax(axis=1)
+        shares = np.bincount(labels, minlength=len(centroids)) / len(view.sample.rows)
+        members = tuple((index,) for index in range(len(centroids)))
+        background = tuple(part.background for part in view.known.vocabulary.parts)
+        return PartClusters(centroids, members, background, tuple(shares.tolist()), ())
+    key = ("clusters", view.found.key, seed, view.flip, count)
+    found = models.keep(key, lambda: cluster_foreground(view.sample, view.split, count, seed), len(view.sample.rows))
+    return arrange_parts(view.sample, view.split, found, merged, dropped)
+
+
+def suggested_count(view: FolderView, seed: int, report: Report) -> tuple[int, str]:
+    """How many parts fit a view, and why."""
+    trying = "Trying numbers of parts"
+    key = f"{view.found.key}-{seed}-{int(view.flip)}"
+    return suggest_part_count(view.sample, view.split, key, lambda done, total: report(Progress(trying, done, total)))
+
+
+def _codebook_without_codes(view: FolderView, parts: PartClusters) -> Codebook:
+    """A codebook of parts that knows no codes: one for each part, the part itself."""
+    rest = next((part for part, given in enumerate(parts.background) if given), None)
+    return Codebook(view.split.centroids, parts.centroids, parts.centroids[:, None].copy(), rest)
+
+
+def _seen_picture(book: Codebook, found: PictureFeatures, index: int) -> SeenPicture:
+    image = np.asarray(open_picture(found.files[index], max_side=_WALL_SIDE))
+    kind = found.classes[index] if found.classes else ""
+    return SeenPicture(str(found.files[index]), kind, image, segment_picture(book, found.features[index], image).labels)
+
+
+def _kinds(found: PictureFeatures) -> tuple[str, ...]:
+    return found.classes or ("",) * len(found.files)
+
+
+def note_on(models: Models, view: FolderView, parts: PartClusters, asked: int) -> str:
+    """What a person should know about the parts of these pictures, in sentences."""
+    said = []
+    share = float(view.split.front.mean())
+    if len(view.found.files) == 1:
+        others = f" ({len(view.found.skipped)} were left out)" if view.found.skipped else ""
+        said.append(f"There is only one picture to use{others}, so each part has one code.")
+    if not _NO_OBJECT <= share <= 1 - _NO_OBJECT or view.split.likeness > _SAME_GROUND:
+        said.append("No object stands out from the background in these pictures.")
+    elif view.split.confidence < _UNSURE:
+        said.append("It is not clear which is the background; flip it if the wall shows it wrong.")
+    found = sum(len(group) for group in parts.members)
+    if found < asked:
+        said.append(f"Only {found} different parts could be found.")
+    drawings = view.backbone.sees == "drawings"
+    if drawings and models.keep(("photos", view.found.key), lambda: _mostly_photos(view.found)):
+        said.append(f"These look like photos, and these eyes know drawings only; {PHOTO_EYES} sees photos.")
+    return " ".join(said)
+
+
+def _mostly_photos(found: PictureFeatures) -> bool:
+    asked = [found.files[index] for index in representative_indices(_kinds(found), _PHOTOS_ASKED)]
+    return 2 * sum(looks_like_a_photo(open_picture(file, max_side=512)) for file in asked) > len(asked)

@@ -1,0 +1,247 @@
+"""The strip of creations: model, delegate, view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QMimeData,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    QUrl,
+)
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPixmap, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
+
+from engine.core.recipe import Creation
+from engine.core.vocabulary import Vocabulary
+from partcraft_desktop.app.state import RenderStatus
+from partcraft_desktop.gallery.receipt_chips import CHIP, paint_receipt, receipt_text
+from partcraft_desktop.widgets.controls import paint_cover, paint_ring, read_side, rounded
+from partcraft_desktop.widgets.theme import UNIT, paint_icon
+from partcraft_desktop.widgets.thumbnails import Thumbnails
+
+Index = QModelIndex | QPersistentModelIndex
+CreationRole: Final = Qt.ItemDataRole.UserRole
+CHIPS: Final = CHIP + UNIT
+Role = QPalette.ColorRole
+
+
+class CreationListModel(QAbstractListModel):
+    """Row 0 is the running render, if any; then the creations."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.creations: tuple[Creation, ...] = ()
+        self.render: RenderStatus | None = None
+        self.preview: QPixmap | None = None
+        self.names: Callable[[Creation], Vocabulary | None] = lambda _: None
+
+    @property
+    def first(self) -> int:
+        """The row of the newest creation."""
+        return 1 if self.render is not None else 0
+
+    def show(self, creations: tuple[Creation, ...], render: RenderStatus | None) -> None:
+        """Show another state; rows that stay keep their selection."""
+        if (render is None) != (self.render is None):
+            if render is None:
+                self.beginRemoveRows(QModelIndex(), 0, 0)
+                self.render = None
+                self.preview = None
+                self.endRemoveRows()
+            else:
+                self.beginInsertRows(QModelIndex(), 0, 0)
+                self.render = render
+                self.endInsertRows()
+        elif render is not self.render:
+            self.render = render
+            self.dataChanged.emit(self.index(0), self.index(0))
+        self._show_creations(creations)
+
+    def _show_creations(self, creations: tuple[Creation, ...]) -> None:
+        old = self.creations
+        if creations is old or creations == old:
+            return
+        if len(creations) == len(old) + 1 and creations[1:] == old:
+            self.beginInsertRows(QModelIndex(), self.first, self.first)
+            self.creations = creations
+            self.endInsertRows()
+            return
+        kept = {creation.path for creation in creations}
+        if len(creations) < len(old) and tuple(c for c in old if c.path in kept) == creations:
+            for row in reversed([row for row, creation in enumerate(old) if creation.path not in kept]):
+                self.beginRemoveRows(QModelIndex(), row + self.first, row + self.first)
+                self.creations = self.creations[:row] + self.creations[row + 1 :]
+                self.endRemoveRows()
+            return
+        self.beginResetModel()
+        self.creations = creations
+        self.endResetModel()
+
+    def creation(self, index: Index) -> Creation | None:
+        """The creation of a row; None for the running render."""
+        row = index.row() - self.first
+        return self.creations[row] if 0 <= row < len(self.creations) else None
+
+    def repaint(self, path: str, _failure: object = None) -> None:
+        """Repaint the tile of a file."""
+        for row, creation in enumerate(self.creations):
+            if creation.path == path:
+                at = self.index(row + self.first)
+                self.dataChanged.emit(at, at)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - the signature Qt calls
+        return 0 if parent.isValid() else len(self.creations) + self.first
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role == CreationRole:
+            return self.creation(index)
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            creation = self.creation(index)
+            return "Rendering" if creation is None else receipt_text(creation, self.names(creation))
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        if self.creation(index) is None:
+            return Qt.ItemFlag.ItemIsEnabled
+        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        data = QMimeData()
+        creations = [creation for index in indexes if (creation := self.creation(index)) is not None]
+        data.setUrls([QUrl.fromLocalFile(creation.path) for creation in creations])
+        return data
+
+
+class CreationDelegate(QStyledItemDelegate):
+    """A picture over the chips of its receipt; the running render shows its preview and how far it is."""
+
+    def __init__(self, thumbnails: Thumbnails, model: CreationListModel, view: QListView) -> None:
+        super().__init__(view)
+        self._view = view
+        self._thumbnails = thumbnails
+        self._model = model
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        rect: QRect = option.rect  # type: ignore[attr-defined]
+        palette: QPalette = option.palette  # type: ignore[attr-defined]
+        state = option.state  # type: ignore[attr-defined]
+        side = rect.width() - UNIT
+        square = QRect(rect.x() + UNIT // 2, rect.y() + UNIT // 2, side, side)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillPath(rounded(square.toRectF(), UNIT), palette.color(Role.AlternateBase))
+        creation = self._model.creation(index)
+        if creation is None:
+            self._paint_render(painter, square, palette)
+        else:
+            self._paint_creation(painter, square, palette, creation)
+            if state & QStyle.StateFlag.State_Selected:
+                paint_ring(painter, square, palette.color(Role.Highlight))
+            elif state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_Active:
+                paint_ring(painter, square, palette.color(Role.PlaceholderText), 1.5)
+            elif state & QStyle.StateFlag.State_MouseOver:
+                paint_ring(painter, square, palette.color(Role.Mid), 1.5)
+        painter.restore()
+
+    def _paint_creation(self, painter: QPainter, square: QRect, palette: QPalette, creation: Creation) -> None:
+        pixmap = self._thumbnails.get(creation.path, read_side(square.width()), painter.device().devicePixelRatioF())
+        if pixmap is not None and not pixmap.isNull():
+            paint_cover(painter, pixmap, square)
+        elif pixmap is not None:
+            middle = QRect(0, 0, 24, 24)
+            middle.moveCenter(square.center())
+            paint_icon(painter, "picture", middle.toRectF(), palette.color(Role.PlaceholderText))
+        room = QRectF(square.x(), square.bottom() + UNIT, square.width(), CHIP)
+        paint_receipt(painter, room, creation.receipt, self._model.names(creation), palette)
+
+    def _paint_render(self, painter: QPainter, square: QRect, palette: QPalette) -> None:
+        render = self._model.render
+        if self._model.preview is not None:
+            paint_cover(painter, self._model.preview, square)
+        else:
+            middle = QRect(0, 0, 24, 24)
+            middle.moveCenter(square.center())
+            paint_icon(painter, "render", middle.toRectF(), palette.color(Role.PlaceholderText))
+        if render is None:
+            return
+        bar = QRectF(square.x(), square.bottom() + UNIT + 6, square.width(), 4)
+        painter.fillPath(rounded(bar, 2), palette.color(Role.AlternateBase))
+        if render.total:
+            bar.setWidth(max(4.0, bar.width() * render.done / render.total))
+            painter.fillPath(rounded(bar, 2), palette.color(Role.Highlight))
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return self._view.gridSize()
+
+
+class StripView(QListView):
+    """One row of tiles that scrolls sideways, by the wheel too."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setWrapping(False)
+        self.setMovement(QListView.Movement.Static)
+        self.setUniformItemSizes(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setMouseTracking(True)
+        self.setDragEnabled(True)
+        self.setDragDropMode(QListView.DragDropMode.DragOnly)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setSelectionRectVisible(False)
+        self.setHorizontalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        height = self.height() - self.horizontalScrollBar().sizeHint().height()
+        self.setGridSize(QSize(max(64, height - CHIPS), max(64 + CHIPS, height)))
+        super().resizeEvent(event)
+
+    def wheelEvent(self, event: Any) -> None:
+        turned = event.angleDelta()
+        moved = event.pixelDelta()
+        bar = self.horizontalScrollBar()
+        sideways = moved.x() or moved.y() or (turned.x() or turned.y()) // 2
+        bar.setValue(bar.value() - sideways)
+        event.accept()
+
+
+class GhostTiles(QWidget):
+    """Where creations will be: faint tiles, and a sentence."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        self.setAccessibleName(text)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        side = self.height() - CHIPS - 2 * UNIT
+        count = max(1, (self.width() + UNIT) // (side + UNIT))
+        for number in range(count):
+            painter.setOpacity(0.7 * (1 - number / count))
+            tile = QRectF(number * (side + UNIT) + UNIT // 2, UNIT // 2, side, side)
+            painter.fillPath(rounded(tile, UNIT), self.palette().color(Role.AlternateBase))
+        painter.setOpacity(1.0)
+        painter.setPen(self.palette().color(Role.PlaceholderText))
+        painter.drawText(QRectF(0, 0, self.width(), side + UNIT), Qt.AlignmentFlag.AlignCenter, self._text)
+        painter.end()

@@ -1,0 +1,86 @@
+"""How far a job is: bars, and what is under way in words."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from partcraft_desktop.app.learning.state import JobProgress
+from partcraft_desktop.widgets.busy_line import BusyLine
+from partcraft_desktop.widgets.controls import ShortLabel, push_button
+from partcraft_desktop.widgets.text import duration
+from partcraft_desktop.widgets.theme import UNIT
+
+
+def progress_text(doing: JobProgress, now: float) -> str:
+    """What is under way and how long yet; ``now`` is ``time.monotonic()``."""
+    words = doing.stage or "Starting"
+    if doing.total:
+        words += f", {min(doing.done, doing.total):,} of {doing.total:,}"
+    spent = now - doing.started
+    if doing.total and doing.done and spent > 1:
+        left = spent / doing.done * (doing.total - doing.done)
+        if left >= 1:
+            words += f", {duration(left)} left"
+    return words
+
+
+class JobProgressLine(QWidget):
+    """A wandering light, what is under way and how long yet, and Cancel. ``cancelled()``."""
+
+    cancelled = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.line = BusyLine()
+        self.words = ShortLabel(quiet=True)
+        self.cancel = push_button("Cancel", self.cancelled.emit, look="flat")
+        row = QHBoxLayout()
+        row.setSpacing(UNIT)
+        row.addWidget(self.words, 1)
+        row.addWidget(self.cancel)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.line)
+        column.addLayout(row)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.hide()
+
+    def show_doing(self, doing: JobProgress | None) -> None:
+        """Show what is under way, or nothing."""
+        self.setVisible(doing is not None)
+        if doing is None:
+            if self.line.running:
+                self.line.stop()
+            return
+        self.words.setText(progress_text(doing, time.monotonic()))
+        if not self.line.running:
+            self.line.start(doing.stage or "Working")
+
+
+class ProgressBar(QWidget):
+    """A thin bar that fills from the left."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.share = 0.0
+        self.setFixedHeight(4)
+
+    def show_share(self, share: float, words: str) -> None:
+        """Fill a share of 0 to 1; ``words`` are for assistive tools."""
+        self.share = min(max(share, 0.0), 1.0)
+        self.setAccessibleName(words)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.palette().color(QPalette.ColorRole.Mid))
+        painter.drawRoundedRect(QRectF(self.rect()), 2, 2)
+        painter.setBrush(self.palette().color(QPalette.ColorRole.Highlight))
+        painter.drawRoundedRect(QRectF(0, 0, self.width() * self.share, self.height()), 2, 2)
