@@ -1,5 +1,5 @@
-"""What import-linter's contracts (pyproject.toml, ``make lint``) cannot see: what a fresh interpreter really loads, how long
-files are, and that Pillow opens pictures in one place only."""
+"""What import-linter's contracts (pyproject.toml, ``make lint``) cannot see: what a fresh interpreter really loads, how
+long files are, and that Pillow opens pictures in one place only."""
 
 from __future__ import annotations
 
