@@ -20,7 +20,7 @@ from engine.core.errors import UserError
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jfif"})
 """What a folder of pictures is searched for; :func:`open_picture` itself looks at the content, not at the name."""
 
-FORMATS: Final = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 """Formats that Pillow decodes itself, by content. Every other is refused unread."""
 
 _MOST_PIXELS: Final = 200_000_000  # to decode: 800 MB at most; Pillow's own gate stands at 179 million
