@@ -42,7 +42,7 @@ class JobFailed(UserError):
     """A job's failure, with the traceback it came with."""
 
     def __init__(self, failed: Failed) -> None:
-        super().__init__(failed.message, failed.hint)
+        super().__init__(failed.message, failed.hint, failed.kind)
         self.details = failed.details
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+ErrorKind = Literal["", "memory", "device"]
+"""What the program itself has to know of an error, beside the sentence that a person reads: "memory" ran out while
+working, so the process may be left with too little of it, or in pieces; "device": the GPU's context is broken."""
+
 
 class UserError(Exception):
     """An error meant for a person: one sentence that says what is wrong, one that says what to do."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
+    def __init__(self, message: str, hint: str = "", kind: ErrorKind = "") -> None:
+        super().__init__(message, hint, kind)
         self.message = message
         self.hint = hint
+        self.kind: ErrorKind = kind
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
@@ -17,6 +24,17 @@ class UserError(Exception):
 
 class JobCancelled(BaseException):
     """Raised by ``report`` inside a handler when its job was cancelled."""
+
+
+def kind_of(error: BaseException) -> ErrorKind:
+    """The kind of any exception: its own, or that of the exception behind it."""
+    if isinstance(error, UserError) and error.kind:
+        return error.kind
+    if out_of_memory(error):
+        return "memory"
+    if type(error).__name__ == "AcceleratorError" or (isinstance(error, RuntimeError) and "CUDA error" in str(error)):
+        return "device"
+    return kind_of(error.__cause__) if error.__cause__ is not None else ""
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -58,7 +58,8 @@ def open_picture(path: Path | str, max_side: int = 4096) -> Image.Image:
         empty = path.is_file() and path.stat().st_size == 0
         raise UserError(f"{path.name} is {'empty' if empty else 'not a picture this app can read'}.", _SEE) from error
     except MemoryError as error:
-        raise UserError(f"{path.name} is too large for the memory that is free.", "Make it smaller first.") from error
+        too_large = f"{path.name} is too large for the memory that is free."
+        raise UserError(too_large, "Make it smaller first.", "memory") from error
     except Exception as error:
         raise UserError(f"{path.name} is damaged and cannot be read to its end.", "Get the file again.") from error
 

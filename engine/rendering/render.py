@@ -100,4 +100,5 @@ def _smaller(batch: int, recipe: Recipe, size: int, error: Exception) -> int:
     raise UserError(
         f"There is not enough memory for a picture of {recipe.size or size} pixels.",
         "Choose a smaller size under More, or close other programs.",
+        "memory",
     ) from error

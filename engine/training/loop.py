@@ -181,7 +181,9 @@ def explain_step_failure(error: Exception, plan: Plan) -> Exception:
             "fewer pixels (size)",
         ]
         advice = " or ".join(filter(None, [", ".join(ways[:-1]), ways[-1]]))
-        return UserError("There is not enough memory for a step.", f"Choose {advice} in the plan, then go on.")
+        return UserError(
+            "There is not enough memory for a step.", f"Choose {advice} in the plan, then go on.", "memory"
+        )
     return error
 
 

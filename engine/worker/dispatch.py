@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.core.errors import JobCancelled, UserError, out_of_memory
+from engine.core.errors import JobCancelled, UserError, kind_of
 from engine.worker.jobs import Cancelled, Ending, Failed, Finished, Job, News, Report
 
 Handler = Callable[[Any, Any, Report], Any]
@@ -61,14 +61,16 @@ class Handlers:
 
 def failure_of(error: BaseException) -> Failed:
     """Any exception as a sentence and a next step; the traceback goes to ``details`` unless it is a UserError."""
+    kind = kind_of(error)
     if isinstance(error, UserError):
-        return Failed(error.message, error.hint)
+        return Failed(error.message, error.hint, kind=kind)
     details = "".join(traceback.format_exception(error))
-    if out_of_memory(error):
+    if kind == "memory":
         return Failed(
             "There is not enough memory for this.",
             "Make fewer or smaller pictures at once, or close other programs, then try again.",
             details,
+            kind,
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Failed("The disk is full.", "Make room on the disk, then try again.", details)
@@ -78,11 +80,6 @@ def failure_of(error: BaseException) -> Failed:
             "Install PartCraft again.",
             details,
         )
-    return Failed("Something went wrong in the engine.", "Try again; if it stays, report it with the details.", details)
-
-
-def poisoned(ending: Ending) -> bool:
-    """Whether a process should not go on after this: memory is fragmented or the GPU's context is broken."""
-    return isinstance(ending, Failed) and (
-        ending.message.startswith("There is not enough memory") or "CUDA error" in ending.details
+    return Failed(
+        "Something went wrong in the engine.", "Try again; if it stays, report it with the details.", details, kind
     )

@@ -18,7 +18,7 @@ from typing import IO, Final, Protocol
 from engine.core.paths import logs_dir
 from engine.core.reentry import neutral_folder, own_command, own_environment
 from engine.worker.child_process import HEADER, Frame, newest_key, to_bytes
-from engine.worker.dispatch import Handlers, failure_of, poisoned
+from engine.worker.dispatch import Handlers, failure_of
 from engine.worker.inbox import Inbox
 from engine.worker.jobs import Cancelled, Ending, Failed, Job, Report
 
@@ -136,7 +136,7 @@ class ProcessHost:
             if self._kill_timer:
                 self._kill_timer.cancel()
                 self._kill_timer = None
-        if poisoned(ending):
+        if isinstance(ending, Failed) and ending.kind:
             await self._end()
         return ending
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.errors import ErrorKind
 from engine.core.recipe import Creation, Recipe
 from engine.core.segmentation import Segmentation
 
@@ -245,11 +246,13 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """The job cannot be done: a sentence, a next step, and the traceback for a report."""
+    """The job cannot be done: a sentence, a next step, and the traceback for a report. A process whose job failed with
+    a ``kind`` is not used again."""
 
     message: str
     hint: str = ""
     details: str = ""
+    kind: ErrorKind = ""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import sys
 import threading
 from typing import Any
 
-from engine.worker.jobs import Discover, Evaluate, Prepare, Segment
+from engine.core.errors import UserError
+from engine.worker.jobs import Discover, Evaluate, Measure, Prepare, Segment
 
 opened = 0
 
@@ -39,4 +40,9 @@ def segment(models: Any, job: Segment, report: Any) -> Any:
     raise MemoryError
 
 
-HANDLERS = {Prepare: prepare, Discover: discover, Evaluate: evaluate, Segment: segment}
+def measure(models: Any, job: Measure, report: Any) -> Any:
+    """Fails in words that nobody else uses; ``pack`` is the kind."""
+    raise UserError("Whatever this says.", "", job.pack)  # pyright: ignore[reportArgumentType]
+
+
+HANDLERS = {Prepare: prepare, Discover: discover, Evaluate: evaluate, Segment: segment, Measure: measure}

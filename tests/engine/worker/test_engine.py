@@ -35,6 +35,7 @@ from engine.worker.jobs import (
     Failed,
     Finished,
     Job,
+    Measure,
     News,
     Prepare,
     Preview,
@@ -243,6 +244,27 @@ def test_out_of_memory_has_a_next_step(ear: Ear, host: Literal["thread", "proces
         ending = ear.ending(engine.submit(Segment("p", "i")))
         assert isinstance(ending, Failed) and "memory" in ending.message and "smaller" in ending.hint
         assert isinstance(ear.ending(engine.submit(Prepare("pack"))), Finished)
+
+
+@pytest.mark.parametrize(("kind", "again"), [("memory", False), ("device", False), ("", True)])
+def test_a_process_is_replaced_for_the_kind_of_its_error_not_for_its_words(ear: Ear, kind: str, again: bool) -> None:
+    host = ProcessHost("tests.engine.few_handlers:HANDLERS")
+    with Engine(ear, host) as engine:
+        ear.ending(engine.submit(Prepare("pack")))
+        before = host.pid
+        ending = ear.ending(engine.submit(Measure(kind)))
+        assert isinstance(ending, Failed) and (ending.message, ending.kind) == ("Whatever this says.", kind)
+        assert isinstance(ear.ending(engine.submit(Prepare("pack"))), Finished)
+        assert (host.pid == before) is again
+
+
+def test_the_kind_of_an_error_is_that_of_what_is_behind_it() -> None:
+    told = UserError("There is no room for this.", "Make it smaller.")
+    told.__cause__ = MemoryError()
+    assert failure_of(told) == Failed("There is no room for this.", "Make it smaller.", kind="memory")
+    assert failure_of(RuntimeError("CUDA error: an illegal memory access was encountered")).kind == "device"
+    assert failure_of(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).kind == "memory"
+    assert failure_of(ValueError("not enough memory was said")).kind == ""
 
 
 def test_closing_ends_every_job(
