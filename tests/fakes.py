@@ -40,6 +40,7 @@ from engine.runs.run import Run, SampleImage
 from engine.worker.jobs import (
     Discover,
     Evaluate,
+    Evaluated,
     FindParts,
     Job,
     Losses,
@@ -53,6 +54,7 @@ from engine.worker.jobs import (
     Progress,
     Render,
     Rendered,
+    Scores,
     SeenPicture,
     Segment,
     Segmented,
@@ -284,7 +286,7 @@ def find_parts(models: Any, job: FindParts, report: Any) -> PartsFound:
 
 
 def discover(models: Any, job: Discover, report: Any) -> str:
-    """A small pack with as many codes as asked, and the parts that the options name."""
+    """A small pack with as many codes as asked, and the parts that the job names."""
     script = _script(job)
     for step in range(4):
         _step(script, step)
@@ -292,11 +294,11 @@ def discover(models: Any, job: Discover, report: Any) -> str:
     _pictures_in(job.folder)
     pack = make_pack(Path(job.out), codes=job.codes, id=Path(job.out).name)
     words = pack.vocabulary
-    named = zip(words.parts, job.options.get("part_names", ()), job.options.get("colours", ()), strict=False)
+    named = zip(words.parts, job.part_names, job.colours, strict=False)
     changed = {part.index: replace(part, name=name, colour=colour) for part, name, colour in named}
     parts = tuple(changed.get(part.index, part) for part in words.parts)
     words = replace(words, noun=job.noun, parts=parts)
-    replace(pack, title=job.options.get("title", pack.title), vocabulary=words).save()
+    replace(pack, title=job.title or pack.title, vocabulary=words).save()
     return job.out
 
 
@@ -319,11 +321,11 @@ def train(models: Any, job: Train, report: Any) -> str:
     return job.plan
 
 
-def evaluate(models: Any, job: Evaluate, report: Any) -> dict[str, Any]:
+def evaluate(models: Any, job: Evaluate, report: Any) -> Evaluated:
     """Fixed figures."""
     report(Progress("Rendering", 1, 1))
     _step(_script(job), 0)
-    return {"emr": 0.9, "cosim": 0.8, "count": job.count}
+    return Evaluated("fake", job.mix, job.count, job.seed, Scores(0.9, 0.8, 0.1, {}))
 
 
 HANDLERS = {

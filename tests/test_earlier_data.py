@@ -103,7 +103,10 @@ def agree(pack: Pack, expected: dict[str, Any]) -> None:
     assert [list(row) for row in words.code_names] == expected["code_names"]
     assert asdict(pack.backbone) == expected["backbone"]
     assert json.loads(json.dumps(asdict(pack.base_model))) == expected["base_model"]
-    assert dict(pack.metrics) == expected["metrics"] and dict(pack.extra) == expected["extra"]
+    assert (
+        dict(pack.metrics) == expected["metrics"]
+        and {"kinds": pack.kinds, "run": pack.run, **pack.extra} == expected["extra"]
+    )
     assert [one.id for one in pack.references] == [one["id"] for one in expected["references"]]
     for one, told in zip(pack.references, expected["references"], strict=True):
         assert (one.title, list(one.codes)) == (told["title"], told["codes"])

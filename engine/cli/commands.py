@@ -7,7 +7,7 @@ import secrets
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.library import PackLibrary
 from engine.packs.pack import MANIFEST, Pack
-from engine.worker.jobs import Discover, Evaluate, Render, Segment, Segmented
+from engine.worker.jobs import Discover, Evaluate, Evaluated, EyeSettings, Render, Segment, Segmented
 
 
 def segment(words: Namespace, handlers: str) -> Answer:
@@ -171,19 +171,16 @@ def _creation_line(pack: Pack, creation: Creation) -> str:
 
 def discover(words: Namespace, handlers: str) -> Answer:
     """A new pack with the parts and codes found in a folder of pictures."""
-    named = ("title", "sees", "image_size", "feature_layer", "codes_from", "references", "flip_background", "dropped")
-    options: dict[str, Any] = {name: value for name in named if (value := getattr(words, name)) is not None}
-    options["merged"] = words.merged or []
-    if words.names:
-        options["part_names"] = [name.strip() for name in words.names.split(",")]
-    if words.extends:
-        options["extends"] = str(PackLibrary().find(words.extends).path)
     out = Path(words.out)
     if (out / MANIFEST).exists():
         raise UserError(f"There is a pack in {out} already.", "Choose another name for --out.")
     job = Discover(
         str(Path(words.folder).absolute()), str(out.absolute()), words.parts, words.codes, words.noun, words.eyes,
-        words.base_model, words.seed, options,
+        words.base_model, words.seed, words.title, words.flip_background, words.merged, words.dropped,
+        str(PackLibrary().find(words.extends).path) if words.extends else "",
+        [name.strip() for name in words.names.split(",")] if words.names else (),
+        references=words.references, codes_from=words.codes_from,
+        eye_settings=EyeSettings(words.image_size, words.feature_layer, words.sees),
     )  # fmt: skip
     with JobRunner(handlers) as desk:
         pack = Pack.open(desk.run(job))
@@ -212,8 +209,9 @@ def evaluate(words: Namespace, handlers: str) -> Answer:
     pack = PackLibrary().find(words.pack)
     out = make_folder(Path(words.out)).absolute()
     with JobRunner(handlers) as desk:
-        result = desk.run(Evaluate(str(pack.path), str(out), words.mix, words.count, words.seed))
-    lines = [f"{name}: {value:.3f}" for name, value in result.items() if isinstance(value, float)]
-    for name, row in (result.get("parts") or {}).items():
-        lines.append(f"  {name}: " + ", ".join(f"{key} {value:.3g}" for key, value in row.items()))
-    return Answer({"out": str(out), **result}, "\n".join(lines))
+        evaluated: Evaluated = desk.run(Evaluate(str(pack.path), str(out), words.mix, words.count, words.seed))
+    scores = evaluated.scores
+    lines = [f"emr: {scores.emr:.3f}", f"cosim: {scores.cosim:.3f}", f"chance: {scores.chance:.3f}"]
+    for name, part in scores.parts.items():
+        lines.append(f"  {name}: " + ", ".join(f"{key} {value:.3g}" for key, value in asdict(part).items()))
+    return Answer({"out": str(out), **evaluated.to_document()}, "\n".join(lines))

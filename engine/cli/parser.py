@@ -58,16 +58,26 @@ def make_parser() -> argparse.ArgumentParser:
     one.add_argument("--out", required=True, metavar="PACK", help="the folder of the new pack")
     one.add_argument("--noun", default="thing", help="what the pictures show, such as bird")
     one.add_argument("--names", default="", metavar="A,B,...", help="names of the parts")
-    one.add_argument("--merge", dest="merged", type=_numbers, action="append", metavar="I,J", help="parts that are one")
-    one.add_argument("--drop", dest="dropped", type=_numbers, metavar="I,J", help="parts that are background")
+    one.add_argument(
+        "--merge", dest="merged", type=_numbers, action="append", default=[], metavar="I,J", help="parts that are one"
+    )
+    one.add_argument(
+        "--drop", dest="dropped", type=_numbers, default=[], metavar="I,J", help="parts that are background"
+    )
     one.add_argument("--flip-background", action="store_true", help="take the other side for the background")
     one.add_argument("--extends", default="", metavar="P", help="add to a pack: its parts, its codes and new ones")
-    one.add_argument("--codes-from", choices=("kinds", "clusters"), help="what codes of sorted pictures are")
-    one.add_argument("--references", type=_number(0, 100_000), metavar="N", help="how many pictures to pick from")
-    one.add_argument("--title")
-    one.add_argument("--image-size", type=_number(16, 4096), metavar="PIXELS", help="how large the eyes see pictures")
-    one.add_argument("--feature-layer", metavar="L", help="last_hidden_state, or a layer's number")
-    one.add_argument("--sees", choices=("drawings", "photos"), help="what the eyes were made for")
+    one.add_argument(
+        "--codes-from", choices=("kinds", "clusters"), default="kinds", help="what codes of sorted pictures are"
+    )
+    one.add_argument(
+        "--references", type=_number(0, 100_000), default=60, metavar="N", help="how many pictures to pick from"
+    )
+    one.add_argument("--title", default="")
+    one.add_argument(
+        "--image-size", type=_number(16, 4096), default=0, metavar="PIXELS", help="how large the eyes see pictures"
+    )
+    one.add_argument("--feature-layer", default="", metavar="L", help="last_hidden_state, or a layer's number")
+    one.add_argument("--sees", choices=("drawings", "photos"), default="", help="what the eyes were made for")
     one.add_argument("--eyes", default="", metavar="MODEL", help="the Dinov2 model to look with")
     one.add_argument("--base-model", default="", metavar="MODEL")
     one.add_argument("--seed", type=_number(0, 2**31 - 1), default=0, metavar="N")

@@ -96,12 +96,11 @@ def _place(words: Namespace, handlers: str) -> Path:
 
 def _draft(pictures: Path, out: Path, words: Namespace, handlers: str) -> Pack:
     """A draft pack of a folder's pictures, with as many parts as are suggested."""
-    options = {"title": pictures.name}
     with JobRunner(handlers) as desk:
         found: PartsFound = desk.run(FindParts(str(pictures), show=1))
         codes = min(_MOST_CODES, max(2, found.pictures // _PICTURES_A_CODE))  # sorted pictures have a code a kind
         noun = words.noun or "thing"
-        job = Discover(str(pictures), str(out), found.suggested, codes, noun, seed=words.seed or 0, options=options)
+        job = Discover(str(pictures), str(out), found.suggested, codes, noun, seed=words.seed or 0, title=pictures.name)
         return Pack.open(desk.run(job))
 
 

@@ -76,7 +76,12 @@ class Reference:
 
 @dataclass(frozen=True)
 class Pack:
-    """What ``pack.json`` says. Arrays are loaded when asked for (``codebook()``)."""
+    """What ``pack.json`` says. Arrays are loaded when asked for (``codebook()``).
+
+    ``kinds`` is the code of each kind of picture where the codes are kinds, empty where they are clusters, None where
+    that is not known. ``extends`` is the folder of the pack whose codes come first here, absolute or as seen from this
+    pack; ``run`` the identity of the training that wrote it. ``extra`` is what this version does not know.
+    """
 
     path: Path
     id: str
@@ -88,6 +93,9 @@ class Pack:
     licence: str = ""
     provenance: str = ""
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    kinds: Mapping[str, int] | None = None
+    extends: str = ""
+    run: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -124,6 +132,9 @@ class Pack:
         words = self.vocabulary
         return {
             **self.extra,
+            **({"kinds": dict(self.kinds)} if self.kinds is not None else {}),
+            **({"extends": self.extends} if self.extends else {}),
+            **({"run": self.run} if self.run else {}),
             "version": PACK_VERSION,
             "id": self.id,
             "title": self.title,
@@ -233,6 +244,9 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
             licence=str(document.get("licence", "")),
             provenance=str(document.get("provenance", "")),
             metrics=dict(document.get("metrics") or {}),
+            kinds=_kinds(document.get("kinds")),
+            extends=_text(document.get("extends")),
+            run=_text(document.get("run")),
             extra={key: value for key, value in document.items() if key not in _KEYS},
         )
     except KeyError as error:
@@ -241,6 +255,16 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
         raise UserError(f"{damaged} has a value of a wrong kind.", _AGAIN) from error
     except ValueError as error:
         raise UserError(f"{damaged} is not right: {error}.", _AGAIN) from error
+
+
+def _kinds(value: Any) -> dict[str, int] | None:
+    if not isinstance(value, dict):
+        return None
+    return {kind: code for kind, code in value.items() if type(code) is int and code >= 0}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _base_model_entry(base: BaseModel) -> dict[str, Any]:

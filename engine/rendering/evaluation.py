@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -17,36 +16,32 @@ from engine.core.vocabulary import ABSENT, Choice
 from engine.models.distributed import ALONE, World, join_world
 from engine.models.loader import Models
 from engine.packs.pack import Pack, Reference
+from engine.rendering.painter import Painter, open_painter
 from engine.rendering.receipts import receipt_of
-from engine.worker.jobs import Evaluate, Progress, Report
-
-if TYPE_CHECKING:
-    from engine.rendering.painter import Painter
-
+from engine.worker.jobs import Evaluate, Evaluated, PartScores, Progress, Report, Scores
 
 _SHEET_COLUMNS = 8
 _SHEET_PICTURES = 64
 
 
-def evaluate(models: Models, job: Evaluate, report: Report) -> dict[str, Any]:
+def evaluate(models: Models, job: Evaluate, report: Report) -> Evaluated:
     """Render recipes that mix parts of ``job.mix`` references each, and count what arrived.
 
-    Result (also ``evaluation.json`` in ``job.out``, beside a contact sheet): ``emr`` and ``cosim`` in all and by part,
-    and what guessing a code at random would reach (``chance``). The engine's handler of :class:`Evaluate`.
-    Raises :class:`UserError`.
+    The result is also kept as ``evaluation.json`` in ``job.out``, beside a contact sheet. The engine's handler of
+    :class:`Evaluate`. Raises :class:`UserError`.
     """
-    from engine.rendering.painter import open_painter  # rendering writes receipts, so it imports this module
-
     pack = Pack.open(job.pack)
     if job.count < 1 or job.mix < 1:
         raise UserError("An evaluation needs at least one picture and one reference.", "Choose larger numbers.")
     world = join_world()
     recipes = mixed_recipes(pack, job.mix, job.count, job.seed)
     receipts, shown = receipts_of(models, pack, open_painter(models, pack), recipes, report, world=world)
-    result = {"pack": pack.id, "mix": job.mix, "count": job.count, "seed": job.seed, **scores(pack, receipts)}
+    result = Evaluated(pack.id, job.mix, job.count, job.seed, scores_of(pack, receipts))
     if world.first:
         out = make_folder(Path(job.out), "the evaluation")
-        write_bytes(out / "evaluation.json", (json.dumps(result, ensure_ascii=False, indent=1) + "\n").encode())
+        write_bytes(
+            out / "evaluation.json", (json.dumps(result.to_document(), ensure_ascii=False, indent=1) + "\n").encode()
+        )
         sheet = contact_sheet(shown)
         write_whole(out / "sheet.png", lambda beside: sheet.save(beside, "PNG"), "the contact sheet")
     return result
@@ -109,27 +104,27 @@ def _dealt(pack: Pack, sources: Sequence[Reference], generator: np.random.Genera
     return sorted(dealt, key=lambda one: one[0])
 
 
-def scores(pack: Pack, receipts: Sequence[Receipt]) -> dict[str, Any]:
+def scores_of(pack: Pack, receipts: Sequence[Receipt]) -> Scores:
     """EMR and CoSim over receipts, in all and by part, with the exact match rate of a random guess."""
     arrivals = [arrival for receipt in receipts for arrival in receipt]
     by_part = {
         part.name: [arrival for arrival in arrivals if arrival.part == part.index]
         for part in pack.vocabulary.visible_parts
     }
-    return {
-        "emr": _mean([arrival.arrived for arrival in arrivals]),
-        "cosim": _mean([arrival.similarity for arrival in arrivals]),
-        "chance": 1 / pack.vocabulary.codes_per_part,
-        "parts": {
-            name: {
-                "emr": _mean([one.arrived for one in found]),
-                "cosim": _mean([one.similarity for one in found]),
-                "absent": _mean([one.found == ABSENT for one in found]),
-                "asked": len(found),
-            }
-            for name, found in by_part.items()
+    return Scores(
+        emr=_mean([arrival.arrived for arrival in arrivals]),
+        cosim=_mean([arrival.similarity for arrival in arrivals]),
+        chance=1 / pack.vocabulary.codes_per_part,
+        parts={
+            name: PartScores(
+                emr=_mean([arrival.arrived for arrival in asked]),
+                cosim=_mean([arrival.similarity for arrival in asked]),
+                absent=_mean([arrival.found == ABSENT for arrival in asked]),
+                asked=len(asked),
+            )
+            for name, asked in by_part.items()
         },
-    }
+    )
 
 
 def contact_sheet(pictures: Sequence[Image.Image]) -> Image.Image:

@@ -29,8 +29,8 @@ def export_run(run: Path, to: Path) -> tuple[Path, str]:
     changed = {"pack": "draft", "run": "", "out": "pack", "pictures": ""}
     try:
         shutil.copytree(pack.path, beside / "draft")
-        if known := pack.extra.get("extends"):
-            shutil.copytree(pack.path / str(known), beside / "extends")
+        if pack.extends:
+            shutil.copytree(pack.path / pack.extends, beside / "extends")
             described = read_json(beside / "draft" / MANIFEST) | {"extends": "../extends"}
             text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
             write_bytes(beside / "draft" / MANIFEST, text.encode(), "the run")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch.distributed as dist
@@ -28,30 +27,25 @@ def discover(models: Models, job: Discover, report: Report) -> str:
     """Find parts and codes in a folder and write them as a draft pack: references and all, but no tokens.
 
     Pictures in two or more subfolders, or named by a ``labels.csv``, are sorted by kind: a code is then a kind.
-    ``job.options`` are those of :class:`FindParts` (``flip_background``, ``merged``, ``dropped``, ``extends``) and, a
-    value for each part, ``part_names``, ``colours``, ``background`` (instead of ``dropped``); ``references`` (how
-    many), ``codes_from`` ("clusters" also for sorted pictures), ``title``, and of the eyes ``image_size``,
-    ``feature_layer``, ``sees``. ``job.parts`` 0 takes as many as are suggested.
     Started by a launcher of several processes, each looks at a share of the pictures and the first writes the pack.
     The engine's handler of :class:`Discover`. Raises :class:`UserError`.
     """
-    options = job.options
     if job.parts < 0 or job.codes < 1:
         raise UserError("A vocabulary needs at least one part and one code.", "Choose larger numbers.")
     _join_launch()
-    flip = bool(options.get("flip_background"))
-    view = view_folder(models, job.folder, job.eyes, flip, str(options.get("extends") or ""), options, job.seed, report)
+    view = view_folder(
+        models, job.folder, job.eyes, job.flip_background, job.extends, job.seed, report, job.eye_settings
+    )
     if dist.is_initialized() and dist.get_rank():
         return str(Path(job.out).resolve())
     report(Progress("Finding parts", 0, 0))
     suggested, reason = (0, "") if view.known else suggested_count(view, job.seed, report)
     count = job.parts or suggested
-    merged = [tuple(group) for group in options.get("merged") or ()]
-    parts = parts_of(models, view, count, merged, tuple(options.get("dropped") or ()), job.seed)
+    parts = parts_of(models, view, count, job.merged, job.dropped, job.seed)
     found = view.found
-    if options.get("codes_from") == "clusters" or not kinds_in(found):
+    if job.codes_from == "clusters" or not kinds_in(found):
         found = replace(found, classes=())
-    background = _given_or_usual(options.get("background"), parts.background)
+    background = parts.background if len(job.background) != len(parts.background) else tuple(job.background)
     if all(background):
         raise UserError("Every part was given to the background.", "Keep at least one part.")
     total = len(found.files)
@@ -62,9 +56,9 @@ def discover(models: Models, job: Discover, report: Report) -> str:
     if view.known:
         named = view.known.vocabulary.parts
     else:
-        names = list(options.get("part_names") or [])
+        names = list(job.part_names)
         names += part_names(parts.centroids, view.sample.rows[view.split.front][::10], view.backbone)[len(names) :]
-        named = make_parts(names[: len(background)], background, list(options.get("colours") or []))
+        named = make_parts(names[: len(background)], background, list(job.colours))
     # Names of codes come from what the pictures are called, also where the codes are clusters.
     labels = tuple(tuple(row) for row in code_names(named, clusters, found.files, view.found.classes))
     book = clusters.codebook
@@ -85,7 +79,7 @@ def discover(models: Models, job: Discover, report: Report) -> str:
     pack = Pack(
         path=out,
         id=out.name,
-        title=str(options.get("title") or out.name),
+        title=job.title or out.name,
         vocabulary=words,
         backbone=view.backbone,
         base_model=BaseModel(base),
@@ -97,21 +91,14 @@ def discover(models: Models, job: Discover, report: Report) -> str:
             "reason": reason,
             "note": note_on(models, view, parts, count),
         },
-        # Which code a kind of picture is, if any: training asks, for names alone may say another's.
-        extra={
-            "kinds": {kind: first + code for code, kind in enumerate(clusters.kinds)},
-            **({"extends": str(view.known.path)} if view.known else {}),
-        },
+        kinds={kind: first + code for code, kind in enumerate(clusters.kinds)},
+        extends=str(view.known.path) if view.known else "",
     )
-    cut = "Cutting references into parts"
-    wanted = int(options.get("references", 60))
-    told = write_draft(pack, book, clusters, found, wanted, lambda done, all: report(Progress(cut, done, all)), first)
-    return str(told.path)
 
+    def cutting(done: int, total: int) -> None:
+        report(Progress("Cutting references into parts", done, total))
 
-def _given_or_usual(given: Any, usual: tuple[bool, ...]) -> tuple[bool, ...]:
-    """Which parts are background, as asked where that is a value for each part."""
-    return tuple(bool(one) for one in given) if given and len(given) == len(usual) else usual
+    return str(write_draft(pack, book, clusters, found, job.references, cutting, first).path)
 
 
 def _join_launch() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -35,7 +35,7 @@ from engine.segmentation.mask_refinement import segment_picture
 from engine.segmentation.part_count import suggest_part_count
 from engine.segmentation.part_names import part_names
 from engine.segmentation.segment import PHOTO_EYES, looks_like_a_photo
-from engine.worker.jobs import FindParts, PartsFound, Progress, Report, SeenPicture
+from engine.worker.jobs import EyeSettings, FindParts, PartsFound, Progress, Report, SeenPicture
 
 _WALL_SIDE: Final = 160
 
@@ -64,7 +64,7 @@ class FolderView:
 def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
     """Find the parts of a folder's pictures and show them on some. The engine's handler of :class:`FindParts`.
     Raises :class:`UserError`."""
-    view = view_folder(models, job.folder, job.eyes, job.flip_background, job.extends, {}, job.seed, report)
+    view = view_folder(models, job.folder, job.eyes, job.flip_background, job.extends, job.seed, report)
     report(Progress("Finding parts", 0, 0))
     if view.known:
         asked = suggested = len(view.known.vocabulary.parts)
@@ -98,11 +98,18 @@ def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
 
 
 def view_folder(
-    models: Models, folder: str, eyes: str, flip: bool, extends: str, options: dict[str, Any], seed: int, report: Report
+    models: Models,
+    folder: str,
+    eyes: str,
+    flip: bool,
+    extends: str,
+    seed: int,
+    report: Report,
+    settings: EyeSettings = EyeSettings(),  # noqa: B008 - a frozen value
 ) -> FolderView:
     """Look at a folder's pictures and tell background from foreground; kept with the models while memory allows."""
     known = Pack.open(extends) if extends else None
-    backbone = known.backbone if known else backbone_with(models, eyes or "starter/eyes", options)
+    backbone = known.backbone if known else backbone_with(models, eyes or "starter/eyes", settings)
     place = read_image_folder(Path(folder), report)
     skipped = [one.message for one in place.problems]
     found = compute_features(open_dino(models, backbone), place.pictures, report, place.kinds, together=True)
@@ -119,7 +126,7 @@ def view_folder(
     return FolderView(backbone, found, sample, split.flipped() if flip else split, flip)
 
 
-def backbone_with(models: Models, eyes: str, options: dict[str, Any]) -> Backbone:
+def backbone_with(models: Models, eyes: str, settings: EyeSettings) -> Backbone:
     """How to look: as the starter pack does if it has these eyes, for that is where they see best."""
     patch = models.eyes(eyes).patch
     usual = Backbone(eyes, image_size=32 * patch, patch=patch, sees="photos")
@@ -127,9 +134,9 @@ def backbone_with(models: Models, eyes: str, options: dict[str, Any]) -> Backbon
     usual = starter if starter.id == eyes else replace(usual, sees="drawings")
     return replace(
         usual,
-        feature_layer=str(options.get("feature_layer", usual.feature_layer)),
-        image_size=int(options.get("image_size", usual.image_size)),
-        sees=str(options.get("sees", usual.sees)),
+        feature_layer=settings.feature_layer or usual.feature_layer,
+        image_size=settings.image_size or usual.image_size,
+        sees=settings.sees or usual.sees,
     )
 
 

@@ -172,7 +172,6 @@ def segmented_pictures(
     codebook = pack.codebook()
     place = read_image_folder(Path(folder), report)
     found = compute_features(open_dino(models, pack.backbone), place.pictures, report, place.kinds)
-    kinds = pack.extra.get("kinds")
     for done, (file, features) in enumerate(zip(found.files, found.features, strict=True)):
         report(Progress("Finding parts", done, len(found.files)))
         picture = open_picture(file, max_side=1024)
@@ -181,8 +180,8 @@ def segmented_pictures(
         for part in pack.vocabulary.visible_parts if found.classes else ():
             kind, index = found.classes[done], part.index
             # A pack from before kinds were kept, or from elsewhere, has only the names of its codes.
-            code = kinds.get(kind) if isinstance(kinds, dict) else pack.vocabulary.find_code(index, kind)
-            if type(code) is int and 0 <= code < pack.vocabulary.codes_per_part and codes[index] != ABSENT:
+            code = pack.vocabulary.find_code(index, kind) if pack.kinds is None else pack.kinds.get(kind)
+            if code is not None and code < pack.vocabulary.codes_per_part and codes[index] != ABSENT:
                 codes[index] = code
         yield picture, Segmentation(segmentation.labels, tuple(codes))
     known = extended_pack(pack)

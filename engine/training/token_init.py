@@ -77,10 +77,9 @@ def extended_pack(pack: Pack) -> Pack | None:
 
     Raises :class:`UserError` if that pack is gone, has no tokens, or is not what the first codes here are.
     """
-    folder = pack.extra.get("extends")
-    if not folder:
+    if not pack.extends:
         return None
-    known = Pack.open(pack.path / str(folder))  # relative in a run that has travelled
+    known = Pack.open(pack.path / pack.extends)  # relative in a run that has travelled
     own, theirs = pack.vocabulary, known.vocabulary
     if [part.name for part in own.parts] != [part.name for part in theirs.parts] or any(
         own.code_name(part.index, code) != theirs.code_name(part.index, code)

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from PIL import Image
 from safetensors.torch import save_file
@@ -18,7 +18,8 @@ from engine.models.loader import Models
 from engine.models.lora import lora_state, save_lora
 from engine.packs.pack import LORA, TOKENS, BaseModel, Pack
 from engine.packs.validation import check_pack
-from engine.rendering.evaluation import mixed_recipes, receipts_of, scores
+from engine.rendering.evaluation import mixed_recipes, receipts_of, scores_of
+from engine.rendering.painter import open_painter
 from engine.runs.plan import Plan
 from engine.runs.run_folder import TRIED, is_run_output, run_identity
 from engine.training.learner import Learner
@@ -54,24 +55,18 @@ def write_trained_pack(learner: Learner, pack: Pack, plan: Plan, base: BaseModel
         Pack.open(out),
         base_model=base,
         provenance=f"{pack.provenance}; trained {step} steps of {plan.batch}".removeprefix("; "),
-        extra={**_alone(pack, out), "run": run_identity(Path(plan.run))},
+        # A new pack has the tokens of the one it extends, and needs it no more.
+        extends=pack.extends if out.resolve() == pack.path.resolve() else "",
+        run=run_identity(Path(plan.run)),
     )
     trained.save()
     return trained
-
-
-def _alone(pack: Pack, out: Path) -> dict[str, Any]:
-    """What a pack says beside the usual. A new pack has the tokens of the one it extends, and needs it no more."""
-    in_place = out.resolve() == pack.path.resolve()
-    return {name: value for name, value in pack.extra.items() if name != "extends" or in_place}
 
 
 def prove_pack(models: Models, pack: Pack, run: Path, seed: int, report: Report) -> Pack:
     """See that a pack opens and renders, and measure its match rate: the share of parts that arrive in a few mixes of
     its references, as ``partcraft evaluate`` counts them. The pack with ``metrics`` ``match_rate`` and ``match_asked``
     (how many parts were asked for), saved. The mixes are kept in ``tried/`` of the run. Raises :class:`UserError`."""
-    from engine.rendering.painter import open_painter  # rendering imports evaluation for its receipts
-
     check_pack(pack, thorough=True)
     painter = open_painter(models, pack)
     quick = models.device.type != "cpu" or painter.size <= _SMALL
@@ -84,7 +79,7 @@ def prove_pack(models: Models, pack: Pack, run: Path, seed: int, report: Report)
     asked = sum(len(receipt) for receipt in receipts)
     if not asked:  # its eyes are not on this computer: nobody can count here
         return pack
-    metrics = {**pack.metrics, "match_rate": scores(pack, receipts)["emr"], "match_asked": asked}
+    metrics = {**pack.metrics, "match_rate": scores_of(pack, receipts).emr, "match_asked": asked}
     pack = replace(pack, metrics=metrics)
     pack.save()
     return pack

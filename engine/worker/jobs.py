@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -68,8 +68,25 @@ class FindParts:
 
 
 @dataclass(frozen=True)
+class EyeSettings:
+    """How eyes look, where that shall not be as usual for them: the side in pixels pictures are seen at (0: as usual),
+    the layer ("last_hidden_state" or a number; empty: as usual), and what they were made for ("drawings", "photos";
+    empty: as is known of them)."""
+
+    image_size: int = 0
+    feature_layer: str = ""
+    sees: str = ""
+
+
+@dataclass(frozen=True)
 class Discover:
-    """Find a vocabulary in a folder of pictures and write it as a pack. Result: the pack's folder."""
+    """Find a vocabulary in a folder of pictures and write it as a pack. Result: the pack's folder.
+
+    ``parts`` 0 takes as many as are suggested. ``flip_background``, ``merged``, ``dropped`` and ``extends`` are those
+    of :class:`FindParts`. A value for each part, or none: ``part_names``, ``colours``, ``background`` (instead of
+    ``dropped``). ``references``: how many pictures one can pick from. ``codes_from`` "clusters": pictures that are
+    sorted by kind are clustered all the same.
+    """
 
     folder: str
     out: str
@@ -79,7 +96,17 @@ class Discover:
     eyes: str = ""
     base_model: str = ""
     seed: int = 0
-    options: dict[str, Any] = field(default_factory=dict)
+    title: str = ""
+    flip_background: bool = False
+    merged: Sequence[Sequence[int]] = ()
+    dropped: Sequence[int] = ()
+    extends: str = ""
+    part_names: Sequence[str] = ()
+    colours: Sequence[str] = ()
+    background: Sequence[bool] = ()
+    references: int = 60
+    codes_from: Literal["kinds", "clusters"] = "kinds"
+    eye_settings: EyeSettings = EyeSettings()
 
 
 @dataclass(frozen=True)
@@ -105,7 +132,7 @@ class Measure:
 @dataclass(frozen=True)
 class Evaluate:
     """Render ``count`` recipes that mix parts of ``mix`` references and compare what arrived.
-    Result: dict of EMR, CoSim and their parts (JSON values)."""
+    Result: :class:`Evaluated`."""
 
     pack: str
     out: str
@@ -198,6 +225,43 @@ class Measured:
     batch: int = 0
     seconds_each: float = 0.0
     memory_each: int = 0
+
+
+@dataclass(frozen=True)
+class PartScores:
+    """How often one part arrived with its code (0 to 1), the mean cosine of the code it has and the one it should have,
+    how often it was not there at all, and how often it was asked for."""
+
+    emr: float
+    cosim: float
+    absent: float
+    asked: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What arrived in many creations: in all, by part, and what guessing a code at random would reach (``chance``)."""
+
+    emr: float
+    cosim: float
+    chance: float
+    parts: Mapping[str, PartScores]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An evaluation: of which pack, with how many references a picture and how many pictures, and what arrived."""
+
+    pack: str
+    mix: int
+    count: int
+    seed: int
+    scores: Scores
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON values, as ``evaluation.json`` has them: all on one level, but the parts."""
+        document = asdict(self)
+        return document | document.pop("scores")
 
 
 # News: what is said on the way, then exactly one ending.

@@ -82,8 +82,11 @@ def learn(out: Path, steps: int) -> Pack:
         return Pack.open(out / "pack")
     began, models = time.perf_counter(), Models()
     practice, starter = str(STARTER / "practice"), str(STARTER / "pack")
-    options = {"extends": starter, "title": "Starter aviary and more"}
-    draft = HANDLERS[Discover](models, Discover(practice, str(out / "draft"), 5, 6, "bird", options=options), quiet)
+    draft = HANDLERS[Discover](
+        models,
+        Discover(practice, str(out / "draft"), 5, 6, "bird", title="Starter aviary and more", extends=starter),
+        quiet,
+    )
     plan: dict[str, Any] = {
         **suitable_settings("starter/base"),
         "pack": draft,

@@ -123,7 +123,7 @@ def result_file(out: Path, recipe: str, seed: int) -> Path:
 def make_draft(out: Path) -> None:
     """A pack without tokens: the starter's parts, and a code for each practice species found in its pictures."""
     silent: Any = lambda _news: None  # noqa: E731
-    job = Discover(str(STARTER / "practice"), str(out), 5, 6, "bird", options={"extends": str(STARTER / "pack")})
+    job = Discover(str(STARTER / "practice"), str(out), 5, 6, "bird", extends=str(STARTER / "pack"))
     pack = Pack.open(HANDLERS[Discover](Models(), job, silent))
     known = pack.vocabulary.codes_per_part - len(NAMES)
     book = pack.codebook()
@@ -134,8 +134,7 @@ def make_draft(out: Path) -> None:
         if all(code == ABSENT or code >= known for code in one.codes)
     )
     words = Vocabulary("bird", pack.vocabulary.parts, len(NAMES), tuple(r[known:] for r in pack.vocabulary.code_names))
-    extra = {key: value for key, value in pack.extra.items() if key != "extends"}
-    replace(pack, vocabulary=words, references=references, extra=extra).save()
+    replace(pack, vocabulary=words, references=references, extends="").save()
 
 
 def work(words: argparse.Namespace, recipe: str, seed: int) -> None:

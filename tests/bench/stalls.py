@@ -31,7 +31,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from engine.segmentation.discover import discover
-from engine.worker.jobs import Discover
+from engine.worker.jobs import Discover, EyeSettings
 from engine.models.lora import add_lora, lora_state, save_lora
 from engine.models.loader import Models
 from engine.models.part_tokens import PartTokens
@@ -40,10 +40,9 @@ home = Path(sys.argv[1])
 world = home / "models"
 make_base(world / "base"); make_eyes(world / "eyes"); make_pictures(world / "pictures")
 models = Models(device="cpu")
-options = {"image_size": 64, "part_names": ["head", "wing", "tail", "body"]}
 out = home / "packs" / "tiny"
 discover(models, Discover(str(world / "pictures"), str(out), 4, 3, "bird", str(world / "eyes"), str(world / "base"),
-         options=options), lambda news: None)
+         part_names=["head", "wing", "tail", "body"], eye_settings=EyeSettings(image_size=64)), lambda news: None)
 save_file(PartTokens(4, 3, WIDTH).tensors(), out / "tokens.safetensors")
 unet = models.own_pipeline(str(world / "base")).unet
 add_lora(unet, 2)

@@ -55,15 +55,14 @@ def tiny_pack(tiny_world: Path, models: Any, tmp_path_factory: pytest.TempPathFa
     from engine.models.lora import add_lora, lora_state, save_lora
     from engine.models.part_tokens import PartTokens
     from engine.segmentation.discover import discover
-    from engine.worker.jobs import Discover
+    from engine.worker.jobs import Discover, EyeSettings
     from tests.engine.tiny import WIDTH
 
     os.environ["PARTCRAFT_HOME"] = str(tmp_path_factory.mktemp("home"))  # before any test's own home is set
     folder = tmp_path_factory.mktemp("packs") / "tiny"
-    options = {"image_size": 64, "part_names": ["head", "wing", "tail", "body"]}
     job = Discover(
         str(tiny_world / "pictures"), str(folder), 4, 3, "bird", str(tiny_world / "eyes"), str(tiny_world / "base"),
-        options=options,
+        part_names=["head", "wing", "tail", "body"], eye_settings=EyeSettings(image_size=64),
     )  # fmt: skip
     discover(models, job, lambda news: None)
     torch.manual_seed(2)

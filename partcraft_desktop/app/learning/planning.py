@@ -98,20 +98,19 @@ def discover_job(now: LearningState, out: str) -> Discover:
     """The job that writes the untrained pack of a draft into ``out``."""
     draft, plan = now.draft, with_proposals(now)
     sorting = draft.sorting
-    options: dict[str, Any] = {"title": plan.title}
-    if draft.extends:
-        options["extends"] = draft.extends
-    else:
-        options |= {
-            "flip_background": sorting.flip,
-            "merged": [list(group) for group in sorting.merged],
-            "dropped": list(sorting.dropped),
-            "part_names": [part.name for part in sorting.parts],
-            "colours": [part.colour for part in sorting.parts],
-            "background": [part.dropped for part in sorting.parts],
-        }
     clusters = len(sorting.parts) if draft.extends else sorting.clusters
-    return Discover(draft.folder, out, clusters, now.codes, plan.noun, "", base_model(now), 0, options)
+    job = Discover(draft.folder, out, clusters, now.codes, plan.noun, "", base_model(now), title=plan.title)
+    if draft.extends:
+        return replace(job, extends=draft.extends)
+    return replace(
+        job,
+        flip_background=sorting.flip,
+        merged=sorting.merged,
+        dropped=sorting.dropped,
+        part_names=tuple(part.name for part in sorting.parts),
+        colours=tuple(part.colour for part in sorting.parts),
+        background=tuple(part.dropped for part in sorting.parts),
+    )
 
 
 def measure_key(now: LearningState) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from engine.core.errors import UserError
 from engine.core.recipe import Arrival, Recipe
 from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.pack import Pack
-from engine.rendering.evaluation import evaluate, mixed_recipes, scores
+from engine.rendering.evaluation import evaluate, mixed_recipes, scores_of
 from engine.rendering.receipts import receipt_of
 from engine.worker.jobs import Evaluate, News, Progress
 
@@ -63,18 +63,18 @@ def test_scores_are_means_over_what_was_asked(tiny_pack: Path) -> None:
         (Arrival(0, 1, 1, 0.9), Arrival(1, 2, 0, 0.1)),
         (Arrival(0, 1, 2, 0.3), Arrival(1, 2, ABSENT, 0.0)),
     ]
-    result = scores(pack, receipts)
-    assert result["emr"] == pytest.approx(0.25) and result["cosim"] == pytest.approx(1.3 / 4)
-    assert result["parts"]["head"] == {"emr": 0.5, "cosim": pytest.approx(0.6), "absent": 0.0, "asked": 2}
-    assert result["parts"]["wing"]["absent"] == 0.5 and result["parts"]["tail"]["asked"] == 0
-    assert result["chance"] == pytest.approx(1 / 3)
+    result = scores_of(pack, receipts)
+    assert result.emr == pytest.approx(0.25) and result.cosim == pytest.approx(1.3 / 4)
+    assert asdict(result.parts["head"]) == {"emr": 0.5, "cosim": pytest.approx(0.6), "absent": 0.0, "asked": 2}
+    assert result.parts["wing"].absent == 0.5 and result.parts["tail"].asked == 0
+    assert result.chance == pytest.approx(1 / 3)
 
 
 def test_an_evaluation_leaves_its_figures_and_a_sheet(tiny_pack: Path, models: Any, tmp_path: Path) -> None:
     seen: list[News] = []
     result = evaluate(models, Evaluate(str(tiny_pack), str(tmp_path / "out"), mix=2, count=3), seen.append)
-    assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == result
-    assert 0 <= result["emr"] <= 1 and result["count"] == 3
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == result.to_document()
+    assert 0 <= result.scores.emr <= 1 and result.count == 3
     with Image.open(tmp_path / "out" / "sheet.png") as sheet:
         assert sheet.size == (3 * 64, 64)
     assert any(isinstance(news, Progress) for news in seen)

@@ -29,7 +29,7 @@ from engine.segmentation.dino import Dino, open_dino
 from engine.segmentation.discover import discover
 from engine.segmentation.feature_cache import PictureFeatures, compute_features
 from engine.segmentation.segment import looks_like_a_photo, segment
-from engine.worker.jobs import Discover, News, Progress, Segment
+from engine.worker.jobs import Discover, EyeSettings, News, Progress, Segment
 from tests.fakes import sketch_bird
 
 
@@ -170,7 +170,7 @@ def test_wrong_wishes_are_told(tmp_path: Path, tiny_world: Path, models: Any) ->
         discover(models, Discover(str(tmp_path), str(tmp_path / "out"), 2, 0), silent)
     job = Discover(
         str(tiny_world / "pictures"), str(tmp_path / "out"), 2, 2, eyes=str(tiny_world / "eyes"),
-        options={"part_names": ["head", "Head"], "image_size": 32},
+        part_names=["head", "Head"], eye_settings=EyeSettings(image_size=32),
     )  # fmt: skip
     with pytest.raises(UserError, match="distinct"):
         discover(models, job, silent)
@@ -183,7 +183,7 @@ def test_discovery_says_how_far_it_is(tiny_world: Path, models: Any, tmp_path: P
     seen: list[News] = []
     job = Discover(
         str(tiny_world / "pictures"), str(tmp_path / "pack"), 2, 3, eyes=str(tiny_world / "eyes"),
-        options={"image_size": 32, "references": 4, "codes_from": "clusters"},
+        references=4, codes_from="clusters", eye_settings=EyeSettings(image_size=32),
     )  # fmt: skip
     pack = Pack.open(discover(models, job, seen.append))
     assert {news.stage for news in seen if isinstance(news, Progress)} == {

@@ -24,7 +24,7 @@ from engine.packs.validation import check_pack
 from engine.segmentation.discover import discover
 from engine.segmentation.find_parts import backbone_with, find_parts, note_on, parts_of, view_folder
 from engine.training.examples import segmented_pictures
-from engine.worker.jobs import Discover, FindParts, News, PartsFound, Progress
+from engine.worker.jobs import Discover, EyeSettings, FindParts, News, PartsFound, Progress
 from tests.conftest import REPOSITORY
 from tests.engine.tiny import make_pictures
 from tests.fakes import sketch_bird
@@ -55,7 +55,7 @@ def find(models: Any, eyes: str, birds: Path) -> Any:
 @pytest.fixture
 def draft(models: Any, eyes: str, birds: Path, tmp_path: Path) -> Any:
     def draft(parts: int = 4, codes: int = 3, folder: Path = birds, name: str = "out", **options: Any) -> Pack:
-        job = Discover(str(folder), str(tmp_path / name), parts, codes, "bird", eyes, "some/base", 0, options)
+        job = Discover(str(folder), str(tmp_path / name), parts, codes, "bird", eyes, "some/base", **options)
         return Pack.open(discover(models, job, silent))
 
     return draft
@@ -181,7 +181,7 @@ def test_a_pack_is_extended(draft: Any, find: Any, models: Any, tiny_pack: Path,
     assert pack.backbone == known.backbone and pack.base_model.id == "some/base"
     assert len(pack.references) == len(known.references) + 6
     assert {code for one in pack.references[-6:] for code in one.codes} <= {ABSENT, 3, 4}
-    assert pack.extra["extends"] == str(known.path) and pack.extra["kinds"] == {"kind 1": 3, "kind 2": 4}
+    assert pack.extends == str(known.path) and pack.kinds == {"kind 1": 3, "kind 2": 4}
     learned = [one.codes for _, one in segmented_pictures(models, pack, str(more), lambda _news: None)]
     assert {code for codes in learned[:3] for code in codes} <= {ABSENT, 3}, "not the known code of the same name"
     assert {code for codes in learned[3:6] for code in codes} <= {ABSENT, 4}
@@ -213,7 +213,7 @@ def test_codes_from_a_table_of_labels(draft: Any, birds: Path, tmp_path: Path) -
 
 def test_codes_that_are_clusters_stay_what_was_found(draft: Any, models: Any, birds: Path) -> None:
     pack = draft(3, 4, codes_from="clusters")
-    assert pack.extra["kinds"] == {}
+    assert pack.kinds == {}
     found = {(one.title, one.codes) for one in pack.references}
     learned = [one.codes for _, one in segmented_pictures(models, pack, str(birds), lambda _news: None)]
     assert len(learned) == len(found) and {codes for _, codes in found} == set(learned)
@@ -288,7 +288,8 @@ def test_a_kind_of_one_picture_has_codes_like_the_others(draft: Any, tmp_path: P
 
 
 def test_photos_seen_by_eyes_for_drawings(models: Any, photos: Path, eyes: str, tiny_world: Path) -> None:
-    view = view_folder(models, str(photos), eyes, False, "", {"sees": "drawings", "image_size": 64}, 0, silent)
+    settings = EyeSettings(image_size=64, sees="drawings")
+    view = view_folder(models, str(photos), eyes, False, "", 0, silent, settings)
     parts = parts_of(models, view, 3, (), (), 0)
     assert "look like photos" in note_on(models, view, parts, 3)
     seen = replace(view, backbone=replace(view.backbone, sees="photos"))
@@ -296,7 +297,7 @@ def test_photos_seen_by_eyes_for_drawings(models: Any, photos: Path, eyes: str, 
 
 
 def test_the_starter_looks_as_its_pack_does(models: Any) -> None:
-    assert backbone_with(models, "starter/eyes", {}) == Pack.open(starter_pack()).backbone
+    assert backbone_with(models, "starter/eyes", EyeSettings()) == Pack.open(starter_pack()).backbone
 
 
 @pytest.mark.slow

@@ -56,7 +56,8 @@ def test_two_processes_learn_what_one_does(
     models = Models(device="cpu")
     torch.set_num_threads(1)
     train(models, Train(str(alone)), lambda news: None)
-    found = evaluate(models, Evaluate(str(tiny_pack), str(tmp_path / "one"), mix=2, count=3), lambda news: None)
+    job = Evaluate(str(tiny_pack), str(tmp_path / "one"), mix=2, count=3)
+    figures = json.loads(json.dumps(evaluate(models, job, lambda news: None).to_document()))
 
     (tmp_path / "two").mkdir()
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m"]
@@ -79,5 +80,5 @@ def test_two_processes_learn_what_one_does(
     assert any(not torch.equal(last[name], before[name]) for name in last if name.startswith("weight."))
     for rank in (0, 1):
         seen, most, gathered, first = json.loads((tmp_path / "two" / f"rank-{rank}.json").read_text())
-        assert seen == json.loads(json.dumps(found)) and (most, gathered, first) == (1, [0, 1], 0)
-    assert json.loads((tmp_path / "two" / "evaluation.json").read_text()) == json.loads(json.dumps(found))
+        assert seen == figures and (most, gathered, first) == (1, [0, 1], 0)
+    assert json.loads((tmp_path / "two" / "evaluation.json").read_text()) == figures

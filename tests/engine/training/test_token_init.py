@@ -19,7 +19,7 @@ from engine.packs.pack import BEGINNINGS, TOKENS, Pack
 from engine.segmentation.discover import discover
 from engine.training.token_init import guess_tokens, regress_tokens
 from engine.training.train import train
-from engine.worker.jobs import Discover, News, Train
+from engine.worker.jobs import Discover, EyeSettings, News, Train
 from tests.fakes import sketch_bird
 
 
@@ -49,7 +49,7 @@ def extension(tiny_world: Path, tiny_pack: Path, models: Models, tmp_path: Path)
         sketch_bird(5 + index)[0].save(folder / f"{index}.png")
     job = Discover(
         str(folder.parent), str(tmp_path / "extension"), 4, 1, "bird", str(tiny_world / "eyes"),
-        str(tiny_world / "base"), options={"extends": str(known), "image_size": 64},
+        str(tiny_world / "base"), extends=str(known), eye_settings=EyeSettings(image_size=64),
     )  # fmt: skip
     return Path(discover(models, job, silent))
 
