@@ -36,6 +36,7 @@ from engine.core.recipe import Arrival, Creation
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
 from engine.packs.pack import Backbone, BaseModel, Pack, Reference
+from engine.runs.plan import Plan
 from engine.runs.run import Run, SampleImage
 from engine.worker.jobs import (
     Discover,
@@ -370,7 +371,9 @@ class FakeRuns:
 
     def finish(self, folder: str, match_rate: float = 0.83, state: str = "finished") -> Pack:
         """Let a run be finished (or stopped): its pack is written where the plan says."""
-        out = Path(self.known[folder].plan["out"])
+        plan = self.known[folder].plan
+        assert plan is not None
+        out = Path(plan.out)
         pack = make_pack(out, id=out.name)
         pack = replace(pack, title=self.known[folder].title, metrics={"match_rate": match_rate})
         pack.save()
@@ -382,9 +385,9 @@ class FakeRuns:
         self.asked.append(("start", path))
         if self.refuse is not None:
             raise self.refuse
-        plan = json.loads((Path(path) / "plan.json").read_text("utf-8"))
-        title = Pack.open(plan["pack"]).title
-        before = self.known.get(path, Run(path, title, plan, steps=plan["steps"]))
+        plan = Plan.from_json((Path(path) / "plan.json").read_text("utf-8"))
+        title = Pack.open(plan.pack).title
+        before = self.known.get(path, Run(path, title, plan, steps=plan.steps))
         self.known[path] = replace(before, state="running", stage="Getting ready", message="", hint="")
         return self.known[path]
 

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import time
 from argparse import Namespace
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any, Final
 
 from engine.cli.console import INTERRUPTED, Answer, Interrupted, JobRunner
-from engine.core.atomic_files import make_folder, write_bytes
 from engine.core.errors import UserError
-from engine.core.paths import free_folder, runs_dir
+from engine.core.paths import runs_dir
+from engine.packs.library import PackLibrary
 from engine.packs.pack import MANIFEST, Pack
+from engine.runs.create import VOCABULARY, new_run, propose_plan, proposed_codes, proposed_title, start_pack, write_run
 from engine.runs.export import export_run
 from engine.runs.heartbeat import Heartbeat
 from engine.runs.launcher import discard_run, pause_run, start_run, stop_run
-from engine.runs.plan import Plan
 from engine.runs.run import list_runs
 from engine.runs.run_folder import PLAN, open_plan, pack_destination
 from engine.worker.dispatch import failure_of
 from engine.worker.jobs import Discover, FindParts, PartsFound, Train
-
-_PICTURES_A_CODE: Final = 6
-_MOST_CODES: Final = 64
 
 
 def train(words: Namespace, handlers: str) -> Answer:
@@ -89,36 +83,32 @@ def _place(words: Namespace, handlers: str) -> Path:
     if "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1:
         raise UserError("Several processes can learn from a run only.", "Make it first; see docs/scaling.md.")
     if (place / MANIFEST).is_file():
-        return _plan_for(Pack.open(place), words, _new_run(Pack.open(place).id))
-    run = _new_run(place.name)
-    return _plan_for(_draft(place, run / "draft", words, handlers), words, run, pictures=place)
+        pack = Pack.open(place)
+        return _run_of(pack, words, new_run(runs_dir(), pack.title), str(pack.path))
+    run = new_run(runs_dir(), proposed_title(place))
+    return _run_of(_draft(place, run / VOCABULARY, words, handlers), words, run, VOCABULARY, pictures=place)
 
 
 def _draft(pictures: Path, out: Path, words: Namespace, handlers: str) -> Pack:
     """A draft pack of a folder's pictures, with as many parts as are suggested."""
     with JobRunner(handlers) as desk:
         found: PartsFound = desk.run(FindParts(str(pictures), show=1))
-        codes = min(_MOST_CODES, max(2, found.pictures // _PICTURES_A_CODE))  # sorted pictures have a code a kind
-        noun = words.noun or "thing"
-        job = Discover(str(pictures), str(out), found.suggested, codes, noun, seed=words.seed or 0, title=pictures.name)
+        codes = proposed_codes(found.pictures)  # sorted pictures have a code a kind
+        noun, title = words.noun or "thing", proposed_title(pictures)
+        job = Discover(str(pictures), str(out), found.suggested, codes, noun, seed=words.seed or 0, title=title)
         return Pack.open(desk.run(job))
 
 
-def _new_run(name: str) -> Path:
-    return free_folder(make_folder(runs_dir(), "the runs"), f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
-
-
-def _plan_for(pack: Pack, words: Namespace, run: Path, pictures: Path | None = None) -> Path:
-    """A run's folder with a plan for a pack."""
-    own = pack.path.is_relative_to(run)
-    plan: dict[str, Any] = {"pack": pack.path.relative_to(run).as_posix() if own else str(pack.path)}
+def _run_of(pack: Pack, words: Namespace, run: Path, place: str, pictures: Path | None = None) -> Path:
+    """A run's folder with the plan that suits a pack; ``place`` is the pack's folder as the plan names it."""
     named = ("steps", "batch", "seed", "recipe")
-    plan |= {name: getattr(words, name) for name in named if getattr(words, name) is not None}
-    if pictures := Path(words.pictures) if words.pictures else pictures:
-        plan["pictures"] = str(pictures.absolute())
-    Plan.from_json(json.dumps(plan))
-    write_bytes(make_folder(run, "the run") / PLAN, (json.dumps(plan, indent=1) + "\n").encode(), "the plan")
-    return run
+    settings = {name: value for name in named if (value := getattr(words, name)) is not None}
+    extended = Pack.open(pack.path / pack.extends) if pack.extends else None
+    start = start_pack(pack.base_model.id, PackLibrary().packs(), extended)
+    plan = {"pack": place, **propose_plan(pack.base_model.id, settings, start)}
+    if shown := Path(words.pictures) if words.pictures else pictures:
+        plan["pictures"] = str(shown.absolute())
+    return write_run(run, plan)
 
 
 def runs_list(words: Namespace, handlers: str) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -62,13 +63,17 @@ def starter_pack() -> Path:
     return resources_dir() / "starter" / "pack"
 
 
+def slug(text: str, otherwise: str, lower: bool = True) -> str:
+    """A file's or folder's name for a text, on every system: letters of any script and digits stay, the rest becomes
+    dashes; 64 characters and 180 bytes at most. ``otherwise`` if nothing is left."""
+    name = re.sub(r"[^\w-]+", "-", text).strip("-_.")[:64].encode()[:180].decode(errors="ignore")
+    return (name.lower() if lower else name) or otherwise
+
+
 def free_folder(parent: Path, name: str) -> Path:
     """A folder ``parent/name`` that is not there yet, with a number behind the name if need be. Not made."""
     numbers = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
     return next(parent / one for one in numbers if not (parent / one).exists())
-
-
-# One training at a time.
 
 
 def runs_dir() -> Path:

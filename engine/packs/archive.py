@@ -16,7 +16,7 @@ from typing import Final
 
 from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
-from engine.core.paths import free_folder
+from engine.core.paths import free_folder, slug
 from engine.packs.pack import BEGINNINGS, CODE_PICTURES, CODEBOOK, LORA, MANIFEST, TOKENS, Pack
 from engine.packs.validation import check_pack, is_inside
 
@@ -61,7 +61,7 @@ def read_archive(file: Path, folder: Path, present: Sequence[Pack] = ()) -> Pack
     make_folder(folder, "the folder of packs")
     with contextlib.ExitStack() as stack:
         beside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".importing-", dir=folder)))
-        there = beside / (_slug(file.stem) or "pack")
+        there = beside / (slug(file.stem, "pack"))
         try:
             _extract(file, there)
         except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
@@ -82,7 +82,7 @@ def read_archive(file: Path, folder: Path, present: Sequence[Pack] = ()) -> Pack
         if pack.id in taken:
             pack = replace(pack, id=next(f"{pack.id}-{n}" for n in range(2, 10_000) if f"{pack.id}-{n}" not in taken))
             pack.save()
-        home = free_folder(folder, _slug(pack.id) or there.name)
+        home = free_folder(folder, slug(pack.id, there.name))
         there.rename(home)
     return Pack.open(home)
 
@@ -137,8 +137,3 @@ def _same(one: Pack, other: Pack) -> bool:
 
 def _bytes(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
-
-
-def _slug(text: str) -> str:
-    """A name that is a folder's name everywhere; letters of any script stay."""
-    return re.sub(r"[^\w-]+", "-", text).strip("-_.").lower()[:64]

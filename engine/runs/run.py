@@ -11,13 +11,14 @@ import contextlib
 import os
 import re
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from engine.core.atomic_files import read_json
 from engine.core.errors import UserError
 from engine.core.paths import runs_dir
+from engine.runs.plan import Plan
 from engine.runs.run_folder import LOG, PLAN, TRIED, checkpoints
 from engine.runs.status import LEARNING_STAGE, RunStatus, read_status
 
@@ -38,7 +39,7 @@ class Run:
     """A training as it is now.
 
     ``state`` is "ready" (never begun), "running", "paused", "stopped" (on request, its pack was written), "failed",
-    "finished", or "lost" (its process died without a word). ``plan`` is what plan.json says, empty if it cannot be
+    "finished", or "lost" (its process died without a word). ``plan`` is what plan.json says, None if it cannot be
     read. ``stage`` with ``done`` of ``total`` is what it does; ``step`` of ``steps`` how far it has learned; ``losses``
     are (step, diffusion, attention). ``message`` and ``hint`` tell a person what happened. ``pack`` is the folder of
     the pack it has written, empty before; ``tried`` are the pictures that its match rate was counted in.
@@ -46,7 +47,7 @@ class Run:
 
     folder: str
     title: str
-    plan: dict[str, Any] = field(default_factory=dict)
+    plan: Plan | None = None
     state: str = "ready"
     stage: str = ""
     done: int = 0
@@ -76,7 +77,7 @@ def read_run(folder: Path | str) -> Run:
     path = Path(folder)
     if not (path / PLAN).is_file():
         raise no_run_error(path)
-    plan = read_json(path / PLAN)
+    plan = _plan_of(path)
     status = read_status(path) or _silent(path)
     state = status.state if status.state in _AT_REST or status.alive else "lost"
     message, hint = status.message, status.hint
@@ -84,12 +85,11 @@ def read_run(folder: Path | str) -> Run:
         message = "This training ended without a word: was the computer switched off, or did memory run out?"
         hint = "Go on with it; it loses what came after its last checkpoint."
     losses = _log_of(path / LOG)
-    steps = plan.get("steps")
     learning = state == "running" and status.stage == LEARNING_STAGE
     return Run(
-        folder=str(path), title=_title(path, plan), plan=plan, state=state, stage=status.stage, done=status.done,
+        folder=str(path), title=_title(path), plan=plan, state=state, stage=status.stage, done=status.done,
         total=status.total, step=losses[-1][0] if losses else 0,
-        steps=steps if type(steps) is int else status.total if learning else 0, losses=losses, samples=_samples(path),
+        steps=plan.steps if plan else status.total if learning else 0, losses=losses, samples=_samples(path),
         seconds_left=status.seconds_left if state == "running" else None, message=message, hint=hint, pack=status.pack,
         tried=_tried(path) if status.pack else (),
     )  # fmt: skip
@@ -101,9 +101,16 @@ def _silent(folder: Path) -> RunStatus:
     return RunStatus(state="paused" if learned else "ready")
 
 
-def _title(folder: Path, plan: dict[str, Any]) -> str:
+def _plan_of(folder: Path) -> Plan | None:
+    try:
+        return Plan.from_json((folder / PLAN).read_text("utf-8"))
+    except (UserError, OSError, ValueError):  # it is told when the run is started
+        return None
+
+
+def _title(folder: Path) -> str:
     """The title of the pack that is learned, else the folder's name."""
-    pack = plan.get("pack")
+    pack = read_json(folder / PLAN).get("pack")
     title = read_json(folder / pack / "pack.json").get("title") if isinstance(pack, str) and "\0" not in pack else None
     return title if isinstance(title, str) and title else folder.name
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import secrets
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Final
 
 from engine.core.atomic_files import make_folder, read_json, write_bytes
 from engine.core.errors import UserError
-from engine.core.paths import packs_dir, runs_dir
+from engine.core.paths import packs_dir, runs_dir, slug
 from engine.packs.pack import MANIFEST, TOKENS, Pack
 from engine.runs.plan import Plan
 
@@ -100,7 +99,7 @@ def pack_destination(plan: Plan, pack: Pack, run: Path) -> Path:
         if out.resolve() != pack.path.resolve() and not is_run_output(out, run):
             raise UserError(f"There is something else in {out} already.", "Choose another folder in the plan's out.")
         return out
-    name = re.sub(r"[^\w-]+", "-", pack.title).strip("-_.").lower()[:64] or "pack"
+    name = slug(pack.title, "pack")
     folder = packs_dir() / name
     number = 1
     draft = pack.path.resolve() if not (pack.path / TOKENS).is_file() else None

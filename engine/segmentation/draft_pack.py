@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from PIL import Image
 from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
+from engine.core.paths import slug
 from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import ABSENT
 from engine.packs.codebook import Codebook
@@ -79,7 +79,7 @@ def copy_references(known: Pack, folder: Path) -> tuple[Reference, ...]:
     try:
         for one in known.references:
             places = {
-                name: folder / name / f"known-{_slug(one.id)}{Path(source).suffix}"
+                name: folder / name / f"known-{slug(one.id, 'reference', lower=False)}{Path(source).suffix}"
                 for name, source in (("references", one.image), ("thumbnails", one.thumbnail), ("labels", one.labels))
             }
             for name, source in (("references", one.image), ("thumbnails", one.thumbnail), ("labels", one.labels)):
@@ -144,7 +144,7 @@ def _write_reference(
 ) -> Reference:
     file = found.files[index]
     kind = found.classes[index] if found.classes else ""
-    id = f"{index:05d}-{_slug(file.stem)}"
+    id = f"{index:05d}-{slug(file.stem, 'picture', lower=False)}"
     codes = tuple(
         ABSENT if ABSENT in (seen, code) else int(code) + first
         for seen, code in zip(labels.codes, clusters.codes.codes[index], strict=True)
@@ -175,8 +175,3 @@ def _cut(picture: Image.Image, mask: npt.NDArray[np.bool_]) -> Image.Image:
 
 def _write_picture(path: Path, picture: Image.Image) -> None:
     write_whole(path, lambda beside: picture.save(beside, "PNG"), "the pack")
-
-
-def _slug(name: str) -> str:
-    """A name that every system and pack.json allows; letters of any script stay. At most 60 bytes long."""
-    return re.sub(r"[^\w-]+", "-", name).encode()[:60].decode(errors="ignore")

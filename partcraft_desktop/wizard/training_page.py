@@ -128,7 +128,7 @@ class TrainingPage(WizardPage):
 
     def _find_rows(self, run: Run) -> None:
         """The names and colours of the run's parts, from the pack that it learns."""
-        pack = str(run.plan.get("pack", ""))
+        pack = run.plan.pack if run.plan else ""
         if pack == self._rows_of:
             return
         self._rows_of = pack

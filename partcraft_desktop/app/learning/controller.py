@@ -300,7 +300,7 @@ class LearningController(PartEditor):
         if folder != before.run:
             self._clear()
             self._offer_back(before, "What you decided for other pictures was put aside.")
-            plain = Draft(folder=str(run.plan.get("pictures", "")), plan=DraftPlan(title=run.title))
+            plain = Draft(folder=run.plan.pictures if run.plan else "", plan=DraftPlan(title=run.title))
             self._draft(**vars(planning.kept_draft(folder) or plain))
         self._draft(run=folder, page=page)
         self._set(shown=True)

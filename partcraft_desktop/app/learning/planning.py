@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,17 +10,13 @@ from typing import Any, Final
 
 import psutil
 
-from engine.core.paths import free_folder
-from engine.packs.pack import TOKENS, Pack
-from engine.runs.plan import PAPER, Plan, predict_cost, suitable_settings
-from engine.runs.run_folder import PLAN
+from engine.core.paths import free_folder, slug
+from engine.packs.pack import Pack
+from engine.runs import create
+from engine.runs.plan import Plan, predict_cost, suitable_settings
 from engine.worker.jobs import Discover, Measured
 from partcraft_desktop.app.learning.draft import MORE, SHARES, Draft, DraftPlan, Preset, proposed_title
 from partcraft_desktop.app.learning.state import LearningState, PageError
-from partcraft_desktop.app.settings import write_whole
-
-CHECKPOINTS: Final = 8
-"""How often a training keeps its state and paints samples."""
 
 KEPT_DRAFT: Final = "draft.json"
 """What a person decided, kept in the folder of the run that learns it."""
@@ -32,8 +26,7 @@ FALLBACK_BASE: Final = "starter/base"
 
 def usual_settings(now: LearningState) -> dict[str, Any]:
     """What stands under "More" when nobody changed it: what suits the base model, or what the paper did."""
-    paper = now.draft.plan.more.get("recipe") == "paper"
-    suits = PAPER if paper else suitable_settings(base_model(now))
+    suits = create.usual_settings(base_model(now), now.draft.plan.more.get("recipe", "ours"))
     return {**MORE, **{name: value for name, value in suits.items() if name in MORE}}
 
 
@@ -138,10 +131,7 @@ def start_pack(now: LearningState) -> Pack | None:
     """The pack whose tokens the new ones begin at: the extended one, or one of the same base model."""
     if setting(now, "recipe") != "ours":
         return None
-    alike = (
-        pack for pack in now.extendable if pack.base_model.id == base_model(now) and (pack.path / TOKENS).is_file()
-    )
-    return now.extended or next(alike, None)
+    return create.start_pack(base_model(now), now.extendable, now.extended)
 
 
 def free_memory() -> int:
@@ -150,37 +140,14 @@ def free_memory() -> int:
 
 
 def make_run(now: LearningState, vocabulary: Path, runs: Path, packs: Path) -> str:
-    """A run's folder with the untrained pack and its plan; the folder. Raises ``OSError``."""
+    """A run's folder with the untrained pack and its plan; the folder. Raises ``OSError`` or ``UserError``."""
     plan = now.draft.plan
-    name = slug(plan.title)
-    runs.mkdir(parents=True, exist_ok=True)
-    run = free_folder(runs, name)
-    try:
-        shutil.copytree(vocabulary, run / "vocabulary")
-        steps = all_steps(now)
-        suits = suitable_settings(base_model(now)) if setting(now, "recipe") == "ours" else {}
-        every = max(1, -(-steps // CHECKPOINTS))
-        document = {
-            **suits,
-            "pack": str(run / "vocabulary"),
-            "pictures": now.draft.folder,
-            "run": str(run),
-            "out": str(free_folder(packs, name)),
-            "base_model": base_model(now),
-            "steps": steps,
-            "checkpoint_every": every,
-            "sample_every": every,
-            **plan.more,
-        }
-        known = start_pack(now)
-        if known is not None:
-            document["start"] = str(known.path)
-        write_whole(run / KEPT_DRAFT, json.dumps(now.draft.to_document(), ensure_ascii=False, indent=1) + "\n")
-        write_whole(run / PLAN, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
-    except BaseException:
-        shutil.rmtree(run, ignore_errors=True)
-        raise
-    return str(run)
+    base = base_model(now)
+    settings = {"steps": all_steps(now), **plan.more}
+    places = {"pictures": now.draft.folder, "out": str(free_folder(packs, slug(plan.title, "vocabulary")))}
+    document = {**create.propose_plan(base, settings, start_pack(now)), **places}
+    run = create.new_run(runs, plan.title)
+    return str(create.create_run(run, vocabulary, document, {KEPT_DRAFT: now.draft.to_document()}))
 
 
 def kept_draft(run: str) -> Draft | None:
@@ -190,8 +157,3 @@ def kept_draft(run: str) -> Draft | None:
     except (OSError, ValueError):
         return None
     return Draft.from_document(document) if isinstance(document, dict) else None
-
-
-def slug(title: str) -> str:
-    """A folder's name for a title, in any alphabet."""
-    return re.sub(r"[^\w]+", "-", title.casefold()).strip("-_")[:48] or "vocabulary"

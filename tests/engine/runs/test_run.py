@@ -162,9 +162,8 @@ def test_a_run_is_paused_gone_on_with_and_stopped(make_run: MakeRun, home: Path)
 
 def test_a_run_is_read_as_it_is(make_run: MakeRun, home: Path) -> None:
     folder = make_run()
-    assert (
-        read_run(folder).state == "ready" and read_run(folder).title == Pack.open(read_run(folder).plan["pack"]).title
-    )
+    run = read_run(folder)
+    assert run.state == "ready" and run.plan is not None and run.title == Pack.open(run.plan.pack).title
     with pytest.raises(UserError, match="not learned anything"):
         stop_run(folder)
     pause_run(folder)  # there is nothing to pause
@@ -179,7 +178,7 @@ def test_a_run_is_read_as_it_is(make_run: MakeRun, home: Path) -> None:
     (folder / "log.jsonl").write_text("")
     assert read_run(folder).losses == ()
     (folder / "plan.json").write_text("[1, 2]")
-    assert (read_run(folder).plan, read_run(folder).title) == ({}, "birds")
+    assert (read_run(folder).plan, read_run(folder).title) == (None, "birds")
     with pytest.raises(UserError, match="no run"):
         read_run(home)
     newer = make_run("newer")

@@ -307,7 +307,12 @@ def test_more_for_a_pack_keeps_its_parts(qtbot: QtBot, learning: LearningControl
     learning.next()
     qtbot.waitUntil(lambda: learning.now.run is not None, timeout=WAIT)
     run = learning.now.run
-    assert run is not None and run.plan["start"] == str(pack.path) and run.title == "Fake birds and more"
+    assert (
+        run is not None
+        and run.plan is not None
+        and run.plan.start == str(pack.path)
+        and run.title == "Fake birds and more"
+    )
 
 
 def test_other_pictures_can_be_taken_back(

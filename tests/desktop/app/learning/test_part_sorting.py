@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.palette import PALETTE
+from engine.core.paths import slug
 from engine.core.segmentation import NO_PART
 from engine.worker.jobs import FindParts, PartsFound
 from partcraft_desktop.app.learning.draft import MORE, PAGES, Draft, DraftPlan, proposed_title
@@ -20,7 +21,6 @@ from partcraft_desktop.app.learning.part_sorting import (
     relabelled_wall,
     sort_clusters,
 )
-from partcraft_desktop.app.learning.planning import slug
 from partcraft_desktop.app.learning.state import proposed_codes
 from tests import fakes
 
@@ -139,5 +139,5 @@ def test_no_damaged_draft_keeps_the_app_from_starting(document: dict[str, object
 
 def test_titles_slugs_and_codes_are_proposed() -> None:
     assert proposed_title("/pictures/my_fine-birds") == "My fine birds"
-    assert slug("Птицы / North & South!") == "птицы-north-south" and slug("!!!") == "vocabulary"
+    assert slug("Птицы / North & South!", "pack") == "птицы-north-south" and slug("!!!", "vocabulary") == "vocabulary"
     assert [proposed_codes(n) for n in (1, 12, 120, 6000)] == [1, 2, 20, 64]
