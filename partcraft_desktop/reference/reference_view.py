@@ -1,20 +1,23 @@
-"""The reference: the picture large, its parts as chips below, and in words what there is to mind."""
+"""The reference: the picture large, its parts as chips below, and in words what there is to mind. Bound to the session
+here; the canvas and the chips take values and emit signals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.core.errors import UserError
+from engine.core.recipe import Recipe
 from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import ABSENT, Choice, Part, Vocabulary
 from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.session import Session
+from partcraft_desktop.app.state import OpenPicture
 from partcraft_desktop.reference.canvas import PictureCanvas
 from partcraft_desktop.reference.part_chips import ChipRow, PartChip
 from partcraft_desktop.reference.part_label import PartLabel
@@ -31,36 +34,36 @@ HINT: Final = "Click a part to take it"
 
 
 class ReferenceView(QWidget):
-    """Shows one picture and lets parts of it be taken.
+    """Shows the session's reference and lets parts of it be taken.
 
-    ``toggled(part, code)``: a part was taken or put back; ``lit_changed(part or None)``; ``open_wanted()``: the
-    button of the empty view was pressed; ``shown(path)``: a picture is on screen.
+    ``part_taken(part, departure)``: a part went into the recipe; ``departure`` is where it was seen, as
+    :meth:`cut_out` gives it. ``lit_changed(part or None)``; ``open_wanted()``: the button of the empty view was
+    pressed; ``shown(path)``: a picture is on screen.
     """
 
-    toggled = Signal(int, int)
+    part_taken = Signal(int, object)
     lit_changed = Signal(object)
     open_wanted = Signal()
     shown = Signal(str)
 
-    def __init__(self, readers: BackgroundReader | None = None, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, readers: BackgroundReader, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._readers = readers or BackgroundReader(self)
+        self._session = session
+        self._readers = readers
+        self._picture: OpenPicture | None = None
         self._vocabulary: Vocabulary | None = None
-        self._id = ""
-        self._path = ""
-        self._title = ""
+        self._chosen: frozenset[int] = frozenset()
+        self._path = ""  # the file that is read or shown
         self._levels: PictureLevels | None = None
         self._levels_of = ""
-        self._segmentation: Segmentation | None = None
         self._shapes: dict[int, PartShape] = {}
         self._shapes_of: Segmentation | None = None
-        self._chosen: frozenset[int] = frozenset()
-        self._busy = False
-        self._asked: tuple[Any, ...] | None = ()
-        self._hint = False
         self._invited: int | None = None
         self._build()
-        self.show_nothing()
+        self._show_nothing()
+        session.changed.connect(self._refresh)
+        session.settings.changed.connect(self._refresh)
+        self._refresh()
 
     def _build(self) -> None:
         self.canvas = PictureCanvas(self)
@@ -108,96 +111,11 @@ class ReferenceView(QWidget):
         column.addSpacing(theme.UNIT)
         column.addLayout(below)
 
-    # What is shown
-
-    def show_nothing(
-        self, text: str = "No picture is open.", hint: str = "Choose one on the left or drop your own."
-    ) -> None:
-        """Say that there is no picture, and how to get one."""
-        if self._asked is None:
-            return
-        self._asked = None
-        self._id = self._path = self._levels_of = ""
-        self._levels = self._segmentation = None
-        self._shapes, self._shapes_of = {}, None
-        self.canvas.show_picture(None)
-        self.chips.show_chips(())
-        self.set_note("")
-        self.set_busy(False)
-        self._message.say(text, hint, "Open a picture…")
-        self._stack.setCurrentWidget(self._message)
-
-    def show_picture(
-        self,
-        picture_id: str,
-        title: str,
-        path: str,
-        segmentation: Segmentation | None,
-        vocabulary: Vocabulary | None,
-        note: str = "",
-        busy: bool = False,
-    ) -> None:
-        """Show a picture file with the parts found in it.
-
-        ``segmentation`` has the picture's own resolution, None while it is looked for (``busy``) or where there is
-        none; ``note`` is a sentence shown below. The file is read off the Qt thread; until then the last picture stays.
-        """
-        # The same objects are the same parts (both are kept here, so that no other can have their place in memory).
-        asked = (id(segmentation), id(vocabulary), picture_id, title, path, note, busy)
-        if asked == self._asked:
-            return  # The window says it after every change of anything.
-        self._asked = asked
-        changed = path != self._path
-        self._id, self._title, self._path = picture_id, title, path
-        self._segmentation, self._vocabulary = segmentation, vocabulary
-        self.set_note(note)
-        self.set_busy(busy or changed)
-        self._busy = busy
-        self.canvas.setAccessibleName(f"Reference: {title}")
-        if changed:
-            self._readers.ask(lambda: read_levels(path), lambda result: self._arrive(path, result), self)
-        if segmentation is not None and segmentation is not self._shapes_of:
-            parts = self._visible()
-            self._readers.ask(
-                lambda: shapes_of(segmentation, parts), lambda found: self._shape(segmentation, found), self
-            )
-        self._refresh()
-
-    def set_chosen(self, parts: Iterable[int]) -> None:
-        """Mark these parts as taken from this picture."""
-        chosen = frozenset(parts)
-        if chosen != self._chosen:
-            self._chosen = chosen
-            self.canvas.set_chosen(chosen)
-            self._refresh_chips()
-
-    def set_note(self, note: str) -> None:
-        """Show a sentence below the picture, or none."""
-        self._note.setText(note)
-        self._note.setVisible(bool(note))
-
-    def set_busy(self, busy: bool) -> None:
-        """Show quietly that something is looked for, once that takes a moment."""
-        if not busy:
-            self._late.stop()
-            self._busy_line.stop()
-        elif not self._late.isActive() and not self._busy_line.running:
-            self._late.start()
+    # What others ask of it
 
     def light(self, part: int | None) -> None:
         """Light a part that is lit elsewhere."""
         self.canvas.light(part)
-
-    def set_hint(self, wanted: bool) -> None:
-        """Point at a part and say what to do: for the first start."""
-        if wanted == self._hint:
-            return
-        self._hint = wanted
-        self._show_hint()
-
-    def set_reduced_motion(self, reduced: bool) -> None:
-        """Show waiting without movement."""
-        self._busy_line.set_reduced_motion(reduced)
 
     def invite(self, part: int) -> None:
         """Lead to a part that is wanted: light it and take the keyboard there, or say that it is not here."""
@@ -219,7 +137,80 @@ class ReferenceView(QWidget):
             return None
         return pixmap, self.canvas.mapToGlobal(centre)
 
+    # Showing the session
+
+    def _refresh(self) -> None:
+        state = self._session.state
+        picture, vocabulary = state.reference, state.pack.vocabulary if state.pack else None
+        chosen = _chosen_parts(picture, state.recipe)
+        if picture is not self._picture or vocabulary is not self._vocabulary:
+            self._picture, self._vocabulary, self._chosen = picture, vocabulary, chosen
+            if picture is None:
+                self._show_nothing()
+            else:
+                self._show_picture(picture)
+        elif chosen != self._chosen:
+            self._chosen = chosen
+            self.canvas.set_chosen(chosen)
+            self._refresh_chips()
+        self._busy_line.set_reduced_motion(self._session.settings.values.reduced_motion)
+        self._show_hint()
+
+    def _show_nothing(self) -> None:
+        """Say that there is no picture, and how to get one."""
+        self._path = self._levels_of = ""
+        self._levels = None
+        self._shapes, self._shapes_of = {}, None
+        self.canvas.show_picture(None)
+        self.chips.show_chips(())
+        self._show_note("")
+        self._show_waiting(False)
+        self._message.say("No picture is open.", "Choose one on the left or drop your own.", "Open a picture…")
+        self._stack.setCurrentWidget(self._message)
+
+    def _show_picture(self, picture: OpenPicture) -> None:
+        """Show a picture and its parts. Its file is read off the Qt thread; until then the last picture stays."""
+        path, segmentation = picture.image, picture.segmentation
+        changed = path != self._path
+        self._path = path
+        self._show_note(picture.note)
+        self._show_waiting(picture.busy or changed)
+        self.canvas.setAccessibleName(f"Reference: {picture.title}")
+        if changed:
+            self._readers.ask(lambda: read_levels(path), lambda result: self._arrive(path, result), self)
+        if segmentation is not None and segmentation is not self._shapes_of:
+            parts = self._visible()
+            self._readers.ask(
+                lambda: shapes_of(segmentation, parts), lambda result: self._shape(segmentation, result), self
+            )
+        self._show_what_is_here()
+
+    def _show_note(self, note: str) -> None:
+        self._note.setText(note)
+        self._note.setVisible(bool(note))
+
+    def _show_waiting(self, waits: bool) -> None:
+        """Show quietly that something is looked for, once that takes a moment."""
+        if not waits:
+            self._late.stop()
+            self._busy_line.stop()
+        elif not self._late.isActive() and not self._busy_line.running:
+            self._late.start()
+
+    def _show_busy(self) -> None:
+        busy = self._picture is not None and self._picture.busy
+        self._busy_line.start("Finding the parts" if busy else "Opening the picture")
+
+    def _show_hint(self) -> None:
+        """Point at a part and say what to do: for the first start."""
+        state = self._session.state
+        self.canvas.set_hint(HINT if state.hint and not state.recipe.choices and self._shapes else "")
+
     # How it comes together
+
+    @property
+    def _segmentation(self) -> Segmentation | None:
+        return self._picture.segmentation if self._picture else None
 
     def _visible(self) -> tuple[int, ...]:
         return tuple(part.index for part in self._vocabulary.visible_parts) if self._vocabulary else ()
@@ -229,7 +220,7 @@ class ReferenceView(QWidget):
             return
         if isinstance(result, Exception):
             self._levels, self._levels_of, self._path = None, "", ""  # asked for again, it is read again
-            self.set_busy(False)
+            self._show_waiting(False)
             if isinstance(result, UserError):
                 self._message.say(result.message, result.hint, "Open another picture…")
             else:
@@ -240,21 +231,21 @@ class ReferenceView(QWidget):
             self.chips.show_chips(())
             return
         self._levels, self._levels_of = result, path
-        self._refresh()
+        self._show_what_is_here()
         self.shown.emit(path)
 
-    def _shape(self, segmentation: Segmentation, found: dict[int, PartShape] | Exception) -> None:
-        if segmentation is self._segmentation and not isinstance(found, Exception):
-            self._shapes, self._shapes_of = found, segmentation
-            self._refresh()
+    def _shape(self, segmentation: Segmentation, result: dict[int, PartShape] | Exception) -> None:
+        if segmentation is self._segmentation and not isinstance(result, Exception):
+            self._shapes, self._shapes_of = result, segmentation
+            self._show_what_is_here()
 
-    def _refresh(self) -> None:
+    def _show_what_is_here(self) -> None:
         """Show what has arrived: the picture first, its parts as soon as they are known."""
         if self._levels is None or self._levels_of != self._path:
             return
         ready = self._segmentation is not None and self._shapes_of is self._segmentation
-        if not self._busy:
-            self.set_busy(False)
+        if self._picture is None or not self._picture.busy:
+            self._show_waiting(False)
         labels = {part: self._label(part) for part in self._shapes} if ready else {}
         if ready and self._segmentation is not None:
             # Parts found in a smaller copy of the picture: its pixels are then what places are counted in.
@@ -288,7 +279,7 @@ class ReferenceView(QWidget):
             return
         self.chips.show_chips(self._chip(part) for part in self._vocabulary.visible_parts)
         if not self._shapes and self._shapes_of is self._segmentation and not self._note.text():
-            self.set_note("No parts were found in this picture.")
+            self._show_note("No parts were found in this picture.")
 
     def _chip(self, part: Part) -> PartChip:
         assert self._vocabulary is not None
@@ -299,18 +290,17 @@ class ReferenceView(QWidget):
         name = self._vocabulary.code_name(part.index, code)
         return PartChip(part.index, part.name, name, colour, taken=part.index in self._chosen)
 
-    def _show_hint(self) -> None:
-        self.canvas.set_hint(HINT if self._hint and self._shapes else "")
-
-    def _show_busy(self) -> None:
-        self._busy_line.start("Finding the parts" if self._busy else "Opening the picture")
-
     # What a person does
 
     def _toggle(self, part: int) -> None:
         # While the next picture is read, the last one is still seen; its parts are no longer for the taking.
-        if self._levels_of == self._path and self._code(part) != ABSENT:
-            self.toggled.emit(part, self._code(part))
+        code = self._code(part)
+        if self._picture is None or self._levels_of != self._path or code == ABSENT:
+            return
+        departure = self.cut_out(part)  # as it is seen before it is marked as taken
+        self._session.toggle(part, code, self._picture.id)
+        if self._session.state.recipe.choice_of(part) is not None:
+            self.part_taken.emit(part, departure)
 
     def _light(self, part: int | None) -> None:
         self.chips.light(part)
@@ -320,8 +310,8 @@ class ReferenceView(QWidget):
         if part is None:
             pixmap = QPixmap() if self._levels is None else QPixmap.fromImage(self._levels.images[-1]).scaledToWidth(96)
             dragging.drag(self, dragging.file_data(self._path), pixmap)
-        elif self._levels_of == self._path and self._code(part) != ABSENT:
-            choice = Choice(part, self._code(part), source=self._id)
+        elif self._picture is not None and self._levels_of == self._path and self._code(part) != ABSENT:
+            choice = Choice(part, self._code(part), source=self._picture.id)
             dragging.drag(self, dragging.choice_data(choice), self.canvas.cut_out(part))
 
     def _show_zoom(self) -> None:
@@ -335,6 +325,12 @@ class ReferenceView(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._show_zoom()
+
+
+def _chosen_parts(picture: OpenPicture | None, recipe: Recipe) -> frozenset[int]:
+    """The parts of a recipe whose code is the one they have in a picture."""
+    codes = picture.segmentation.codes if picture is not None and picture.segmentation is not None else ()
+    return frozenset(c.part for c in recipe.choices if c.part < len(codes) and codes[c.part] == c.code)
 
 
 class _Message(QWidget):

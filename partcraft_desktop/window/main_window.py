@@ -57,7 +57,7 @@ class MainWindow(QWidget):
         self.setMinimumSize(880, 560)
 
         self.library = Library(session, self._thumbnails)
-        self.view = ReferenceView(readers)
+        self.view = ReferenceView(session, readers)
         self.composer = Composer(session, self._thumbnails)
         self.gallery = Gallery(session, self._thumbnails)
         self.status = StatusBar(session)
@@ -163,15 +163,14 @@ class MainWindow(QWidget):
         session = self.session
         self.across.splitterMoved.connect(self._place_title)
         session.changed.connect(self._refresh)
-        session.settings.changed.connect(self._refresh)
         self.library.open_wanted.connect(self.openings.ask_picture)
         self.library.import_wanted.connect(self.openings.ask_pack)
         session.learning.mixing.connect(self._begin_mixing)
         self.view.open_wanted.connect(self.openings.ask_picture)
-        self.view.toggled.connect(self._toggle)
+        self.view.part_taken.connect(self.composer.fly_in)
         self.view.shown.connect(self._focus_first)
         self.view.lit_changed.connect(self.composer.light)
-        self.composer.lit_changed.connect(self.view.canvas.light)
+        self.composer.lit_changed.connect(self.view.light)
         self.composer.part_wanted.connect(self.view.invite)
         self.gallery.view_wanted.connect(self.openings.show_creation)
         self.gallery.copy_wanted.connect(self.openings.copy_picture)
@@ -191,7 +190,7 @@ class MainWindow(QWidget):
         self.mix.setEnabled(mixes and state.pack is not None)
         for action in (self.fold, self.search):
             action.setEnabled(mixes)
-        self._show_reference()
+        self._title.setText(state.reference.title if state.reference else "")
 
     def _show_area(self, learns: bool) -> None:
         """Show the wizard, or what it stands in front of."""
@@ -221,29 +220,6 @@ class MainWindow(QWidget):
         """A pack was learned and is open: the keyboard goes to its references."""
         self.library.setVisible(True)
         self.library.wall.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _show_reference(self) -> None:
-        state = self.session.state
-        picture, pack = state.reference, state.pack
-        self._title.setText(picture.title if picture else "")
-        if picture is None:
-            self.view.show_nothing()
-            return
-        words = pack.vocabulary if pack else None
-        self.view.show_picture(
-            picture.id, picture.title, picture.image, picture.segmentation, words, picture.note, picture.busy
-        )
-        codes = picture.segmentation.codes if picture.segmentation else ()
-        self.view.set_chosen(choice.part for choice in state.recipe.choices if choice.code in codes[choice.part :][:1])
-        self.view.set_hint(state.hint and not state.recipe.choices)
-        self.view.set_reduced_motion(self.session.settings.values.reduced_motion)
-
-    def _toggle(self, part: int, code: int) -> None:
-        picture = self.session.state.reference
-        departure = self.view.cut_out(part)
-        self.session.toggle(part, code, picture.id if picture else "")
-        if self.session.state.recipe.choice_of(part) is not None:
-            self.composer.fly_in(part, departure)
 
     def _focus_first(self) -> None:
         """Give the keyboard to the first picture on screen, unless a person has already moved it."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,15 +21,16 @@ from pytestqt.qtbot import QtBot
 
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Choice, Part, Vocabulary
+from partcraft_desktop.app.session import Session
+from partcraft_desktop.app.state import OpenPicture
 from partcraft_desktop.reference.reference_view import HINT, ReferenceView
 from partcraft_desktop.widgets import drag_and_drop as dragging
 from tests import fakes
+from tests.desktop.conftest import WAIT, Opened
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 PLAIN = Qt.KeyboardModifier.NoModifier
 CONTROL = Qt.KeyboardModifier.ControlModifier
-WAIT = 10_000
-WORDS = fakes.make_vocabulary()
 
 
 @pytest.fixture
@@ -40,21 +43,52 @@ def bird(tmp_path: Path) -> tuple[str, Segmentation]:
 
 
 @pytest.fixture
-def view(qtbot: QtBot, bird: tuple[str, Segmentation]) -> ReferenceView:
-    """A view that shows the bird."""
-    view = ReferenceView()
+def view(qtbot: QtBot, opened: Opened, bird: tuple[str, Segmentation]) -> ReferenceView:
+    """A view of a session that shows the bird; no other panel and no window is there."""
+    view = ReferenceView(opened.session, opened.readers)
     qtbot.addWidget(view)
     view.resize(640, 560)
     view.show()
-    show(qtbot, view, *bird)
+    put(opened.session, hint=False)
+    show(qtbot, view, opened.session, *bird)
     return view
 
 
-def show(qtbot: QtBot, view: ReferenceView, path: str, segmentation: Segmentation, words: Vocabulary = WORDS) -> None:
-    view.show_picture("bird", "Bird", path, segmentation, words)
+def put(session: Session, **changes: Any) -> None:
+    """Let the session come to another state, as its verbs do once they have read what they show."""
+    session.state = replace(session.state, **changes)
+    session.changed.emit()
+
+
+def put_picture(session: Session, path: str, segmentation: Segmentation | None, **more: Any) -> None:
+    put(session, reference=OpenPicture("bird", "Bird", path, segmentation, **more))
+
+
+def show(qtbot: QtBot, view: ReferenceView, session: Session, path: str, segmentation: Segmentation) -> None:
+    put_picture(session, path, segmentation)
     qtbot.waitUntil(lambda: bool(view.chips.buttons) and view.canvas.part_at(QPointF(0, 0)) is None, timeout=WAIT)
     parts = [m for m, code in enumerate(segmentation.codes) if code != ABSENT and (segmentation.labels == m).any()]
     qtbot.waitUntil(lambda: all(view.canvas.centre_of(m) is not None for m in parts), timeout=WAIT)
+
+
+def chosen(session: Session) -> list[int]:
+    """The parts of the recipe, in the order of their numbers."""
+    return sorted(choice.part for choice in session.state.recipe.choices)
+
+
+def toggles(view: ReferenceView, session: Session) -> list[tuple[int, bool]]:
+    """Grows by (part, whether it is in the recipe now) with every change of the recipe from here on."""
+    seen: list[tuple[int, bool]] = []
+    before = set(chosen(session))
+
+    def look() -> None:
+        nonlocal before
+        now = set(chosen(session))
+        seen.extend((part, part in now) for part in sorted(before ^ now))
+        before = now
+
+    session.changed.connect(look)
+    return seen
 
 
 def move(canvas: QWidget, at: QPoint | QPointF, buttons: Qt.MouseButton = NONE) -> None:
@@ -156,47 +190,65 @@ def test_the_part_that_is_hit_is_the_one_that_is_seen(
 # Take and put back
 
 
-def test_a_click_takes_and_a_click_on_a_taken_one_says_so_again(view: ReferenceView, qtbot: QtBot) -> None:
-    said: list[tuple[int, int]] = []
-    view.toggled.connect(lambda part, code: said.append((part, code)))
+def test_a_click_takes_and_a_click_on_a_taken_one_puts_it_back(
+    view: ReferenceView, qtbot: QtBot, session: Session
+) -> None:
     qtbot.mouseClick(view.canvas, LEFT, pos=centre(view, 3))
-    assert said == [(3, 2)]
-    view.set_chosen({3})
+    assert session.state.recipe.choices == (Choice(3, 2, 1.0, "bird"),)
     qtbot.mouseClick(view.canvas, LEFT, pos=centre(view, 3))
-    assert said == [(3, 2), (3, 2)]
+    assert not session.state.recipe.choices
 
 
-def test_a_click_beside_all_parts_says_nothing(view: ReferenceView, qtbot: QtBot) -> None:
-    with qtbot.assertNotEmitted(view.toggled):
-        qtbot.mouseClick(view.canvas, LEFT, pos=view.canvas.placement.rect.topLeft().toPoint() + QPoint(4, 4))
+def test_what_was_taken_is_told_with_where_it_was_seen(view: ReferenceView, qtbot: QtBot) -> None:
+    at = view.canvas.mapToGlobal(centre(view, 3))
+    with qtbot.waitSignal(view.part_taken) as signal:
+        qtbot.mouseClick(view.canvas, LEFT, pos=centre(view, 3))
+    assert signal.args is not None
+    part, (pixmap, middle) = signal.args
+    assert part == 3 and middle == at and not pixmap.isNull()
+    with qtbot.assertNotEmitted(view.part_taken):  # put back, it flies nowhere
+        qtbot.mouseClick(view.canvas, LEFT, pos=centre(view, 3))
 
 
-def test_a_trembling_click_still_counts(view: ReferenceView, qtbot: QtBot) -> None:
+def test_a_part_of_another_code_is_not_marked(view: ReferenceView, session: Session) -> None:
+    button = view.chips.button_of(3)
+    assert button is not None
+    session.choose(3, 4, "another")
+    assert not button.isChecked()
+    session.choose(3, 2, "another")  # the same code is the same part, wherever it was taken from
+    assert button.isChecked()
+
+
+def test_a_click_beside_all_parts_takes_nothing(view: ReferenceView, qtbot: QtBot, session: Session) -> None:
+    qtbot.mouseClick(view.canvas, LEFT, pos=view.canvas.placement.rect.topLeft().toPoint() + QPoint(4, 4))
+    assert not session.state.recipe.choices
+
+
+def test_a_trembling_click_still_counts(view: ReferenceView, session: Session) -> None:
     at = centre(view, 3)
-    with qtbot.waitSignal(view.toggled):
-        QTest.mousePress(view.canvas, LEFT, pos=at)
-        move(view.canvas, at + QPoint(2, 1), LEFT)
-        QTest.mouseRelease(view.canvas, LEFT, pos=at + QPoint(2, 1))
+    QTest.mousePress(view.canvas, LEFT, pos=at)
+    move(view.canvas, at + QPoint(2, 1), LEFT)
+    QTest.mouseRelease(view.canvas, LEFT, pos=at + QPoint(2, 1))
+    assert chosen(session) == [3]
 
 
-def test_a_double_click_at_the_fitted_picture_takes_once(view: ReferenceView, qtbot: QtBot) -> None:
-    said: list[int] = []
-    view.toggled.connect(lambda part, _code: said.append(part))
+def test_a_double_click_at_the_fitted_picture_takes_once(view: ReferenceView, qtbot: QtBot, session: Session) -> None:
+    seen = toggles(view, session)
     qtbot.mouseClick(view.canvas, LEFT, pos=centre(view, 3))
     qtbot.mouseDClick(view.canvas, LEFT, pos=centre(view, 3))
-    assert said == [3]
+    assert seen == [(3, True)]
 
 
-def test_taken_parts_are_marked_and_no_longer(view: ReferenceView) -> None:
+def test_taken_parts_are_marked_and_no_longer(view: ReferenceView, session: Session) -> None:
     before = picture(view.canvas)
-    view.set_chosen({3})
+    session.choose(3, 2)
     marked = differing(before, picture(view.canvas))
     assert marked.any()
     at = centre(view, 2)
     assert not marked[at.y(), at.x()]
     button = view.chips.button_of(3)
     assert button is not None and button.isChecked()
-    view.set_chosen(())
+    session.undo()
     assert not differing(before, picture(view.canvas)).any()
     assert not button.isChecked()
 
@@ -204,7 +256,9 @@ def test_taken_parts_are_marked_and_no_longer(view: ReferenceView) -> None:
 # Zoom and pan
 
 
-def test_the_wheel_zooms_at_the_pointer_and_a_double_click_fits(view: ReferenceView, qtbot: QtBot) -> None:
+def test_the_wheel_zooms_at_the_pointer_and_a_double_click_fits(
+    view: ReferenceView, qtbot: QtBot, session: Session
+) -> None:
     canvas = view.canvas
     fitted = canvas.placement
     canvas.zoom(4)
@@ -215,37 +269,36 @@ def test_the_wheel_zooms_at_the_pointer_and_a_double_click_fits(view: ReferenceV
     assert canvas.placement.scale == pytest.approx(before.scale * 2)
     there, then = canvas.placement.to_picture(at), before.to_picture(at)
     assert (there.x(), there.y()) == pytest.approx((then.x(), then.y()))
-    said: list[int] = []
-    view.toggled.connect(lambda part, _code: said.append(part))
+    seen = toggles(view, session)
     qtbot.mouseClick(canvas, LEFT, pos=at.toPoint())
     qtbot.mouseDClick(canvas, LEFT, pos=at.toPoint())
     assert canvas.placement == fitted
-    assert said == [0, 0]  # taken by the first click, put back by the second: fitting was meant
+    assert seen == [(0, True), (0, False)]  # taken by the first click, put back by the second: fitting was meant
 
 
-def test_a_drag_of_an_enlarged_picture_moves_it_and_takes_nothing(view: ReferenceView, qtbot: QtBot) -> None:
+def test_a_drag_of_an_enlarged_picture_moves_it_and_takes_nothing(
+    view: ReferenceView, qtbot: QtBot, session: Session
+) -> None:
     canvas = view.canvas
     canvas.zoom(4)
     before = canvas.placement
     start = QPoint(canvas.width() // 2, canvas.height() // 2)
-    with qtbot.assertNotEmitted(view.toggled):
-        QTest.mousePress(canvas, LEFT, pos=start)
-        move(canvas, start + QPoint(30, 20), LEFT)
-        move(canvas, start + QPoint(40, 30), LEFT)
-        QTest.mouseRelease(canvas, LEFT, pos=start + QPoint(40, 30))
+    QTest.mousePress(canvas, LEFT, pos=start)
+    move(canvas, start + QPoint(30, 20), LEFT)
+    move(canvas, start + QPoint(40, 30), LEFT)
+    QTest.mouseRelease(canvas, LEFT, pos=start + QPoint(40, 30))
+    assert not session.state.recipe.choices
     assert (canvas.placement.x - before.x, canvas.placement.y - before.y) == pytest.approx((40, 30))
-    with qtbot.waitSignal(view.toggled):
-        part = next(m for m in range(5) if canvas.rect().adjusted(9, 9, -9, -9).contains(centre(view, m)))
-        qtbot.mouseClick(canvas, LEFT, pos=centre(view, part))
+    part = next(m for m in range(5) if canvas.rect().adjusted(9, 9, -9, -9).contains(centre(view, m)))
+    qtbot.mouseClick(canvas, LEFT, pos=centre(view, part))
+    assert chosen(session) == [part]
 
 
 @pytest.mark.parametrize("how", ["middle", "space"])
-def test_the_middle_button_and_space_pan_at_once(view: ReferenceView, how: str) -> None:
+def test_the_middle_button_and_space_pan_at_once(view: ReferenceView, session: Session, how: str) -> None:
     canvas = view.canvas
     canvas.zoom(4)
     canvas.light(3)
-    taken: list[int] = []
-    view.toggled.connect(lambda part, _code: taken.append(part))
     button = Qt.MouseButton.MiddleButton if how == "middle" else LEFT
     before = canvas.placement
     start = QPoint(canvas.width() // 2, canvas.height() // 2)
@@ -257,7 +310,7 @@ def test_the_middle_button_and_space_pan_at_once(view: ReferenceView, how: str) 
     if how == "space":
         QTest.keyRelease(canvas, Qt.Key.Key_Space)
     assert (canvas.placement.x - before.x, canvas.placement.y - before.y) == pytest.approx((2, 1))
-    assert not taken
+    assert not session.state.recipe.choices
 
 
 def test_keys_zoom_and_pan(view: ReferenceView) -> None:
@@ -286,11 +339,10 @@ def test_the_way_back_to_the_whole_picture_is_a_button(view: ReferenceView, qtbo
 # Keys
 
 
-def test_arrows_walk_the_parts_and_enter_and_space_take_them(view: ReferenceView) -> None:
+def test_arrows_walk_the_parts_and_enter_and_space_take_them(view: ReferenceView, session: Session) -> None:
     canvas = view.canvas
     canvas.setFocus()
-    taken: list[int] = []
-    view.toggled.connect(lambda part, _code: taken.append(part))
+    seen = toggles(view, session)
     QTest.keyClick(canvas, Qt.Key.Key_Right)
     assert canvas.lit == 0
     QTest.keyClick(canvas, Qt.Key.Key_Down)
@@ -299,7 +351,7 @@ def test_arrows_walk_the_parts_and_enter_and_space_take_them(view: ReferenceView
     QTest.keyClick(canvas, Qt.Key.Key_Left)
     assert canvas.lit == 4
     QTest.keyClick(canvas, Qt.Key.Key_Space)
-    assert taken == [1, 4]
+    assert seen == [(1, True), (4, True)]
     QTest.keyClick(canvas, Qt.Key.Key_Home)
     assert canvas.lit == 0
     QTest.keyClick(canvas, Qt.Key.Key_End)
@@ -308,11 +360,11 @@ def test_arrows_walk_the_parts_and_enter_and_space_take_them(view: ReferenceView
     assert canvas.lit is None
 
 
-def test_what_is_lit_is_said(view: ReferenceView) -> None:
+def test_what_is_lit_is_said(view: ReferenceView, session: Session) -> None:
     assert view.canvas.accessibleName() == "Reference: Bird"
     view.canvas.light(1)
     assert view.canvas.accessibleDescription() == "wing, Blue Jay, 2 of 5"
-    view.set_chosen({1})
+    session.choose(1, 2)
     view.canvas.light(None)
     view.canvas.light(1)
     assert view.canvas.accessibleDescription() == "wing, Blue Jay, chosen, 2 of 5"
@@ -328,9 +380,10 @@ def test_alt_hides_the_overlay_while_it_is_held(view: ReferenceView, qtbot: QtBo
     assert not differing(seen, picture(view.canvas)).any()
 
 
-def test_chips_take_by_mouse_and_keys_and_are_one_stop_for_tab(view: ReferenceView, qtbot: QtBot) -> None:
-    taken: list[int] = []
-    view.toggled.connect(lambda part, _code: taken.append(part))
+def test_chips_take_by_mouse_and_keys_and_are_one_stop_for_tab(
+    view: ReferenceView, qtbot: QtBot, session: Session
+) -> None:
+    seen = toggles(view, session)
     buttons = view.chips.buttons
     assert [button.accessibleName() for button in buttons][:2] == ["body, Blue Jay", "wing, Blue Jay"]
     qtbot.mouseClick(buttons[2], LEFT)
@@ -340,7 +393,7 @@ def test_chips_take_by_mouse_and_keys_and_are_one_stop_for_tab(view: ReferenceVi
     assert view.canvas.lit == 3
     QTest.keyClick(buttons[3], Qt.Key.Key_Return)
     QTest.keyClick(buttons[3], Qt.Key.Key_Space)
-    assert taken == [2, 3, 3]
+    assert seen == [(2, True), (3, True), (3, False)]
     assert [bool(button.focusPolicy() & Qt.FocusPolicy.TabFocus) for button in buttons].count(True) == 1
 
 
@@ -348,16 +401,16 @@ def test_chips_take_by_mouse_and_keys_and_are_one_stop_for_tab(view: ReferenceVi
 
 
 def test_a_part_that_is_not_there_is_greyed_with_its_reason(
-    view: ReferenceView, qtbot: QtBot, bird: tuple[str, Segmentation]
+    view: ReferenceView, qtbot: QtBot, session: Session, bird: tuple[str, Segmentation]
 ) -> None:
     fewer = replace(bird[1], codes=(2, 2, ABSENT, 2, 2, ABSENT))
-    show(qtbot, view, bird[0], fewer)
+    show(qtbot, view, session, bird[0], fewer)
     chip = view.chips.button_of(2)
     assert chip is not None
     assert chip.accessibleDescription() == "No tail can be seen in this picture."
     assert view.canvas.centre_of(2) is None
-    with qtbot.assertNotEmitted(view.toggled):
-        qtbot.mouseClick(chip, LEFT)
+    qtbot.mouseClick(chip, LEFT)
+    assert not session.state.recipe.choices
     QTest.keyClick(view.canvas, Qt.Key.Key_End)
     QTest.keyClick(view.canvas, Qt.Key.Key_Home)
     walked = []
@@ -367,21 +420,23 @@ def test_a_part_that_is_not_there_is_greyed_with_its_reason(
     assert walked == [0, 1, 3, 4]
 
 
-def test_a_picture_without_parts_says_so(view: ReferenceView, qtbot: QtBot, bird: tuple[str, Segmentation]) -> None:
+def test_a_picture_without_parts_says_so(
+    view: ReferenceView, qtbot: QtBot, session: Session, bird: tuple[str, Segmentation]
+) -> None:
     none = Segmentation(np.full((200, 200), NO_PART, np.uint8), (ABSENT,) * 6)
-    view.show_picture("bird", "Bird", bird[0], none, WORDS)
+    put_picture(session, bird[0], none)
     qtbot.waitUntil(lambda: "No parts were found in this picture." in texts(view), timeout=WAIT)
     QTest.keyClick(view.canvas, Qt.Key.Key_Right)
     assert view.canvas.lit is None
 
 
-def test_a_note_is_shown(view: ReferenceView, bird: tuple[str, Segmentation]) -> None:
-    view.show_picture("bird", "Bird", *bird, WORDS, "These eyes know drawings only.")
+def test_a_note_is_shown(view: ReferenceView, session: Session, bird: tuple[str, Segmentation]) -> None:
+    put_picture(session, *bird, note="These eyes know drawings only.")
     assert "These eyes know drawings only." in texts(view)
 
 
-def test_nothing_open_invites(view: ReferenceView, qtbot: QtBot) -> None:
-    view.show_nothing()
+def test_nothing_open_invites(view: ReferenceView, qtbot: QtBot, session: Session) -> None:
+    put(session, reference=None)
     assert "No picture is open." in texts(view)
     assert not view.chips.buttons
     button = next(child for child in view.findChildren(QPushButton) if child.isVisible())
@@ -390,82 +445,85 @@ def test_nothing_open_invites(view: ReferenceView, qtbot: QtBot) -> None:
 
 
 def test_a_broken_picture_is_told_and_the_next_one_is_shown(
-    view: ReferenceView, qtbot: QtBot, bird: tuple[str, Segmentation], tmp_path: Path
+    view: ReferenceView, qtbot: QtBot, session: Session, bird: tuple[str, Segmentation], tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG nothing")
-    view.show_picture("broken", "broken", str(broken), None, WORDS)
+    put_picture(session, str(broken), None)
     qtbot.waitUntil(lambda: not view.canvas.isVisible(), timeout=WAIT)
     assert any("broken.png" in text for text in texts(view))
-    show(qtbot, view, *bird)
+    show(qtbot, view, session, *bird)
     qtbot.waitUntil(view.canvas.isVisible, timeout=WAIT)
 
 
 def test_while_the_parts_are_found_the_picture_is_already_there(
-    qtbot: QtBot, view: ReferenceView, bird: tuple[str, Segmentation]
+    qtbot: QtBot, view: ReferenceView, session: Session, bird: tuple[str, Segmentation]
 ) -> None:
     path = str(Path(bird[0]).with_name("own.png"))
     Image.open(bird[0]).save(path)
-    view.set_reduced_motion(True)
-    view.show_picture(path, "own", path, None, WORDS, busy=True)
+    session.settings.set(reduced_motion=True)
+    put_picture(session, path, None, busy=True)
     with qtbot.waitSignal(view.shown, timeout=WAIT):
         pass
     qtbot.waitUntil(lambda: view._busy_line.running, timeout=WAIT)
     assert view._busy_line.accessibleName() == "Finding the parts"
     assert not view._busy_line._timer.isActive()  # nothing moves where motion is reduced
-    view.show_picture(path, "own", path, bird[1], WORDS, busy=False)
+    put_picture(session, path, bird[1])
     qtbot.waitUntil(lambda: view.canvas.centre_of(3) is not None, timeout=WAIT)
     assert not view._busy_line.running
 
 
 def test_while_the_next_picture_is_read_the_last_one_gives_no_parts(
-    view: ReferenceView, qtbot: QtBot, bird: tuple[str, Segmentation]
+    view: ReferenceView, qtbot: QtBot, opened: Opened, bird: tuple[str, Segmentation]
 ) -> None:
+    session = opened.session
     path = str(Path(bird[0]).with_name("next.png"))
     Image.open(bird[0]).save(path)
     at = centre(view, 3)
     hold = threading.Event()
     for _ in range(2):  # both readers are busy until they are let go
-        view._readers.ask(hold.wait, lambda _: None, view)
-    view.show_picture(path, "next", path, replace(bird[1], codes=(4,) * 5 + (ABSENT,)), WORDS)
-    with qtbot.assertNotEmitted(view.toggled):
-        qtbot.mouseClick(view.canvas, LEFT, pos=at)
+        opened.readers.ask(hold.wait, lambda _: None, view)
+    put_picture(session, path, replace(bird[1], codes=(4,) * 5 + (ABSENT,)))
+    qtbot.mouseClick(view.canvas, LEFT, pos=at)
+    assert not session.state.recipe.choices
     hold.set()
     qtbot.waitUntil(lambda: bool(view.chips.buttons) and "Kiwi" in view.chips.buttons[0].accessibleName(), timeout=WAIT)
     qtbot.waitUntil(lambda: view.canvas._segmentation is view._segmentation, timeout=WAIT)
-    with qtbot.waitSignal(view.toggled) as told:
-        qtbot.mouseClick(view.canvas, LEFT, pos=at)
-    assert told.args == [3, 4]
+    qtbot.mouseClick(view.canvas, LEFT, pos=at)
+    assert session.state.recipe.choices == (Choice(3, 4, 1.0, "bird"),)
 
 
 def test_parts_found_at_another_size_fit_the_picture(
-    view: ReferenceView, qtbot: QtBot, bird: tuple[str, Segmentation]
+    view: ReferenceView, qtbot: QtBot, session: Session, bird: tuple[str, Segmentation]
 ) -> None:
     half = Segmentation(bird[1].labels[::2, ::2], bird[1].codes)
     at = centre(view, 3)
-    show(qtbot, view, bird[0], half)
+    show(qtbot, view, session, bird[0], half)
     qtbot.waitUntil(lambda: view.canvas.placement.width == 100, timeout=WAIT)
     there = centre(view, 3)
     assert (there - at).manhattanLength() < 12
     assert view.canvas.part_at(QPointF(at)) == 3
 
 
-def test_the_first_hint_points_at_a_part_and_goes(view: ReferenceView) -> None:
+def test_the_first_hint_points_at_a_part_and_goes(view: ReferenceView, session: Session) -> None:
     calm = picture(view.canvas)
-    view.set_hint(True)
+    put(session, hint=True)
     assert differing(calm, picture(view.canvas)).any()
     assert HINT in view.canvas.accessibleDescription()
-    view.set_hint(False)
+    put(session, hint=False)
     assert not differing(calm, picture(view.canvas)).any()
+    put(session, hint=True)
+    session.choose(3, 2)
+    assert HINT not in view.canvas.accessibleDescription() and not session.state.hint
 
 
 def test_a_wanted_part_is_lit_or_its_absence_shown(
-    view: ReferenceView, qtbot: QtBot, bird: tuple[str, Segmentation]
+    view: ReferenceView, qtbot: QtBot, session: Session, bird: tuple[str, Segmentation]
 ) -> None:
     view.invite(3)
     assert view.canvas.lit == 3
     qtbot.waitUntil(view.canvas.hasFocus, timeout=WAIT)
-    show(qtbot, view, bird[0], replace(bird[1], codes=(2, 2, ABSENT, 2, 2, ABSENT)))
+    show(qtbot, view, session, bird[0], replace(bird[1], codes=(2, 2, ABSENT, 2, 2, ABSENT)))
     view.invite(2)
     chip = view.chips.button_of(2)
     assert chip is not None
@@ -473,12 +531,12 @@ def test_a_wanted_part_is_lit_or_its_absence_shown(
 
 
 def test_a_part_wanted_before_the_picture_is_there_is_lit_when_it_comes(
-    qtbot: QtBot, bird: tuple[str, Segmentation]
+    qtbot: QtBot, opened: Opened, bird: tuple[str, Segmentation]
 ) -> None:
-    view = ReferenceView()
+    view = ReferenceView(opened.session, opened.readers)
     qtbot.addWidget(view)
     view.show()
-    view.show_picture("bird", "Bird", *bird, WORDS)
+    put_picture(opened.session, *bird)
     view.invite(1)
     qtbot.waitUntil(lambda: view.canvas.lit == 1, timeout=WAIT)
 
@@ -502,7 +560,9 @@ def test_what_is_carried_can_be_read_back() -> None:
     assert dragging.choice_in(broken) is None
 
 
-def test_sixteen_parts_with_long_names_in_any_script_stay_within_the_view(qtbot: QtBot, tmp_path: Path) -> None:
+def test_sixteen_parts_with_long_names_in_any_script_stay_within_the_view(
+    qtbot: QtBot, opened: Opened, tmp_path: Path
+) -> None:
     names = [
         "a very long name of a part that nobody would ever want to read in full",
         "ظهر الطائر",
@@ -514,11 +574,14 @@ def test_sixteen_parts_with_long_names_in_any_script_stay_within_the_view(qtbot:
     labels = (np.arange(160) // 40)[:, None] * 4 + (np.arange(160) // 40)[None]
     path = tmp_path / "grid.png"
     Image.fromarray((labels * 15).astype(np.uint8)).save(path)
-    view = ReferenceView()
+    session = opened.session
+    assert session.state.pack is not None
+    view = ReferenceView(session, opened.readers)
     qtbot.addWidget(view)
     view.resize(360, 520)
     view.show()
-    show(qtbot, view, str(path), Segmentation(labels.astype(np.uint8), (0, 1, 2) * 5 + (0,)), words)
+    put(session, pack=replace(session.state.pack, vocabulary=words))
+    show(qtbot, view, session, str(path), Segmentation(labels.astype(np.uint8), (0, 1, 2) * 5 + (0,)))
     for part in range(16):
         view.canvas.light(part)
         label = view.canvas._label_rect(part)
@@ -527,6 +590,36 @@ def test_sixteen_parts_with_long_names_in_any_script_stay_within_the_view(qtbot:
         assert button is not None and view.chips.rect().contains(button.geometry())
         assert button.width() <= 176
     assert view.canvas.height() > 100
+
+
+def test_it_follows_the_session_alone(
+    qtbot: QtBot, opened: Opened, script: Callable[..., None], tmp_path: Path
+) -> None:
+    """A pack's reference, a picture of one's own with its note, and nothing: by the session's verbs only."""
+    script(segment={"note": "These eyes know drawings only."})
+    session = opened.session
+    view = ReferenceView(session, opened.readers)
+    qtbot.addWidget(view)
+    view.resize(640, 560)
+    view.show()
+    qtbot.waitUntil(lambda: view.canvas.centre_of(3) is not None, timeout=WAIT)
+    assert view.canvas.accessibleName() == "Reference: Cardinal" and HINT in view.canvas.accessibleDescription()
+    qtbot.mouseClick(view.canvas, LEFT, pos=centre(view, 3))
+    assert session.state.recipe.choices == (Choice(3, 0, 1.0, "0"),) and not session.state.hint
+    own = tmp_path / "mine.png"
+    fakes.sketch_bird(5, 100)[0].save(own)
+    session.open_path(own)
+    qtbot.waitUntil(lambda: "These eyes know drawings only." in texts(view), timeout=WAIT)
+    qtbot.waitUntil(lambda: view.canvas.placement.width == 100 and len(view.chips.buttons) == 5, timeout=WAIT)
+    assert view.canvas.accessibleName() == "Reference: mine"
+    session.open_reference("1")
+    session.undo()
+    qtbot.waitUntil(lambda: "wing, Snowy Owl" in [b.accessibleName() for b in view.chips.buttons], timeout=WAIT)
+    assert not any(button.isChecked() for button in view.chips.buttons)
+    assert "These eyes know drawings only." not in texts(view)
+    assert session.state.pack is not None
+    session.remove_pack(session.state.pack)
+    qtbot.waitUntil(lambda: "No picture is open." in texts(view), timeout=WAIT)
 
 
 def texts(view: QWidget) -> list[str]:
