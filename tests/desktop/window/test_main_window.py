@@ -26,6 +26,7 @@ from pytestqt.qtbot import QtBot
 from partcraft_desktop.__main__ import main
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.single_instance import SingleInstance, hand_to_first_instance
+from partcraft_desktop.composer.fly_animation import FlyAnimation
 from partcraft_desktop.widgets.theme import DARK, LIGHT, Colours, Theme
 from partcraft_desktop.window.help_dialogs import DetailsDialog
 from partcraft_desktop.window.main_window import MainWindow
@@ -77,6 +78,20 @@ def test_hover_lights_and_a_click_takes_and_puts_back(qtbot: QtBot, window: Main
     assert not session.state.hint
     qtbot.mouseClick(window.view.canvas, Qt.MouseButton.LeftButton, pos=point(window, HEAD))
     assert session.state.recipe.choice_of(HEAD) is None
+
+
+def test_a_taken_part_flies_into_its_slot_and_hover_lights_both_ways(qtbot: QtBot, window: MainWindow) -> None:
+    hover(window, point(window, HEAD))
+    dark = window.composer.slots[WING].grab().toImage()
+    hover(window, point(window, WING))
+    assert window.composer.slots[WING].grab().toImage() != dark
+    window.composer.lit_changed.emit(HEAD)
+    assert window.view.canvas.lit == HEAD
+    qtbot.mouseClick(window.view.canvas, Qt.MouseButton.LeftButton, pos=point(window, HEAD))
+    assert len(window.findChildren(FlyAnimation)) == 1
+    qtbot.waitUntil(lambda: not window.findChildren(FlyAnimation), timeout=WAIT)
+    qtbot.mouseClick(window.view.canvas, Qt.MouseButton.LeftButton, pos=point(window, HEAD))
+    assert not window.findChildren(FlyAnimation)  # put back, nothing flies
 
 
 def test_keys_walk_the_parts_and_take(qtbot: QtBot, window: MainWindow, session: Session) -> None:
