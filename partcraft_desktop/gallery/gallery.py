@@ -12,11 +12,12 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedLayout, QVBoxLayout, Q
 from engine.core.recipe import Creation
 from engine.core.vocabulary import Vocabulary
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.gallery.strip import CreationDelegate, CreationListModel, GhostTiles, Index, StripView
+from partcraft_desktop.gallery.strip import CreationDelegate, CreationListModel, GhostTiles, StripView
 from partcraft_desktop.widgets.controls import tool_button
 from partcraft_desktop.widgets.images import to_qimage
 from partcraft_desktop.widgets.theme import UNIT, icon
 from partcraft_desktop.widgets.thumbnails import Thumbnails
+from partcraft_desktop.widgets.tile_delegate import Index
 
 
 class Gallery(QWidget):

@@ -10,7 +10,6 @@ from PySide6.QtCore import (
     QMimeData,
     QModelIndex,
     QObject,
-    QPersistentModelIndex,
     QRect,
     QRectF,
     QSize,
@@ -18,25 +17,17 @@ from PySide6.QtCore import (
     QUrl,
 )
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPixmap, QResizeEvent
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFrame,
-    QListView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QWidget,
-)
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QStyle, QStyleOptionViewItem, QWidget
 
 from engine.core.recipe import Creation
 from engine.core.vocabulary import Vocabulary
 from partcraft_desktop.app.state import RenderStatus
 from partcraft_desktop.gallery.receipt_chips import CHIP, paint_receipt, receipt_text
-from partcraft_desktop.widgets.controls import paint_cover, paint_ring, read_side, rounded
-from partcraft_desktop.widgets.theme import UNIT, paint_icon
+from partcraft_desktop.widgets.controls import rounded
+from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.widgets.thumbnails import Thumbnails
+from partcraft_desktop.widgets.tile_delegate import CHOSEN, Index, Ring, TileDelegate
 
-Index = QModelIndex | QPersistentModelIndex
 CreationRole: Final = Qt.ItemDataRole.UserRole
 CHIPS: Final = CHIP + UNIT
 Role = QPalette.ColorRole
@@ -129,56 +120,41 @@ class CreationListModel(QAbstractListModel):
         return data
 
 
-class CreationDelegate(QStyledItemDelegate):
-    """A picture over the chips of its receipt; the running render shows its preview and how far it is."""
+class CreationDelegate(TileDelegate):
+    """A tile with the chips of its receipt; the running render shows its preview and how far it is."""
 
     def __init__(self, thumbnails: Thumbnails, model: CreationListModel, view: QListView) -> None:
-        super().__init__(view)
-        self._view = view
-        self._thumbnails = thumbnails
+        super().__init__(thumbnails, view)
         self._model = model
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        rect: QRect = option.rect  # type: ignore[attr-defined]
+    def path(self, index: Index) -> str:
+        creation = self._model.creation(index)
+        return creation.path if creation is not None else ""
+
+    def picture(self, index: Index, side: int, ratio: float) -> QPixmap | None:
+        if self._model.creation(index) is None:
+            return QPixmap() if self._model.preview is None else self._model.preview
+        return super().picture(index, side, ratio)
+
+    def icon(self, index: Index) -> str:
+        return "render" if self._model.creation(index) is None else self.missing_icon
+
+    def ring(self, index: Index, state: QStyle.StateFlag) -> Ring | None:
+        if self._model.creation(index) is None:
+            return None
+        return CHOSEN if state & QStyle.StateFlag.State_Selected else super().ring(index, state)
+
+    def paint_below(self, painter: QPainter, square: QRect, index: Index, option: QStyleOptionViewItem) -> None:
         palette: QPalette = option.palette  # type: ignore[attr-defined]
-        state = option.state  # type: ignore[attr-defined]
-        side = rect.width() - UNIT
-        square = QRect(rect.x() + UNIT // 2, rect.y() + UNIT // 2, side, side)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillPath(rounded(square.toRectF(), UNIT), palette.color(Role.AlternateBase))
         creation = self._model.creation(index)
         if creation is None:
-            self._paint_render(painter, square, palette)
+            self._paint_progress(painter, square, palette)
         else:
-            self._paint_creation(painter, square, palette, creation)
-            if state & QStyle.StateFlag.State_Selected:
-                paint_ring(painter, square, palette.color(Role.Highlight))
-            elif state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_Active:
-                paint_ring(painter, square, palette.color(Role.PlaceholderText), 1.5)
-            elif state & QStyle.StateFlag.State_MouseOver:
-                paint_ring(painter, square, palette.color(Role.Mid), 1.5)
-        painter.restore()
+            room = QRectF(square.x(), square.bottom() + UNIT, square.width(), CHIP)
+            paint_receipt(painter, room, creation.receipt, self._model.names(creation), palette)
 
-    def _paint_creation(self, painter: QPainter, square: QRect, palette: QPalette, creation: Creation) -> None:
-        pixmap = self._thumbnails.get(creation.path, read_side(square.width()), painter.device().devicePixelRatioF())
-        if pixmap is not None and not pixmap.isNull():
-            paint_cover(painter, pixmap, square)
-        elif pixmap is not None:
-            middle = QRect(0, 0, 24, 24)
-            middle.moveCenter(square.center())
-            paint_icon(painter, "picture", middle.toRectF(), palette.color(Role.PlaceholderText))
-        room = QRectF(square.x(), square.bottom() + UNIT, square.width(), CHIP)
-        paint_receipt(painter, room, creation.receipt, self._model.names(creation), palette)
-
-    def _paint_render(self, painter: QPainter, square: QRect, palette: QPalette) -> None:
+    def _paint_progress(self, painter: QPainter, square: QRect, palette: QPalette) -> None:
         render = self._model.render
-        if self._model.preview is not None:
-            paint_cover(painter, self._model.preview, square)
-        else:
-            middle = QRect(0, 0, 24, 24)
-            middle.moveCenter(square.center())
-            paint_icon(painter, "render", middle.toRectF(), palette.color(Role.PlaceholderText))
         if render is None:
             return
         bar = QRectF(square.x(), square.bottom() + UNIT + 6, square.width(), 4)
@@ -186,9 +162,6 @@ class CreationDelegate(QStyledItemDelegate):
         if render.total:
             bar.setWidth(max(4.0, bar.width() * render.done / render.total))
             painter.fillPath(rounded(bar, 2), palette.color(Role.Highlight))
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return self._view.gridSize()
 
 
 class StripView(QListView):

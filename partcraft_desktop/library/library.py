@@ -9,17 +9,11 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton
 from engine.runs.run import Run
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.library.pack_menu import RUN_STATES, PackButton
-from partcraft_desktop.library.picture_wall import (
-    Index,
-    PictureTileDelegate,
-    PictureWallModel,
-    Tile,
-    TileRole,
-    WallView,
-)
+from partcraft_desktop.library.picture_wall import PictureTileDelegate, PictureWallModel, Tile, TileRole, WallView
 from partcraft_desktop.widgets.controls import push_button
 from partcraft_desktop.widgets.theme import UNIT, icon
 from partcraft_desktop.widgets.thumbnails import Thumbnails
+from partcraft_desktop.widgets.tile_delegate import Index
 
 
 class Library(QWidget):

@@ -11,21 +11,18 @@ from PySide6.QtCore import (
     QMimeData,
     QModelIndex,
     QObject,
-    QPersistentModelIndex,
     QRect,
     QSize,
     Qt,
     QUrl,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QPainter, QPalette, QResizeEvent
-from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPalette, QResizeEvent
+from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyleOptionViewItem, QWidget
 
-from partcraft_desktop.widgets.controls import paint_cover, paint_ring, read_side, rounded
-from partcraft_desktop.widgets.theme import UNIT, paint_icon
 from partcraft_desktop.widgets.thumbnails import Thumbnails
+from partcraft_desktop.widgets.tile_delegate import CHOSEN, Index, Ring, TileDelegate
 
-Index = QModelIndex | QPersistentModelIndex
 TileRole: Final = Qt.ItemDataRole.UserRole
 CAPTION: Final = 24
 SMALLEST_CELL: Final = 96
@@ -98,48 +95,29 @@ class PictureWallModel(QAbstractListModel):
         return data
 
 
-class PictureTileDelegate(QStyledItemDelegate):
-    """A square picture and its title; a ring around the open one, a thinner one around the focused one."""
+class PictureTileDelegate(TileDelegate):
+    """A tile with its title; a ring around the open one."""
 
     def __init__(self, thumbnails: Thumbnails, view: QListView) -> None:
-        super().__init__(view)
-        self._thumbnails = thumbnails
-        self._view = view
+        super().__init__(thumbnails, view)
         self.open_id = ""
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        tile: Tile = index.data(TileRole)
-        rect: QRect = option.rect  # type: ignore[attr-defined]
-        palette: QPalette = option.palette  # type: ignore[attr-defined]
-        state = option.state  # type: ignore[attr-defined]
-        side = rect.width() - UNIT
-        square = QRect(rect.x() + UNIT // 2, rect.y() + UNIT // 2, side, side)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        pixmap = self._thumbnails.get(tile.thumbnail, read_side(side), painter.device().devicePixelRatioF())
-        painter.fillPath(rounded(square.toRectF(), UNIT), palette.color(QPalette.ColorRole.AlternateBase))
-        if pixmap is not None and not pixmap.isNull():
-            paint_cover(painter, pixmap, square)
-        elif pixmap is not None:
-            middle = QRect(0, 0, 24, 24)
-            middle.moveCenter(square.center())
-            paint_icon(painter, "picture", middle.toRectF(), palette.color(QPalette.ColorRole.PlaceholderText))
-        is_open = tile.id == self.open_id
-        if is_open:
-            paint_ring(painter, square, palette.color(QPalette.ColorRole.Highlight))
-        elif state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_Active:
-            paint_ring(painter, square, palette.color(QPalette.ColorRole.PlaceholderText), 1.5)
-        elif state & QStyle.StateFlag.State_MouseOver:
-            paint_ring(painter, square, palette.color(QPalette.ColorRole.Mid), 1.5)
-        role = QPalette.ColorRole.WindowText if is_open else QPalette.ColorRole.PlaceholderText
-        painter.setPen(palette.color(role))
-        caption = QRect(square.x(), square.bottom() + 5, side, CAPTION - 6)
-        title = option.fontMetrics.elidedText(tile.title, Qt.TextElideMode.ElideRight, side)  # type: ignore[attr-defined]
-        painter.drawText(caption, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter, title)
-        painter.restore()
+    def path(self, index: Index) -> str:
+        return index.data(TileRole).thumbnail
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return self._view.gridSize()
+    def ring(self, index: Index, state: QStyle.StateFlag) -> Ring | None:
+        return CHOSEN if self._is_open(index) else super().ring(index, state)
+
+    def paint_below(self, painter: QPainter, square: QRect, index: Index, option: QStyleOptionViewItem) -> None:
+        role = QPalette.ColorRole.WindowText if self._is_open(index) else QPalette.ColorRole.PlaceholderText
+        painter.setPen(option.palette.color(role))  # type: ignore[attr-defined]
+        caption = QRect(square.x(), square.bottom() + 5, square.width(), CAPTION - 6)
+        metrics: QFontMetrics = option.fontMetrics  # type: ignore[attr-defined]
+        title = metrics.elidedText(index.data(TileRole).title, Qt.TextElideMode.ElideRight, square.width())
+        painter.drawText(caption, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter, title)
+
+    def _is_open(self, index: Index) -> bool:
+        return index.data(TileRole).id == self.open_id
 
 
 class WallView(QListView):

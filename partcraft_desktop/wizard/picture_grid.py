@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPalette, QResizeEvent
-from PySide6.QtWidgets import QFrame, QListView, QSizePolicy, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QListView, QSizePolicy, QStyle
 
-from partcraft_desktop.widgets.controls import paint_cover, paint_ring, read_side, rounded
-from partcraft_desktop.widgets.theme import UNIT, paint_icon
 from partcraft_desktop.widgets.thumbnails import Thumbnails
+from partcraft_desktop.widgets.tile_delegate import CHOSEN, Index, Ring, TileDelegate
 
-Index = QModelIndex | QPersistentModelIndex
 CELL: Final = 112
 
 
@@ -45,33 +43,13 @@ class PictureListModel(QAbstractListModel):
         return None
 
 
-class PictureDelegate(QStyledItemDelegate):
-    def __init__(self, thumbnails: Thumbnails, view: QListView) -> None:
-        super().__init__(view)
-        self._thumbnails = thumbnails
-        self._view = view
+class PictureDelegate(TileDelegate):
+    """A picture alone. The keys are all that marks one here, so their ring is the strong one."""
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        rect: QRect = option.rect  # type: ignore[attr-defined]
-        palette: QPalette = option.palette  # type: ignore[attr-defined]
-        square = rect.adjusted(4, 4, -4, -4)
-        ratio = painter.device().devicePixelRatioF()
-        pixmap = self._thumbnails.get(index.data(Qt.ItemDataRole.UserRole), read_side(square.width()), ratio)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillPath(rounded(square.toRectF(), UNIT), palette.color(QPalette.ColorRole.AlternateBase))
-        if pixmap is not None and not pixmap.isNull():
-            paint_cover(painter, pixmap, square)
-        elif pixmap is not None:
-            middle = QRect(0, 0, 24, 24)
-            middle.moveCenter(square.center())
-            paint_icon(painter, "warning", middle.toRectF(), palette.color(QPalette.ColorRole.PlaceholderText))
-        if option.state & QStyle.StateFlag.State_HasFocus:  # type: ignore[attr-defined]
-            paint_ring(painter, square, palette.color(QPalette.ColorRole.Highlight), 2, UNIT)
-        painter.restore()
+    missing_icon = "warning"
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return self._view.gridSize()
+    def ring(self, index: Index, state: QStyle.StateFlag) -> Ring | None:
+        return CHOSEN if state & QStyle.StateFlag.State_HasFocus else None
 
 
 class PictureGrid(QListView):

@@ -1,0 +1,84 @@
+"""What every tile of a list of pictures is: a cover with round corners, a ring for its state, words or marks below."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtGui import QPainter, QPalette, QPixmap
+from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from partcraft_desktop.widgets.controls import paint_cover, paint_ring, read_side, rounded
+from partcraft_desktop.widgets.theme import UNIT, paint_icon
+from partcraft_desktop.widgets.thumbnails import Thumbnails
+
+Index = QModelIndex | QPersistentModelIndex
+Role = QPalette.ColorRole
+Ring = tuple[QPalette.ColorRole, float]
+"""The colour of a ring around a tile, and its width in logical pixels."""
+
+CHOSEN: Final[Ring] = (Role.Highlight, 2.0)
+FOCUSED: Final[Ring] = (Role.PlaceholderText, 1.5)
+HOVERED: Final[Ring] = (Role.Mid, 1.5)
+ICON: Final = 24
+
+
+class TileDelegate(QStyledItemDelegate):
+    """Paints a tile as large as the view's grid allows: a square picture, and what a subclass paints below it.
+
+    A subclass says with :meth:`path` which picture a tile shows, and overrides what else is its own.
+    """
+
+    missing_icon = "picture"
+    """Shown where the picture of a tile cannot be read."""
+
+    def __init__(self, thumbnails: Thumbnails, view: QListView) -> None:
+        super().__init__(view)
+        self._thumbnails = thumbnails
+        self._view = view
+
+    def path(self, index: Index) -> str:
+        """The picture file of a tile."""
+        return index.data(Qt.ItemDataRole.UserRole)
+
+    def picture(self, index: Index, side: int, ratio: float) -> QPixmap | None:
+        """The picture of a tile, about ``side`` logical pixels at device pixel ratio ``ratio``; null where there is
+        none, None while it is read."""
+        return self._thumbnails.get(self.path(index), read_side(side), ratio)
+
+    def icon(self, index: Index) -> str:
+        """The name of the icon in place of a picture that there is not."""
+        return self.missing_icon
+
+    def ring(self, index: Index, state: QStyle.StateFlag) -> Ring | None:
+        """The ring around a tile, if any: faint under the pointer, a little stronger where the keys are."""
+        if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_Active:
+            return FOCUSED
+        return HOVERED if state & QStyle.StateFlag.State_MouseOver else None
+
+    def paint_below(self, painter: QPainter, square: QRect, index: Index, option: QStyleOptionViewItem) -> None:
+        """Paint what stands below the picture, which is ``square``."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        rect: QRect = option.rect  # type: ignore[attr-defined]
+        palette: QPalette = option.palette  # type: ignore[attr-defined]
+        side = rect.width() - UNIT
+        square = QRect(rect.x() + UNIT // 2, rect.y() + UNIT // 2, side, side)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillPath(rounded(square.toRectF(), UNIT), palette.color(Role.AlternateBase))
+        pixmap = self.picture(index, side, painter.device().devicePixelRatioF())
+        if pixmap is not None and not pixmap.isNull():
+            paint_cover(painter, pixmap, square)
+        elif pixmap is not None:
+            middle = QRect(0, 0, ICON, ICON)
+            middle.moveCenter(square.center())
+            paint_icon(painter, self.icon(index), middle.toRectF(), palette.color(Role.PlaceholderText))
+        ring = self.ring(index, option.state)  # type: ignore[attr-defined]
+        if ring is not None:
+            paint_ring(painter, square, palette.color(ring[0]), ring[1])
+        self.paint_below(painter, square, index, option)
+        painter.restore()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return self._view.gridSize()
