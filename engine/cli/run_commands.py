@@ -9,6 +9,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from engine.cli.console import INTERRUPTED, Answer, Interrupted, JobRunner
+from engine.core.durations import hours_and_minutes
 from engine.core.errors import UserError
 from engine.core.paths import runs_dir
 from engine.packs.library import PackLibrary
@@ -115,7 +116,7 @@ def runs_list(words: Namespace, handlers: str) -> Answer:
     """The runs, newest first."""
     rows, lines = [], []
     for run in list_runs():
-        left = f", {_span(run.seconds_left)} left" if run.seconds_left is not None else ""
+        left = f", {hours_and_minutes(run.seconds_left)} left" if run.seconds_left is not None else ""
         rows.append(
             {
                 "folder": run.folder, "title": run.title, "state": run.state, "stage": run.stage, "step": run.step,
@@ -162,8 +163,3 @@ def _run(word: str) -> Path:
             return place.absolute()
     names = ", ".join(Path(run.folder).name for run in list_runs()[:5])
     raise UserError(f"There is no run called “{word}”.", f"There are: {names or 'none yet'}.")
-
-
-def _span(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min" if minutes else "a minute"

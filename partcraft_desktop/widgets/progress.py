@@ -8,10 +8,10 @@ from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from engine.core.durations import duration
 from partcraft_desktop.app.learning.state import JobProgress
 from partcraft_desktop.widgets.busy_line import BusyLine
 from partcraft_desktop.widgets.controls import ShortLabel, push_button
-from partcraft_desktop.widgets.text import duration
 from partcraft_desktop.widgets.theme import UNIT
 
 

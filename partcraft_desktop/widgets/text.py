@@ -1,4 +1,4 @@
-"""Headings, quiet sentences, durations and amounts."""
+"""Headings, quiet sentences and amounts."""
 
 from __future__ import annotations
 
@@ -20,15 +20,6 @@ def quiet(text: str = "") -> QLabel:
     label.setProperty("quiet", True)
     label.setTextFormat(Qt.TextFormat.PlainText)
     return label
-
-
-def duration(seconds: float) -> str:
-    """A length of time for people: "8 s", "3 min", "2.5 h"."""
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 3600:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{round(seconds / 86400)} days"
 
 
 def amount(count: int, one: str, many: str = "") -> str:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
+from engine.core.durations import duration
 from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.state import RenderStatus
@@ -170,12 +171,3 @@ def render_words(render: RenderStatus, now: float) -> str:
         left = (now - render.started) / render.done * (render.total - render.done)
         words += f", {duration(left)} left"
     return words
-
-
-def duration(seconds: float) -> str:
-    """A length of time for people: "8 s", "3 min", "2 h"."""
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 3600:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"

@@ -7,6 +7,7 @@ from typing import Final
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
+from engine.core.durations import duration
 from partcraft_desktop.app.learning import planning
 from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.draft import Preset
@@ -14,7 +15,7 @@ from partcraft_desktop.app.learning.state import LearningState, PageError
 from partcraft_desktop.widgets.controls import CheckBox
 from partcraft_desktop.widgets.number_field import NumberField
 from partcraft_desktop.widgets.progress import JobProgressLine
-from partcraft_desktop.widgets.text import duration, quiet
+from partcraft_desktop.widgets.text import quiet
 from partcraft_desktop.widgets.theme import UNIT, icon
 from partcraft_desktop.wizard.page import ErrorBox, WizardPage
 from partcraft_desktop.wizard.preset_cards import PresetCards

@@ -7,6 +7,7 @@ from typing import Any, Final
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
+from engine.core.durations import duration
 from engine.core.errors import UserError
 from engine.packs.pack import Pack
 from engine.runs.run import Run
@@ -15,7 +16,7 @@ from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.state import LearningState, PageError
 from partcraft_desktop.widgets.controls import ShortLabel, push_button
 from partcraft_desktop.widgets.progress import ProgressBar
-from partcraft_desktop.widgets.text import duration, quiet
+from partcraft_desktop.widgets.text import quiet
 from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.wizard.loss_plot import LossPlot

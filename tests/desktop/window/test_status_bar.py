@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from partcraft_desktop.app.messages import Action, Message
 from partcraft_desktop.app.state import RenderStatus
-from partcraft_desktop.window.status_bar import StatusBar, duration, render_words
+from partcraft_desktop.window.status_bar import StatusBar, render_words
 from tests.desktop.conftest import Opened
 
 
@@ -50,12 +50,8 @@ def test_a_next_step_is_one_press(status: StatusBar) -> None:
         (RenderStatus(1, "Rendering", 0, 20, started=90.0), "Rendering"),
         (RenderStatus(1, "Rendering", 30, 40, 70.0, whole=1, count=2), "Rendering 2 of 2, 10 s left"),
         (RenderStatus(1, "Rendering", 5, 20, cancelling=True), "Stopping…"),
+        (RenderStatus(1, "Rendering", 1, 3001, started=0.0), "Rendering, 3 days left"),
     ],
 )
 def test_what_a_render_does_in_words(render: RenderStatus, words: str) -> None:
     assert render_words(render, 100.0) == words
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(0, "1 s"), (59, "59 s"), (90, "2 min"), (5400, "1.5 h")])
-def test_lengths_of_time_for_people(seconds: float, words: str) -> None:
-    assert duration(seconds) == words

@@ -21,7 +21,7 @@ from engine.runs.run import Run
 from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.widgets.picture_dialog import PictureDialog
-from partcraft_desktop.widgets.text import amount, duration
+from partcraft_desktop.widgets.text import amount
 from partcraft_desktop.window.main_window import MainWindow
 from partcraft_desktop.wizard.done_page import match_rate_text
 from partcraft_desktop.wizard.loss_plot import LossPlot, decimated, smoothed
@@ -495,7 +495,6 @@ def test_a_plot_reads_what_is_under_the_pointer(qtbot: QtBot, themed: object) ->
 
 
 def test_words() -> None:
-    assert [duration(s) for s in (0.2, 59, 119, 7200, 400_000)] == ["1 s", "59 s", "2 min", "2.0 h", "5 days"]
     assert amount(1, "picture") == "1 picture" and amount(6000, "kind") == "6,000 kinds"
     assert match_rate_text(None) == "" and match_rate_text(True) == "" and "0.23" in match_rate_text(0.23)
     run = Run("r", "Birds", state="running", stage="Learning", done=5, total=10, step=5, steps=10, seconds_left=8)
