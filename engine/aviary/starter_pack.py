@@ -23,7 +23,7 @@ from engine.aviary.drawing.bird import Drawing, Pose, draw_bird
 from engine.aviary.drawing.species import HELD_OUT, mixed_bird, species
 from engine.aviary.training.base_model import inference_scheduler
 from engine.aviary.training.dino import PATCH, save_dino
-from engine.core.palette import COLOURS
+from engine.core.palette import PALETTE
 from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import Part, Vocabulary
 from engine.models.loader import Eyes
@@ -160,7 +160,7 @@ def write_starter_pack(
         title="Starter aviary",
         vocabulary=Vocabulary(
             "bird",
-            tuple(Part(m, part, COLOURS[m]) for m, part in enumerate(PARTS)),
+            tuple(Part(m, part, PALETTE[m]) for m, part in enumerate(PARTS)),
             len(names),
             (tuple(names),) * len(PARTS),
         ),

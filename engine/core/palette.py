@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-COLOURS: Final = (
-    "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442", "#7b4fa3",
-    "#8a5a2b", "#44aa99", "#999933", "#882255",
-)  # fmt: skip
-"""Part colours that colour-blind eyes can tell apart (Okabe and Ito, then Tol)."""
-
 PALETTE: Final = (
     "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442", "#7b4fa3",
     "#8a5a2b", "#44aa99", "#999933", "#882255", "#6699cc", "#aa4466", "#117733", "#ddcc77",

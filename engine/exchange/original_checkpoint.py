@@ -20,7 +20,7 @@ from torch import Tensor
 
 from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
-from engine.core.palette import COLOURS
+from engine.core.palette import PALETTE
 from engine.core.vocabulary import Part, Vocabulary
 from engine.models.lora import save_lora
 from engine.models.part_tokens import PartTokens
@@ -147,7 +147,7 @@ def import_original(
         title=out.name,
         vocabulary=Vocabulary(
             noun,
-            tuple(Part(i, names[i], COLOURS[i % len(COLOURS)], i == background) for i in range(count)),
+            tuple(Part(i, names[i], PALETTE[i % len(PALETTE)], i == background) for i in range(count)),
             kinds,
             (row,) * count if row else (),
         ),

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from engine.core.errors import UserError
-from engine.core.palette import COLOURS
+from engine.core.palette import PALETTE
 from engine.core.vocabulary import Part
 from engine.packs.library import PackLibrary
 from engine.packs.pack import Backbone, Pack
@@ -73,7 +73,7 @@ def _match(centroids: Floats, rows: Floats, pack: Pack) -> dict[int, tuple[str, 
 
 def make_parts(names: Sequence[str], background: Sequence[bool], colours: Sequence[str] = ()) -> tuple[Part, ...]:
     """Parts of given names and colours (by default those of the house)."""
-    shown = [*colours[: len(names)], *(COLOURS[at % len(COLOURS)] for at in range(len(colours), len(names)))]
+    shown = [*colours[: len(names)], *(PALETTE[at % len(PALETTE)] for at in range(len(colours), len(names)))]
     return tuple(Part(at, name, shown[at], background[at]) for at, name in enumerate(names))
 
 
