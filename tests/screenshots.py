@@ -91,6 +91,7 @@ class _Scene:
             lambda outlet: Engine(outlet) if self.real else Engine(outlet, "thread", "tests.fakes:HANDLERS"),
         )
         self.session.begin()
+        self.wait(lambda: self.session.state.packs_listed)
         self.window = MainWindow(self.session, readers)
 
     def settle(self, rounds: int = 40) -> None:

@@ -158,6 +158,7 @@ def test_a_folder_becomes_a_pack_that_renders(qtbot: QtBot, home: Path, tmp_path
     window.show()
     learning = session.learning
     window.open_paths([str(folder)])
+    qtbot.waitUntil(lambda: window.wizard is not None, timeout=LEARNING_MS)
     wizard = window.wizard
     assert wizard is not None
 
@@ -180,8 +181,9 @@ def test_a_folder_becomes_a_pack_that_renders(qtbot: QtBot, home: Path, tmp_path
     assert len(run.losses) == 4 and {sample.part for sample in run.samples} >= {-1, 0}
     qtbot.waitUntil(lambda: "match rate" in wizard.done.rate.text(), timeout=LEARNING_MS)
     press(wizard, "Mix now")
+    qtbot.waitUntil(lambda: session.state.pack is not None and session.state.pack.title == "Two birds", timeout=WAIT)
     pack = session.state.pack
-    assert pack is not None and pack.title == "Two birds" and pack.vocabulary.parts[0].name == "first part"
+    assert pack is not None and pack.vocabulary.parts[0].name == "first part"
     assert "match_rate" in pack.metrics and pack.vocabulary.codes_per_part == 2
 
     session.random_mix()

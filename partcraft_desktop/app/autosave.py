@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +11,7 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine.core.recipe import Recipe
-from partcraft_desktop.app.settings import read_json, write_whole
+from partcraft_desktop.app.settings import FileWriter, read_json
 
 SAVE_AFTER_MS: Final = 250
 """Changes within this time are one write: a slider drag does not write a hundred files."""
@@ -74,8 +73,8 @@ class Autosave(QObject):
         super().__init__(parent)
         self._path = path
         self._now = now
-        self._told = False
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="autosave")
+        self._writer = FileWriter(path, self)
+        self._writer.failed.connect(self.failed)
         self._timer = QTimer(self, singleShot=True, interval=SAVE_AFTER_MS)
         self._timer.timeout.connect(self._save)
 
@@ -93,25 +92,15 @@ class Autosave(QObject):
         if self._timer.isActive():
             self._timer.stop()
             self._save()
-        self._writer.submit(lambda: None).result()
+        self._writer.flush()
 
     def close(self) -> None:
         """Write what is not written yet, and write no more."""
         self.flush()
-        self._writer.shutdown(wait=True)
+        self._writer.close()
 
     def _save(self) -> None:
-        self._writer.submit(self._write, json.dumps(self._now().to_document(), ensure_ascii=False))
-
-    def _write(self, text: str) -> None:
-        try:
-            write_whole(self._path, text)
-        except OSError as error:
-            if not self._told:
-                self.failed.emit(error)
-            self._told = True
-        else:
-            self._told = False
+        self._writer.write(json.dumps(self._now().to_document(), ensure_ascii=False))
 
 
 def _recipe(line: object) -> Recipe | None:

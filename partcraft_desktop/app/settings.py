@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -75,6 +76,41 @@ class Values:
         return {**document.pop("extra"), **document}
 
 
+class FileWriter(QObject):
+    """Writes one file whole, in order, on a thread of its own. ``failed`` has the error, once until a write works
+    again."""
+
+    failed = Signal(object)
+
+    def __init__(self, path: Path, parent: QObject) -> None:
+        super().__init__(parent)
+        self._path = path
+        self._has_failed = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"write {path.name}")
+
+    def write(self, text: str) -> None:
+        """Write a text soon; returns at once."""
+        self._thread.submit(self._write, text)
+
+    def flush(self) -> None:
+        """Wait until all is written."""
+        self._thread.submit(lambda: None).result()
+
+    def close(self) -> None:
+        """Wait until all is written, and write no more."""
+        self._thread.shutdown(wait=True)
+
+    def _write(self, text: str) -> None:
+        try:
+            write_whole(self._path, text)
+        except OSError as error:
+            if not self._has_failed:
+                self.failed.emit(error)
+            self._has_failed = True
+        else:
+            self._has_failed = False
+
+
 class Settings(QObject):
     """The settings file and what it says now; ``changed`` is emitted when it says something else."""
 
@@ -84,8 +120,10 @@ class Settings(QObject):
         """``home`` is the folder of the app's data; the file is ``home/settings.json``."""
         super().__init__(parent)
         self.home = home
-        self._path = home / "settings.json"
-        self.values = Values.from_document(read_json(self._path))
+        path = home / "settings.json"
+        self.values = Values.from_document(read_json(path))
+        # A full or read-only disk: a choice holds for this run, and saving work will say what is wrong.
+        self._writer = FileWriter(path, self)
 
     @property
     def out(self) -> Path:
@@ -93,19 +131,13 @@ class Settings(QObject):
         return Path(self.values.out) if self.values.out else self.home / "creations"
 
     def set(self, **changes: Any) -> None:
-        """Replace some values and keep them. A file that cannot be written changes nothing for this run."""
+        """Replace some values and have them written. A file that cannot be written changes nothing for this run."""
         values = replace(self.values, **changes)
-        if values == self.values:
-            return
-        self.values = values
-        try:
-            write_whole(self._path, json.dumps(values.to_document(), ensure_ascii=False, indent=1))
-        except OSError:
-            # A full or read-only disk: the choice holds for this run, and saving work will say what is wrong.
-            self.unsaved = True
-        else:
-            self.unsaved = False
-        self.changed.emit()
+        if values != self.values:
+            self.values = values
+            self._writer.write(json.dumps(values.to_document(), ensure_ascii=False, indent=1))
+            self.changed.emit()
 
-    unsaved: bool = False
-    """Whether the last change could not be written."""
+    def flush(self) -> None:
+        """Wait until the file says what was set last."""
+        self._writer.flush()

@@ -34,9 +34,10 @@ class OpenPicture:
 @dataclass(frozen=True)
 class RenderStatus:
     """How far the running render is: steps ``done`` of ``total`` (0: unknown); ``started`` is
-    ``time.monotonic()`` seconds; ``whole`` creations of ``count`` are on disk."""
+    ``time.monotonic()`` seconds; ``whole`` creations of ``count`` are on disk. ``job`` is None until the
+    engine has it."""
 
-    job: int
+    job: int | None = None
     stage: str = ""
     done: int = 0
     total: int = 0
@@ -51,6 +52,8 @@ class State:
     """All the window shows. Widgets compare the pieces they paint with the ones they painted last."""
 
     packs: tuple[Pack, ...] = ()
+    packs_listed: bool = False
+    """Whether the library was read: before, no packs means nothing."""
     pack: Pack | None = None
     recipe: Recipe = field(default_factory=lambda: Recipe(pack=""))
     seed_locked: bool = False

@@ -25,7 +25,8 @@ class Store(QObject):
         self._readers = readers
         self._closed = False
 
-    def _replace(self, **changes: Any) -> None:
+    def update_state(self, **changes: Any) -> None:
+        """Replace some fields of the state and say so."""
         self.state = replace(self.state, **changes)
         self.changed.emit()
 
@@ -35,11 +36,12 @@ class Store(QObject):
         hint: str = "",
         kind: Literal["info", "warning", "error"] = "info",
         action: Action | None = None,
+        details: str = "",
     ) -> None:
         """Show one sentence in the status strip."""
-        self.message.emit(Message(text, hint, kind, action))
+        self.message.emit(Message(text, hint, kind, action, details))
 
-    def _ask(
+    def ask(
         self,
         work: Callable[[], Any],
         then: Callable[[Any], None],
@@ -55,9 +57,27 @@ class Store(QObject):
             if not isinstance(result, Exception):
                 then(result)
                 return
-            said = sentence_of(result, otherwise)
+            sentence = sentence_of(result, otherwise)
             if failed is not None:
-                failed(said)
-            self.message.emit(said)
+                failed(sentence)
+            self.message.emit(sentence)
 
         self._readers.ask(work, landed, self)
+
+
+class LatestRequest:
+    """Tells whether a request is still the newest of its kind, so that one that lands late does not overwrite what
+    was asked for after it."""
+
+    def __init__(self) -> None:
+        self._token = object()
+
+    def begin(self) -> Callable[[], bool]:
+        """Begin a request. Returns a function: whether none was begun since."""
+        self._token = object()
+        return self.current()
+
+    def current(self) -> Callable[[], bool]:
+        """As :meth:`begin`, for what the app does by itself: it gives way to requests and is none."""
+        token = self._token
+        return lambda: token is self._token

@@ -98,7 +98,7 @@ class Library(QWidget):
 
     def _refresh(self) -> None:
         state = self._session.state
-        title = state.pack.title if state.pack else "No pack"
+        title = state.pack.title if state.pack else "No pack" if state.packs_listed else ""
         self.packs.show_title(title)
         own = [Tile(picture.id, picture.title, picture.image, picture.image, True) for picture in state.own]
         references = state.pack.references if state.pack else ()
@@ -117,7 +117,9 @@ class Library(QWidget):
         if self.model.tiles:
             self._stack.setCurrentWidget(self.wall)
             return
-        if self._session.state.pack is None:
+        if not self._session.state.packs_listed:
+            text = ""  # for a moment at the start
+        elif self._session.state.pack is None:
             text = "No pack yet.\nDrop a .partpack here."
         elif self.search.text():
             text = f"Nothing here is called “{self.search.text().strip()}”."

@@ -11,8 +11,9 @@ from PIL import Image
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPen
 
-from engine.core import image_files as pictures
+from engine.core.image_files import read_label_map
 from engine.core.segmentation import Segmentation
+from partcraft_desktop.app.decoded_pictures import open_decoded
 from partcraft_desktop.widgets.part_outlines import PartShape, shapes_of
 
 SMALL_SIDE: Final = 768
@@ -85,7 +86,7 @@ class PictureLevels:
 
 def read_levels(path: str) -> PictureLevels:
     """A picture file, upright, at the sizes a view needs. Slow: not on the Qt thread. Raises ``UserError``."""
-    return PictureLevels.of(pictures.open_picture(path))
+    return PictureLevels.of(open_decoded(path))
 
 
 def cut_out(picture: Image.Image, shape: PartShape, longest: int, padding: float = 0.04) -> QImage:
@@ -131,8 +132,8 @@ def read_crop(path: str, labels: str | Segmentation, part: int, longest: int) ->
 
     A null image where the part is not in the picture. Slow: not on the Qt thread. Raises ``UserError``.
     """
-    picture = pictures.open_picture(path)
+    picture = open_decoded(path)
     if isinstance(labels, str):
-        labels = Segmentation(pictures.read_label_map(labels), (0,) * 256)
+        labels = Segmentation(read_label_map(labels), (0,) * 256)
     shape = shapes_of(labels, (part,)).get(part)
     return cut_out(picture, shape, longest) if shape else QImage()

@@ -9,12 +9,24 @@ Widgets take colours from their ``QPalette`` only, so a change of theme repaints
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from PySide6.QtCore import QByteArray, QObject, QPoint, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QIcon, QIconEngine, QPainter, QPalette, QPixmap
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontDatabase,
+    QGuiApplication,
+    QIcon,
+    QIconEngine,
+    QImage,
+    QPainter,
+    QPalette,
+    QPixmap,
+)
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
@@ -142,17 +154,25 @@ class Theme(QObject):
         self._app.setStyleSheet(_style_sheet())
 
 
-def app_icon() -> QIcon:
-    """The app's own icon, for the window and the task bar."""
-    drawing = QSvgRenderer(str(resources_dir() / "app.svg"))
-    made = QIcon()
+def draw_app_icon() -> list[QImage]:
+    """The app's own icon in the sizes of windows and task bars. Reads a file: not on the Qt thread."""
+    drawing = QSvgRenderer(QByteArray((resources_dir() / "app.svg").read_bytes()))
+    images: list[QImage] = []
     for side in (16, 24, 32, 48, 64, 128, 256):
-        pixmap = QPixmap(side, side)
-        pixmap.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(pixmap)
+        image = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
+        image.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(image)
         drawing.render(painter)
         painter.end()
-        made.addPixmap(pixmap)
+        images.append(image)
+    return images
+
+
+def icon_of(images: Iterable[QImage]) -> QIcon:
+    """An icon from one picture for each size."""
+    made = QIcon()
+    for image in images:
+        made.addPixmap(QPixmap.fromImage(image))
     return made
 
 
@@ -162,13 +182,14 @@ def icon(name: str, role: QPalette.ColorRole = Role.WindowText) -> QIcon:
 
 
 @cache
-def _drawing(name: str) -> str:
-    return (resources_dir() / "icons" / f"{name}.svg").read_text("utf-8")
+def _drawings() -> dict[str, str]:
+    """All icons by name, read together when the first one is wanted: that is before the window is on screen."""
+    return {path.stem: path.read_text("utf-8") for path in (resources_dir() / "icons").glob("*.svg")}
 
 
 @cache
 def _renderer(name: str, colour: str) -> QSvgRenderer:
-    return QSvgRenderer(QByteArray(_drawing(name).replace("currentColor", colour).encode()))
+    return QSvgRenderer(QByteArray(_drawings()[name].replace("currentColor", colour).encode()))
 
 
 def paint_icon(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> None:

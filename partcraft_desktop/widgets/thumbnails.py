@@ -11,9 +11,9 @@ from PIL import Image
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage, QPixmap
 
-from engine.core import image_files as pictures
 from engine.core.segmentation import Segmentation
 from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.decoded_pictures import open_decoded
 from partcraft_desktop.widgets.images import from_pillow, read_crop
 
 KEPT_BYTES: Final = 128 * 2**20
@@ -100,7 +100,7 @@ def _bytes_of(pixmap: QPixmap) -> int:
 
 
 def _read_small(path: str, pixels: int) -> QImage:
-    picture = pictures.open_picture(path)
+    picture = open_decoded(path)
     times = pixels / max(picture.size)
     size = (max(1, round(picture.width * times)), max(1, round(picture.height * times)))
     return from_pillow(picture.resize(size, Image.Resampling.LANCZOS))

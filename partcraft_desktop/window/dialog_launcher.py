@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from PySide6.QtCore import QMimeData, Qt, QUrl
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage
 from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 
 from engine.core import image_files as pictures
+from engine.core.paths import models_dir
 from engine.core.recipe import Creation
 from engine.core.vocabulary import Vocabulary
 from partcraft_desktop.app.background import BackgroundReader
@@ -32,6 +33,7 @@ class DialogLauncher:
         self.session = session
         self._thumbnails = thumbnails
         self._readers = readers
+        self._models = models_dir()  # found out at the start: it asks the disk
 
     def ask_picture(self) -> None:
         """Let a person choose a picture file."""
@@ -62,7 +64,9 @@ class DialogLauncher:
         """Open the settings."""
         from partcraft_desktop.window.settings_dialog import SettingsDialog
 
-        self._open(SettingsDialog(self.session.settings, self.session.state.packs, self._window))
+        dialog = SettingsDialog(self.session.settings, self.session.state.packs, self._models, self._window)
+        dialog.folder_wanted.connect(self.show_folder)
+        self._open(dialog)
 
     def show_shortcuts(self) -> None:
         """Open the sheet of shortcuts."""
@@ -74,7 +78,9 @@ class DialogLauncher:
         """Say what this is."""
         from partcraft_desktop.window.help_dialogs import AboutDialog
 
-        self._open(AboutDialog(VERSION, self.session.state.packs, self._window))
+        dialog = AboutDialog(VERSION, self.session.state.packs, self._window)
+        dialog.files_wanted.connect(lambda: self.show_folder(self.session.settings.home))
+        self._open(dialog)
 
     def show_details(self, message: Message) -> None:
         """Open what a message keeps for a report."""
@@ -107,11 +113,16 @@ class DialogLauncher:
 
     def show_folder_of(self, creation: Creation) -> None:
         """Open the folder a creation is in, in the system's own window."""
-        from partcraft_desktop.window.settings_dialog import show_folder
+        self.show_folder(Path(creation.path).parent)
 
-        folder = Path(creation.path).parent
-        if not show_folder(folder):
-            self.session.say(f"The folder {folder} cannot be opened.", kind="warning")
+    def show_folder(self, folder: Path) -> None:
+        """Open a folder in the system's own window; one that is not there yet is made."""
+
+        def made(result: object) -> None:
+            if isinstance(result, Exception) or not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+                self.session.say(f"The folder {folder} cannot be opened.", kind="warning")
+
+        self._readers.ask(lambda: folder.mkdir(parents=True, exist_ok=True), made, self.session)
 
     def copy_picture(self, creation: Creation) -> None:
         """Put a creation on the clipboard, as a picture and as a file."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QGridLayout, QLabel, QPlainTextEdit, QWidget
 
-from engine.core.paths import data_dir
 from engine.packs.pack import Pack
 from partcraft_desktop.app.messages import Message
 from partcraft_desktop.widgets.controls import push_button
 from partcraft_desktop.widgets.dialog import Dialog, quiet_label
 from partcraft_desktop.widgets.theme import UNIT
-from partcraft_desktop.window.settings_dialog import show_folder
 
 SHORTCUTS: Final = (
     ("Open a picture", "Ctrl+O"),
@@ -65,7 +63,9 @@ class ShortcutsDialog(Dialog):
 
 
 class AboutDialog(Dialog):
-    """What this is, whose method it uses, and where its files are."""
+    """What this is, whose method it uses, and where its files are: ``files_wanted`` asks to show them."""
+
+    files_wanted = Signal()
 
     def __init__(self, version: str, packs: Sequence[Pack], parent: QWidget | None = None) -> None:
         super().__init__("About PartCraft", parent)
@@ -82,9 +82,7 @@ class AboutDialog(Dialog):
         for pack in packs:
             if pack.provenance or pack.licence:
                 self.column.addWidget(quiet_label(f"{pack.title}: {pack.provenance} {pack.licence}".strip()))
-        self.add_buttons(
-            push_button("Show my files", lambda: show_folder(data_dir())), push_button("Close", self.accept)
-        )
+        self.add_buttons(push_button("Show my files", self.files_wanted.emit), push_button("Close", self.accept))
 
 
 class DetailsDialog(Dialog):

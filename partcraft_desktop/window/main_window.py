@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
+    QImage,
     QKeySequence,
     QPainter,
     QPaintEvent,
@@ -29,7 +30,7 @@ from partcraft_desktop.gallery.gallery import Gallery
 from partcraft_desktop.library.library import Library
 from partcraft_desktop.reference.reference_view import ReferenceView
 from partcraft_desktop.widgets.controls import ShortLabel, hairline, tool_button
-from partcraft_desktop.widgets.theme import UNIT, app_icon, icon
+from partcraft_desktop.widgets.theme import UNIT, draw_app_icon, icon, icon_of
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.window.dialog_launcher import DialogLauncher
 from partcraft_desktop.window.status_bar import StatusBar
@@ -230,7 +231,7 @@ class MainWindow(QWidget):
 
     def fold_library(self) -> None:
         """Show the library, or hide it to give its room to the picture."""
-        self.library.setVisible(not self.library.isVisible())
+        self.library.setVisible(self.library.isHidden())
         QTimer.singleShot(0, self, self._place_title)
 
     def _find(self) -> None:
@@ -275,8 +276,7 @@ class MainWindow(QWidget):
 
     def open_paths(self, paths: list[str]) -> None:
         """Open files that were dropped, named when starting, or handed over by a second copy of the app."""
-        for path in paths:
-            self.session.open_path(path)
+        self.session.open_paths(paths)
 
     def come_forward(self, _paths: object = None) -> None:
         """Show the window in front of others, as far as the system allows."""
@@ -299,11 +299,12 @@ class MainWindow(QWidget):
         self.library.setVisible(kept.get("library") is not False)
 
     def _keep_sizes(self) -> None:
+        folded = self.library.isHidden()  # by a person; what the wizard stands in front of is not
         kept = {
             "geometry": base64.b64encode(self.saveGeometry().data()).decode("ascii"),
-            "across": self.across.sizes() if self.library.isVisible() else None,
+            "across": None if folded else self.across.sizes(),
             "down": self.down.sizes(),
-            "library": self.library.isVisible(),
+            "library": not folded,
         }
         before = self.session.settings.values.window
         self.session.settings.set(window={**before, **{key: value for key, value in kept.items() if value is not None}})
@@ -331,8 +332,12 @@ class MainWindow(QWidget):
             QTimer.singleShot(0, self, self._after_first_paint)
 
     def _after_first_paint(self) -> None:
-        self.setWindowIcon(app_icon())
+        self._readers.ask(draw_app_icon, self._show_icon, self)
         self.painted.emit()
+
+    def _show_icon(self, images: list[QImage] | Exception) -> None:
+        if not isinstance(images, Exception):  # without it, the window has the system's
+            self.setWindowIcon(icon_of(images))
 
 
 class _DropHint(QWidget):

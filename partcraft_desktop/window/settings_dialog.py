@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QFormLayout, QHBoxLayout, QToolButton, QWidget
 
-from engine.core.paths import models_dir
 from engine.packs.pack import Pack
 from partcraft_desktop.app.settings import Settings
 from partcraft_desktop.widgets.controls import CheckBox, ShortLabel, push_button
@@ -18,9 +16,12 @@ from partcraft_desktop.widgets.theme import UNIT
 
 
 class SettingsDialog(Dialog):
-    """What a person can set; every change holds at once."""
+    """What a person can set; every change holds at once. ``models`` is the folder of downloaded models;
+    ``folder_wanted(path)`` asks to show a folder."""
 
-    def __init__(self, settings: Settings, packs: Sequence[Pack], parent: QWidget | None = None) -> None:
+    folder_wanted = Signal(object)
+
+    def __init__(self, settings: Settings, packs: Sequence[Pack], models: Path, parent: QWidget | None = None) -> None:
         super().__init__("Settings", parent)
         self._settings = settings
         self.setMinimumWidth(520)
@@ -67,8 +68,8 @@ class SettingsDialog(Dialog):
         form.addRow("Creations", out_row)
         where = QHBoxLayout()
         where.setSpacing(UNIT)
-        where.addWidget(ShortLabel(str(models_dir())), 1)
-        where.addWidget(push_button("Show", lambda: show_folder(models_dir()), look="flat"))
+        where.addWidget(ShortLabel(str(models)), 1)
+        where.addWidget(push_button("Show", lambda: self.folder_wanted.emit(models), look="flat"))
         form.addRow("Models", where)
         needed = "\n".join(f"{pack.title} needs {pack.base_model.id} and {pack.backbone.id}" for pack in packs)
         form.addRow("", quiet_label(needed or "No pack is here yet."))
@@ -90,12 +91,3 @@ class SettingsDialog(Dialog):
         self._default.setVisible(bool(folder))
         self._settings.set(out=folder)
         self.out.setText(str(self._settings.out))
-
-
-def show_folder(folder: Path) -> bool:
-    """Open a folder in the system's file manager; one that is not there yet is made. False if it cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

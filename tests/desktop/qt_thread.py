@@ -28,11 +28,20 @@ _thread = 0
 def _note(what: str, place: Any) -> None:
     if not _watching or threading.get_ident() != _thread or isinstance(place, int):
         return
-    frames = traceback.extract_stack()
-    ours = [frame for frame in frames if frame.filename.startswith((f"{REPOSITORY}/engine", f"{REPOSITORY}/partcraft"))]
-    importing = any("importlib._bootstrap" in frame.filename for frame in frames)
+    # Innermost first. Frames only: a traceback's summary looks at source files, which would be noted in turn.
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_stack(sys._getframe())]
+    ours = [
+        (code, line) for code, line in frames
+        if code.co_filename.startswith((f"{REPOSITORY}/engine", f"{REPOSITORY}/partcraft"))
+    ]  # fmt: skip
+    # Shiboken looks at the source of each module that imports Qt.
+    importing = any(
+        name in code.co_filename for code, _ in frames for name in ("importlib._bootstrap", "shibokensupport")
+    )
     if ours and not importing:  # a module that is imported late is code, not data
-        where = f"{ours[-1].filename.removeprefix(str(REPOSITORY))}:{ours[-1].lineno} in {ours[-1].name}"
+        where = " from ".join(
+            f"{code.co_filename.removeprefix(str(REPOSITORY))}:{line} in {code.co_name}" for code, line in ours[:6]
+        )
         for notes in _watching:
             notes.append(f"{what} {place} at {where}")
 

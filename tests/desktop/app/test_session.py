@@ -197,12 +197,13 @@ def test_a_failed_render_is_one_sentence_and_the_next_works(
 
 
 def test_a_folder_that_cannot_be_made_is_told_and_nothing_runs(
-    session: Session, opened: Opened, tmp_path: Path
+    qtbot: QtBot, session: Session, opened: Opened, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     opened.settings.set(out=str(tmp_path / "file" / "below"))
     session.render()
-    assert idle(session) and said(opened, "Choose another folder")
+    qtbot.waitUntil(lambda: said(opened, "Choose another folder"), timeout=WAIT)
+    assert idle(session) and session.state.engine == "off"
 
 
 def test_a_killed_engine_is_one_sentence_and_the_next_render_works(
@@ -217,6 +218,7 @@ def test_a_killed_engine_is_one_sentence_and_the_next_render_works(
     heard: list[Message] = []
     session.message.connect(heard.append)
     session.begin()
+    qtbot.waitUntil(lambda: session.state.pack is not None, timeout=WAIT)
     script(render={"crash": True, "at": 3})
     session.set_setting("steps", 5)
     session.render()
@@ -321,12 +323,12 @@ def test_work_is_there_after_a_kill(
         max_leaves=12,
     )
 )
-def test_any_saved_file_can_be_started_from(document: Any, pack: Pack, home: Path) -> None:
+def test_any_saved_file_can_be_started_from(document: Any, qtbot: QtBot, pack: Pack, home: Path) -> None:
     home.mkdir(exist_ok=True)
     (home / "session.json").write_text(json.dumps(document), "utf-8")
     opened = Opened(home)
     opened.session.begin()
-    assert opened.session.state.pack is not None
+    qtbot.waitUntil(lambda: opened.session.state.pack is not None, timeout=WAIT)
     opened.close()
 
 
@@ -380,7 +382,8 @@ def test_a_folder_opens_the_wizard(qtbot: QtBot, session: Session, tmp_path: Pat
     empty = tmp_path / "empty"
     empty.mkdir()
     session.open_path(empty)
-    assert session.state.learning.shown and session.state.learning.draft.folder == str(empty)
+    qtbot.waitUntil(lambda: session.state.learning.shown, timeout=WAIT)
+    assert session.state.learning.draft.folder == str(empty)
     qtbot.waitUntil(lambda: "pictures" in session.state.learning.troubles, timeout=WAIT)
 
 
@@ -460,12 +463,12 @@ def test_a_bad_partpack_is_one_sentence(
     assert len(session.state.packs) == 1
 
 
-def test_a_damaged_pack_is_told_and_the_others_work(home: Path, pack: Pack) -> None:
+def test_a_damaged_pack_is_told_and_the_others_work(qtbot: QtBot, home: Path, pack: Pack) -> None:
     (home / "packs" / "broken").mkdir()
     (home / "packs" / "broken" / "pack.json").write_text("{")
     again = Opened(home)
     again.session.begin()
-    assert again.session.state.pack is not None and said(again, "damaged")
+    qtbot.waitUntil(lambda: again.session.state.pack is not None and said(again, "damaged"), timeout=WAIT)
     again.close()
 
 

@@ -133,9 +133,12 @@ def test_references_are_not_taken_off_the_wall(qtbot: QtBot, library: Library, p
     assert len(titles(library)) == len(pack.references)
 
 
-def test_a_picture_of_the_pack_that_is_dropped_opens_as_its_reference(session: Session, pack: Pack) -> None:
+def test_a_picture_of_the_pack_that_is_dropped_opens_as_its_reference(
+    qtbot: QtBot, session: Session, pack: Pack
+) -> None:
     session.open_path(pack.references[4].image)
-    assert session.state.reference is not None and session.state.reference.id == "4" and session.state.own == ()
+    qtbot.waitUntil(lambda: session.state.reference is not None and session.state.reference.id == "4", timeout=WAIT)
+    assert session.state.own == ()
 
 
 def test_a_long_title_does_not_widen_the_library(library: Library) -> None:

@@ -18,7 +18,7 @@ from partcraft_desktop.gallery.viewer import Viewer
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.window.help_dialogs import SHORTCUTS, AboutDialog, ShortcutsDialog
 from partcraft_desktop.window.main_window import MainWindow
-from partcraft_desktop.window.settings_dialog import SettingsDialog, show_folder
+from partcraft_desktop.window.settings_dialog import SettingsDialog
 from tests.desktop.conftest import WAIT, Opened
 
 
@@ -32,18 +32,19 @@ def press(widget: QWidget, name: str) -> None:
 
 
 def test_settings_hold_at_once_and_are_kept(qtbot: QtBot, opened: Opened, pack: Pack) -> None:
-    dialog = SettingsDialog(opened.settings, [pack])
+    dialog = SettingsDialog(opened.settings, [pack], opened.settings.home / "models")
     qtbot.addWidget(dialog)
     dialog.open()
     press(dialog, "Theme: dark")
     dialog.motion.click()
+    opened.settings.flush()
     again = Settings(opened.settings.home).values
     assert (again.theme, again.reduced_motion) == ("dark", True)
     assert "starter/base" in words_of(dialog)
 
 
 def test_another_folder_for_creations(qtbot: QtBot, opened: Opened, tmp_path: Path) -> None:
-    dialog = SettingsDialog(opened.settings, [])
+    dialog = SettingsDialog(opened.settings, [], opened.settings.home / "models")
     qtbot.addWidget(dialog)
     dialog.open()
     press(dialog, "Change")
@@ -113,9 +114,10 @@ def test_about_names_method_licences_and_provenance(qtbot: QtBot, pack: Pack) ->
     assert all(word in said for word in ("1.2.3", "arXiv 2407.04604", "Apache", "Inter", "Drawn for tests"))
 
 
-def test_a_folder_that_cannot_be_made_is_not_shown(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_not_shown(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert not show_folder(tmp_path / "file" / "below")
+    window.openings.show_folder(tmp_path / "file" / "below")
+    qtbot.waitUntil(lambda: "below cannot be opened." in window.status.text.text(), timeout=WAIT)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"theme": "pink", "out": 3, "window": []}', "null", '"' + "[" * 5000])
@@ -130,6 +132,7 @@ def test_settings_of_a_newer_version_are_kept(home: Path) -> None:
     (home / "settings.json").write_text('{"theme": "dark", "sound": 3}')
     settings = Settings(home)
     settings.set(reduced_motion=True)
+    settings.flush()
     assert '"sound": 3' in (home / "settings.json").read_text()
 
 

@@ -177,6 +177,7 @@ def test_a_picture_can_be_dropped_anywhere(qtbot: QtBot, window: MainWindow, ses
 
 def test_a_dropped_folder_opens_the_wizard(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     drop(window, fakes.make_folder(tmp_path / "birds"))
+    qtbot.waitUntil(lambda: window.wizard is not None, timeout=WAIT)
     assert window.wizard is not None and window.wizard.isVisible() and not window.library.isVisible()
     qtbot.waitUntil(lambda: window.session.state.learning.surveyed is not None, timeout=WAIT)
 
@@ -242,6 +243,31 @@ def test_sizes_are_kept(qtbot: QtBot, window: MainWindow, opened: Opened) -> Non
     qtbot.addWidget(again)
     again.show()
     assert again.height() == 640 and again.across.sizes() == sizes
+
+
+def test_a_library_behind_the_wizard_is_not_a_folded_one(qtbot: QtBot, window: MainWindow, opened: Opened) -> None:
+    window.session.learning.show()
+    assert not window.library.isVisible()
+    window.close()
+    assert opened.settings.values.window["library"] is True
+    again = MainWindow(opened.session, opened.readers)
+    qtbot.addWidget(again)
+    again.session.learning.hide()
+    again.show()
+    assert again.library.isVisible()
+
+
+def test_a_folded_library_stays_folded(qtbot: QtBot, window: MainWindow, opened: Opened) -> None:
+    window.fold_library()
+    window.session.learning.show()
+    window.close()
+    again = MainWindow(opened.session, opened.readers)
+    qtbot.addWidget(again)
+    again.session.learning.hide()
+    again.show()
+    assert not again.library.isVisible()
+    again.fold_library()
+    assert again.library.isVisible()
 
 
 @pytest.mark.parametrize("broken", [{"geometry": 3, "across": "no", "down": [0], "library": "x"}, {"geometry": "!"}])

@@ -301,8 +301,8 @@ def test_done_leads_to_mixing(
     assert "0.83" in wizard.done.rate.text() and wizard.done.title.text() == "“Garden birds” is ready"
     assert not wizard.done.tried.isVisible()
     named(wizard, "Mix now").click()
-    assert window.library.isVisible() and window.session.state.pack is not None
-    assert window.session.state.pack.id == pack.id and window.library.wall.hasFocus()
+    assert window.library.isVisible() and window.library.wall.hasFocus()
+    qtbot.waitUntil(lambda: bool(window.session.state.pack and window.session.state.pack.id == pack.id), timeout=WAIT)
 
 
 def test_done_shows_what_the_pack_painted(
@@ -400,7 +400,7 @@ def test_a_picture_that_is_dropped_is_shown(
 ) -> None:
     assert wizard.isVisible()
     window.session.open_path(next(folder.rglob("*.png")))
-    assert not wizard.isVisible() and window.view.isVisible()
+    qtbot.waitUntil(lambda: not wizard.isVisible() and window.view.isVisible(), timeout=WAIT)
 
 
 def test_the_whole_wizard_by_keyboard_alone(

@@ -242,7 +242,7 @@ def test_a_run_that_has_its_pack_is_in_the_library_and_can_be_mixed(
     run = to_learning(qtbot, learning, folder)
     pack = opened.runs.finish(run, state=state)
     qtbot.waitUntil(lambda: learning.now.draft.page == "done", timeout=WAIT)
-    assert pack.id in {one.id for one in session.state.packs}
+    qtbot.waitUntil(lambda: pack.id in {one.id for one in session.state.packs}, timeout=WAIT)
     learning.mix_now()
     assert session.state.pack is not None and session.state.pack.id == pack.id and not learning.now.shown
 
@@ -467,7 +467,7 @@ def test_a_pack_that_went_on_learning_stays_open(
     opened.runs.finish(run, 0.9)
     qtbot.waitUntil(lambda: learning.now.alive is None, timeout=WAIT)
     assert session.state.pack is not None and session.state.pack.id == pack.id
-    assert session.state.pack.metrics["match_rate"] == 0.9
+    qtbot.waitUntil(lambda: bool(session.state.pack and session.state.pack.metrics["match_rate"] == 0.9), timeout=WAIT)
 
 
 def test_trouble_is_told_where_the_person_is(

@@ -1,0 +1,167 @@
+"""The pictures parts are taken from: the pack's references and a person's own pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from engine.core.image_files import read_label_map
+from engine.core.segmentation import Segmentation
+from engine.packs.pack import Pack
+from engine.worker.jobs import Cancelled, Failed, Finished, Job, News, Segment, Segmented
+from partcraft_desktop.app.decoded_pictures import keep_decoded
+from partcraft_desktop.app.messages import Action
+from partcraft_desktop.app.state import OpenPicture
+from partcraft_desktop.app.store import LatestRequest, Store
+
+OWN_LIMIT: Final = 12
+"""How many of a person's own pictures stay on the wall."""
+
+
+class OpenPictures:
+    """Opens pictures and takes them off the wall; ``state.reference`` and ``state.own`` are its own.
+
+    ``submit`` hands a job to the engine; ``save_soon`` says that something is to be kept.
+    """
+
+    def __init__(
+        self, store: Store, submit: Callable[[Job, Callable[[News], None]], object], save_soon: Callable[[], None]
+    ) -> None:
+        self._store = store
+        self._submit = submit
+        self._save_soon = save_soon
+        self.requests = LatestRequest()
+
+    def bring_back(self, paths: list[str]) -> None:
+        """Put pictures that were on the wall last time behind those that are there already."""
+        before = self._store.state.own
+        known = {picture.id for picture in before}
+        back = tuple(OpenPicture(path, Path(path).stem, path) for path in paths if path not in known)
+        self._store.update_state(own=(*before, *back)[:OWN_LIMIT])
+
+    def open_first(self, wanted: str) -> None:
+        """Open the picture with this id or path, or else the pack's first: what the app does by itself, so a picture
+        that a person asks for meanwhile is shown instead."""
+        pack = self._store.state.pack
+        if pack is None:
+            return
+        if pack.reference(wanted) is not None or not wanted:
+            self._show_reference(wanted)
+            return
+        still_wanted = self.requests.current()
+
+        def landed(is_there: bool) -> None:
+            if still_wanted() and is_there:
+                self.open_image(wanted, still_wanted)
+            elif still_wanted():
+                self._show_reference("")
+
+        self._store.ask(lambda: Path(wanted).is_file(), landed, f"“{Path(wanted).name}” cannot be opened.")
+
+    def open_reference(self, reference_id: str) -> None:
+        """Show one of the pack's references; its parts come from the pack, without the engine."""
+        pack = self._store.state.pack
+        if pack is not None and pack.reference(reference_id) is not None:
+            self.requests.begin()
+            self._show_reference(reference_id)
+
+    def _show_reference(self, reference_id: str) -> None:
+        """Show a reference, the first one for an empty id."""
+        pack = self._store.state.pack
+        references = pack.references if pack else ()
+        reference = next((each for each in references if reference_id in ("", each.id)), None)
+        if pack is None or reference is None:
+            return
+        self._show(OpenPicture(reference.id, reference.title, reference.image, busy=True))
+        self._store.ask(
+            lambda: Segmentation(read_label_map(reference.labels), reference.codes),
+            lambda segmentation: self._change(pack, reference.id, segmentation=segmentation, busy=False),
+            f"The parts of “{reference.title}” cannot be read.",
+            lambda message: self._change(pack, reference.id, busy=False, note=message.text),
+        )
+
+    def open_image(self, path: str | Path, still_wanted: Callable[[], bool] | None = None) -> None:
+        """Open a person's own picture and find its parts. One that cannot be read changes nothing.
+
+        ``still_wanted`` tells whether the request it belongs to is the newest, if it is not a new one: a picture that
+        is no longer wanted in the middle comes to the wall only.
+        """
+        wanted = still_wanted or self.requests.begin()
+        image = str(Path(path).expanduser().absolute())
+        pack = self._store.state.pack
+        reference = next((r for r in pack.references if r.image == image), None) if pack else None
+        if reference is None:
+            self._store.ask(
+                lambda: keep_decoded(image),
+                lambda _: self._add_own(image, show=wanted()),
+                f"“{Path(image).name}” cannot be opened.",
+            )
+        elif wanted():
+            self._show_reference(reference.id)
+
+    def close_image(self, path: str) -> None:
+        """Take a person's own picture off the wall; the file stays where it is."""
+        before = self._store.state
+        closed = next((picture for picture in before.own if picture.id == path), None)
+        if closed is None:
+            return
+        self._store.update_state(own=tuple(picture for picture in before.own if picture.id != path))
+        if before.reference is not None and before.reference.id == path:
+            self.requests.begin()
+            self._show_reference("")
+        self._save_soon()
+        self._store.say(f"“{closed.title}” was taken off the wall.", action=Action("Undo", lambda: self._undo(path)))
+
+    def _undo(self, path: str) -> None:
+        self.requests.begin()
+        self._add_own(path, show=True)
+
+    def _add_own(self, image: str, show: bool) -> None:
+        """Put a picture on the wall and have its parts found, unless that is done; ``show`` it in the middle too."""
+        own, pack = self._store.state.own, self._store.state.pack
+        known = next((picture for picture in own if picture.id == image), None)
+        if known is not None and (known.segmentation is not None or known.busy):
+            if show:
+                self._show(known)
+            return
+        picture = OpenPicture(image, Path(image).stem, image, busy=pack is not None)
+        if pack is None:
+            picture = replace(picture, note="Open a pack to find the parts of this picture.")
+        again = tuple(picture if other.id == image else other for other in own)
+        self._store.update_state(own=again if known else (picture, *own)[:OWN_LIMIT])
+        if show:
+            self._show(picture)
+        self._save_soon()
+        if pack is not None:
+            self._submit(Segment(str(pack.path), image), lambda news: self._segmenting(pack, image, news))
+
+    def _show(self, picture: OpenPicture) -> None:
+        self._store.update_state(reference=picture)
+        self._save_soon()
+
+    def _segmenting(self, pack: Pack, image: str, news: News) -> None:
+        match news:
+            case Finished(result=Segmented() as result):
+                self._change(pack, image, segmentation=result.segmentation, note=result.note, busy=False)
+            case Failed():
+                # Said once, below the picture; the strip has the rest for a report, if there is more.
+                self._change(pack, image, busy=False, note=f"{news.message} {news.hint}".strip())
+                if news.details:
+                    self._store.say(news.message, news.hint, "error", details=news.details)
+            case Finished() | Cancelled():
+                self._change(pack, image, busy=False)
+            case _:
+                pass
+
+    def _change(self, pack: Pack, picture_id: str, **changes: Any) -> None:
+        """Change a picture where it is shown, on the wall and in the middle: if it still is, and with that pack."""
+        state = self._store.state
+        if state.pack is None or state.pack.id != pack.id:
+            return
+        own = tuple(replace(p, **changes) if p.id == picture_id else p for p in state.own)
+        shown = state.reference
+        if shown is not None and shown.id == picture_id:
+            shown = replace(shown, **changes)
+        self._store.update_state(own=own, reference=shown)

@@ -1,0 +1,115 @@
+"""A person's own pictures: decoded once, shown in the order they were asked for."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+
+from engine.core import image_files
+from partcraft_desktop.app.decoded_pictures import keep_decoded, open_decoded
+from partcraft_desktop.app.session import Session
+from partcraft_desktop.window.main_window import MainWindow
+from tests import fakes
+from tests.desktop.conftest import WAIT
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    """How often each file was opened to be decoded, by the window: the engine has its own process."""
+    counts: Counter[str] = Counter()
+    real = image_files.open_image
+
+    def counting(path: Path | str, *more: Any) -> Image.Image:
+        if threading.current_thread().name.startswith("readers"):
+            counts[str(path)] += 1
+        return real(path, *more)
+
+    monkeypatch.setattr(image_files, "open_image", counting)
+    yield counts
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "my bird.png"
+    fakes.sketch_bird(3, 96)[0].save(path)
+    return path
+
+
+def test_an_own_picture_is_decoded_once(
+    qtbot: QtBot, window: MainWindow, session: Session, picture: Path, decoded: Counter[str]
+) -> None:
+    shown: list[str] = []
+    window.view.shown.connect(shown.append)
+    session.open_image(picture)
+    qtbot.waitUntil(lambda: str(picture) in shown, timeout=WAIT)
+    tile = window.library.model.tiles[0]
+    assert tile.thumbnail == str(picture)
+    qtbot.waitUntil(lambda: window.library.isVisible() and has_thumbnail(window, picture), timeout=WAIT)
+    assert decoded[str(picture)] == 1
+
+
+def has_thumbnail(window: MainWindow, path: Path) -> bool:
+    side = window.library.wall.visualRect(window.library.model.index(0)).width()
+    return side > 0 and any(key[0] == str(path) for key in window._thumbnails._kept)
+
+
+def test_a_kept_picture_is_read_again_when_its_file_changed(picture: Path, decoded: Counter[str]) -> None:
+    keep_decoded(str(picture))
+    before = open_decoded(str(picture))
+    assert open_decoded(str(picture)) is before
+    Image.new("RGB", (40, 30), "red").save(picture)
+    os.utime(picture, ns=(1, 1))
+    assert open_decoded(str(picture)).size == (40, 30)
+
+
+def test_a_picture_that_is_read_late_does_not_cover_a_newer_choice(
+    qtbot: QtBot, session: Session, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    real = image_files.open_image
+
+    def slow(path: Path | str, *more: Any) -> Image.Image:
+        if str(path) == str(picture):
+            release.wait(WAIT / 1000)
+        return real(path, *more)
+
+    monkeypatch.setattr(image_files, "open_image", slow)
+    session.open_image(picture)
+    session.open_reference("3")
+    release.set()
+    qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
+    assert session.state.reference is not None and session.state.reference.id == "3"
+
+
+def test_a_picture_without_a_pack_says_what_to_do_wherever_it_is_opened(
+    qtbot: QtBot, session: Session, picture: Path
+) -> None:
+    pack = session.state.pack
+    assert pack is not None
+    session.remove_pack(pack)
+    qtbot.waitUntil(lambda: session.state.pack is None, timeout=WAIT)
+    for _ in range(2):
+        session.open_image(picture)
+        qtbot.waitUntil(lambda: session.state.reference is not None, timeout=WAIT)
+        reference = session.state.reference
+        assert reference is not None and not reference.busy and reference.note.startswith("Open a pack")
+
+
+def test_a_picture_that_was_open_and_is_gone_gives_way_to_the_first_reference(
+    qtbot: QtBot, open_session: Callable[[], Any], session: Session, picture: Path
+) -> None:
+    session.open_image(picture)
+    qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
+    session.keep()
+    picture.unlink()
+    again = open_session()
+    assert again.session.state.reference is not None and again.session.state.reference.id == "0"
+    assert again.session.state.own == () and not again.messages
