@@ -24,9 +24,9 @@ WATCHED: Final = (*ALIVE, "lost")
 
 class RunMonitor(QObject):
     """Knows the runs. ``changed``: :attr:`known` or :attr:`wishes` differ; ``ended(Run)``: one came to rest while it
-    was watched; ``failed(Trouble)``: something that was asked for could not be done.
+    was watched; ``failed(PageError)``: something that was asked for could not be done.
 
-    Files are read on the readers' threads: a long log takes longer than a frame.
+    Files are read on the readers' threads: a long log takes longer than a frame. There is one poll at a time.
     """
 
     changed = Signal()
@@ -38,21 +38,15 @@ class RunMonitor(QObject):
         self._runs = runs
         self._readers = readers
         self._closed = False
-        self._reading = False
+        self._polling = False
         self.known: tuple[Run, ...] = ()
         self.wishes: dict[str, Wish] = {}
         self._timer = QTimer(self, interval=EVERY_MS)
         self._timer.timeout.connect(self._poll)
 
-    def find(self, then: Callable[[], None] | None = None) -> None:
+    def find(self) -> None:
         """List all runs, off the Qt thread."""
-
-        def landed(found: list[Run]) -> None:
-            self._take(tuple(found))
-            if then is not None:
-                then()
-
-        self._ask(self._runs.runs, landed)
+        self._ask(self._runs.runs, lambda runs: self._take(tuple(runs)))
 
     def begin(
         self, prepare: Callable[[], str], then: Callable[[Run], None], failed: Callable[[PageError], None]
@@ -77,8 +71,8 @@ class RunMonitor(QObject):
         """Go on with a run that is paused, stopped, failed or lost."""
         self._wish(folder, "resume")
 
-        def failed(trouble: PageError) -> None:
-            self._unwish(folder, trouble)
+        def failed(error: PageError) -> None:
+            self._unwish(folder, error)
             self.find()  # maybe it learns already, as others know
 
         self._ask(lambda: self._runs.start(folder), self._add, failed)
@@ -93,15 +87,15 @@ class RunMonitor(QObject):
                 self._add(run)
             self._poll()
 
-        self._ask(lambda: act(folder), asked, lambda trouble: self._unwish(folder, trouble))
+        self._ask(lambda: act(folder), asked, lambda error: self._unwish(folder, error))
 
     def _wish(self, folder: str, what: Wish) -> None:
         self.wishes = {**self.wishes, folder: what}
         self.changed.emit()
 
-    def _unwish(self, folder: str, trouble: PageError) -> None:
-        self.wishes = {at: one for at, one in self.wishes.items() if at != folder}
-        self.failed.emit(trouble)
+    def _unwish(self, folder: str, error: PageError) -> None:
+        self.wishes = {at: wish for at, wish in self.wishes.items() if at != folder}
+        self.failed.emit(error)
         self.changed.emit()
 
     def discard(self, folder: str, then: Callable[[Path], None]) -> None:
@@ -123,7 +117,7 @@ class RunMonitor(QObject):
         self._timer.stop()
 
     def _add(self, run: Run) -> None:
-        others = tuple(one for one in self.known if one.folder != run.folder)
+        others = tuple(other for other in self.known if other.folder != run.folder)
         self._take((run, *others))
 
     def _take(self, runs: tuple[Run, ...]) -> None:
@@ -144,23 +138,28 @@ class RunMonitor(QObject):
 
     def _poll(self) -> None:
         watched = [run for run in self.known if run.state in WATCHED]
-        if self._reading or not watched:
+        if self._polling or not watched:
             return
-        self._reading = True
+        self._polling = True
 
         def landed(read: list[Run]) -> None:
+            self._polling = False
             fresh = {run.folder: run for run in read}
             self._take(tuple(fresh.get(run.folder, run) for run in self.known))
 
-        self._ask(lambda: [self._read(run) for run in watched], landed)
+        def failed(error: PageError) -> None:
+            self._polling = False
+            self.failed.emit(error)
+
+        self._ask(lambda: [self._read(run) for run in watched], landed, failed)
 
     def _read(self, known: Run) -> Run:
         """A run as it is now. Where its folder is gone, or its drive, what was known stays on show, as lost."""
         try:
             return self._runs.read(known.folder)
         except (UserError, OSError) as error:
-            trouble = page_error(error)
-            return replace(known, state="lost", message=trouble.message, hint=trouble.hint)
+            shown = page_error(error)
+            return replace(known, state="lost", message=shown.message, hint=shown.hint)
 
     def _ask(
         self,
@@ -169,7 +168,6 @@ class RunMonitor(QObject):
         failed: Callable[[PageError], None] | None = None,
     ) -> None:
         def landed(result: Any) -> None:
-            self._reading = False
             if self._closed:
                 return
             if isinstance(result, Exception):
