@@ -23,6 +23,7 @@ from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.settings import Settings
 from partcraft_desktop.gallery.viewer import Viewer
 from partcraft_desktop.window.main_window import MainWindow
+from partcraft_desktop.wizard.done_page import DonePage
 from tests.desktop.conftest import (
     WAIT,
     Opened,
@@ -169,7 +170,7 @@ def test_a_folder_becomes_a_pack_that_renders(qtbot: QtBot, home: Path, tmp_path
     qtbot.waitUntil(lambda: no_trouble() and learning.now.reached("parts"), timeout=LEARNING_MS)
     press(wizard, "Find parts")
     qtbot.waitUntil(lambda: no_trouble() and learning.now.sorted, timeout=LEARNING_MS)
-    assert learning.rename(0, "first part") is None
+    assert learning.parts.rename(0, "first part") is None
     press(wizard, "Plan")
     qtbot.waitUntil(lambda: no_trouble() and learning.now.measured is not None, timeout=LEARNING_MS)
     learning.set_plan(title="Two birds", noun="bird", steps=4)
@@ -179,7 +180,7 @@ def test_a_folder_becomes_a_pack_that_renders(qtbot: QtBot, home: Path, tmp_path
     run = learning.now.run
     assert run is not None and run.state == "finished", run
     assert len(run.losses) == 4 and {sample.part for sample in run.samples} >= {-1, 0}
-    qtbot.waitUntil(lambda: "match rate" in wizard.done.rate.text(), timeout=LEARNING_MS)
+    qtbot.waitUntil(lambda: "match rate" in wizard.page(DonePage).rate.text(), timeout=LEARNING_MS)
     press(wizard, "Mix now")
     qtbot.waitUntil(lambda: session.state.pack is not None and session.state.pack.title == "Two birds", timeout=WAIT)
     pack = session.state.pack

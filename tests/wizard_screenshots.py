@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from partcraft_desktop.wizard.parts_page import PartsPage
+
 STEPS = 200
 PATIENCE_S = 3600.0
 
@@ -61,7 +63,7 @@ class _Walk:
         self.until(lambda: learning.now.sorted)
         self.settle(30)
         assert self.window.wizard is not None
-        self.window.wizard.parts.list.pointed.emit(1)
+        self.window.wizard.page(PartsPage).list.pointed.emit(1)
         self.save("parts")
         learning.next()
         self.until(lambda: learning.now.measured is not None)

@@ -212,10 +212,10 @@ class MainWindow(QWidget):
             self.view.canvas.setFocus()
 
     def _undo(self) -> None:
-        (self.session.learning if self.session.state.learning.shown else self.session).undo()
+        (self.session.learning.parts if self.session.state.learning.shown else self.session).undo()
 
     def _redo(self) -> None:
-        (self.session.learning if self.session.state.learning.shown else self.session).redo()
+        (self.session.learning.parts if self.session.state.learning.shown else self.session).redo()
 
     def _begin_mixing(self) -> None:
         """A pack was learned and is open: the keyboard goes to its references."""

@@ -4,53 +4,46 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from engine.core.errors import UserError
 from engine.packs.pack import Pack
-from partcraft_desktop.app.background import BackgroundReader
-from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.state import LearningState, PageError
 from partcraft_desktop.widgets.controls import ShortLabel, push_button
 from partcraft_desktop.widgets.text import amount, quiet
 from partcraft_desktop.widgets.theme import UNIT
-from partcraft_desktop.widgets.thumbnails import Thumbnails
-from partcraft_desktop.wizard.page import WizardPage
+from partcraft_desktop.wizard.page import PageTools, WizardPage
 from partcraft_desktop.wizard.picture_grid import PictureGrid, PictureStrip
 
 
 class DonePage(WizardPage):
-    """What the pack painted when it was tried, its match rate as a sentence, its references, and "Mix now".
+    """What the pack painted when it was tried, its match rate as a sentence, its references, and "Mix now"."""
 
-    ``enlarge_wanted(path)``: show a picture large.
-    """
-
-    enlarge_wanted = Signal(str)
-
-    def __init__(self, learning: LearningController, readers: BackgroundReader, thumbnails: Thumbnails) -> None:
+    def __init__(self, tools: PageTools) -> None:
+        learning = tools.learning
         super().__init__("Done", lambda: None)
-        self._readers = readers
-        self._thumbnails = thumbnails
+        self._readers = tools.readers
+        self._thumbnails = tools.thumbnails
         self._shown: tuple[object, ...] = ()
         self.title = ShortLabel()
         self.title.setProperty("title", True)
-        self.said = quiet()
+        self.contents = quiet()
         self.rate = quiet()
-        self.mix = push_button("Mix now", learning.mix_now, "render", "primary")
+        self.primary = self.mix = push_button("Mix now", learning.mix_now, "render", "primary")
         self.another = push_button("Another vocabulary", learning.start_over)
         self.tried_title = quiet("Mixes it painted when it was tried")
-        self.tried = PictureStrip(thumbnails)
+        self.tried = PictureStrip(tools.thumbnails)
         self.tried.setAccessibleName("Mixes that the pack painted")
         self.tried.enlarged.connect(self.enlarge_wanted)
         self.grid_title = quiet("Pictures to take parts from")
-        self.grid = PictureGrid(thumbnails)
+        self.grid = PictureGrid(tools.thumbnails)
         self.grid.setAccessibleName("References of the pack")
         self.grid.enlarged.connect(self.enlarge_wanted)
         words = QVBoxLayout()
         words.setSpacing(4)
         words.addWidget(self.title)
-        words.addWidget(self.said)
+        words.addWidget(self.contents)
         words.addWidget(self.rate)
         top = QHBoxLayout()
         top.setSpacing(UNIT)
@@ -80,7 +73,7 @@ class DonePage(WizardPage):
         for path in tried:
             self._thumbnails.forget(path)
         self.title.setText(f"“{run.title}” is ready" if run else "")
-        self.said.setText("")
+        self.contents.setText("")
         self.rate.setText("")
         self.grid.pictures.show(())
         if not folder:
@@ -106,9 +99,9 @@ class DonePage(WizardPage):
     def _show_pack(self, pack: Pack) -> None:
         self.trouble.show_trouble(None)
         self.title.setText(f"“{pack.title}” is ready")
-        words = pack.vocabulary
-        self.said.setText(
-            f"{amount(len(words.visible_parts), 'part')} with {amount(words.codes_per_part, 'code')} each, "
+        vocabulary = pack.vocabulary
+        self.contents.setText(
+            f"{amount(len(vocabulary.visible_parts), 'part')} with {amount(vocabulary.codes_per_part, 'code')} each, "
             f"and {amount(len(pack.references), 'picture')} to take them from."
         )
         self.rate.setText(match_rate_text(pack.metrics.get("match_rate")))

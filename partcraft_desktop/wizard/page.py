@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.state import LearningState, PageError
 from partcraft_desktop.widgets.controls import push_button
 from partcraft_desktop.widgets.text import quiet
 from partcraft_desktop.widgets.theme import UNIT, icon
+from partcraft_desktop.widgets.thumbnails import Thumbnails
 
 
 class ErrorBox(QWidget):
     """A sentence that says what is wrong, one that says what to do, and buttons for it.
 
-    ``again()``: try once more; ``details(Trouble)``: show the rest.
+    ``again()``: try once more; ``details(PageError)``: show the rest.
     """
 
     again = Signal()
@@ -83,10 +87,26 @@ class ErrorBox(QWidget):
         painter.drawRoundedRect(QRectF(self.rect()), UNIT, UNIT)
 
 
+class PageTools(NamedTuple):
+    """What pages are made with."""
+
+    learning: LearningController
+    readers: BackgroundReader
+    thumbnails: Thumbnails
+
+
 class WizardPage(QWidget):
-    """A page: trouble on top, then what the page is about. ``details_wanted(Trouble)``."""
+    """A page: an error on top, then what the page is about.
+
+    ``details_wanted(PageError)``: show what a report would need; ``folder_wanted()``: choose a folder in a dialog;
+    ``enlarge_wanted(path)``: show a picture large.
+    """
 
     details_wanted = Signal(object)
+    folder_wanted = Signal()
+    enlarge_wanted = Signal(str)
+    primary: QPushButton | None = None
+    """The page's own way on, where it has one: the keyboard begins there, and the keys of Next press it."""
 
     def __init__(self, name: str, again: Callable[[], object]) -> None:
         super().__init__()

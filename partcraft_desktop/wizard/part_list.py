@@ -306,9 +306,9 @@ class PartList(QListView):
         menu.addAction("Rename", lambda: self.edit(self.parts.index(row)))
         self._add_colours(menu.addMenu("Colour"), row)
         merge = menu.addMenu("Merge with")
-        for other, one in enumerate(self.parts.parts):
+        for other, candidate in enumerate(self.parts.parts):
             if other != row:
-                merge.addAction(one.name, lambda other=other: self.parts.merged.emit(row, other))
+                merge.addAction(candidate.name, lambda other=other: self.parts.merged.emit(row, other))
         if len(part.members) > 1:
             menu.addAction("Take apart", lambda: self.split_wanted.emit(row))
         menu.addSeparator()

@@ -7,15 +7,13 @@ from typing import Any, Final
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
-from partcraft_desktop.app.background import BackgroundReader
-from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.part_sorting import MOST_PARTS
 from partcraft_desktop.app.learning.state import LearningState
 from partcraft_desktop.widgets.controls import push_button
 from partcraft_desktop.widgets.progress import JobProgressLine
 from partcraft_desktop.widgets.text import amount, quiet
 from partcraft_desktop.widgets.theme import UNIT
-from partcraft_desktop.wizard.page import WizardPage
+from partcraft_desktop.wizard.page import PageTools, WizardPage
 from partcraft_desktop.wizard.part_list import PartList
 from partcraft_desktop.wizard.parts_wall import PartsWall
 
@@ -28,11 +26,12 @@ QUIET_FOR_MS: Final = 400
 class PartsPage(WizardPage):
     """The wall at the left, the list at the right."""
 
-    def __init__(self, learning: LearningController, readers: BackgroundReader) -> None:
+    def __init__(self, tools: PageTools) -> None:
+        learning = tools.learning
         super().__init__("Parts", lambda: learning.dismiss("parts"))
-        self._learning = learning
+        self._editor = learning.parts
         self._now = LearningState()
-        self.wall = PartsWall(readers)
+        self.wall = PartsWall(tools.readers)
         self.list = PartList()
         self.doing = JobProgressLine()
         self.doing.cancelled.connect(lambda: learning.cancel("parts"))
@@ -47,14 +46,14 @@ class PartsPage(WizardPage):
         self.suggestion: QPushButton = push_button("Use the suggestion", self._take_suggestion, look="flat")
         self.reason = quiet()
         self.note = quiet()
-        self.flip = push_button("Flip background", learning.flip_background)
+        self.flip = push_button("Flip background", learning.parts.flip_background)
         self.flip.setToolTip("Take what is now the background for the thing, and the thing for the background")
         self.merge = push_button("Merge", self._merge)
         self.merge.setToolTip("Make the selected parts one; you can also drag one onto another")
         self.drop = push_button("Drop", self._drop)
         self.drop.setToolTip("Let the selected parts belong to the background; captions never say them")
         self.alike = push_button("Merge what looks alike", self._merge_alike, look="flat")
-        self.said = quiet()
+        self.hint = quiet()
         self._late = QTimer(self, singleShot=True, interval=QUIET_FOR_MS)
         self._late.timeout.connect(self._show_doing)
         self._lay_out()
@@ -75,7 +74,7 @@ class PartsPage(WizardPage):
         side.addWidget(self.suggestion)
         side.addSpacing(UNIT)
         side.addWidget(self.list, 1)
-        side.addWidget(self.said)
+        side.addWidget(self.hint)
         side.addWidget(self.alike)
         buttons = QHBoxLayout()
         buttons.setSpacing(UNIT)
@@ -97,15 +96,15 @@ class PartsPage(WizardPage):
         self.column.addLayout(body, 1)
 
     def _wire(self) -> None:
-        learning = self._learning
+        editor = self._editor
         self.wall.pointed.connect(self._light)
         self.list.pointed.connect(self._light)
         self.wall.pressed.connect(lambda part: self.list.setCurrentIndex(self.list.parts.index(part)))
         self.list.parts.named.connect(self._name)
-        self.list.parts.merged.connect(learning.merge)
-        self.list.recoloured.connect(learning.recolour)
-        self.list.split_wanted.connect(learning.split)
-        self.list.drop_wanted.connect(lambda part: learning.drop(part, not self._parts[part].dropped))
+        self.list.parts.merged.connect(editor.merge)
+        self.list.recoloured.connect(editor.recolour)
+        self.list.split_wanted.connect(editor.split)
+        self.list.drop_wanted.connect(lambda part: editor.drop(part, not self._parts[part].dropped))
         self.list.chosen.connect(self._choose)
 
     @property
@@ -139,8 +138,8 @@ class PartsPage(WizardPage):
         self.list.parts.show(sorting.parts, found.shares if found and fits else (), fixed or not sorting.settled)
         self.wall.show_wall(now.wall, sorting.parts)
         dropped = sum(part.dropped for part in sorting.parts)
-        words = amount(len(sorting.parts) - dropped, "part") if sorting.parts else "Parts"
-        self.count.setText(words + (f", {dropped} dropped" if dropped else ""))
+        count = amount(len(sorting.parts) - dropped, "part") if sorting.parts else "Parts"
+        self.count.setText(count + (f", {dropped} dropped" if dropped else ""))
         clusters = sorting.clusters or (found.suggested if found else 0)
         if clusters and not self.slider.isSliderDown():
             self.slider.blockSignals(True)
@@ -159,8 +158,8 @@ class PartsPage(WizardPage):
             self.suggestion.setAccessibleName(self.suggestion.text())
         self._show_alike(now)
         waiting = ", ".join(f"“{name}”" for name in sorting.waiting)
-        self.said.setText(f"Kept for later: {waiting}." if waiting else "")
-        self.said.setVisible(bool(waiting))
+        self.hint.setText(f"Kept for later: {waiting}." if waiting else "")
+        self.hint.setVisible(bool(waiting))
         self.note.setText(found.note if found else "")
         self.note.setVisible(bool(found and found.note))
         self._choose()
@@ -184,11 +183,11 @@ class PartsPage(WizardPage):
         self.list.light(part)
 
     def _slide(self, value: int) -> None:
-        self._learning.set_clusters(value)
+        self._editor.set_clusters(value)
 
     def _take_suggestion(self) -> None:
         if self._now.found is not None:
-            self._learning.set_clusters(self._now.found.suggested)
+            self._editor.set_clusters(self._now.found.suggested)
 
     def _choose(self) -> None:
         selected = self.list.selected()
@@ -202,19 +201,19 @@ class PartsPage(WizardPage):
         rows = self.list.selected()
         # From the last, so that the rows before keep their numbers.
         for row in reversed(rows[1:]):
-            self._learning.merge(rows[0], row)
+            self._editor.merge(rows[0], row)
 
     def _merge_alike(self) -> None:
         if self._now.found is not None and self._now.found.alike:
-            self._learning.merge(*self._now.found.alike[0])
+            self._editor.merge(*self._now.found.alike[0])
 
     def _drop(self) -> None:
         dropped = self.drop.text() == "Drop"
         for row in self.list.selected():
-            self._learning.drop(row, dropped)
+            self._editor.drop(row, dropped)
 
     def _name(self, part: int, name: str) -> None:
-        wrong = self._learning.rename(part, name)
-        if wrong:
-            self.said.setText(wrong)
-        self.said.setVisible(bool(wrong) or bool(self._now.draft.sorting.waiting))
+        error = self._editor.rename(part, name)
+        if error:
+            self.hint.setText(error)
+        self.hint.setVisible(bool(error) or bool(self._now.draft.sorting.waiting))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import (
     QComboBox,
@@ -27,8 +27,7 @@ from partcraft_desktop.widgets.controls import ShortLabel, push_button
 from partcraft_desktop.widgets.progress import JobProgressLine
 from partcraft_desktop.widgets.text import amount, heading, quiet
 from partcraft_desktop.widgets.theme import UNIT, paint_icon
-from partcraft_desktop.widgets.thumbnails import Thumbnails
-from partcraft_desktop.wizard.page import WizardPage
+from partcraft_desktop.wizard.page import PageTools, WizardPage
 from partcraft_desktop.wizard.picture_grid import PictureGrid
 
 SIDE: Final = 280
@@ -49,12 +48,12 @@ class _DropArea(QWidget):
         self.setAccessibleName("Drop a folder of pictures here")
         title = heading("Drop a folder of pictures here")
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        said = quiet(
+        advice = quiet(
             "Fifty pictures of one kind of thing are enough, thousands are fine. "
             "If they are sorted into subfolders by kind, each kind gets a name of its own."
         )
-        said.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        said.setFixedSize(464, 3 * said.fontMetrics().lineSpacing() + 4)
+        advice.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        advice.setFixedSize(464, 3 * advice.fontMetrics().lineSpacing() + 4)
         self.choose = push_button("Choose folder…", choose, "folder", "primary")
         self.practice = push_button("Try it with the practice birds", learning.open_practice, look="flat")
         column = QVBoxLayout(self)
@@ -63,7 +62,7 @@ class _DropArea(QWidget):
         column.addSpacing(7 * UNIT)
         column.addWidget(title)
         self._title = title
-        column.addWidget(said, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(advice, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addSpacing(2 * UNIT)
         column.addWidget(self.choose, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self.practice, 0, Qt.AlignmentFlag.AlignHCenter)
@@ -80,12 +79,10 @@ class _DropArea(QWidget):
 
 
 class PicturesPage(WizardPage):
-    """``folder_wanted()``: choose a folder in a dialog; ``enlarge_wanted(path)``: show a picture large."""
+    """The pictures at the left, what they are for and what is wrong with some at the right."""
 
-    folder_wanted = Signal()
-    enlarge_wanted = Signal(str)
-
-    def __init__(self, learning: LearningController, thumbnails: Thumbnails) -> None:
+    def __init__(self, tools: PageTools) -> None:
+        learning = tools.learning
         super().__init__("Pictures", lambda: learning.dismiss("pictures"))
         self._learning = learning
         self._shown: tuple[Any, ...] = ()
@@ -112,7 +109,7 @@ class PicturesPage(WizardPage):
             widget.setWordWrap(True)
             widget.setSpacing(2)
             widget.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.grid = PictureGrid(thumbnails)
+        self.grid = PictureGrid(tools.thumbnails)
         self.grid.enlarged.connect(self.enlarge_wanted)
         self.column.addWidget(self._stack(), 1)
 
@@ -204,12 +201,12 @@ def _counts(now: LearningState) -> str:
     surveyed = now.surveyed
     if surveyed is None:
         return ""
-    words = amount(len(surveyed.pictures), "picture")
+    counts = amount(len(surveyed.pictures), "picture")
     if surveyed.kinds:
-        words += f" of {amount(len(surveyed.kinds), 'kind')}"
+        counts += f" of {amount(len(surveyed.kinds), 'kind')}"
     left_out = [
-        f"{sum(problem.what == what for problem in surveyed.problems):,} {said}"
-        for what, said in LEFT_OUT.items()
+        f"{sum(problem.what == what for problem in surveyed.problems):,} {reason}"
+        for what, reason in LEFT_OUT.items()
         if any(problem.what == what for problem in surveyed.problems)
     ]
-    return words + (f"; left out: {', '.join(left_out)}" if left_out else "")
+    return counts + (f"; left out: {', '.join(left_out)}" if left_out else "")

@@ -8,8 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from engine.core.durations import duration
+from engine.packs.pack import Pack
 from partcraft_desktop.app.learning import planning
-from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.draft import Preset
 from partcraft_desktop.app.learning.state import LearningState, PageError
 from partcraft_desktop.widgets.controls import CheckBox
@@ -17,7 +17,7 @@ from partcraft_desktop.widgets.number_field import NumberField
 from partcraft_desktop.widgets.progress import JobProgressLine
 from partcraft_desktop.widgets.text import quiet
 from partcraft_desktop.widgets.theme import UNIT, icon
-from partcraft_desktop.wizard.page import ErrorBox, WizardPage
+from partcraft_desktop.wizard.page import ErrorBox, PageTools, WizardPage
 from partcraft_desktop.wizard.preset_cards import PresetCards
 
 WIDTH: Final = 680
@@ -30,7 +30,8 @@ MOST_SEED: Final = 2**31 - 1
 class PlanPage(WizardPage):
     """Words, three cards, and everything else behind "More"."""
 
-    def __init__(self, learning: LearningController) -> None:
+    def __init__(self, tools: PageTools) -> None:
+        learning = tools.learning
         super().__init__("Plan", lambda: learning.dismiss("plan"))
         self._learning = learning
         self.title = self._line("title", "Title of the pack", 120)
@@ -61,9 +62,9 @@ class PlanPage(WizardPage):
         self.more.hide()
         self._lay_out()
 
-    def _line(self, name: str, said: str, longest: int) -> QLineEdit:
+    def _line(self, name: str, accessible_name: str, longest: int) -> QLineEdit:
         edit = QLineEdit()
-        edit.setAccessibleName(said)
+        edit.setAccessibleName(accessible_name)
         edit.setMaxLength(longest)
         edit.textEdited.connect(lambda text: self._learning.set_plan(**{name: text}))
         return edit
@@ -71,8 +72,8 @@ class PlanPage(WizardPage):
     def _make_more(self) -> QWidget:
         learning = self._learning
 
-        def number(name: str, said: str, tip: str, low: float, high: float, decimals: int = 0) -> NumberField:
-            field = NumberField(said, tip, low, high, 10**-decimals, decimals)
+        def number(name: str, label: str, tip: str, low: float, high: float, decimals: int = 0) -> NumberField:
+            field = NumberField(label, tip, low, high, 10**-decimals, decimals)
             whole = decimals == 0
             field.value_changed.connect(lambda value: learning.set_plan(**{name: int(value) if whole else value}))
             return field
@@ -98,7 +99,7 @@ class PlanPage(WizardPage):
         self.checkpointing.toggled.connect(lambda on: learning.set_plan(checkpointing=on))
         more = QWidget()
         form = _form(more)
-        for said, field in (
+        for text, field in (
             ("Steps", self.steps),
             ("Batch", self.batch),
             ("Rank", self.rank),
@@ -109,7 +110,7 @@ class PlanPage(WizardPage):
             ("Rate of the tokens", self.token_rate),
             ("Seed", self.seed),
         ):
-            label = QLabel(said)
+            label = QLabel(text)
             label.setMinimumWidth(LABELS)
             if isinstance(field, NumberField):
                 field.setMaximumWidth(NUMBERS)
@@ -195,22 +196,30 @@ class PlanPage(WizardPage):
 
     def _show_cost(self, now: LearningState) -> None:
         measured, plan = now.measured, now.draft.plan
-        words, memory = "", 0
+        cost, memory = "", 0
         if measured is not None:
             seconds, memory = planning.cost_of(measured, now, planning.all_steps(now))
             if plan.steps:
-                words = f"{plan.steps:,} steps: about {duration(seconds)}, {_gigabytes(memory)}. "
-            words += f"Measured on this computer, at {measured.size} pixels."
-            known = planning.start_pack(now)
-            if known is not None and not now.draft.extends:
-                words += f" Learning begins at what “{known.title}” knows."
-        self.cost.setText(words)
+                cost = f"{plan.steps:,} steps: about {duration(seconds)}, {_gigabytes(memory)}. "
+            cost += f"Measured on this computer, at {measured.size} pixels."
+            start = _start_pack(now)
+            if start is not None:
+                cost += f" Learning begins at what “{start.title}” knows."
+        self.cost.setText(cost)
         too_much = memory > planning.free_memory()
         self.memory.show_trouble(_memory_trouble(memory) if too_much else None, can_retry=False)
 
     def _unfold(self, open: bool) -> None:
         self.fold.setIcon(icon("chevron-down" if open else "chevron-right"))
         self.more.setVisible(open)
+
+
+def _start_pack(now: LearningState) -> Pack | None:
+    """The pack whose tokens those of a new vocabulary begin at: see ``planning.start_pack``, which asks the disk."""
+    if now.draft.extends or planning.setting(now, "recipe") != "ours":
+        return None
+    base = planning.base_model(now)
+    return next((pack for pack in now.trained if pack.base_model.id == base), None)
 
 
 def _memory_trouble(needed: int) -> PageError:

@@ -132,14 +132,14 @@ class _Grid(QWidget):
                 self._paint_cell(painter, row, column, event.rect())
         edge = -self.x()  # the names stay in sight when the pictures are scrolled
         painter.fillRect(QRect(edge, 0, NAMES - GAP // 2, self.height()), palette.color(QPalette.ColorRole.Window))
-        for row, one in enumerate(self.rows):
+        for row, entry in enumerate(self.rows):
             top, left = self.rect_of(row, 0).y(), edge
-            if one.colour:
-                painter.fillPath(glyph(one.part, QRectF(edge + 1, top + CELL / 2 - 6, 12, 12)), QColor(one.colour))
+            if entry.colour:
+                painter.fillPath(glyph(entry.part, QRectF(edge + 1, top + CELL / 2 - 6, 12, 12)), QColor(entry.colour))
                 left += 20
             room = QRect(left, top, edge + NAMES - GAP - left, CELL)
             painter.setPen(palette.color(QPalette.ColorRole.Text))
-            name = metrics.elidedText(one.name, Qt.TextElideMode.ElideRight, room.width())
+            name = metrics.elidedText(entry.name, Qt.TextElideMode.ElideRight, room.width())
             painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, name)
         painter.end()
 

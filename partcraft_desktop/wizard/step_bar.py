@@ -1,4 +1,4 @@
-"""The head of the wizard: its five steps, which one is open, and which can be gone to."""
+"""The head of the wizard: its steps, which one is open, and which can be gone to."""
 
 from __future__ import annotations
 
@@ -8,28 +8,26 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from partcraft_desktop.app.learning.draft import PAGES, Page
+from partcraft_desktop.app.learning import pages
+from partcraft_desktop.app.learning.pages import PageKey, PageSpec
 from partcraft_desktop.app.learning.state import LearningState
 from partcraft_desktop.widgets.controls import PaintedButton
 from partcraft_desktop.widgets.part_glyphs import draw_check
 from partcraft_desktop.widgets.theme import UNIT
 
-NAMES: Final[dict[Page, str]] = {
-    "pictures": "Pictures", "parts": "Parts", "plan": "Plan", "learning": "Learning", "done": "Done",
-}  # fmt: skip
 DISC: Final = 22
 
 
 class StepButton(PaintedButton):
     """A disc with the step's number, or a check mark once it lies behind, and its name."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: PageSpec, number: int, count: int) -> None:
         super().__init__()
-        self.page: Page = page
-        self._number = PAGES.index(page) + 1
+        self.page = page
+        self._number, self._count = number, count
         self.current = False
         self.behind = False
-        self.setText(NAMES[page])
+        self.setText(page.title)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -40,7 +38,7 @@ class StepButton(PaintedButton):
         self.setEnabled(reached or current)
         self.setCursor(Qt.CursorShape.PointingHandCursor if reached and not current else Qt.CursorShape.ArrowCursor)
         where = ", open" if current else ", done" if behind else ""
-        self.setAccessibleName(f"Step {self._number} of {len(PAGES)}: {NAMES[self.page]}{where}")
+        self.setAccessibleName(f"Step {self._number} of {self._count}: {self.page.title}{where}")
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -86,23 +84,26 @@ class StepButton(PaintedButton):
 
 
 class StepBar(QWidget):
-    """The five steps in a row. ``wanted(page)``."""
+    """The steps in a row. ``wanted(key)``: go to a page."""
 
     wanted = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName("Steps")
-        self.buttons: dict[Page, StepButton] = {page: StepButton(page) for page in PAGES}
+        count = len(pages.PAGES)
+        self.buttons: dict[PageKey, StepButton] = {
+            page.key: StepButton(page, number, count) for number, page in enumerate(pages.PAGES, 1)
+        }
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2 * UNIT)
-        for button in self.buttons.values():
+        for key, button in self.buttons.items():
             row.addWidget(button)
-            button.clicked.connect(lambda _=False, page=button.page: self.wanted.emit(page))
+            button.clicked.connect(lambda _=False, key=key: self.wanted.emit(key))
 
     def show_state(self, now: LearningState) -> None:
         """Repaint what changed."""
-        at = PAGES.index(now.draft.page)
-        for number, (page, button) in enumerate(self.buttons.items()):
-            button.show_step(number == at, number < at, now.reached(page))
+        at = list(self.buttons).index(now.draft.page)
+        for number, (key, button) in enumerate(self.buttons.items()):
+            button.show_step(number == at, number < at, now.reached(key))

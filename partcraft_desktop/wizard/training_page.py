@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from engine.core.durations import duration
 from engine.core.errors import UserError
 from engine.packs.pack import Pack
 from engine.runs.run import Run
-from partcraft_desktop.app.background import BackgroundReader
-from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.state import LearningState, PageError
 from partcraft_desktop.widgets.controls import ShortLabel, push_button
 from partcraft_desktop.widgets.progress import ProgressBar
 from partcraft_desktop.widgets.text import quiet
 from partcraft_desktop.widgets.theme import UNIT
-from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.wizard.loss_plot import LossPlot
-from partcraft_desktop.wizard.page import WizardPage
+from partcraft_desktop.wizard.page import PageTools, WizardPage
 from partcraft_desktop.wizard.sample_grid import WHOLE, SampleGrid, SampleRow
 
 STATES: Final = {
@@ -35,14 +32,13 @@ AWAITED: Final = "The first sample pictures come after some steps."
 
 
 class TrainingPage(WizardPage):
-    """``enlarge_wanted(path)``: show a sample large."""
+    """What it is doing and how long yet, its losses at the left, its sample pictures at the right."""
 
-    enlarge_wanted = Signal(str)
-
-    def __init__(self, learning: LearningController, readers: BackgroundReader, thumbnails: Thumbnails) -> None:
+    def __init__(self, tools: PageTools) -> None:
+        learning = tools.learning
         super().__init__("Learning", learning.resume)
         self._learning = learning
-        self._readers = readers
+        self._readers = tools.readers
         self._rows_of = ""
         self._rows: tuple[SampleRow, ...] = (SampleRow(WHOLE, "Whole"),)
         self._run: Run | None = None
@@ -58,7 +54,7 @@ class TrainingPage(WizardPage):
         self.discard = push_button("Discard", self._discard, look="flat")
         self.discard.setToolTip("Move this training to the trash")
         self.plot = LossPlot()
-        self.grid = SampleGrid(thumbnails)
+        self.grid = SampleGrid(tools.thumbnails)
         self.grid.enlarged.connect(self.enlarge_wanted)
         self.no_samples = quiet(AWAITED)
         self.no_samples.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -134,10 +130,10 @@ class TrainingPage(WizardPage):
             return
         self._rows_of = pack
 
-        def landed(found: Any) -> None:
+        def landed(result: Any) -> None:
             # A pack that was moved: the samples keep their numbers.
-            if isinstance(found, Pack) and self._rows_of == pack:
-                parts = found.vocabulary.visible_parts
+            if isinstance(result, Pack) and self._rows_of == pack:
+                parts = result.vocabulary.visible_parts
                 self._rows = (
                     SampleRow(WHOLE, "Whole"),
                     *(SampleRow(part.index, part.name, part.colour) for part in parts),
@@ -169,17 +165,17 @@ def run_text(run: Run, wish: str | None = None) -> str:
     if wish == "resume":
         return "Going on…"
     if run.state != "running":
-        words = STATES.get(run.state, run.state)
+        text = STATES.get(run.state, run.state)
         if run.state in ("paused", "stopped", "failed", "lost") and run.steps:
-            words += f" at step {run.step:,} of {run.steps:,}"
+            text += f" at step {run.step:,} of {run.steps:,}"
         if run.state == "stopped" and run.pack:
-            words += "; what was learned is a pack"
-        return words
+            text += "; what was learned is a pack"
+        return text
     if wish:
         return "Pausing after this step…" if wish == "pause" else "Stopping; the pack is written…"
-    words = run.stage or "Starting"
+    text = run.stage or "Starting"
     if run.total:
-        words += f", {run.done:,} of {run.total:,}"
+        text += f", {run.done:,} of {run.total:,}"
     if run.seconds_left is not None and run.seconds_left >= 1:
-        words += f", {duration(run.seconds_left)} left"
-    return words
+        text += f", {duration(run.seconds_left)} left"
+    return text

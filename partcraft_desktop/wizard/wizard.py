@@ -1,16 +1,17 @@
-"""The wizard: from a folder of pictures to a pack, in five pages. It assembles only; the verbs are in learning.py."""
+"""The wizard: from a folder of pictures to a pack, page by page. It assembles only: the verbs are in
+:mod:`partcraft_desktop.app.learning.controller`, and what the pages are is said in its ``pages`` beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from partcraft_desktop.app.background import BackgroundReader
-from partcraft_desktop.app.learning.draft import PAGES, Page
+from partcraft_desktop.app.learning.pages import PageKey, can_go_on, page_before, page_keys, page_of
 from partcraft_desktop.app.learning.state import LearningState, PageError
 from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
@@ -18,7 +19,7 @@ from partcraft_desktop.widgets.controls import ShortLabel, hairline, push_button
 from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.wizard.done_page import DonePage
-from partcraft_desktop.wizard.page import WizardPage
+from partcraft_desktop.wizard.page import PageTools, WizardPage
 from partcraft_desktop.wizard.parts_page import PartsPage
 from partcraft_desktop.wizard.pictures_page import PicturesPage
 from partcraft_desktop.wizard.plan_page import PlanPage
@@ -27,9 +28,16 @@ from partcraft_desktop.wizard.training_page import TrainingPage
 
 CLOCK_MS: Final = 1000
 
-NEXT: Final[dict[Page, str]] = {
-    "pictures": "Find parts", "parts": "Plan", "plan": "Start learning", "learning": "Done", "done": "",
-}  # fmt: skip
+WIDGETS: Final[dict[PageKey, Callable[[PageTools], WizardPage]]] = {
+    "pictures": PicturesPage,
+    "parts": PartsPage,
+    "plan": PlanPage,
+    "learning": TrainingPage,
+    "done": DonePage,
+}
+"""The widget of each page of ``app.learning.pages``."""
+
+PageT = TypeVar("PageT", bound=WizardPage)
 
 
 class TrainingWizard(QWidget):
@@ -50,30 +58,19 @@ class TrainingWizard(QWidget):
         learning = session.learning
         self.steps = StepBar()
         self.steps.wanted.connect(learning.go)
-        self.pictures = PicturesPage(learning, thumbnails)
-        self.parts = PartsPage(learning, readers)
-        self.plan = PlanPage(learning)
-        self.learning = TrainingPage(learning, readers, thumbnails)
-        self.done = DonePage(learning, readers, thumbnails)
-        self.pages: dict[Page, WizardPage] = {
-            "pictures": self.pictures,
-            "parts": self.parts,
-            "plan": self.plan,
-            "learning": self.learning,
-            "done": self.done,
-        }
+        tools = PageTools(learning, readers, thumbnails)
+        self.pages: dict[PageKey, WizardPage] = {key: WIDGETS[key](tools) for key in page_keys()}
         self.stack = QStackedWidget()
         for page in self.pages.values():
             page.details_wanted.connect(self._show_details)
-            self.stack.addWidget(page)
-        self.pictures.folder_wanted.connect(self.folder_wanted)
-        for page in (self.pictures, self.learning, self.done):
+            page.folder_wanted.connect(self.folder_wanted)
             page.enlarge_wanted.connect(self.enlarge_wanted)
+            self.stack.addWidget(page)
 
         self.leave = push_button("Back to mixing", learning.hide, "chevron-left", "flat")
         self.leave.setToolTip("Everything stays as it is here, and learning goes on (Esc)")
-        self.undo = tool_button("undo", "Undo", learning.undo, "Ctrl+Z")
-        self.redo = tool_button("redo", "Redo", learning.redo, "Ctrl+Shift+Z")
+        self.undo = tool_button("undo", "Undo", learning.parts.undo, "Ctrl+Z")
+        self.redo = tool_button("redo", "Redo", learning.parts.redo, "Ctrl+Shift+Z")
         self.again = push_button("Start over", learning.start_over, look="flat")
         self.back = push_button("Back", learning.back, "chevron-left")
         self.why = ShortLabel(quiet=True)
@@ -129,6 +126,13 @@ class TrainingWizard(QWidget):
         column.addWidget(hairline())
         column.addLayout(foot)
 
+    def page(self, kind: type[PageT]) -> PageT:
+        """The page of a class. Raises ``LookupError`` if there is none."""
+        for page in self.pages.values():
+            if isinstance(page, kind):
+                return page
+        raise LookupError(kind.__name__)
+
     def show_state(self) -> None:
         """Repaint what changed."""
         now = self._session.state.learning
@@ -144,13 +148,14 @@ class TrainingWizard(QWidget):
         for button, can in ((self.undo, now.can_undo), (self.redo, now.can_redo)):
             button.setVisible(on_parts)
             button.setEnabled(can)
-        self.back.setVisible(PAGES.index(page) > 0)
+        self.back.setVisible(page_before(page) is not None)
         self.again.setVisible(not now.draft.empty)
-        self.next.setVisible(bool(NEXT[page]))
-        self.next.setText(NEXT[page])
-        self.next.setAccessibleName(NEXT[page])
-        self.next.setEnabled(self._can_go_on(now))
-        self.why.setText(_why_not(now))
+        spec = page_of(page)
+        self.next.setVisible(bool(spec.next_text))
+        self.next.setText(spec.next_text)
+        self.next.setAccessibleName(spec.next_text)
+        self.next.setEnabled(can_go_on(now, page))
+        self.why.setText(spec.why_incomplete(now))
         if now.doing or now.alive:
             self._clock.start()
         else:
@@ -158,36 +163,22 @@ class TrainingWizard(QWidget):
         if moved and self.isVisible():
             self.focus_page()
 
-    def _show_page(self) -> None:
-        now = self._session.state.learning
-        self.pages[now.draft.page].show_state(now)
+    @property
+    def _open_page(self) -> WizardPage:
+        return self.pages[self._session.state.learning.draft.page]
 
-    def _can_go_on(self, now: LearningState) -> bool:
-        page = now.draft.page
-        if page == "plan":
-            return now.reached("plan") and "start" not in now.doing
-        at = PAGES.index(page)
-        return at + 1 < len(PAGES) and now.reached(PAGES[at + 1])
+    def _show_page(self) -> None:
+        self._open_page.show_state(self._session.state.learning)
 
     def _go_on(self) -> None:
-        button = self.done.mix if self.done.isVisible() else self.next
+        button = self._open_page.primary or self.next
         if button.isVisible() and button.isEnabled():
             button.click()
 
     def focus_page(self) -> None:
         """Let the keyboard begin at the page: its first thing is one Tab away, and nothing is pressed by accident."""
-        page = self._session.state.learning.draft.page
-        (self.done.mix if page == "done" else self.pages[page]).setFocus()
+        page = self._open_page
+        (page.primary or page).setFocus()
 
     def _show_details(self, trouble: PageError) -> None:
         self.details_wanted.emit(Message(trouble.message, trouble.hint, "error", None, trouble.details))
-
-
-def _why_not(now: LearningState) -> str:
-    """Why the next page cannot be gone to yet, where that is not plain to see."""
-    page = now.draft.page
-    if page == "pictures" and now.surveyed is not None and not now.surveyed.pictures:
-        return "No picture here can be used."
-    if page == "parts" and now.found is not None and all(part.dropped for part in now.draft.sorting.parts):
-        return "Keep one part at least."
-    return ""

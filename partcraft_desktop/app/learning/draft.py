@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 from engine.core.palette import PALETTE
+from partcraft_desktop.app.learning.pages import PageKey, page_keys
 from partcraft_desktop.app.learning.part_sorting import DraftPart, PartSorting
-
-Page = Literal["pictures", "parts", "plan", "learning", "done"]
-PAGES: Final[tuple[Page, ...]] = get_args(Page)
 
 Preset = Literal["quick", "balanced", "thorough"]
 SHARES: Final[Mapping[Preset, float]] = {"quick": 0.25, "balanced": 1.0, "thorough": 3.0}
@@ -44,7 +42,7 @@ class Draft:
     """All a person decided so far. ``folder`` has the pictures; ``extends`` is the folder of the pack that gets more,
     empty for a new vocabulary; ``run`` is the folder of the training once it was started."""
 
-    page: Page = "pictures"
+    page: PageKey = "pictures"
     folder: str = ""
     extends: str = ""
     sorting: PartSorting = field(default_factory=PartSorting)
@@ -81,7 +79,7 @@ class Draft:
         """From JSON values. What is wrong is left out: a damaged file must not keep the app from starting."""
         page = document.get("page")
         return cls(
-            page if page in PAGES else "pictures",
+            page if page in page_keys() else page_keys()[0],
             _text(document, "folder"),
             _text(document, "extends"),
             _sorting(document.get("sorting")),
@@ -137,7 +135,7 @@ def _sorting(value: Any) -> PartSorting:
         return PartSorting()
     clusters = value.get("clusters")
     lines = value.get("earlier")
-    earlier = {_pair(one.get("of")): _parts(one.get("parts")) for one in lines or () if isinstance(one, dict)}
+    earlier = {_pair(line.get("of")): _parts(line.get("parts")) for line in lines or () if isinstance(line, dict)}
     return PartSorting(
         clusters if type(clusters) is int and 0 <= clusters <= 64 else 0,
         value.get("flip") is True,
@@ -155,7 +153,7 @@ def _planned(value: Any) -> DraftPlan:
         given, default = value.get(spec.name), getattr(DraftPlan(), spec.name)
         if spec.name == "more":
             lines = given.items() if isinstance(given, dict) else ()
-            known["more"] = {name: one for name, one in lines if name in MORE and type(one) is type(MORE[name])}
+            known["more"] = {name: more for name, more in lines if name in MORE and type(more) is type(MORE[name])}
         elif type(given) is type(default) and (spec.name != "preset" or given in SHARES):
             known[spec.name] = max(0, given) if isinstance(given, int) else given
     return DraftPlan(**known)

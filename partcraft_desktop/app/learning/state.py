@@ -1,4 +1,4 @@
-"""What the wizard shows, as values: replaced by the verbs of ``learning.py``, never changed in place."""
+"""What the wizard shows, as values: replaced by the verbs of ``controller.py``, never changed in place."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from engine.core.paths import models_dir, resources_dir
 from engine.packs.pack import Pack
 from engine.runs.run import Run
 from engine.worker.jobs import Measured, PartsFound, SeenPicture, Surveyed
-from partcraft_desktop.app.learning.draft import Draft, Page
+from partcraft_desktop.app.learning.draft import Draft
+from partcraft_desktop.app.learning.pages import PageKey, page_of
 
 Work = Literal["survey", "parts", "pack", "measure", "start"]
 """What the wizard can be busy with: looking through a folder, finding parts, writing the untrained pack, measuring a
@@ -70,7 +70,7 @@ class LearningState:
     wall: tuple[SeenPicture, ...] = ()
     measured: Measured | None = None
     doing: Mapping[Work, JobProgress] = field(default_factory=dict)
-    troubles: Mapping[Page, PageError] = field(default_factory=dict)
+    troubles: Mapping[PageKey, PageError] = field(default_factory=dict)
     runs: tuple[Run, ...] = ()
     wishes: Mapping[str, Wish] = field(default_factory=dict)
     """What a run was asked to do and has not done yet, by its folder."""
@@ -79,6 +79,10 @@ class LearningState:
     base_models: tuple[str, ...] = ()
     extendable: tuple[Pack, ...] = ()
     """Packs that can get more: their eyes and base model are on this computer."""
+    trained: tuple[Pack, ...] = ()
+    """Those of them that have learned tokens."""
+    models_listed: bool = False
+    """Whether the models and packs on this computer were looked for."""
 
     @property
     def run(self) -> Run | None:
@@ -99,19 +103,20 @@ class LearningState:
         """The run of a folder."""
         return next((run for run in self.runs if folder and run.folder == folder), None)
 
-    def reached(self, page: Page) -> bool:
+    def reached(self, page: PageKey) -> bool:
         """Whether a page can be shown: what it needs is there."""
-        match page:
-            case "pictures":
-                return True
-            case "parts":
-                return self.surveyed is not None and bool(self.surveyed.pictures) and "survey" not in self.doing
-            case "plan":
-                return self.reached("parts") and self.sorted
-            case "learning":
-                return self.run is not None
-            case "done":
-                return self.run is not None and has_pack(self.run)
+        return page_of(page).reached(self)
+
+    @property
+    def surveyed_empty(self) -> bool:
+        """Whether the folder was looked through and no picture in it can be used."""
+        return self.surveyed is not None and not self.surveyed.pictures
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether there are pictures, and models, to find parts with."""
+        looked = self.surveyed is not None and "survey" not in self.doing and self.models_listed
+        return looked and not self.surveyed_empty
 
     @property
     def sorted(self) -> bool:
@@ -119,6 +124,21 @@ class LearningState:
         sorting = self.draft.sorting
         whole = self.found is not None and "parts" not in self.doing
         return whole and sorting.settled and not all(part.dropped for part in sorting.parts)
+
+    @property
+    def all_dropped(self) -> bool:
+        """Whether parts were found and none of them is wanted."""
+        return self.found is not None and all(part.dropped for part in self.draft.sorting.parts)
+
+    @property
+    def starting(self) -> bool:
+        """Whether the training is being started."""
+        return "start" in self.doing
+
+    @property
+    def pack_written(self) -> bool:
+        """Whether the draft's training has its pack."""
+        return self.run is not None and has_pack(self.run)
 
     @property
     def codes(self) -> int:
@@ -138,26 +158,3 @@ def has_pack(run: Run) -> bool:
 def proposed_codes(pictures: int) -> int:
     """How many codes a part gets when the pictures are not sorted by kind: one for each six pictures, 2 to 64."""
     return min(max(pictures // 6, 2), 64, max(pictures, 1))
-
-
-def local_model_folder(id: str) -> Path | None:
-    """The folder of a model id if it is on this computer, without asking anybody else."""
-    if not id:
-        return None
-    places = [resources_dir() / id] if id.startswith("starter/") else [Path(id).expanduser(), models_dir() / id]
-    return next((place for place in places if place.is_dir()), None)
-
-
-def base_models(packs: tuple[Pack, ...]) -> tuple[str, ...]:
-    """The ids of the base models at hand: the starter's, those of the models folder, those of the packs."""
-    found = ["starter/base"] if local_model_folder("starter/base") else []
-    found += [
-        file.parent.relative_to(models_dir()).as_posix() for file in sorted(models_dir().rglob("model_index.json"))
-    ]
-    found += [pack.base_model.id for pack in packs if local_model_folder(pack.base_model.id)]
-    return tuple(dict.fromkeys(found))
-
-
-def can_be_extended(pack: Pack) -> bool:
-    """Whether a pack's eyes and base model are on this computer."""
-    return local_model_folder(pack.backbone.id) is not None and local_model_folder(pack.base_model.id) is not None

@@ -23,9 +23,12 @@ from partcraft_desktop.app.session import Session
 from partcraft_desktop.widgets.picture_dialog import PictureDialog
 from partcraft_desktop.widgets.text import amount
 from partcraft_desktop.window.main_window import MainWindow
-from partcraft_desktop.wizard.done_page import match_rate_text
+from partcraft_desktop.wizard.done_page import DonePage, match_rate_text
 from partcraft_desktop.wizard.loss_plot import LossPlot, decimated, smoothed
-from partcraft_desktop.wizard.training_page import run_share, run_text
+from partcraft_desktop.wizard.parts_page import PartsPage
+from partcraft_desktop.wizard.pictures_page import PicturesPage
+from partcraft_desktop.wizard.plan_page import PlanPage
+from partcraft_desktop.wizard.training_page import TrainingPage, run_share, run_text
 from partcraft_desktop.wizard.wizard import TrainingWizard
 from tests import fakes
 from tests.desktop.conftest import WAIT, Opened
@@ -61,7 +64,7 @@ def to_parts(qtbot: QtBot, wizard: TrainingWizard, learning: LearningController,
     learning.open_folder(folder)
     qtbot.waitUntil(lambda: wizard.next.isEnabled(), timeout=WAIT)
     wizard.next.click()
-    qtbot.waitUntil(lambda: learning.now.sorted and bool(wizard.parts.wall.canvas.tiles), timeout=WAIT)
+    qtbot.waitUntil(lambda: learning.now.sorted and bool(wizard.page(PartsPage).wall.canvas.tiles), timeout=WAIT)
 
 
 def to_learning(qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path) -> str:
@@ -73,7 +76,8 @@ def to_learning(qtbot: QtBot, wizard: TrainingWizard, learning: LearningControll
 
 
 def test_the_empty_page_invites(wizard: TrainingWizard, window: MainWindow) -> None:
-    assert wizard.pictures.drop_area.isVisible() and not wizard.next.isEnabled() and not wizard.back.isVisible()
+    assert wizard.page(PicturesPage).drop_area.isVisible()
+    assert not wizard.next.isEnabled() and not wizard.back.isVisible()
     assert named(wizard, "Try it with the practice birds").isEnabled()
     asked: list[bool] = []
     wizard.folder_wanted.disconnect()
@@ -88,7 +92,7 @@ def test_a_folder_shows_its_pictures_kinds_and_problems(
     script(survey={"problems": [["Cardinal/0-0.png", "duplicate", "0-0.png shows the same picture as another."]]})
     learning.open_folder(folder)
     qtbot.waitUntil(lambda: wizard.next.isEnabled(), timeout=WAIT)
-    page = wizard.pictures
+    page = wizard.page(PicturesPage)
     assert page.counts.text() == "8 pictures of 3 kinds; left out: 1 there twice"
     assert page.grid.pictures.rowCount() == 8 and page.kinds.count() == 3
     assert page.problems.item(0).text() == "0-0.png shows the same picture as another."
@@ -96,8 +100,8 @@ def test_a_folder_shows_its_pictures_kinds_and_problems(
 
 
 def test_a_thousand_pictures_are_only_read_when_seen(qtbot: QtBot, wizard: TrainingWizard, folder: Path) -> None:
-    grid = wizard.pictures.grid
-    wizard.pictures.stack.setCurrentIndex(1)
+    grid = wizard.page(PicturesPage).grid
+    wizard.page(PicturesPage).stack.setCurrentIndex(1)
     grid.pictures.show([str(folder / f"{number}.png") for number in range(30_000)])
     assert grid.pictures.rowCount() == 30_000
 
@@ -107,7 +111,7 @@ def test_a_failure_is_told_with_a_next_step(
 ) -> None:
     script(survey={"fail": ["The folder is gone.", "Plug the drive in again."]})
     learning.open_folder(folder)
-    box = wizard.pictures.trouble
+    box = wizard.page(PicturesPage).trouble
     qtbot.waitUntil(box.isVisible, timeout=WAIT)
     assert (box.message.text(), box.hint.text()) == ("The folder is gone.", "Plug the drive in again.")
     script()
@@ -119,7 +123,7 @@ def test_pointing_at_a_part_lights_it_everywhere(
     qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
-    canvas = wizard.parts.wall.canvas
+    canvas = wizard.page(PartsPage).wall.canvas
     rect = canvas.rect_of(1)
     head = QPoint(round(rect.x() + rect.width() * 0.77), round(rect.y() + rect.height() * 0.25))
     assert canvas.part_at(head) == 3
@@ -128,16 +132,16 @@ def test_pointing_at_a_part_lights_it_everywhere(
         QEvent.Type.MouseMove, where, canvas.mapToGlobal(where), none, none, Qt.KeyboardModifier.NoModifier
     )
     QApplication.sendEvent(canvas, move)
-    assert canvas.lit == 3 and wizard.parts.list.lit == 3
+    assert canvas.lit == 3 and wizard.page(PartsPage).list.lit == 3
     qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=head)
-    assert wizard.parts.list.selected() == [3]
+    assert wizard.page(PartsPage).list.selected() == [3]
 
 
 def test_parts_are_renamed_merged_and_dropped_by_keyboard(
     qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
-    parts = wizard.parts.list
+    parts = wizard.page(PartsPage).list
     parts.setFocus()
     parts.setCurrentIndex(parts.parts.index(0))
     qtbot.keyClick(parts, Qt.Key.Key_F2)
@@ -154,7 +158,7 @@ def test_parts_are_renamed_merged_and_dropped_by_keyboard(
     qtbot.keyClick(parts, Qt.Key.Key_Delete)
     assert learning.now.draft.sorting.parts[3].dropped
     assert parts.parts.index(3).data(Qt.ItemDataRole.AccessibleTextRole).endswith("dropped")
-    assert wizard.parts.count.text() == "3 parts, 1 dropped"
+    assert wizard.page(PartsPage).count.text() == "3 parts, 1 dropped"
     qtbot.waitUntil(lambda: wizard.undo.isEnabled(), timeout=WAIT)
     for _ in range(3):
         wizard.undo.click()
@@ -165,8 +169,9 @@ def test_a_name_that_is_taken_is_said_below(
     qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
-    wizard.parts.list.parts.setData(wizard.parts.list.parts.index(0), "Wing")
-    assert "Another part" in wizard.parts.said.text() and wizard.parts.said.isVisible()
+    page = wizard.page(PartsPage)
+    page.list.parts.setData(page.list.parts.index(0), "Wing")
+    assert "Another part" in page.hint.text() and page.hint.isVisible()
     assert learning.now.draft.sorting.parts[0].name == "body"
 
 
@@ -174,7 +179,7 @@ def test_one_part_is_dragged_onto_another(
     qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
-    model = wizard.parts.list.parts
+    model = wizard.page(PartsPage).list.parts
     data = model.mimeData([model.index(2)])
     assert model.dropMimeData(data, Qt.DropAction.CopyAction, -1, -1, model.index(1))
     assert learning.now.draft.sorting.merged == ((1, 2),)
@@ -193,7 +198,7 @@ def test_the_slider_asks_for_other_parts_and_the_suggestion_brings_it_back(
     qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
-    page = wizard.parts
+    page = wizard.page(PartsPage)
     assert "Five parts" in page.reason.text() and not page.suggestion.isVisible()
     page.slider.setFocus()
     for _ in range(2):
@@ -210,20 +215,21 @@ def test_the_plan_says_what_it_costs(
     script(measure={"seconds": 112 / (STEPS // 4), "memory": 1.2e9})
     to_parts(qtbot, wizard, learning, folder)
     wizard.next.click()
-    assert {card.cost for card in wizard.plan.cards.cards.values()} == {""}
+    page = wizard.page(PlanPage)
+    assert {card.cost for card in page.cards.cards.values()} == {""}
     qtbot.waitUntil(lambda: learning.now.measured is not None, timeout=WAIT)
-    assert wizard.plan.cards.cards["quick"].cost == "about 2 min, 1.2 GB"
-    assert not wizard.plan.memory.isVisible()
-    wizard.plan.cards.cards["thorough"].click()
+    assert page.cards.cards["quick"].cost == "about 2 min, 1.2 GB"
+    assert not page.memory.isVisible()
+    page.cards.cards["thorough"].click()
     assert learning.now.draft.plan.preset == "thorough"
-    qtbot.keyClicks(wizard.plan.noun, "x")
+    qtbot.keyClicks(page.noun, "x")
     assert learning.now.draft.plan.noun.startswith("x")
-    wizard.plan.fold.click()
-    assert wizard.plan.steps.isVisible()
-    wizard.plan.steps.edit.setText("77")
-    qtbot.keyClick(wizard.plan.steps.edit, Qt.Key.Key_Return)
-    assert learning.now.draft.plan.steps == 77 and "77 steps" in wizard.plan.cost.text()
-    assert not any(card.isChecked() for card in wizard.plan.cards.cards.values())
+    page.fold.click()
+    assert page.steps.isVisible()
+    page.steps.edit.setText("77")
+    qtbot.keyClick(page.steps.edit, Qt.Key.Key_Return)
+    assert learning.now.draft.plan.steps == 77 and "77 steps" in page.cost.text()
+    assert not any(card.isChecked() for card in page.cards.cards.values())
 
 
 def test_too_little_memory_is_said_with_a_next_step(
@@ -232,8 +238,8 @@ def test_too_little_memory_is_said_with_a_next_step(
     script(measure={"memory": 9e15})
     to_parts(qtbot, wizard, learning, folder)
     wizard.next.click()
-    qtbot.waitUntil(wizard.plan.memory.isVisible, timeout=WAIT)
-    assert "smaller batch" in wizard.plan.memory.hint.text()
+    qtbot.waitUntil(wizard.page(PlanPage).memory.isVisible, timeout=WAIT)
+    assert "smaller batch" in wizard.page(PlanPage).memory.hint.text()
 
 
 def test_a_training_is_watched(
@@ -242,7 +248,7 @@ def test_a_training_is_watched(
     run = to_learning(qtbot, wizard, learning, folder)
     opened.runs.learned(run, STEPS // 2)
     opened.runs.tell(run, seconds_left=90.0)
-    page = wizard.learning
+    page = wizard.page(TrainingPage)
     qtbot.waitUntil(lambda: len(page.grid.canvas.steps) == 2, timeout=WAIT)
     qtbot.waitUntil(lambda: page.grid.canvas.rows[-1].name == "legs", timeout=WAIT)
     assert page.doing.text() == f"Learning, {STEPS // 2} of {STEPS}, 2 min left" and page.bar.share == 0.5
@@ -270,12 +276,12 @@ def test_a_training_that_was_stopped_leads_to_its_pack_and_back(
     run = to_learning(qtbot, wizard, learning, folder)
     opened.runs.learned(run, 20)
     opened.runs.finish(run, state="stopped")
-    qtbot.waitUntil(wizard.done.mix.isVisible, timeout=WAIT)
+    qtbot.waitUntil(wizard.page(DonePage).mix.isVisible, timeout=WAIT)
     named(wizard, "Back").click()
-    assert wizard.learning.resume.isVisible() and wizard.next.isEnabled()
-    assert wizard.learning.no_samples.text() == "No sample pictures were painted."
+    assert wizard.page(TrainingPage).resume.isVisible() and wizard.next.isEnabled()
+    assert wizard.page(TrainingPage).no_samples.text() == "No sample pictures were painted."
     named(wizard, "Done").click()
-    assert wizard.done.mix.isVisible()
+    assert wizard.page(DonePage).mix.isVisible()
 
 
 @pytest.mark.parametrize("state", ["failed", "lost"])
@@ -285,11 +291,11 @@ def test_a_training_in_trouble_says_so_and_goes_on(
     run = to_learning(qtbot, wizard, learning, folder)
     opened.runs.learned(run, 20)
     opened.runs.tell(run, state=state, message="The disk is full.", hint="Make room.")
-    qtbot.waitUntil(wizard.learning.trouble.isVisible, timeout=WAIT)
-    assert wizard.learning.trouble.message.text() == "The disk is full."
+    qtbot.waitUntil(wizard.page(TrainingPage).trouble.isVisible, timeout=WAIT)
+    assert wizard.page(TrainingPage).trouble.message.text() == "The disk is full."
     named(wizard, "Go on").click()
     qtbot.waitUntil(lambda: learning.now.alive is not None, timeout=WAIT)
-    assert not wizard.learning.trouble.isVisible()
+    assert not wizard.page(TrainingPage).trouble.isVisible()
 
 
 def test_done_leads_to_mixing(
@@ -297,9 +303,10 @@ def test_done_leads_to_mixing(
 ) -> None:
     run = to_learning(qtbot, wizard, learning, folder)
     pack = opened.runs.finish(run, 0.83)
-    qtbot.waitUntil(lambda: wizard.done.grid.pictures.rowCount() > 0, timeout=WAIT)
-    assert "0.83" in wizard.done.rate.text() and wizard.done.title.text() == "“Garden birds” is ready"
-    assert not wizard.done.tried.isVisible()
+    qtbot.waitUntil(lambda: wizard.page(DonePage).grid.pictures.rowCount() > 0, timeout=WAIT)
+    page = wizard.page(DonePage)
+    assert "0.83" in page.rate.text() and page.title.text() == "“Garden birds” is ready"
+    assert not page.tried.isVisible()
     named(wizard, "Mix now").click()
     assert window.library.isVisible() and window.library.wall.hasFocus()
     qtbot.waitUntil(lambda: bool(window.session.state.pack and window.session.state.pack.id == pack.id), timeout=WAIT)
@@ -312,7 +319,7 @@ def test_done_shows_what_the_pack_painted(
     painted = [str(path) for path in sorted(folder.rglob("*.png"))[:3]]
     opened.runs.finish(run, 0.83)
     opened.runs.tell(run, tried=tuple(painted))
-    strip = wizard.done.tried
+    strip = wizard.page(DonePage).tried
     qtbot.waitUntil(lambda: strip.isVisible() and strip.pictures.paths == tuple(painted), timeout=WAIT)
     qtbot.mouseClick(
         strip.viewport(), Qt.MouseButton.LeftButton, pos=strip.visualRect(strip.pictures.index(1)).center()
@@ -321,10 +328,10 @@ def test_done_shows_what_the_pack_painted(
     assert dialog is not None and dialog.isVisible()
     dialog.reject()
     strip.setFocus()
-    with qtbot.waitSignal(wizard.done.enlarge_wanted, timeout=WAIT) as told:
+    with qtbot.waitSignal(wizard.page(DonePage).enlarge_wanted, timeout=WAIT) as enlarged:
         qtbot.keyClick(strip, Qt.Key.Key_Left)
         qtbot.keyClick(strip, Qt.Key.Key_Return)
-    assert told.args == [painted[0]]
+    assert enlarged.args == [painted[0]]
 
 
 def test_done_is_told_anew_when_a_run_went_on(
@@ -333,13 +340,14 @@ def test_done_is_told_anew_when_a_run_went_on(
     run = to_learning(qtbot, wizard, learning, folder)
     opened.runs.learned(run, 20)
     opened.runs.finish(run, 0.30, state="stopped")
-    qtbot.waitUntil(lambda: "0.30" in wizard.done.rate.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "0.30" in wizard.page(DonePage).rate.text(), timeout=WAIT)
     named(wizard, "Back").click()
     named(wizard, "Go on").click()
-    assert not wizard.learning.resume.isEnabled() and wizard.learning.doing.text() == "Going on…"
+    page = wizard.page(TrainingPage)
+    assert not page.resume.isEnabled() and page.doing.text() == "Going on…"
     qtbot.waitUntil(lambda: learning.now.alive is not None, timeout=WAIT)
     opened.runs.finish(run, 0.90)
-    qtbot.waitUntil(lambda: "0.90" in wizard.done.rate.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "0.90" in wizard.page(DonePage).rate.text(), timeout=WAIT)
 
 
 def test_a_name_that_is_typed_survives_what_is_found_meanwhile(
@@ -348,8 +356,8 @@ def test_a_name_that_is_typed_survives_what_is_found_meanwhile(
     to_parts(qtbot, wizard, learning, folder)
     found = learning.now.found
     script(findparts={"delay": 0.1})
-    learning.merge(0, 1)
-    parts = wizard.parts.list
+    learning.parts.merge(0, 1)
+    parts = wizard.page(PartsPage).list
     parts.setFocus()
     parts.setCurrentIndex(parts.parts.index(2))
     qtbot.keyClick(parts, Qt.Key.Key_F2)
@@ -361,7 +369,7 @@ def test_a_name_that_is_typed_survives_what_is_found_meanwhile(
     assert editor.text() == "Kopf"
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: learning.now.draft.sorting.parts[2].name == "Kopf", timeout=WAIT)
-    learning.set_clusters(6)
+    learning.parts.set_clusters(6)
     parts.setCurrentIndex(parts.parts.index(1))
     qtbot.keyClick(parts, Qt.Key.Key_F2)  # these parts are about to go: they take no names
     assert parts.state() != QListView.State.EditingState
@@ -371,25 +379,25 @@ def test_a_menu_closes_when_its_part_may_be_another(
     qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
-    wizard.parts.list.show_colours(4)
-    menu = wizard.parts.list.findChild(QMenu)
+    wizard.page(PartsPage).list.show_colours(4)
+    menu = wizard.page(PartsPage).list.findChild(QMenu)
     assert menu is not None and menu.isVisible()
-    learning.set_clusters(3)
+    learning.parts.set_clusters(3)
     qtbot.waitUntil(lambda: len(learning.now.draft.sorting.parts) == 3, timeout=WAIT)
     assert not isValid(menu) or not menu.isVisible()
     before = learning.now.draft.sorting
-    learning.recolour(4, "#000000")
-    learning.drop(4)
-    learning.split(4)
-    learning.merge(0, 4)
-    assert learning.rename(4, "x") and learning.now.draft.sorting == before
+    learning.parts.recolour(4, "#000000")
+    learning.parts.drop(4)
+    learning.parts.split(4)
+    learning.parts.merge(0, 4)
+    assert learning.parts.rename(4, "x") and learning.now.draft.sorting == before
 
 
 def test_undo_is_for_what_is_on_show(
     qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, window: MainWindow
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
-    learning.rename(0, "Rumpf")
+    learning.parts.rename(0, "Rumpf")
     assert window.undo.isEnabled()
     learning.next()
     assert not window.undo.isEnabled()
@@ -409,8 +417,8 @@ def test_the_whole_wizard_by_keyboard_alone(
     qtbot.keyClick(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
     wizard = window.wizard
     assert wizard is not None and wizard.isVisible()
-    qtbot.keyClick(wizard.pictures, Qt.Key.Key_Tab)
-    assert wizard.pictures.isAncestorOf(window.focusWidget())
+    qtbot.keyClick(wizard.page(PicturesPage), Qt.Key.Key_Tab)
+    assert wizard.page(PicturesPage).isAncestorOf(window.focusWidget())
     learning.open_folder(folder)  # a system dialog stands here
 
     def go_on() -> None:
@@ -426,11 +434,12 @@ def test_the_whole_wizard_by_keyboard_alone(
     go_on()
     qtbot.waitUntil(lambda: learning.now.run is not None, timeout=WAIT)
     opened.runs.finish(learning.now.draft.run)
-    qtbot.waitUntil(lambda: wizard.done.mix.isVisible() and wizard.done.mix.hasFocus(), timeout=WAIT)
-    qtbot.keyClick(wizard.done.mix, Qt.Key.Key_Return)
+    mix = wizard.page(DonePage).mix
+    qtbot.waitUntil(lambda: mix.isVisible() and mix.hasFocus(), timeout=WAIT)
+    qtbot.keyClick(mix, Qt.Key.Key_Return)
     assert not wizard.isVisible() and window.library.wall.hasFocus()
     qtbot.keyClick(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
-    qtbot.keyClick(wizard.done, Qt.Key.Key_Escape)
+    qtbot.keyClick(wizard.page(DonePage), Qt.Key.Key_Escape)
     assert not wizard.isVisible()
 
 
@@ -459,7 +468,7 @@ def test_long_names_do_not_widen_the_window(
     long = "Greater antillean long-tailed Снегирь der Nordwestküste und aller Inseln dazwischen"
     folder = fakes.make_folder(tmp_path / (long * 2)[:120], (long, f"{long} 2"), 2)
     to_parts(qtbot, wizard, learning, folder)
-    learning.rename(0, long[:60])
+    learning.parts.rename(0, long[:60])
     wizard.next.click()
     window.resize(window.minimumSize())
     assert window.minimumSizeHint().width() <= 880 and window.width() <= 900

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -65,24 +66,32 @@ def test_a_folder_is_surveyed(
     assert dict(surveyed.kinds) == {"Cardinal": 3, "Ёжик": 4} and learning.now.codes == 2
 
 
+def test_the_session_holds_the_only_state(session: Session, learning: LearningController, folder: Path) -> None:
+    states: list[bool] = []
+    session.changed.connect(lambda: states.append(learning.now is session.state.learning))
+    learning.open_folder(folder)
+    learning.set_plan(title="Garden")
+    assert states and all(states) and session.state.learning.draft.plan.title == "Garden"
+
+
 def test_parts_are_found_named_merged_dropped_and_brought_back(
     qtbot: QtBot, learning: LearningController, folder: Path
 ) -> None:
     to_parts(qtbot, learning, folder)
     assert names(learning) == list(fakes.PARTS)
-    assert learning.rename(3, "  Kopf ") is None
-    assert learning.rename(1, "kopf") and learning.rename(1, " ") and learning.rename(1, "a:b")
-    learning.merge(1, 2)
+    assert learning.parts.rename(3, "  Kopf ") is None
+    assert learning.parts.rename(1, "kopf") and learning.parts.rename(1, " ") and learning.parts.rename(1, "a:b")
+    learning.parts.merge(1, 2)
     assert names(learning) == ["body", "wing", "Kopf", "legs"]
     qtbot.waitUntil(lambda: learning.now.found is not None and len(learning.now.found.members) == 4, timeout=WAIT)
-    learning.drop(3)
+    learning.parts.drop(3)
     assert learning.now.draft.sorting.dropped == (4,)
     for _ in range(3):
-        learning.undo()
+        learning.parts.undo()
     qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
     assert names(learning) == list(fakes.PARTS) and not learning.now.can_undo
     for _ in range(3):
-        learning.redo()
+        learning.parts.redo()
     qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
     assert names(learning) == ["body", "wing", "Kopf", "legs"] and learning.now.draft.sorting.dropped == (4,)
 
@@ -92,20 +101,71 @@ def test_the_old_wall_stays_until_the_new_one_is_there(
 ) -> None:
     to_parts(qtbot, learning, folder)
     before = learning.now.wall
-    learning.set_clusters(7)
-    learning.set_clusters(8)
+    learning.parts.set_clusters(7)
+    learning.parts.set_clusters(8)
     assert learning.now.wall is before and not learning.now.sorted
     qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
     assert len(names(learning)) == 8 and learning.now.wall is not before
     # A dragged slider is one step back, and what was found before is there at once.
-    learning.undo()
+    learning.parts.undo()
     assert learning.now.sorted and names(learning) == list(fakes.PARTS)
+
+
+def test_another_number_wished_during_the_first_search_is_kept(
+    qtbot: QtBot, learning: LearningController, folder: Path, script: Callable[..., None]
+) -> None:
+    script(findparts={"delay": 0.1})
+    learning.open_folder(folder)
+    qtbot.waitUntil(lambda: learning.now.reached("parts"), timeout=WAIT)
+    learning.next()
+    # The wish is repeated, as by a slider that is dragged, until the first search is over: its result lands before the
+    # slider rests.
+    wished = 0
+    for wished in itertools.cycle((3, 4)):
+        learning.parts.set_clusters(wished)
+        qtbot.wait(10)
+        if "parts" not in learning.now.doing:
+            break
+    assert learning.now.draft.sorting.clusters == wished and not learning.now.sorted
+    qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
+    assert len(names(learning)) == wished and learning.now.draft.sorting.clusters == wished
+
+
+def test_a_merge_during_the_search_for_another_merge_is_kept(
+    qtbot: QtBot, learning: LearningController, folder: Path, script: Callable[..., None]
+) -> None:
+    to_parts(qtbot, learning, folder)
+    script(findparts={"delay": 0.1})
+    learning.parts.merge(0, 1)
+    qtbot.waitUntil(lambda: "parts" in learning.now.doing, timeout=WAIT)
+    nearly = learning.now.doing["parts"]
+    while nearly.done < 6 and "parts" in learning.now.doing:
+        nearly = learning.now.doing["parts"]
+        qtbot.wait(10)
+    learning.parts.merge(2, 3)
+    qtbot.waitUntil(lambda: learning.now.found is not None and len(learning.now.found.members) == 3, timeout=WAIT)
+    assert learning.now.draft.sorting.merged == ((0, 1), (3, 4))
+
+
+def test_a_pack_that_is_chosen_again_is_searched_again(
+    qtbot: QtBot, learning: LearningController, folder: Path, pack: Pack
+) -> None:
+    learning.open_folder(folder)
+    learning.extend(str(pack.path))
+    qtbot.waitUntil(lambda: learning.now.reached("parts"), timeout=WAIT)
+    learning.next()
+    qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
+    learning.back()
+    learning.extend("")
+    learning.extend(str(pack.path))
+    learning.next()
+    qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
 
 
 def test_two_colours_change_places(qtbot: QtBot, learning: LearningController, folder: Path) -> None:
     to_parts(qtbot, learning, folder)
     first, second = (part.colour for part in learning.now.draft.sorting.parts[:2])
-    learning.recolour(0, second)
+    learning.parts.recolour(0, second)
     assert [part.colour for part in learning.now.draft.sorting.parts[:2]] == [second, first]
 
 
@@ -183,10 +243,10 @@ def test_every_failure_is_said_on_its_page_and_can_be_tried_again(
             break
         learning.next()
     qtbot.waitUntil(lambda: page in learning.now.troubles, timeout=WAIT)
-    trouble = learning.now.troubles[page]  # type: ignore[index]
+    trouble = learning.now.troubles[page]
     assert (trouble.message, trouble.hint) == ("It cannot be done.", "Do something else.")
     script()
-    learning.dismiss(page)  # type: ignore[arg-type]
+    learning.dismiss(page)
     assert page not in learning.now.troubles
     done = {"pictures": "surveyed", "parts": "found", "plan": "measured"}[page]
     qtbot.waitUntil(lambda: getattr(learning.now, done) is not None, timeout=WAIT)
@@ -213,7 +273,7 @@ def test_looking_can_be_cancelled(
     assert "parts" in learning.now.doing
     learning.cancel("parts")
     assert "parts" not in learning.now.doing and learning.now.found is None
-    learning.set_clusters(4)
+    learning.parts.set_clusters(4)
     qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
 
 
@@ -242,7 +302,7 @@ def test_a_run_that_has_its_pack_is_in_the_library_and_can_be_mixed(
     run = to_learning(qtbot, learning, folder)
     pack = opened.runs.finish(run, state=state)
     qtbot.waitUntil(lambda: learning.now.draft.page == "done", timeout=WAIT)
-    qtbot.waitUntil(lambda: pack.id in {one.id for one in session.state.packs}, timeout=WAIT)
+    qtbot.waitUntil(lambda: pack.id in {listed.id for listed in session.state.packs}, timeout=WAIT)
     learning.mix_now()
     assert session.state.pack is not None and session.state.pack.id == pack.id and not learning.now.shown
 
@@ -266,8 +326,8 @@ def test_a_draft_is_there_after_the_app_was_closed(
 ) -> None:
     to_plan(qtbot, learning, folder)
     learning.back()
-    learning.rename(3, "Kopf")
-    learning.merge(0, 1)
+    learning.parts.rename(3, "Kopf")
+    learning.parts.merge(0, 1)
     learning.set_plan(title="Garten", noun="Vogel", preset="thorough")
     opened.close()
     again = open_session().session.learning
@@ -293,14 +353,14 @@ def test_a_discarded_run_can_be_brought_back(
 
 
 def test_more_for_a_pack_keeps_its_parts(qtbot: QtBot, learning: LearningController, folder: Path, pack: Pack) -> None:
-    assert [one.id for one in learning.now.extendable] == [pack.id]
+    qtbot.waitUntil(lambda: [extendable.id for extendable in learning.now.extendable] == [pack.id], timeout=WAIT)
     learning.open_folder(folder)
     learning.extend(str(pack.path))
     qtbot.waitUntil(lambda: learning.now.reached("parts"), timeout=WAIT)
     learning.next()
     qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
     assert learning.now.extended == pack
-    learning.merge(0, 1)
+    learning.parts.merge(0, 1)
     assert len(names(learning)) == 5, "parts of a pack that gets more stay as they are"
     learning.next()
     qtbot.waitUntil(lambda: learning.now.measured is not None, timeout=WAIT)
@@ -319,7 +379,7 @@ def test_other_pictures_can_be_taken_back(
     qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened, tmp_path: Path
 ) -> None:
     to_parts(qtbot, learning, folder)
-    learning.rename(0, "Rumpf")
+    learning.parts.rename(0, "Rumpf")
     learning.open_folder(fakes.make_folder(tmp_path / "other"))
     action = opened.messages[-1].action
     assert names(learning) == [] and action is not None
@@ -379,12 +439,12 @@ def test_a_draft_that_gives_way_can_be_brought_back(
     others = fakes.make_folder(tmp_path / "dogs", ("a", "b"), 3)
     for leave in (lambda: learning.show_run(run), learning.start_over):
         to_parts(qtbot, learning, others)
-        learning.rename(0, "Rumpf")
+        learning.parts.rename(0, "Rumpf")
         leave()
         assert "Rumpf" not in names(learning)
-        said = opened.messages[-1]
-        assert said.action is not None and said.action.label == "Undo"
-        said.action.run()
+        message = opened.messages[-1]
+        assert message.action is not None and message.action.label == "Undo"
+        message.action.run()
         qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
         assert names(learning)[0] == "Rumpf" and learning.now.draft.page == "parts"
 
@@ -393,7 +453,7 @@ def test_what_was_decided_for_a_run_is_found_with_it(
     qtbot: QtBot, learning: LearningController, folder: Path, opened: Opened
 ) -> None:
     to_parts(qtbot, learning, folder)
-    learning.rename(0, "Rumpf")
+    learning.parts.rename(0, "Rumpf")
     learning.next()
     qtbot.waitUntil(lambda: learning.now.measured is not None, timeout=WAIT)
     learning.set_plan(noun="Vogel")
@@ -402,8 +462,10 @@ def test_what_was_decided_for_a_run_is_found_with_it(
     run = learning.now.draft.run
     learning.start_over()
     learning.show_run(run)
+    assert learning.now.draft.page == "learning" and learning.now.run is not None
+    qtbot.waitUntil(lambda: learning.now.draft.plan.noun == "Vogel", timeout=WAIT)
     learning.back()
-    assert learning.now.draft.page == "plan" and learning.now.draft.plan.noun == "Vogel"
+    assert learning.now.draft.page == "plan"
     learning.back()
     qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
     assert names(learning)[0] == "Rumpf"

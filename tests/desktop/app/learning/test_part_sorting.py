@@ -13,7 +13,8 @@ from engine.core.palette import PALETTE
 from engine.core.paths import slug
 from engine.core.segmentation import NO_PART
 from engine.worker.jobs import FindParts, PartsFound
-from partcraft_desktop.app.learning.draft import MORE, PAGES, Draft, DraftPlan, proposed_title
+from partcraft_desktop.app.learning.draft import MORE, Draft, DraftPlan, proposed_title
+from partcraft_desktop.app.learning.pages import page_keys
 from partcraft_desktop.app.learning.part_sorting import (
     DraftPart,
     PartSorting,
@@ -117,7 +118,7 @@ def test_any_draft_is_read_back_as_it_was(data: st.DataObject) -> None:
     pair = (count, data.draw(st.booleans()))
     sorting = PartSorting(count, pair[1], made, pair, {(3, False): made} if made else None)
     plan = DraftPlan(data.draw(st.text(max_size=5)), "Vögel", "starter/base", 7, "thorough", 12, {"batch": 2})
-    draft = Draft(data.draw(st.sampled_from(PAGES)), "/birds", "", sorting, plan, "/runs/birds")
+    draft = Draft(data.draw(st.sampled_from(page_keys())), "/birds", "", sorting, plan, "/runs/birds")
     assert Draft.from_document(json.loads(json.dumps(draft.to_document()))) == draft
 
 
@@ -133,7 +134,7 @@ inner_keys = st.sampled_from(["clusters", "flip", "parts", "of", "earlier", "pre
 @given(st.dictionaries(keys, json_values | st.dictionaries(inner_keys, json_values, max_size=5), max_size=6))
 def test_no_damaged_draft_keeps_the_app_from_starting(document: dict[str, object]) -> None:
     draft = Draft.from_document(document)
-    assert draft.page in PAGES
+    assert draft.page in page_keys()
     assert Draft.from_document(draft.to_document()) == draft
 
 
