@@ -35,8 +35,11 @@ def local_model_folder(id: str) -> Path | None:
     """The folder of a model id if it is on this computer, without asking anybody else."""
     if not id:
         return None
-    places = [resources_dir() / id] if id.startswith("starter/") else [Path(id).expanduser(), models_dir() / id]
-    return next((place for place in places if place.is_dir()), None)
+    try:
+        places = [resources_dir() / id] if id.startswith("starter/") else [Path(id).expanduser(), models_dir() / id]
+        return next((place for place in places if place.is_dir()), None)
+    except (OSError, RuntimeError):  # a name that no file system takes, or the home of somebody who is not here
+        return None
 
 
 def _can_be_extended(pack: Pack) -> bool:
