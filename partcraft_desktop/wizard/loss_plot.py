@@ -153,8 +153,8 @@ class LossPlot(QWidget):
             painter.drawLine(strip.bottomLeft(), strip.bottomRight())
             return
         at = len(raw) - 1 if self.at is None else min(self.at, len(raw) - 1)
-        said = f"{_short(mean[at])}" if self.at is None else f"step {int(self._steps[at]):,}: {_short(raw[at])}"
-        painter.drawText(above, int(middle | Qt.AlignmentFlag.AlignRight), said)
+        value = f"{_short(mean[at])}" if self.at is None else f"step {int(self._steps[at]):,}: {_short(raw[at])}"
+        painter.drawText(above, int(middle | Qt.AlignmentFlag.AlignRight), value)
         # Spikes may leave the strip, so that what changes is seen; a flat line stands in its middle.
         low, high = float(np.percentile(finite, 1)), float(np.percentile(finite, 99))
         if high - low < 1e-12:

@@ -13,7 +13,7 @@ from partcraft_desktop.app.learning.draft import SHARES, Preset
 from partcraft_desktop.widgets.controls import PaintedButton
 from partcraft_desktop.widgets.theme import UNIT
 
-SAID: Final[Mapping[Preset, tuple[str, str]]] = {
+PRESETS: Final[Mapping[Preset, tuple[str, str]]] = {
     "quick": ("Quick", "A first try."),
     "balanced": ("Balanced", "Good for most."),
     "thorough": ("Thorough", "Finer details, rarer kinds."),
@@ -38,9 +38,9 @@ class PresetCard(PaintedButton):
     def show_cost(self, steps: int, cost: str) -> None:
         """Say how many steps it takes and what they cost."""
         self.steps, self.cost = steps, cost
-        name, said = SAID[self.preset]
-        self.setAccessibleName(name)
-        self.setAccessibleDescription(f"{said} {steps:,} steps. {cost}".strip())
+        title, purpose = PRESETS[self.preset]
+        self.setAccessibleName(title)
+        self.setAccessibleDescription(f"{purpose} {steps:,} steps. {cost}".strip())
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -62,14 +62,14 @@ class PresetCard(PaintedButton):
             painter.setPen(QPen(palette.color(QPalette.ColorRole.WindowText), 1, Qt.PenStyle.DotLine))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(5, 5, -5, -5), 5, 5)
-        name, said = SAID[self.preset]
+        title, purpose = PRESETS[self.preset]
         area = self.rect().adjusted(2 * UNIT, UNIT + 4, -2 * UNIT, -UNIT - 4)
         bold = QFont(self.font())
         bold.setWeight(QFont.Weight.DemiBold)
         high = painter.fontMetrics().height()
         texts = (
-            (bold, QPalette.ColorRole.Text, name),
-            (self.font(), QPalette.ColorRole.PlaceholderText, said),
+            (bold, QPalette.ColorRole.Text, title),
+            (self.font(), QPalette.ColorRole.PlaceholderText, purpose),
             (self.font(), QPalette.ColorRole.PlaceholderText, f"{self.steps:,} steps"),
             (bold, QPalette.ColorRole.Text, self.cost or "…"),
         )

@@ -86,10 +86,10 @@ class PartSorting:
     def merge(self, first: int, second: int) -> PartSorting:
         """Two parts as one: it stands where the earlier stood, and keeps the name a person gave to either."""
         keep, gone = sorted((first, second))
-        one, other = self.parts[keep], self.parts[gone]
-        told = one if one.named or not other.named else other
-        members = tuple(sorted((*one.members, *other.members)))
-        whole = replace(told, members=members, colour=one.colour, dropped=one.dropped and other.dropped)
+        kept, other = self.parts[keep], self.parts[gone]
+        named = kept if kept.named or not other.named else other
+        members = tuple(sorted((*kept.members, *other.members)))
+        whole = replace(named, members=members, colour=kept.colour, dropped=kept.dropped and other.dropped)
         parts = [whole if at == keep else part for at, part in enumerate(self.parts) if at != gone]
         return replace(self, parts=tuple(sorted(parts, key=lambda part: part.members)))
 
@@ -126,12 +126,12 @@ def sort_clusters(
     order = sorted(range(len(found.members)), key=lambda m: not (follow.get(m) and follow[m].named))
     for m in order:
         old, own = follow.get(m), here.get(frozenset(found.members[m]))
-        told = next((part for part in (old, own) if part and part.named and part.name not in taken), None)
-        name = told.name if told else free_name(found.names[m] or f"part {m + 1}", taken)
+        named = next((part for part in (old, own) if part and part.named and part.name not in taken), None)
+        name = named.name if named else free_name(found.names[m] or f"part {m + 1}", taken)
         wished = [part.colour for part in (old, own) if part] or [(colours_of or {}).get(name, "")]
-        colour = next((one for one in wished if one and one not in colours), None) or _free_colour(colours)
+        colour = next((free for free in wished if free and free not in colours), None) or _free_colour(colours)
         dropped = old.dropped if old else own.dropped if own else found.background[m]
-        parts[m] = DraftPart(found.members[m], name, colour, told is not None, dropped)
+        parts[m] = DraftPart(found.members[m], name, colour, named is not None, dropped)
         taken.append(name)
         colours.append(colour)
     return replace(wanted, parts=tuple(parts[m] for m in range(len(found.members))), of=pair)
