@@ -142,6 +142,8 @@ class OpenPictures:
         self._save_soon()
 
     def _segmenting(self, pack: Pack, image: str, news: News) -> None:
+        if not self._is_on_show(pack):
+            return  # What another pack's eyes saw, or could not see because it was removed, is of no use now.
         match news:
             case Finished(result=Segmented() as result):
                 self._change(pack, image, segmentation=result.segmentation, note=result.note, busy=False)
@@ -158,10 +160,14 @@ class OpenPictures:
     def _change(self, pack: Pack, picture_id: str, **changes: Any) -> None:
         """Change a picture where it is shown, on the wall and in the middle: if it still is, and with that pack."""
         state = self._store.state
-        if state.pack is None or state.pack.id != pack.id:
+        if not self._is_on_show(pack):
             return
         own = tuple(replace(p, **changes) if p.id == picture_id else p for p in state.own)
         shown = state.reference
         if shown is not None and shown.id == picture_id:
             shown = replace(shown, **changes)
         self._store.update_state(own=own, reference=shown)
+
+    def _is_on_show(self, pack: Pack) -> bool:
+        shown = self._store.state.pack
+        return shown is not None and shown.id == pack.id

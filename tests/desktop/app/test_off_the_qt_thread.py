@@ -77,9 +77,8 @@ def test_packs(
         qtbot.waitUntil(lambda: session.state.pack == imported, timeout=WAIT)
         session.remove_pack(imported)
         qtbot.waitUntil(lambda: len(session.state.packs) == 1, timeout=WAIT)
-        qtbot.waitUntil(lambda: opened.messages[-1].action is not None, timeout=WAIT)
-        action = opened.messages[-1].action
-        assert action is not None
+        qtbot.waitUntil(lambda: any(message.action for message in opened.messages), timeout=WAIT)
+        action = next(message.action for message in opened.messages if message.action)
         action.run()
         qtbot.waitUntil(lambda: len(session.state.packs) == 2, timeout=WAIT)
     assert not ours(notes), notes

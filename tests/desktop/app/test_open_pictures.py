@@ -96,11 +96,11 @@ def test_a_picture_without_a_pack_says_what_to_do_wherever_it_is_opened(
     assert pack is not None
     session.remove_pack(pack)
     qtbot.waitUntil(lambda: session.state.pack is None, timeout=WAIT)
-    for _ in range(2):
-        session.open_image(picture)
-        qtbot.waitUntil(lambda: session.state.reference is not None, timeout=WAIT)
-        reference = session.state.reference
-        assert reference is not None and not reference.busy and reference.note.startswith("Open a pack")
+    session.open_image(picture)
+    qtbot.waitUntil(lambda: session.state.reference is not None, timeout=WAIT)
+    reference = session.state.reference
+    assert reference is not None and not reference.busy and reference.note.startswith("Open a pack")
+    assert session.state.own == (reference,)
 
 
 def test_a_picture_that_was_open_and_is_gone_gives_way_to_the_first_reference(
