@@ -82,6 +82,23 @@ class Opened:
         self.session.shutdown()
 
 
+def idle(session: Session) -> bool:
+    """Whether nothing is rendered."""
+    return session.state.render is None
+
+
+def rendered(qtbot: QtBot, session: Session, count: int = 1) -> None:
+    """Render and wait until it is over."""
+    before = len(session.state.creations)
+    session.render()
+    qtbot.waitUntil(lambda: idle(session) and len(session.state.creations) == before + count, timeout=WAIT)
+
+
+def said(opened: Opened, text: str) -> bool:
+    """Whether a message or its hint has some words."""
+    return any(text in f"{message.text} {message.hint}" for message in opened.messages)
+
+
 @pytest.fixture
 def open_session(qtbot: QtBot, home: Path, pack: Pack) -> Iterator[Callable[[], Opened]]:
     """Opens sessions on the same data folder, one after another, as starts of the app do."""

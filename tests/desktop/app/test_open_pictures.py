@@ -18,7 +18,9 @@ from partcraft_desktop.app.decoded_pictures import keep_decoded, open_decoded
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.window.main_window import MainWindow
 from tests import fakes
-from tests.desktop.conftest import WAIT
+from tests.desktop.conftest import WAIT, Opened, said
+
+HEAD = 3
 
 
 @pytest.fixture
@@ -113,3 +115,77 @@ def test_a_picture_that_was_open_and_is_gone_gives_way_to_the_first_reference(
     again = open_session()
     assert again.session.state.reference is not None and again.session.state.reference.id == "0"
     assert again.session.state.own == () and not again.messages
+
+
+def test_the_first_reference_opens_with_its_parts_without_the_engine(qtbot: QtBot, session: Session) -> None:
+    qtbot.waitUntil(lambda: session.state.reference is not None and not session.state.reference.busy, timeout=WAIT)
+    reference = session.state.reference
+    assert reference is not None and reference.segmentation is not None
+    assert reference.segmentation.part_at(98, 37) == HEAD
+    assert session.state.engine == "off"
+    assert session.state.hint
+
+
+def test_a_dropped_picture_is_segmented_and_stays_on_the_wall(
+    qtbot: QtBot, session: Session, tmp_path: Path, script: Callable[..., None]
+) -> None:
+    script(segment={"note": "These eyes know drawings only."})
+    path = tmp_path / "my bird.png"
+    fakes.sketch_bird(3, 96)[0].save(path)
+    session.open_path(path)
+    qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
+    reference = session.state.reference
+    assert reference is not None and reference.image == str(path) and reference.title == "my bird"
+    assert reference.note == "These eyes know drawings only."
+    assert reference.segmentation is not None and reference.segmentation.labels.shape == (96, 96)
+    session.open_reference("1")
+    session.open_image(path)
+    qtbot.waitUntil(lambda: session.state.reference == reference, timeout=WAIT)
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "truncated", "missing"])
+def test_a_bad_picture_is_one_sentence_and_loses_nothing(
+    qtbot: QtBot, session: Session, opened: Opened, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "bad.png"
+    whole = tmp_path / "whole.png"
+    fakes.sketch_bird(1, 64)[0].save(whole)
+    if kind != "missing":
+        path.write_bytes({"empty": b"", "text": b"hello", "truncated": whole.read_bytes()[:200]}[kind])
+    before = session.state.reference
+    assert before is not None
+    session.open_path(path)
+    qtbot.waitUntil(lambda: said(opened, "bad.png"), timeout=WAIT)
+    assert session.state.reference is not None and session.state.reference.id == before.id
+    assert session.state.own == ()
+
+
+def test_a_picture_of_any_shape_opens(qtbot: QtBot, session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "wide.jpg"
+    Image.new("CMYK", (300, 20), (0, 80, 80, 0)).save(path)
+    session.open_path(path)
+    qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
+
+
+def test_what_was_found_for_another_pack_is_not_shown(
+    qtbot: QtBot,
+    opened: Opened,
+    open_session: Callable[[], Opened],
+    home: Path,
+    tmp_path: Path,
+    script: Callable[..., None],
+) -> None:
+    fakes.make_pack(home / "packs" / "others", codes=4, id="others")
+    session = open_session().session
+    script(segment={"delay": 0.3})
+    path = tmp_path / "mine.png"
+    fakes.sketch_bird(3, 96)[0].save(path)
+    session.open_image(path)
+    qtbot.waitUntil(lambda: bool(session.state.own), timeout=WAIT)
+    session.open_pack("others" if session.state.pack and session.state.pack.id != "others" else "fake-birds")
+    pack = session.state.pack
+    qtbot.waitUntil(lambda: bool(session.state.own[0].segmentation), timeout=WAIT)
+    segmentation = session.state.own[0].segmentation
+    assert pack is not None and segmentation is not None
+    assert max(segmentation.codes) < pack.vocabulary.codes_per_part
+    assert session.state.reference is not None and session.state.reference.id == str(path)

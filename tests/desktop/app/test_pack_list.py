@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,9 @@ from engine.packs.library import LibraryEntry, PackLibrary
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
 from tests import fakes
-from tests.desktop.conftest import WAIT, Opened
+from tests.desktop.conftest import WAIT, Opened, said
+
+HEAD = 3
 
 
 @pytest.fixture
@@ -138,3 +140,59 @@ def test_what_was_kept_is_not_written_over_before_the_packs_are_there(home: Path
     opened.session.learning.show()
     opened.close()
     assert '"reference": "4"' in (home / "session.json").read_text("utf-8")
+
+
+def test_a_pack_is_imported_removed_and_comes_back(
+    qtbot: QtBot, session: Session, opened: Opened, tmp_path: Path
+) -> None:
+    other = fakes.make_pack(tmp_path / "made" / "others", codes=4, id="others")
+    file = PackLibrary().export_pack(other, tmp_path / "others.partpack")
+    session.open_path(file)
+    qtbot.waitUntil(lambda: session.state.pack is not None and session.state.pack.id == "others", timeout=WAIT)
+    imported = session.state.pack
+    assert imported is not None and session.is_own_pack(imported)
+    session.remove_pack(imported)
+    qtbot.waitUntil(lambda: len(session.state.packs) == 1, timeout=WAIT)
+    assert session.state.pack is not None and session.state.pack.id == "fake-birds"
+    qtbot.waitUntil(lambda: said(opened, "was removed"), timeout=WAIT)
+    action = opened.messages[-1].action
+    assert action is not None
+    action.run()
+    qtbot.waitUntil(lambda: len(session.state.packs) == 2, timeout=WAIT)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK nothing", b"hello"])
+def test_a_bad_partpack_is_one_sentence(
+    qtbot: QtBot, session: Session, opened: Opened, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "bad.partpack"
+    path.write_bytes(content)
+    session.open_path(path)
+    qtbot.waitUntil(lambda: said(opened, "bad.partpack"), timeout=WAIT)
+    assert len(session.state.packs) == 1
+
+
+def test_a_damaged_pack_is_told_and_the_others_work(qtbot: QtBot, home: Path, pack: Pack) -> None:
+    (home / "packs" / "broken").mkdir()
+    (home / "packs" / "broken" / "pack.json").write_text("{")
+    again = Opened(home)
+    again.session.begin()
+    qtbot.waitUntil(lambda: again.session.state.pack is not None and said(again, "damaged"), timeout=WAIT)
+    again.close()
+
+
+def test_a_removed_pack_is_not_reached_by_undo(
+    qtbot: QtBot, opened: Opened, open_session: Callable[[], Opened], home: Path
+) -> None:
+    fakes.make_pack(home / "packs" / "others", codes=4, id="others")
+    session = open_session().session
+    session.open_pack("others")
+    session.choose(HEAD, 1, "1")
+    others = session.state.pack
+    session.open_pack("fake-birds")
+    assert others is not None
+    session.remove_pack(others)
+    qtbot.waitUntil(lambda: len(session.state.packs) == 1, timeout=WAIT)
+    while session.state.can_undo:
+        session.undo()
+        assert session.state.recipe.pack == "fake-birds"

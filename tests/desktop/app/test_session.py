@@ -11,45 +11,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from engine.core.png_metadata import read_creation
 from engine.core.recipe import Recipe
-from engine.packs.library import PackLibrary
 from engine.packs.pack import Pack
-from engine.worker.engine import Engine
 from partcraft_desktop.app.history import History
-from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
 from tests import fakes
-from tests.desktop.conftest import WAIT, Opened, prompt_text
+from tests.desktop.conftest import WAIT, Opened, prompt_text, rendered, said
 
 HEAD, WING = 3, 1
-
-
-def idle(session: Session) -> bool:
-    return session.state.render is None
-
-
-def rendered(qtbot: QtBot, session: Session, count: int = 1) -> None:
-    """Render and wait until it is over."""
-    before = len(session.state.creations)
-    session.render()
-    qtbot.waitUntil(lambda: idle(session) and len(session.state.creations) == before + count, timeout=WAIT)
-
-
-def said(opened: Opened, text: str) -> bool:
-    return any(text in f"{message.text} {message.hint}" for message in opened.messages)
-
-
-def test_the_first_reference_opens_with_its_parts_without_the_engine(qtbot: QtBot, session: Session) -> None:
-    qtbot.waitUntil(lambda: session.state.reference is not None and not session.state.reference.busy, timeout=WAIT)
-    reference = session.state.reference
-    assert reference is not None and reference.segmentation is not None
-    assert reference.segmentation.part_at(98, 37) == HEAD
-    assert session.state.engine == "off"
-    assert session.state.hint
 
 
 def test_a_choice_goes_into_the_recipe_and_the_hint_goes_away(session: Session, opened: Opened) -> None:
@@ -148,100 +119,6 @@ def test_a_random_mix_fills_every_slot_from_references(session: Session, pack: P
         assert reference is not None and reference.codes[choice.part] == choice.code
 
 
-def test_a_render_ends_in_the_gallery_with_its_recipe_on_disk(qtbot: QtBot, session: Session, opened: Opened) -> None:
-    session.choose(HEAD, 2, "2")
-    session.set_setting("count", 2)
-    previews: list[int] = []
-    session.preview.connect(lambda index, _: previews.append(index))
-    rendered(qtbot, session, 2)
-    newest, oldest = session.state.creations
-    assert newest.recipe.seed == oldest.recipe.seed + 1
-    assert Path(newest.path).parent == opened.settings.out
-    kept = read_creation(newest.path)
-    assert kept.recipe.choice_of(HEAD) == session.state.recipe.choice_of(HEAD)
-    assert kept.receipt and previews
-
-
-def test_the_seed_changes_unless_it_is_locked(qtbot: QtBot, session: Session) -> None:
-    session.set_setting("steps", 1)
-    session.lock_seed(False)
-    rendered(qtbot, session)
-    first = session.state.recipe.seed
-    session.lock_seed(True)
-    rendered(qtbot, session)
-    assert session.state.creations[0].recipe.seed == first
-    session.lock_seed(False)
-    rendered(qtbot, session)
-    assert session.state.creations[0].recipe.seed == session.state.recipe.seed != first
-
-
-def test_a_cancelled_render_leaves_no_trace(qtbot: QtBot, session: Session, script: Callable[..., None]) -> None:
-    script(render={"delay": 0.02})
-    session.set_setting("steps", 500)
-    session.render()
-    qtbot.waitUntil(lambda: session.state.render is not None and session.state.render.done > 1, timeout=WAIT)
-    session.cancel()
-    qtbot.waitUntil(lambda: idle(session), timeout=WAIT)
-    assert session.state.creations == ()
-
-
-def test_a_failed_render_is_one_sentence_and_the_next_works(
-    qtbot: QtBot, session: Session, opened: Opened, script: Callable[..., None]
-) -> None:
-    script(render={"fail": ["The pack needs a base model that is not here.", "Download it."]})
-    session.render()
-    qtbot.waitUntil(lambda: said(opened, "Download it."), timeout=WAIT)
-    assert idle(session)
-    script()
-    rendered(qtbot, session)
-
-
-def test_a_folder_that_cannot_be_made_is_told_and_nothing_runs(
-    qtbot: QtBot, session: Session, opened: Opened, tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_text("in the way")
-    opened.settings.set(out=str(tmp_path / "file" / "below"))
-    session.render()
-    qtbot.waitUntil(lambda: said(opened, "Choose another folder"), timeout=WAIT)
-    assert idle(session) and session.state.engine == "off"
-
-
-def test_a_killed_engine_is_one_sentence_and_the_next_render_works(
-    qtbot: QtBot, opened: Opened, home: Path, script: Callable[..., None]
-) -> None:
-    session = Session(
-        PackLibrary(bundled=home / "no starter"),
-        opened.settings,
-        opened.readers,
-        lambda outlet: Engine(outlet, host="process", handlers="tests.fakes:HANDLERS"),
-    )
-    heard: list[Message] = []
-    session.message.connect(heard.append)
-    session.begin()
-    qtbot.waitUntil(lambda: session.state.pack is not None, timeout=WAIT)
-    script(render={"crash": True, "at": 3})
-    session.set_setting("steps", 5)
-    session.render()
-    qtbot.waitUntil(lambda: bool(heard), timeout=6 * WAIT)
-    assert idle(session) and heard[0].kind == "error" and "Traceback" not in heard[0].text
-    script()
-    session.render()
-    qtbot.waitUntil(lambda: idle(session) and len(session.state.creations) == 1, timeout=6 * WAIT)
-    session.shutdown()
-
-
-def test_another_folder_shows_its_own_creations(qtbot: QtBot, session: Session, opened: Opened, tmp_path: Path) -> None:
-    session.set_setting("steps", 1)
-    rendered(qtbot, session)
-    first = session.state.creations
-    opened.settings.set(out=str(tmp_path / "elsewhere"))
-    assert session.state.creations == ()
-    rendered(qtbot, session)
-    assert Path(session.state.creations[0].path).parent == tmp_path / "elsewhere"
-    opened.settings.set(out="")
-    qtbot.waitUntil(lambda: session.state.creations == first, timeout=WAIT)
-
-
 def test_what_cannot_be_saved_is_told_once_and_the_work_goes_on(
     qtbot: QtBot, session: Session, opened: Opened, home: Path
 ) -> None:
@@ -272,19 +149,6 @@ def test_a_recipe_of_a_pack_that_is_not_here_is_told(qtbot: QtBot, session: Sess
     stranger = session.state.creations[0]
     session.use_recipe(replace(stranger, recipe=replace(stranger.recipe, pack="dogs")))
     assert said(opened, "“dogs”") and session.state.recipe == before
-
-
-def test_deleted_creations_come_back(qtbot: QtBot, session: Session, opened: Opened) -> None:
-    session.set_setting("count", 3)
-    rendered(qtbot, session, 3)
-    creations = session.state.creations
-    session.delete_creations(creations[:2])
-    qtbot.waitUntil(lambda: said(opened, "2 creations deleted"), timeout=WAIT)
-    assert session.state.creations == creations[2:]
-    assert not Path(creations[0].path).exists()
-    session.restore_deleted()
-    qtbot.waitUntil(lambda: session.state.creations == creations, timeout=WAIT)
-    assert all(Path(creation.path).is_file() for creation in creations)
 
 
 def test_work_is_there_after_a_kill(
@@ -330,40 +194,6 @@ def test_any_saved_file_can_be_started_from(document: Any, qtbot: QtBot, pack: P
     opened.session.begin()
     qtbot.waitUntil(lambda: opened.session.state.pack is not None, timeout=WAIT)
     opened.close()
-
-
-def test_a_dropped_picture_is_segmented_and_stays_on_the_wall(
-    qtbot: QtBot, session: Session, tmp_path: Path, script: Callable[..., None]
-) -> None:
-    script(segment={"note": "These eyes know drawings only."})
-    path = tmp_path / "my bird.png"
-    fakes.sketch_bird(3, 96)[0].save(path)
-    session.open_path(path)
-    qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
-    reference = session.state.reference
-    assert reference is not None and reference.image == str(path) and reference.title == "my bird"
-    assert reference.note == "These eyes know drawings only."
-    assert reference.segmentation is not None and reference.segmentation.labels.shape == (96, 96)
-    session.open_reference("1")
-    session.open_image(path)
-    qtbot.waitUntil(lambda: session.state.reference == reference, timeout=WAIT)
-
-
-@pytest.mark.parametrize("kind", ["empty", "text", "truncated", "missing"])
-def test_a_bad_picture_is_one_sentence_and_loses_nothing(
-    qtbot: QtBot, session: Session, opened: Opened, tmp_path: Path, kind: str
-) -> None:
-    path = tmp_path / "bad.png"
-    whole = tmp_path / "whole.png"
-    fakes.sketch_bird(1, 64)[0].save(whole)
-    if kind != "missing":
-        path.write_bytes({"empty": b"", "text": b"hello", "truncated": whole.read_bytes()[:200]}[kind])
-    before = session.state.reference
-    assert before is not None
-    session.open_path(path)
-    qtbot.waitUntil(lambda: said(opened, "bad.png"), timeout=WAIT)
-    assert session.state.reference is not None and session.state.reference.id == before.id
-    assert session.state.own == ()
 
 
 def test_a_creation_that_is_opened_offers_its_recipe(qtbot: QtBot, session: Session, opened: Opened) -> None:
@@ -413,101 +243,3 @@ def test_nothing_is_emitted_after_the_end(qtbot: QtBot, opened: Opened, script: 
     before = opened.session.state
     qtbot.wait(1)
     assert opened.session.state is before
-
-
-def test_two_sessions_on_one_folder_lose_nothing(
-    qtbot: QtBot, opened: Opened, open_session: Callable[[], Opened]
-) -> None:
-    other = open_session()
-    for each in (opened, other):
-        each.session.set_setting("steps", 1)
-        rendered(qtbot, each.session)
-    paths = {each.session.state.creations[0].path for each in (opened, other)}
-    assert len(paths) == 2 and all(Path(path).is_file() for path in paths)
-
-
-def test_a_picture_of_any_shape_opens(qtbot: QtBot, session: Session, tmp_path: Path) -> None:
-    path = tmp_path / "wide.jpg"
-    Image.new("CMYK", (300, 20), (0, 80, 80, 0)).save(path)
-    session.open_path(path)
-    qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
-
-
-def test_a_pack_is_imported_removed_and_comes_back(
-    qtbot: QtBot, session: Session, opened: Opened, tmp_path: Path
-) -> None:
-    other = fakes.make_pack(tmp_path / "made" / "others", codes=4, id="others")
-    file = PackLibrary().export_pack(other, tmp_path / "others.partpack")
-    session.open_path(file)
-    qtbot.waitUntil(lambda: session.state.pack is not None and session.state.pack.id == "others", timeout=WAIT)
-    imported = session.state.pack
-    assert imported is not None and session.is_own_pack(imported)
-    session.remove_pack(imported)
-    qtbot.waitUntil(lambda: len(session.state.packs) == 1, timeout=WAIT)
-    assert session.state.pack is not None and session.state.pack.id == "fake-birds"
-    qtbot.waitUntil(lambda: said(opened, "was removed"), timeout=WAIT)
-    action = opened.messages[-1].action
-    assert action is not None
-    action.run()
-    qtbot.waitUntil(lambda: len(session.state.packs) == 2, timeout=WAIT)
-
-
-@pytest.mark.parametrize("content", [b"", b"PK nothing", b"hello"])
-def test_a_bad_partpack_is_one_sentence(
-    qtbot: QtBot, session: Session, opened: Opened, tmp_path: Path, content: bytes
-) -> None:
-    path = tmp_path / "bad.partpack"
-    path.write_bytes(content)
-    session.open_path(path)
-    qtbot.waitUntil(lambda: said(opened, "bad.partpack"), timeout=WAIT)
-    assert len(session.state.packs) == 1
-
-
-def test_a_damaged_pack_is_told_and_the_others_work(qtbot: QtBot, home: Path, pack: Pack) -> None:
-    (home / "packs" / "broken").mkdir()
-    (home / "packs" / "broken" / "pack.json").write_text("{")
-    again = Opened(home)
-    again.session.begin()
-    qtbot.waitUntil(lambda: again.session.state.pack is not None and said(again, "damaged"), timeout=WAIT)
-    again.close()
-
-
-def test_what_was_found_for_another_pack_is_not_shown(
-    qtbot: QtBot,
-    opened: Opened,
-    open_session: Callable[[], Opened],
-    home: Path,
-    tmp_path: Path,
-    script: Callable[..., None],
-) -> None:
-    fakes.make_pack(home / "packs" / "others", codes=4, id="others")
-    session = open_session().session
-    script(segment={"delay": 0.3})
-    path = tmp_path / "mine.png"
-    fakes.sketch_bird(3, 96)[0].save(path)
-    session.open_image(path)
-    qtbot.waitUntil(lambda: bool(session.state.own), timeout=WAIT)
-    session.open_pack("others" if session.state.pack and session.state.pack.id != "others" else "fake-birds")
-    pack = session.state.pack
-    qtbot.waitUntil(lambda: bool(session.state.own[0].segmentation), timeout=WAIT)
-    segmentation = session.state.own[0].segmentation
-    assert pack is not None and segmentation is not None
-    assert max(segmentation.codes) < pack.vocabulary.codes_per_part
-    assert session.state.reference is not None and session.state.reference.id == str(path)
-
-
-def test_a_removed_pack_is_not_reached_by_undo(
-    qtbot: QtBot, opened: Opened, open_session: Callable[[], Opened], home: Path
-) -> None:
-    fakes.make_pack(home / "packs" / "others", codes=4, id="others")
-    session = open_session().session
-    session.open_pack("others")
-    session.choose(HEAD, 1, "1")
-    others = session.state.pack
-    session.open_pack("fake-birds")
-    assert others is not None
-    session.remove_pack(others)
-    qtbot.waitUntil(lambda: len(session.state.packs) == 1, timeout=WAIT)
-    while session.state.can_undo:
-        session.undo()
-        assert session.state.recipe.pack == "fake-birds"
