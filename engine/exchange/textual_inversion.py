@@ -1,4 +1,4 @@
-"""A pack for other programs: its LoRA as diffusers names it, its tokens as textual inversions."""
+"""A pack for other programs: its LoRA, which diffusers reads as it is, and its tokens as textual inversions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from engine.core.atomic_files import make_folder, write_whole
+from engine.core.atomic_files import make_folder, write_bytes, write_whole
 from engine.models.conditioning import ENCODERS
-from engine.models.lora import load_lora, save_lora
+from engine.models.lora import load_lora
 from engine.models.part_tokens import load_tokens
 from engine.packs.pack import LORA, TOKENS, Pack
 
 
 def export_for_other_programs(pack: Pack, folder: Path) -> tuple[Path, ...]:
-    """Write a pack for other programs: its LoRA with diffusers' names, and a textual inversion for each (part, code).
+    """Write a pack for other programs: its LoRA, and a textual inversion for each (part, code).
 
     ``lora.safetensors`` (if the pack has one) and ``embeddings/<part>-<code>.safetensors``, which holds one tensor (W,)
     named as the word that says it, ``<part-code>``; for SDXL ``clip_l`` and ``clip_g`` (1, W). Parts of the background
@@ -26,7 +26,8 @@ def export_for_other_programs(pack: Pack, folder: Path) -> tuple[Path, ...]:
     written: list[Path] = []
     if (pack.path / LORA).is_file():
         written.append(folder / LORA)
-        save_lora(load_lora(pack.path / LORA), written[-1])
+        load_lora(pack.path / LORA)  # refuses a damaged one
+        write_bytes(written[-1], (pack.path / LORA).read_bytes(), "the pack's LoRA")
     sets = [tokens.of(name).projected().detach() for name in ENCODERS[: len(tokens.widths)]]
     for part in pack.vocabulary.visible_parts:
         for code in range(pack.vocabulary.codes_per_part):

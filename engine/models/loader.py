@@ -166,7 +166,7 @@ class Models:
 
     def _load_pipeline(self, folder: Path, unet: Path | None, lora: Path | None, precision: torch.dtype) -> Pipeline:
         require_base(folder, unet)
-        difference = load_lora(lora) if lora else {}  # read first: it is small, and may be damaged
+        difference = load_lora(lora) if lora else None  # read first: it is small, and may be damaged
         pieces: dict[str, Any] = {} if is_sdxl(folder) else {"safety_checker": None, "requires_safety_checker": False}
         kind: Any = StableDiffusionXLPipeline if is_sdxl(folder) else StableDiffusionPipeline
         here: dict[str, Any] = {"dtype": precision, "use_safetensors": True, "local_files_only": True}
@@ -196,7 +196,8 @@ class Models:
             )
         pipeline.set_progress_bar_config(disable=True)
         require_same_tokenizers(encoders_of(pipeline))
-        merge_lora(pipeline.unet, difference)
+        if difference:
+            merge_lora(pipeline.unet, difference)
         pipeline.to(self.device)
         for component in components_of(folder):
             getattr(pipeline, component).requires_grad_(False).eval()

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import torch
+from diffusers.loaders import StableDiffusionLoraLoaderMixin
+from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
+from diffusers.utils import convert_unet_state_dict_to_peft
 from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import load_file, save_file
+from peft.tuners.tuners_utils import cast_adapter_dtype
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.core.atomic_files import write_whole
-from engine.core.errors import UserError
+from engine.core.errors import UserError, out_of_memory
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 """The projections of every attention layer, as in the paper."""
 
-_PREFIX = "unet."
+_PREFIX: Final = "unet."
+_TEXT_ENCODERS: Final = ("text_encoder", "lora_te")
+_ADAPTER: Final = "pack"
+
+
+@dataclass(frozen=True)
+class Lora:
+    """What is in a LoRA's file: its tensors by the names they have there, and diffusers' ``lora_adapter_metadata`` (the
+    arguments of peft's ``LoraConfig``, each after "unet."), or None where the file has none."""
+
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, Any] | None = None
 
 
 def add_lora(unet: Any, rank: int = 4, state: Mapping[str, Tensor] | None = None) -> list[Any]:
@@ -46,34 +63,104 @@ def save_lora(state: Mapping[str, Tensor], path: Path) -> None:
     write_whole(path, lambda beside: save_file(named, beside, {"format": "pt"}), "the pack's LoRA")
 
 
-def load_lora(path: Path) -> dict[str, Tensor]:
-    """Read what :func:`save_lora` wrote, or any diffusers LoRA of a UNet, names relative to the UNet.
-    Raises :class:`UserError` if it is missing or damaged."""
+def load_lora(path: Path) -> Lora:
+    """Read a LoRA of a UNet: what :func:`save_lora` wrote, or any that diffusers reads (its own names of today and
+    before, peft's, kohya's). Safetensors only.
+
+    Raises :class:`UserError` if it is missing or damaged, or changes a text encoder too.
+    """
     try:
-        named = load_file(path)
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
+            metadata = json.loads((file.metadata() or {}).get(LORA_ADAPTER_METADATA_KEY) or "null")
     except FileNotFoundError as error:
         raise UserError(f"{path.name} is missing from {path.parent.name}.", "Get the pack again.") from error
     except Exception as error:
         raise UserError(f"The LoRA of {path.parent.name} cannot be read: {error}.", "Get the pack again.") from error
-    return {name.removeprefix(_PREFIX): value for name, value in named.items()}
+    if any(name.startswith(_TEXT_ENCODERS) for name in tensors):
+        raise UserError(
+            f"The LoRA of {path.parent.name} changes the text encoder too, which a pack's cannot.",
+            "Use a LoRA that was trained for the UNet alone.",
+        )
+    if not any(name.startswith((_PREFIX, "lora_")) for name in tensors):  # as a UNet's own save_lora_adapter names them
+        tensors = {_PREFIX + name: value for name, value in tensors.items()}
+        metadata = metadata and {_PREFIX + name: value for name, value in metadata.items()}
+    return Lora(tensors, metadata)
 
 
-def merge_lora(unet: Any, state: Mapping[str, Tensor]) -> None:
-    """Add ``lora_B @ lora_A`` to each layer's weight, for rendering at the speed of the plain UNet.
+def merge_lora(unet: Any, lora: Lora) -> None:
+    """Add a LoRA to a UNet's weights, as strongly as its alphas and ranks say, for rendering at the speed of the plain
+    UNet. Sums are taken in float32 whatever the UNet's precision.
 
-    Raises :class:`UserError` when the LoRA was made for another UNet.
+    Raises :class:`UserError` when the LoRA was made for another UNet, or has tensors that cannot be used; the UNet is
+    as it was then.
     """
+    if not lora.tensors:
+        return
+    try:
+        named, alphas = _peft_names(lora, unet)
+        state = {name.removeprefix(_PREFIX): value for name, value in named.items()}
+        _require_fit(unet, state)
+        unet.load_lora_adapter(
+            named, prefix="unet", network_alphas=alphas, metadata=lora.metadata, adapter_name=_ADAPTER,
+            low_cpu_mem_usage=True,
+        )  # fmt: skip
+        # Loading has rounded the LoRA to the UNet's precision: once more, into float32.
+        cast_adapter_dtype(unet, _ADAPTER)
+        if unused := set_peft_model_state_dict(unet, state, _ADAPTER).unexpected_keys:
+            raise ValueError(f"the UNet has no {unused[0]}")
+        unet.fuse_lora()
+    except UserError:
+        raise
+    except Exception as error:  # libraries refuse what they do not know in many ways
+        if out_of_memory(error):
+            raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"The pack's LoRA is of a kind that cannot be used: {reason}",
+            "Use a LoRA that diffusers can load and fuse.",
+        ) from error
+    finally:
+        unet.unload_lora()
+
+
+def _peft_names(lora: Lora, unet: Any) -> tuple[dict[str, Tensor], dict[str, float] | None]:
+    """A LoRA's matrices as ``unet.<layer>.lora_A|lora_B.weight``, and the alpha of each ``unet.<layer>`` where the file
+    says any. Raises ``ValueError`` for what diffusers does not know."""
+    # Of tensors, not of a file: diffusers would read a pickle where it finds one.
+    outcome: Any = StableDiffusionLoraLoaderMixin.lora_state_dict(dict(lora.tensors), unet_config=unet.config)
+    converted, alphas = outcome
+    alphas = {**(alphas or {}), **{name: converted[name].item() for name in converted if name.endswith(".alpha")}}
+    named = convert_unet_state_dict_to_peft({name: one for name, one in converted.items() if name not in alphas})
+    if len(named) + len(alphas) != len(lora.tensors):
+        raise ValueError("diffusers leaves some of its tensors out")
+    if not alphas:
+        return named, None
+    # Diffusers leaves the old names in kohya's alphas, and then overlooks those of attention layers that differ.
+    renamed = convert_unet_state_dict_to_peft({name.removesuffix(".alpha"): alpha for name, alpha in alphas.items()})
+    ranks = {_layer(name): float(down.shape[0]) for name, down in named.items() if ".lora_A." in name}
+    return named, ranks | {_layer(name): alpha for name, alpha in renamed.items()}
+
+
+def _layer(name: str) -> str:
+    return name.split(".lora_")[0]
+
+
+def _require_fit(unet: Any, state: Mapping[str, Tensor]) -> None:
+    """See that each pair of matrices has a layer of its shape: peft leaves out what has none. Raises
+    :class:`UserError`."""
     layers = dict(unet.named_modules())
-    for name, down in state.items():
-        if not name.endswith(".lora_A.weight"):
-            continue
-        layer = layers.get(name.removesuffix(".lora_A.weight"))
-        up = state.get(name.replace(".lora_A.", ".lora_B."))
-        weight = getattr(layer, "weight", None)
-        if weight is None or up is None or weight.shape != (up.shape[0], down.shape[1]):
+    for layer in map(_layer, state):
+        down, up = state.get(f"{layer}.lora_A.weight"), state.get(f"{layer}.lora_B.weight")
+        weight = getattr(layers.get(layer), "weight", None)
+        if (
+            weight is None
+            or down is None
+            or up is None
+            or (up.shape[0], down.shape[1]) != weight.shape[:2]
+            or up.shape[1] != down.shape[0]
+        ):
             raise UserError(
-                "The pack's LoRA does not fit the base model.", "Use the base model the pack was trained for."
+                f"The pack's LoRA does not fit the base model: there is no {layer} of its shape.",
+                "Use the base model the pack was trained for.",
             )
-        with torch.no_grad():
-            difference = up.to(weight.device, torch.float32) @ down.to(weight.device, torch.float32)
-            weight.copy_((weight.float() + difference).to(weight.dtype))
