@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock
 
 from engine.core.atomic_files import make_folder, read_json, write_bytes
 from engine.core.errors import UserError
@@ -20,13 +20,10 @@ from engine.runs.status import RunStatus, process_created, read_status, write_st
 @contextlib.contextmanager
 def training_lock() -> Iterator[None]:
     """Held by one process at a time, and for a moment only; the system lets go of it if the process dies."""
-    folder = make_folder(runs_dir(), "the runs")
-    with (folder / ".lock").open("a+b") as file:
-        _lock(file)
-        try:
-            yield
-        finally:
-            _unlock(file)
+    # On Unix it is flock, as in the versions that called it by hand: theirs and this one exclude each other. A soft
+    # lock, filelock's way out where a disk knows no flock, would outlive a process that was killed.
+    with FileLock(make_folder(runs_dir(), "the runs") / ".lock", fallback_to_soft=False):
+        yield
 
 
 def take_turn(run: Path, pid: int) -> None:
@@ -49,29 +46,3 @@ def current_run() -> Path | None:
     """The run that had the last turn, alive or not."""
     run = read_json(runs_dir() / ".current.json").get("run")
     return Path(run) if isinstance(run, str) and run else None
-
-
-def _lock(file: IO[bytes]) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        file.seek(0)
-        while True:
-            with contextlib.suppress(OSError):  # after ten seconds it gives up; another may hold it longer
-                return msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX)
-
-
-def _unlock(file: IO[bytes]) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_UN)

@@ -230,6 +230,7 @@ def _contents(file: Path) -> dict[str, StoredFeatures]:
     """What a safetensors file keeps, by name; nothing of a damaged one: its pictures are looked at anew."""
     try:
         size = file.stat().st_size
+        # By hand: safe_open does not say where in the file a tensor begins, which mapping its rows needs.
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
             header = json.loads(opened.read(length)) if length <= size else {}

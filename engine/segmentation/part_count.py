@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.core.atomic_files import make_folder, write_bytes
 from engine.core.paths import cache_dir
@@ -51,7 +50,9 @@ def suggest_part_count(
 def stability(
     sample: FeatureSample, split: BackgroundSplit, report: Callable[[int, int], None] = lambda _done, _total: None
 ) -> dict[int, float]:
-    """How far halves of the pictures agree on the parts, by their number."""
+    """How far halves of the pictures agree on the parts, by their number: mean adjusted Rand indices, at most 1."""
+    from sklearn.metrics import adjusted_rand_score  # it takes a second to import, and few jobs come here
+
     generator = np.random.default_rng(0)
     rows, picture = sample.rows[split.front], sample.picture[split.front]
     tried = rows[generator.permutation(len(rows))[:_ROWS]]
@@ -66,12 +67,12 @@ def stability(
     agreement: dict[int, float] = {}
     for count in range(2, min(MOST_PARTS, len(rows)) + 1):
         report(count - 2, MOST_PARTS - 1)
-        found = [kmeans(half, count, seed=seed, restarts=3).centroids for seed, half in enumerate(halves)]
-        if min(len(one) for one in found) < count:
+        centroids = [kmeans(half, count, seed=seed, restarts=3).centroids for seed, half in enumerate(halves)]
+        if min(map(len, centroids)) < count:
             break  # there are not so many different places
-        labels = [(tried @ one.T).argmax(axis=1) for one in found]
-        pairs = [_agree(labels[i], labels[j]) for i in range(_HALVES) for j in range(i)]
-        agreement[count] = float(np.mean(pairs))
+        labels = [(tried @ rows.T).argmax(axis=1) for rows in centroids]
+        indices = [adjusted_rand_score(labels[i], labels[j]) for i in range(_HALVES) for j in range(i)]
+        agreement[count] = float(np.mean(indices))
     return agreement
 
 
@@ -87,20 +88,6 @@ def _choose(agreement: dict[int, float]) -> tuple[int, str]:
     if count + 1 in agreement:
         reason += f"; {count + 1} less so ({agreement[count + 1]:.0%})"
     return count, f"{reason}."
-
-
-def _agree(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> float:
-    """The adjusted Rand index of two labellings (N,)."""
-    table = np.zeros((one.max() + 1, other.max() + 1))
-    np.add.at(table, (one, other), 1)
-
-    def pairs(counts: npt.NDArray[np.float64]) -> float:
-        return float((counts * (counts - 1) / 2).sum())
-
-    both, rows, columns, total = pairs(table), pairs(table.sum(1)), pairs(table.sum(0)), len(one) * (len(one) - 1) / 2
-    chance = rows * columns / max(total, 1)
-    most = (rows + columns) / 2
-    return 1.0 if most == chance else (both - chance) / (most - chance)
 
 
 def _read(place: Path) -> tuple[int, str] | None:

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock, Timeout
 from safetensors.torch import load_file
 
 from engine.core.errors import UserError
+from engine.core.paths import runs_dir
 from engine.packs.pack import Pack
 from engine.packs.validation import check_pack
 from engine.runs.heartbeat import Heartbeat
@@ -239,6 +241,38 @@ def test_two_trainings_take_turns(make_run: MakeRun, home: Path) -> None:
         assert child.stdout and child.stdout.readline() == "held\n"
         with training_lock(), pytest.raises(UserError, match="“two” is still learning"):
             take_turn(one, os.getpid())
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_processes_exclude_each_other_until_they_die(home: Path) -> None:
+    code = "from engine.runs.lock import training_lock\nwith training_lock():\n print('held', flush=True)\n input()"
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True)
+    try:
+        assert child.stdout and child.stdout.readline() == "held\n"
+        with pytest.raises(Timeout):
+            FileLock(runs_dir() / ".lock", timeout=0).acquire()
+    finally:
+        child.kill()
+        child.communicate()
+    with training_lock():  # nobody unlocked it: the system did
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="flock is of Unix")
+def test_the_lock_of_the_version_before_excludes_this_one(home: Path) -> None:
+    code = "import fcntl, sys\nfile = open(sys.argv[1], 'a+b')\n"
+    code += "try:\n fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)\n print('held', flush=True)\n input()\n"
+    code += "except BlockingIOError:\n print('busy', flush=True)"
+    before = [sys.executable, "-c", code, str(runs_dir() / ".lock")]
+    with training_lock():
+        assert subprocess.run(before, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout == "busy\n"
+    child = subprocess.Popen(before, stdin=-1, stdout=-1, text=True)
+    try:
+        assert child.stdout and child.stdout.readline() == "held\n"
+        with pytest.raises(Timeout):
+            FileLock(runs_dir() / ".lock", timeout=0).acquire()
     finally:
         child.kill()
         child.communicate()
