@@ -47,16 +47,11 @@ def _optimizer(name: str) -> Any:
 
 @dataclass
 class Learner:
-    """The models of a training and its optimiser: everything a step changes.
-
-    ``average_gradients`` is called between the backward pass and clipping with one gradient for each of ``parameters``
-    (float32, to be changed in place): where several processes learn together, they take their mean there.
-    """
+    """The models of a training and its optimiser: everything a step changes."""
 
     pipeline: Any
     tokens: Tokens
     plan: Plan
-    average_gradients: Callable[[Sequence[Tensor]], None] | None = None
     scheduler: Any = field(init=False)
     optimizer: torch.optim.Optimizer = field(init=False)
     scaler: torch.GradScaler = field(init=False)
@@ -113,14 +108,21 @@ class Learner:
         rest: Any = self.plan.rest
         return diffusion, attention_loss(capture.take(), located, masks, rest)
 
-    def update(self, loss: Tensor, step: int) -> None:
-        """One optimiser step (0-based) from a loss."""
+    def update(
+        self, loss: Tensor, step: int, average_gradients: Callable[[Sequence[Tensor]], None] | None = None
+    ) -> None:
+        """One optimiser step (0-based) from a loss.
+
+        ``average_gradients`` is called between the backward pass and clipping with one gradient for each of
+        ``parameters`` (float32, to be changed in place): where several processes learn together, they take their mean
+        there. What it raises, this raises, before any weight has changed.
+        """
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * self.plan.factor(step)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
-        if self.average_gradients is not None:
-            self.average_gradients(self._gradients())
+        if average_gradients is not None:
+            average_gradients(self._gradients())
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.plan.clip)
         self.scaler.step(self.optimizer)

@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -65,7 +65,8 @@ def run_steps(
         while step < plan.steps and not (asked := world.most(asked)):
             began = time.perf_counter()
             try:
-                losses = take_step(learner, capture, draw_batch(learner, examples, captions, step), step, world)
+                batch = draw_batch(plan, learner.scheduler, examples, captions, step)
+                losses = take_step(learner, capture, batch, step, world)
             except NonFiniteLoss:
                 if world.first and len(checkpoints(run)) > 1:  # it leads to this; the last one is kept all the same
                     shutil.rmtree(run / "checkpoints" / f"step-{step}", ignore_errors=True)
@@ -151,7 +152,6 @@ def take_step(learner: Learner, capture: AttentionCapture | None, whole: Batch, 
         if not halved and not all_finite(gradients):  # in float16 such steps are skipped by the scaler
             raise NonFiniteLoss(step)
 
-    learner.average_gradients = average
     losses = torch.zeros(2, device=device)
     loss = torch.zeros((), device=device, requires_grad=True)  # a process without a share has nothing to say
     try:
@@ -163,11 +163,11 @@ def take_step(learner: Learner, capture: AttentionCapture | None, whole: Batch, 
             loss = diffusion * pictures + plan.attention_weight * attention * parts
             if not all_finite([losses]):
                 raise NonFiniteLoss(step)
-        learner.update(loss, step)
+        learner.update(loss, step, average)
     except Exception as error:
         if not agreed:
             world.most(_BROKEN)  # the others wait for this process
-        raise explain_step_failure(error, plan) from error
+        raise explain_step_failure(error, replace(plan, batch=len(whole.sentences))) from error
     world.add_up([losses])
     return Losses(step + 1, losses[0].item(), losses[1].item())
 
@@ -187,9 +187,9 @@ def explain_step_failure(error: Exception, plan: Plan) -> Exception:
     return error
 
 
-def draw_batch(learner: Learner, examples: Examples, captions: Captions, step: int) -> Batch:
-    """What a step learns from, of the plan's seed and the step alone."""
-    plan = learner.plan
+def draw_batch(plan: Plan, scheduler: Any, examples: Examples, captions: Captions, step: int) -> Batch:
+    """What a step learns from, of the plan's seed and the step alone; ``scheduler`` says how many noise levels there
+    are."""
     generator = np.random.default_rng((plan.seed, step))
     count, views = examples.latents.shape[:2]
     rows = [_shuffled(plan.seed, position // count, count)[position % count] for position in
@@ -201,7 +201,7 @@ def draw_batch(learner: Learner, examples: Examples, captions: Captions, step: i
     sentences = [captions.draw(one, generator) for one in codes]
     noise = torch.from_numpy(generator.standard_normal(latents.shape, np.float32))
     # One noise level from each of B equal ranges: the mean loss of a step says more.
-    levels = learner.scheduler.config.num_train_timesteps
+    levels = scheduler.config.num_train_timesteps
     times = (np.arange(plan.batch) + generator.random(plan.batch)) * levels / plan.batch
     counts = None if plan.unsaid == "learned" else loss_mask(masks, sentences, captions.parts)
     return Batch(latents, noise, torch.from_numpy(times.astype(np.int64)), sentences, masks, counts)

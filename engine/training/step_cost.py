@@ -53,11 +53,11 @@ def measure(models: Models, job: Measure, report: Report) -> Measured:
     captions = Captions(pack.vocabulary, pipeline.tokenizer, pipeline.text_encoder.config.max_position_embeddings)
     batches = (1, max(2, job.batch))
     costs: dict[int, tuple[float, int]] = {}
-    start = 0.0
+    start, tried = 0.0, plan
     try:
         with AttentionCapture(pipeline.unet, grid) as capture:
             for batch in batches:
-                learner.plan = replace(plan, batch=batch)
+                tried = replace(plan, batch=batch)
                 with PeakMemory(models.device) as peak:
                     taken: list[float] = []
                     for step in range(1 + _STEPS):
@@ -65,12 +65,13 @@ def measure(models: Models, job: Measure, report: Report) -> Measured:
                         start = start or time.perf_counter() - began
                         _wait(models.device)
                         before = time.perf_counter()
-                        take_step(learner, capture, draw_batch(learner, examples, captions, step), step, ALONE)
+                        drawn = draw_batch(tried, learner.scheduler, examples, captions, step)
+                        take_step(learner, capture, drawn, step, ALONE)
                         _wait(models.device)
                         taken.append(time.perf_counter() - before)
                 costs[batch] = median(taken[1:]), peak.bytes
     except Exception as error:
-        raise explain_step_failure(error, learner.plan) from error
+        raise explain_step_failure(error, tried) from error
     (one, least), (seconds, memory) = (costs[batch] for batch in batches)
     each, room = max(0.0, seconds - one) / (batches[1] - 1), max(0, memory - least) // (batches[1] - 1)
     return Measured(*costs[job.batch], start, side, job.batch, each, room)

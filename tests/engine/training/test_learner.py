@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,9 @@ def make(base: Path, **plan: Any) -> Learner:
     return Learner(pipeline, PartTokens(4, 3, tiny.WIDTH), made)
 
 
-def take(learner: Learner, steps: int) -> list[tuple[float, float]]:
+def take(
+    learner: Learner, steps: int, average: Callable[[Sequence[torch.Tensor]], None] | None = None
+) -> list[tuple[float, float]]:
     """Steps on noise; the losses of each."""
     generator = torch.Generator().manual_seed(1)
     prompts = (("a ", Choice(0, 1), " ", Choice(1, 2)), (Choice(3, 0), " bird"))
@@ -48,7 +50,7 @@ def take(learner: Learner, steps: int) -> list[tuple[float, float]]:
             latents, noise = (torch.randn(2, 4, 16, 16, generator=generator) for _ in range(2))
             levels = torch.randint(1000, (2,), generator=generator)
             diffusion, attention = learner.losses(capture, latents, noise, levels, sentences, masks)
-            learner.update(diffusion + 0.5 * attention, step)
+            learner.update(diffusion + 0.5 * attention, step, average)
             found.append((diffusion.item(), attention.item()))
             assert not capture.maps, "nothing is recorded on the way back"
     return found
@@ -101,12 +103,10 @@ def test_processes_share_one_gradient_for_each_parameter(base: Path) -> None:
             assert gradient.shape == parameter.shape and gradient.dtype is torch.float32
             gradient.mul_(0)
 
-    learner.average_gradients = average
-    learner.plan = alone.plan
     before = [one.detach().clone() for one in learner.parameters]
     for group in learner.optimizer.param_groups:
         group["weight_decay"] = 0.0
-    take(learner, 1)
+    take(learner, 1, average)
     assert seen == [len(learner.parameters)]
     assert all(torch.equal(one, now) for one, now in zip(before, learner.parameters, strict=True))
     take(alone, 1)
@@ -120,7 +120,6 @@ def test_tokens_that_are_kept_are_not_learned(base: Path) -> None:
     learner = Learner(Models(device="cpu").own_pipeline(str(base)), tokens, plan)
     assert all(one is not tokens.position for one in learner.parameters)
     kept, raw = tokens.position.detach().clone(), tokens.raw.detach().clone()
-    learner.average_gradients = lambda _gradients: None
-    take(learner, 1)
+    take(learner, 1, lambda _gradients: None)
     assert torch.equal(kept, tokens.position) and torch.equal(raw[:, :1], tokens.raw[:, :1])
     assert not torch.equal(raw[:, 1:], tokens.raw[:, 1:])
