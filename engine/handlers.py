@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,7 +14,6 @@ from engine.rendering.evaluation import evaluate
 from engine.rendering.painter import open_painter
 from engine.rendering.preview import open_preview
 from engine.rendering.render import render
-from engine.runs.launcher import RUN_WORD
 from engine.segmentation.dino import open_dino
 from engine.segmentation.discover import discover
 from engine.segmentation.find_parts import find_parts
@@ -23,7 +21,6 @@ from engine.segmentation.image_folder import survey
 from engine.segmentation.segment import segment
 from engine.training.step_cost import measure
 from engine.training.train import train
-from engine.worker.hosts import HOST_WORD
 from engine.worker.jobs import (
     Discover,
     Evaluate,
@@ -63,10 +60,10 @@ HANDLERS: Final[dict[type, Callable[[Models, Any, Report], Any]]] = {
 }
 
 
-def open_models() -> Models:
-    """The models of a host. In the window's child processes one core is left to the window, which keeps it smooth;
-    processes of one launch share the cores."""
+def open_models(spare_core: bool = False) -> Models:
+    """The models of a host. ``spare_core`` leaves one core to the window, which keeps it smooth; processes of one
+    launch share the cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cores = cores - 1 if {HOST_WORD, RUN_WORD} & set(sys.argv) else cores
+    cores = cores - 1 if spare_core else cores
     torch.set_num_threads(max(1, cores // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))))
     return Models()

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from engine.core.errors import UserError
 from engine.core.recipe import Creation
 from engine.worker.engine import Engine
+from engine.worker.hosts import ThreadHost
 from engine.worker.jobs import Cancelled, Event, Failed, Finished, Job, Losses, News, Progress, Rendered
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
@@ -85,11 +86,12 @@ class ProgressPrinter:
 
 
 class JobRunner:
-    """Runs jobs on an engine of this process, one at a time, for a command that waits for them."""
+    """Runs jobs on an engine of this process, one at a time, for a command that waits for them. ``spare_core`` leaves
+    a core to a window that is open beside."""
 
-    def __init__(self, handlers: str) -> None:
+    def __init__(self, handlers: str, spare_core: bool = False) -> None:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._engine = Engine(self._events.put, "thread", handlers)
+        self._engine = Engine(self._events.put, ThreadHost(handlers, spare_core))
         self._ticker = ProgressPrinter()
 
     def __enter__(self) -> JobRunner:

@@ -40,7 +40,7 @@ def train(words: Namespace, handlers: str) -> Answer:
         pack_destination(plan, Pack.open(plan.pack), run)  # said now, not after hours
     with Heartbeat(run, plan.steps, plan.sample_every) if first else nullcontext() as pulse:
         try:
-            result = _learn(run, handlers, pulse)
+            result = _learn(run, handlers, pulse, spare_core=words.background)
         except Interrupted:
             if pulse:
                 pulse.end("paused")
@@ -60,12 +60,12 @@ def train(words: Namespace, handlers: str) -> Answer:
     return Answer(document, f"{told} {result} is ready.".strip())
 
 
-def _learn(run: Path, handlers: str, pulse: Heartbeat | None) -> str:
+def _learn(run: Path, handlers: str, pulse: Heartbeat | None, spare_core: bool) -> str:
     """Run the training to its end; the pack's folder. A system that shuts down is as good as Ctrl-C."""
     with suppress(ValueError):  # only the main thread may; tests call from others
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        with JobRunner(handlers) as desk:
+        with JobRunner(handlers, spare_core) as desk:
             return str(desk.run(Train(str(run)), pulse.hear if pulse else None))
     finally:
         with suppress(ValueError):

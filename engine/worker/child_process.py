@@ -42,7 +42,7 @@ def serve(spec: str) -> int:
     outgoing: Inbox[bytes] = Inbox()
     threading.Thread(target=_listen, args=(requests, jobs), daemon=True).start()
     threading.Thread(target=_speak, args=(replies, outgoing), daemon=True).start()
-    handlers = Handlers(spec)
+    handlers = Handlers(spec, spare_core=True)  # the parent is the window
     with contextlib.suppress(Exception):  # told as the ending of the first job, which loads again
         handlers.load()
     while True:

@@ -16,10 +16,15 @@ Handler = Callable[[Any, Any, Report], Any]
 
 
 class Handlers:
-    """The table of handlers named by "module:NAME", and the models they share; imported when first needed."""
+    """The table of handlers named by "module:NAME", and the models they share; imported when first needed.
 
-    def __init__(self, spec: str) -> None:
+    The module's ``open_models(spare_core)``, if it has one, gives the models; ``spare_core`` says to leave a core to a
+    window that is open beside.
+    """
+
+    def __init__(self, spec: str, spare_core: bool = False) -> None:
         self._spec = spec
+        self._spare_core = spare_core
         self._table: Mapping[type, Handler] | None = None
         self._models: Any = None
 
@@ -29,7 +34,7 @@ class Handlers:
             module_name, _, name = self._spec.partition(":")
             module = importlib.import_module(module_name)
             open_models = getattr(module, "open_models", None)
-            self._models = open_models() if open_models else None
+            self._models = open_models(self._spare_core) if open_models else None
             self._table = getattr(module, name or "HANDLERS")
 
     def run(

@@ -54,11 +54,12 @@ class Host(Protocol):
 class ThreadHost:
     """Runs handlers on the engine's own thread: for headless use and tests.
 
-    A job is cancelled at its next report; one that never reports cannot be ended.
+    A job is cancelled at its next report; one that never reports cannot be ended. ``spare_core`` leaves a core to a
+    window that is open beside this process.
     """
 
-    def __init__(self, handlers: str) -> None:
-        self._handlers = Handlers(handlers)
+    def __init__(self, handlers: str, spare_core: bool = False) -> None:
+        self._handlers = Handlers(handlers, spare_core)
 
     async def start(self) -> None:
         """Nothing to do ahead."""

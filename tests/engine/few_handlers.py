@@ -12,11 +12,11 @@ from engine.worker.jobs import Discover, Evaluate, Measure, Prepare, Segment
 opened = 0
 
 
-def open_models() -> str:
-    """Counts how often it is called."""
+def open_models(spare_core: bool) -> str:
+    """Counts how often it is called, and says whether it was to leave a core to a window."""
     global opened
     opened += 1
-    return f"models, opened {opened} times"
+    return f"models, opened {opened} times" + (" with a core to spare" if spare_core else "")
 
 
 def prepare(models: Any, job: Prepare, report: Any) -> Any:

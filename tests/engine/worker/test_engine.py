@@ -231,6 +231,8 @@ def test_a_handler_that_exits_only_ends_its_job(ear: Ear, host: Literal["thread"
         first = ear.ending(engine.submit(Prepare("pack")))
         assert isinstance(first, Finished)
         assert ear.ending(engine.submit(Prepare("pack"))) == first  # the models are opened once
+        # The window's child process leaves it a core; the command line, which nobody draws beside, takes them all.
+        assert str(first.result).endswith("with a core to spare") == (host == "process")
 
 
 def test_a_result_that_cannot_travel_is_a_failure(ear: Ear) -> None:
