@@ -30,6 +30,11 @@ def components_of(folder: Path) -> tuple[str, ...]:
     return _COMPONENTS.get(_kind(folder), _COMPONENTS[_PLAIN])
 
 
+def text_widths(folder: Path) -> tuple[int, ...]:
+    """How wide the words of each of a base model's text encoders are. Raises :class:`UserError`."""
+    return tuple(_width(folder, name) for name in components_of(folder)[2:])
+
+
 def is_text_to_image(folder: Path) -> bool:
     """Whether a folder's model_index.json is missing (which can be told) or of a kind of base model known here."""
     return _kind(folder) in ("", *_COMPONENTS)
@@ -104,7 +109,7 @@ def is_distilled(schedule: dict[str, Any]) -> bool:
 
 def base_model_in(folder: Path, id: str, unet: Path | None = None, unet_id: str = "") -> BaseModel:
     """What a pack says of the base model it belongs to: text widths, and how a distilled one wants to be asked."""
-    widths = tuple(_width(folder, name) for name in components_of(folder)[2:])
+    widths = text_widths(folder)
     if not is_distilled(require_json(folder / "scheduler" / "scheduler_config.json")):
         return BaseModel(id, "", widths, unet_id)
     taught = require_json((unet or folder / "unet") / "config.json").get("time_cond_proj_dim")
@@ -150,7 +155,7 @@ def _require_fit(folder: Path, unet: Path | None) -> None:
     advice = (
         "Choose a UNet that was made for this base model." if unet else "Choose another base model, or get it again."
     )
-    widths = [_width(folder, name) for name in components_of(folder)[2:]]
+    widths = text_widths(folder)
     heard = described.get("cross_attention_dim", 1280)
     if heard != sum(widths) and heard != [sum(widths)] * len(described.get("block_out_channels", ())):
         said = " and ".join(map(str, widths))

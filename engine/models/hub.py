@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +17,17 @@ from engine.core.paths import models_dir, resources_dir
 from engine.models.base_models import (
     base_model_in,
     components_of,
+    is_sdxl,
     is_text_to_image,
     missing_files,
+    require_base,
     require_json,
+    text_widths,
     unet_folder,
     unreadable,
     variant_of,
 )
-from engine.packs.pack import BaseModel
+from engine.packs.pack import LORA, BaseModel, Pack
 
 _SINGLE_FILES: Final = ("v1-*", "v2-*", "512-*", "768-*", "sd_*", "sdxl*", "*pruned*")
 """Whole base models in one file, as they lie beside their own folders on the hub."""
@@ -57,7 +61,41 @@ def model_folder(id: str) -> Path:
 
 def base_model_entry(base: str, unet: str = "") -> BaseModel:
     """What a pack says of the base model it belongs to. Raises :class:`UserError` if it is nowhere."""
-    return base_model_in(model_folder(base), base, other_unet_folder(unet), unet)
+    return base_model_in(model_folder(base), base, _other_unet_folder(unet), unet)
+
+
+@dataclass(frozen=True)
+class PackModels:
+    """What a pack renders with, found on this computer and checked once: the base model's folder, the folder of another
+    UNet in place of its own, the pack's LoRA (None: none of these), and whether the layout is SDXL's."""
+
+    folder: Path
+    unet: Path | None
+    lora: Path | None
+    sdxl: bool
+
+
+def find_models(base: str, unet: str = "", lora: Path | None = None) -> PackModels:
+    """Find a base model by id, and another UNet for it, and see that they are whole and fit. Raises
+    :class:`UserError`."""
+    folder, other = model_folder(base), _other_unet_folder(unet)
+    require_base(folder, other)
+    return PackModels(folder, other, lora, is_sdxl(folder))
+
+
+def models_of_pack(pack: Pack) -> PackModels:
+    """Find what a pack renders with. Raises :class:`UserError`, also if its base model is not as it was."""
+    base, lora = pack.base_model, pack.path / LORA
+    models = find_models(base.id, base.unet, lora if lora.is_file() else None)
+    widths = text_widths(models.folder)
+    if base.widths and base.widths != widths:
+        wanted, actual = (" and ".join(map(str, each)) for each in (base.widths, widths))
+        raise UserError(
+            f"The base model {base.id} does not fit the pack {pack.title}: "
+            f"its words are {actual} wide, the pack's {wanted}.",
+            "Use the base model the pack was trained for.",
+        )
+    return models
 
 
 def weight_bytes(folder: Path) -> dict[str, int]:
@@ -72,7 +110,7 @@ def weight_bytes(folder: Path) -> dict[str, int]:
                 continue
             try:
                 with safe_open(file, "pt") as opened:
-                    count = sum(_count(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118  not a mapping
+                    count = sum(math.prod(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118  not a mapping
             except (SafetensorError, OSError) as error:
                 raise unreadable(folder, error) from error
             sizes[file.relative_to(folder).as_posix()] = 4 * count
@@ -137,20 +175,14 @@ def download(id: str, report: Callable[[str], None] = lambda _line: None) -> Pat
     return models_dir() / id
 
 
-def other_unet_folder(id: str) -> Path | None:
-    return unet_folder(model_folder(id)) if id else None
-
-
-def model_bytes(folder: Path, unet: Path | None) -> int:
-    """What a base model takes as float32, with another UNet in place of its own."""
-    sizes = weight_bytes(folder)
-    if unet is None:
+def model_bytes(models: PackModels) -> int:
+    """What a pack's models take as float32. A LoRA takes nothing: it is merged."""
+    sizes = weight_bytes(models.folder)
+    if models.unet is None:
         return sum(sizes.values())
-    return sum(size for name, size in sizes.items() if not name.startswith("unet/")) + sum(weight_bytes(unet).values())
+    own = sum(size for name, size in sizes.items() if not name.startswith("unet/"))
+    return own + sum(weight_bytes(models.unet).values())
 
 
-def _count(shape: list[int]) -> int:
-    count = 1
-    for side in shape:
-        count *= side
-    return count
+def _other_unet_folder(id: str) -> Path | None:
+    return unet_folder(model_folder(id)) if id else None

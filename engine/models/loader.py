@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import psutil
 import torch
@@ -25,28 +23,33 @@ from engine.core.errors import UserError, out_of_memory
 from engine.models.base_models import (
     components_of,
     is_distilled,
-    is_sdxl,
-    require_base,
     require_json,
     unreadable,
     variant_of,
 )
 from engine.models.conditioning import encoders_of, require_same_tokenizers
-from engine.models.hub import base_model_entry, model_bytes, model_folder, other_unet_folder, weight_bytes
+from engine.models.hub import PackModels, find_models, model_bytes, model_folder, models_of_pack, weight_bytes
 from engine.models.lora import load_lora, merge_lora
-from engine.packs.pack import LORA, Pack
+from engine.models.memory_cache import MemoryCache
+from engine.packs.pack import Pack
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
 PRECISIONS: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
-_HEADROOM: Final = 1.3
-"""Memory asked for before loading: weights times this, for what rendering needs beside them."""
-
 Pipeline = StableDiffusionPipeline | StableDiffusionXLPipeline
 
-_T = TypeVar("_T")
+
+@dataclass(frozen=True)
+class _PipelineKey:
+    models: PackModels
+    lora_changed_ns: int
+
+
+@dataclass(frozen=True)
+class _EyesKey:
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,8 @@ class Eyes:
 class Models:
     """Models by id, on one device in one precision.
 
-    The last used are kept while they fit ``budget`` bytes (half of the memory unless told otherwise).
-    Nothing is downloaded: see :func:`download`.
+    The last used are kept in ``cache`` while they fit ``budget`` bytes (half of the memory unless told otherwise);
+    others keep there what they have worked out with them. Nothing is downloaded: see :func:`download`.
     """
 
     def __init__(
@@ -71,8 +74,7 @@ class Models:
     ) -> None:
         self.device = torch.device(device or _best_device())
         self.precision = precision or _best_precision(self.device)
-        self.budget = budget or _memory(self.device)[1] // 2
-        self._kept: OrderedDict[tuple[object, ...], tuple[Any, int]] = OrderedDict()
+        self.cache = MemoryCache(budget or _memory(self.device)[1] // 2, self._free_bytes, self._after_drop)
         diffusers_logging.set_verbosity_error()
         diffusers_logging.disable_progress_bar()
         transformers_logging.set_verbosity_error()
@@ -85,24 +87,17 @@ class Models:
         costs nothing while rendering; another pack's pipeline is loaded afresh, so that what one pack renders never
         depends on which was open before. Raises :class:`UserError`.
         """
-        folder, other = model_folder(base), other_unet_folder(unet)
-        key = ("pipeline", folder, lora, lora.stat().st_mtime_ns if lora and lora.is_file() else 0, other)
-        size = model_bytes(folder, other) * self.precision.itemsize // 4
-        return self.keep(key, lambda: self._load_pipeline(folder, other, lora, self.precision), size)
+        return self._pipeline(find_models(base, unet, lora))
 
     def pipeline_of(self, pack: Pack) -> Pipeline:
         """The pipeline a pack renders with. Raises :class:`UserError` if the base model does not fit the pack."""
-        base, lora = pack.base_model, pack.path / LORA
-        require_base(model_folder(base.id), other_unet_folder(base.unet))
-        widths = base_model_entry(base.id).widths
-        if base.widths and base.widths != widths:
-            wanted, found = (" and ".join(map(str, each)) for each in (base.widths, widths))
-            raise UserError(
-                f"The base model {base.id} does not fit the pack {pack.title}: "
-                f"its words are {found} wide, the pack's {wanted}.",
-                "Use the base model the pack was trained for.",
-            )
-        return self.pipeline(base.id, lora if lora.is_file() else None, base.unet)
+        return self._pipeline(models_of_pack(pack))
+
+    def _pipeline(self, models: PackModels) -> Pipeline:
+        lora = models.lora
+        key = _PipelineKey(models, lora.stat().st_mtime_ns if lora and lora.is_file() else 0)
+        size = model_bytes(models) * self.precision.itemsize // 4
+        return self.cache.get(key, lambda: self._load_pipeline(models, self.precision), size)
 
     def own_pipeline(self, base: str, unet: str = "", precision: str = "auto") -> Pipeline:
         """A base model to change (training), shared with nobody; the others are let go of for its sake.
@@ -111,16 +106,16 @@ class Models:
         gradients. Raises :class:`UserError`.
         """
         self.forget()
-        folder, other = model_folder(base), other_unet_folder(unet)
+        models = find_models(base, unet)
         kind = torch.float32 if self.precision is torch.float16 else self.precision
         kind = PRECISIONS.get(precision, kind)
-        self._make_room(model_bytes(folder, other) * kind.itemsize // 4)
-        return self._load_pipeline(folder, other, None, kind)
+        self.cache.make_room(model_bytes(models) * kind.itemsize // 4)
+        return self._load_pipeline(models, kind)
 
     def eyes(self, id: str) -> Eyes:
         """A Dinov2 model in float32 (its features are compared with centroids). Raises :class:`UserError`."""
         folder = model_folder(id)
-        return self.keep(("eyes", folder), lambda: self._load_eyes(folder), sum(weight_bytes(folder).values()))
+        return self.cache.get(_EyesKey(folder), lambda: self._load_eyes(folder), sum(weight_bytes(folder).values()))
 
     def has(self, id: str) -> bool:
         """Whether a model is on this computer."""
@@ -130,45 +125,22 @@ class Models:
             return False
         return True
 
-    def keep(self, key: tuple[object, ...], load: Callable[[], _T], size: int = 0) -> _T:
-        """What was loaded under ``key``, or load it now, of ``size`` bytes; makes room first.
-        Raises :class:`UserError` when it cannot fit into memory."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key][0]
-        self._make_room(size)
-        made = load()
-        self._kept[key] = (made, size)
-        return made
-
     def forget(self) -> None:
-        """Let go of every model."""
-        while self._kept:
-            self._forget_oldest()
+        """Let go of every model, and of all else that is kept."""
+        self.cache.clear()
 
-    def _make_room(self, size: int) -> None:
-        need = int(size * _HEADROOM)
-        while self._kept and (
-            sum(kept for _, kept in self._kept.values()) + size > self.budget or need > _memory(self.device)[0]
-        ):
-            self._forget_oldest()
-        free = _memory(self.device)[0]
-        if need > free:
-            raise UserError(
-                f"This model needs {_gigabytes(need)} of memory and {_gigabytes(free)} are free.",
-                "Close other programs, or choose a pack with a smaller base model.",
-            )
+    def _free_bytes(self) -> int:
+        return _memory(self.device)[0]
 
-    def _forget_oldest(self) -> None:
-        self._kept.popitem(last=False)
+    def _after_drop(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _load_pipeline(self, folder: Path, unet: Path | None, lora: Path | None, precision: torch.dtype) -> Pipeline:
-        require_base(folder, unet)
-        difference = load_lora(lora) if lora else None  # read first: it is small, and may be damaged
-        pieces: dict[str, Any] = {} if is_sdxl(folder) else {"safety_checker": None, "requires_safety_checker": False}
-        kind: Any = StableDiffusionXLPipeline if is_sdxl(folder) else StableDiffusionPipeline
+    def _load_pipeline(self, models: PackModels, precision: torch.dtype) -> Pipeline:
+        folder, unet = models.folder, models.unet
+        lora = load_lora(models.lora) if models.lora else None  # read first: it is small, and may be damaged
+        pieces: dict[str, Any] = {} if models.sdxl else {"safety_checker": None, "requires_safety_checker": False}
+        kind: Any = StableDiffusionXLPipeline if models.sdxl else StableDiffusionPipeline
         here: dict[str, Any] = {"dtype": precision, "use_safetensors": True, "local_files_only": True}
         try:
             with warnings.catch_warnings():
@@ -196,8 +168,8 @@ class Models:
             )
         pipeline.set_progress_bar_config(disable=True)
         require_same_tokenizers(encoders_of(pipeline))
-        if difference:
-            merge_lora(pipeline.unet, difference)
+        if lora:
+            merge_lora(pipeline.unet, lora)
         pipeline.to(self.device)
         for component in components_of(folder):
             getattr(pipeline, component).requires_grad_(False).eval()
@@ -240,7 +212,3 @@ def _memory(device: torch.device) -> tuple[int, int]:
         return torch.cuda.mem_get_info(device)
     memory = psutil.virtual_memory()
     return memory.available, memory.total
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 2**30:.1f} GB"

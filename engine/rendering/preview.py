@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,6 +60,12 @@ def _with_one(rows: Tensor) -> Tensor:
 _PREVIEW_PICTURES = 8
 
 
+@dataclass(frozen=True)
+class _PreviewKey:
+    pack: Path
+    vae: Any
+
+
 def open_preview(models: Models, pack: Pack, painter: Painter) -> LatentPreview:
     """The linear preview of a pack's autoencoder, fitted on some of its references."""
 
@@ -69,4 +77,4 @@ def open_preview(models: Models, pack: Pack, painter: Painter) -> LatentPreview:
             pictures.append(picture.resize((size, size), Image.Resampling.BICUBIC))
         return LatentPreview(painter.pipeline.vae, to_tensor(pictures) if pictures else smooth_noise(4, size))
 
-    return models.keep(("preview", pack.path, painter.pipeline.vae), fit)
+    return models.cache.get(_PreviewKey(pack.path, painter.pipeline.vae), fit)

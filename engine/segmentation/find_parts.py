@@ -45,6 +45,34 @@ _SAME_GROUND: Final = 0.95
 _UNSURE: Final = 0.2
 
 
+# What is kept with the models, by the key of the pictures' features.
+
+
+@dataclass(frozen=True)
+class _SampleKey:
+    features: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class _SplitKey:
+    features: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class _ClustersKey:
+    features: str
+    seed: int
+    flip: bool
+    count: int
+
+
+@dataclass(frozen=True)
+class _PhotosKey:
+    features: str
+
+
 # A vocabulary from a folder of pictures.
 
 
@@ -116,13 +144,13 @@ def view_folder(
     found = replace(found, skipped=(*skipped, *found.skipped))
     report(Progress("Finding parts", 0, 0))
     bytes = min(ROWS, len(found.files) * found.features[0][0].size) * found.features[0].shape[0] * 4
-    sample = models.keep(("sample", found.key, seed), lambda: draw_sample(found.features, seed), bytes)
+    sample = models.cache.get(_SampleKey(found.key, seed), lambda: draw_sample(found.features, seed), bytes)
     if known:
         centroids = known.codebook().foreground
         front = (sample.rows @ unit_rows(centroids).T).argmax(axis=1) == 1
         split = BackgroundSplit(centroids, front, 1.0, float(unit_rows(centroids)[0] @ unit_rows(centroids)[1]))
         return FolderView(backbone, found, sample, split, False, known)
-    split = models.keep(("split", found.key, seed), lambda: split_background(sample, seed), len(sample.rows))
+    split = models.cache.get(_SplitKey(found.key, seed), lambda: split_background(sample, seed), len(sample.rows))
     return FolderView(backbone, found, sample, split.flipped() if flip else split, flip)
 
 
@@ -151,9 +179,12 @@ def parts_of(
         members = tuple((index,) for index in range(len(centroids)))
         background = tuple(part.background for part in view.known.vocabulary.parts)
         return PartClusters(centroids, members, background, tuple(shares.tolist()), ())
-    key = ("clusters", view.found.key, seed, view.flip, count)
-    found = models.keep(key, lambda: cluster_foreground(view.sample, view.split, count, seed), len(view.sample.rows))
-    return arrange_parts(view.sample, view.split, found, merged, dropped)
+    clusters = models.cache.get(
+        _ClustersKey(view.found.key, seed, view.flip, count),
+        lambda: cluster_foreground(view.sample, view.split, count, seed),
+        len(view.sample.rows),
+    )
+    return arrange_parts(view.sample, view.split, clusters, merged, dropped)
 
 
 def suggested_count(view: FolderView, seed: int, report: Report) -> tuple[int, str]:
@@ -194,7 +225,7 @@ def note_on(models: Models, view: FolderView, parts: PartClusters, asked: int) -
     if found < asked:
         said.append(f"Only {found} different parts could be found.")
     drawings = view.backbone.sees == "drawings"
-    if drawings and models.keep(("photos", view.found.key), lambda: _mostly_photos(view.found)):
+    if drawings and models.cache.get(_PhotosKey(view.found.key), lambda: _mostly_photos(view.found)):
         said.append(f"These look like photos, and these eyes know drawings only; {PHOTO_EYES} sees photos.")
     return " ".join(said)
 

@@ -16,6 +16,7 @@ from engine.core.png_metadata import read_creation
 from engine.core.recipe import Recipe
 from engine.core.vocabulary import Choice
 from engine.handlers import HANDLERS
+from engine.models import base_models, hub, loader
 from engine.models.loader import Models
 from engine.models.vae import encode_pictures
 from engine.packs.pack import Pack
@@ -56,6 +57,28 @@ def test_creations_are_on_disk_with_their_recipe_as_soon_as_they_are_whole(
     assert all(news.image.shape == (64, 64, 3) and news.image.dtype == np.uint8 for news in previews)
     done = [news.done for news in seen if isinstance(news, Progress) and news.total]
     assert done == sorted(done) and done[-1] == 12
+
+
+def test_a_render_finds_and_checks_its_base_model_once(
+    tiny_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: dict[str, list[str]] = {"model_folder": [], "require_base": []}
+    for name, arguments in calls.items():
+        original = getattr(base_models if name == "require_base" else hub, name)
+
+        def counted(first: Any, *more: Any, original: Any = original, arguments: list[str] = arguments) -> Any:
+            arguments.append(str(first))
+            return original(first, *more)
+
+        for module in (base_models, hub, loader):  # wherever it is called from
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, counted)
+    base = Pack.open(tiny_pack).base_model.id
+    fresh = Models(device="cpu")
+    for opened in (1, 2):  # read from disk, and from memory
+        render(fresh, Render(str(tiny_pack), replace(RECIPE, count=1, steps=1), str(tmp_path)), silent)
+        assert calls["require_base"] == [str(Path(base).resolve())] * opened
+        assert calls["model_folder"].count(base) == opened
 
 
 def test_a_picture_alone_is_the_one_of_its_batch(tiny_pack: Path, models: Models, tmp_path: Path) -> None:
