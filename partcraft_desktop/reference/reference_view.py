@@ -169,7 +169,8 @@ class ReferenceView(QWidget):
         self._stack.setCurrentWidget(self._message)
 
     def _show_picture(self, picture: OpenPicture) -> None:
-        """Show a picture and its parts. Its file is read off the Qt thread; until then the last picture stays."""
+        """Show a picture and its parts. Its file is read off the Qt thread; until then the last picture stays, or plain
+        ground where there was none."""
         path, segmentation = picture.image, picture.segmentation
         changed = path != self._path
         self._path = path
@@ -177,6 +178,7 @@ class ReferenceView(QWidget):
         self._show_waiting(picture.busy or changed)
         self.canvas.setAccessibleName(f"Reference: {picture.title}")
         if changed:
+            self._stack.setCurrentWidget(self.canvas)
             self._readers.ask(lambda: read_levels(path), lambda result: self._arrive(path, result), self)
         if segmentation is not None and segmentation is not self._shapes_of:
             parts = self._visible()

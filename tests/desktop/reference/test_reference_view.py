@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,14 @@ def view(qtbot: QtBot, opened: Opened, bird: tuple[str, Segmentation]) -> Refere
     put(opened.session, hint=False)
     show(qtbot, view, opened.session, *bird)
     return view
+
+
+@pytest.fixture
+def hold() -> Iterator[threading.Event]:
+    """What readers can be kept busy with; set at the end, however the test ends, so that their threads end too."""
+    event = threading.Event()
+    yield event
+    event.set()
 
 
 def put(session: Session, **changes: Any) -> None:
@@ -444,6 +452,19 @@ def test_nothing_open_invites(view: ReferenceView, qtbot: QtBot, session: Sessio
         qtbot.mouseClick(button, LEFT)
 
 
+def test_while_the_first_picture_is_read_it_does_not_say_that_there_is_none(
+    view: ReferenceView, qtbot: QtBot, opened: Opened, bird: tuple[str, Segmentation], hold: threading.Event
+) -> None:
+    for _ in range(2):  # both readers are busy until they are let go
+        opened.readers.ask(hold.wait, lambda _: None, view)
+    put(opened.session, reference=None)  # as when another pack is opened
+    put_picture(opened.session, *bird)
+    assert "No picture is open." not in texts(view)
+    assert not view.chips.buttons and view.canvas.centre_of(3) is None  # nor is the last one left
+    hold.set()
+    qtbot.waitUntil(lambda: view.canvas.centre_of(3) is not None, timeout=WAIT)
+
+
 def test_a_broken_picture_is_told_and_the_next_one_is_shown(
     view: ReferenceView, qtbot: QtBot, session: Session, bird: tuple[str, Segmentation], tmp_path: Path
 ) -> None:
@@ -474,13 +495,12 @@ def test_while_the_parts_are_found_the_picture_is_already_there(
 
 
 def test_while_the_next_picture_is_read_the_last_one_gives_no_parts(
-    view: ReferenceView, qtbot: QtBot, opened: Opened, bird: tuple[str, Segmentation]
+    view: ReferenceView, qtbot: QtBot, opened: Opened, bird: tuple[str, Segmentation], hold: threading.Event
 ) -> None:
     session = opened.session
     path = str(Path(bird[0]).with_name("next.png"))
     Image.open(bird[0]).save(path)
     at = centre(view, 3)
-    hold = threading.Event()
     for _ in range(2):  # both readers are busy until they are let go
         opened.readers.ask(hold.wait, lambda _: None, view)
     put_picture(session, path, replace(bird[1], codes=(4,) * 5 + (ABSENT,)))
