@@ -62,6 +62,7 @@ def _open_window(paths: list[str]) -> int:
     from engine.packs.library import PackLibrary
     from engine.worker.engine import Engine
     from partcraft_desktop.app.background import BackgroundReader
+    from partcraft_desktop.app.garbage_collector import GarbageCollector
     from partcraft_desktop.app.session import Session
     from partcraft_desktop.app.settings import Settings
     from partcraft_desktop.widgets.theme import Theme
@@ -71,6 +72,7 @@ def _open_window(paths: list[str]) -> int:
     app.setApplicationName("PartCraft")
     app.setApplicationDisplayName("PartCraft")
     app.setDesktopFileName("partcraft")
+    garbage = GarbageCollector()
     first = SingleInstance(home)
     settings = Settings(home)
     theme = Theme(app, settings)
@@ -94,6 +96,7 @@ def _open_window(paths: list[str]) -> int:
     session.keep()
     first.close()
     session.shutdown()
+    garbage.close()
     del signals, theme
     return 0
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("PARTCRAFT_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def garbage_stays_on_this_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """In tests with Qt, as in the app, no other thread frees a widget of an earlier test."""
+    if not {"qapp", "qtbot"} & set(request.fixturenames):
+        yield
+        return
+    from partcraft_desktop.app.garbage_collector import collect_if_due
+
+    gc.disable()
+    yield
+    collect_if_due()
+    gc.enable()
 
 
 def shared(folder: str) -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.cli import commands, doctor, model_commands, pack_commands, run_commands
 from engine.cli.console import Answer
+from engine.core.recipe import LIMITS, MOST_SEED
 from engine.runs.launcher import RUN_WORD
 
 Command = Callable[[argparse.Namespace, str], Answer]
@@ -41,11 +42,11 @@ def make_parser() -> argparse.ArgumentParser:
     pack(one)
     one.add_argument("--recipe", metavar="F", help="a recipe's JSON file, or a PNG that remembers one")
     one.add_argument("--negative", metavar="TEXT")
-    one.add_argument("--seed", type=_number(0, 2**63 - 1), metavar="N")
-    one.add_argument("--count", type=_number(1, 1024), metavar="N")
-    one.add_argument("--steps", type=_number(1, 1000), metavar="N")
+    one.add_argument("--seed", type=_number(*LIMITS["seed"]), metavar="N")
+    one.add_argument("--count", type=_number(*LIMITS["count"]), metavar="N")
+    one.add_argument("--steps", type=_number(*LIMITS["steps"]), metavar="N")
     one.add_argument("--guidance", type=_guidance, metavar="G")
-    one.add_argument("--size", type=_number(0, 8192), metavar="PIXELS")
+    one.add_argument("--size", type=_number(*LIMITS["size"]), metavar="PIXELS")
     one.add_argument("--legacy", choices=("bare", "bracketed", "app"), help="a form of the original PartCraft")
     one.add_argument("--out", default="", metavar="DIR", help="default: PartCraft's own folder of creations")
 
@@ -80,7 +81,7 @@ def make_parser() -> argparse.ArgumentParser:
     one.add_argument("--sees", choices=("drawings", "photos"), default="", help="what the eyes were made for")
     one.add_argument("--eyes", default="", metavar="MODEL", help="the Dinov2 model to look with")
     one.add_argument("--base-model", default="", metavar="MODEL")
-    one.add_argument("--seed", type=_number(0, 2**31 - 1), default=0, metavar="N")
+    one.add_argument("--seed", type=_number(0, MOST_SEED), default=0, metavar="N")
 
     one = command("train", "learn the tokens of a pack", run_commands.train)
     what = one.add_mutually_exclusive_group(required=True)
@@ -89,7 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
     one.add_argument("--pictures", metavar="FOLDER", help="for a pack: what to learn from (default: its references)")
     one.add_argument("--steps", type=_number(1, 10**7), metavar="N")
     one.add_argument("--batch", type=_number(1, 1024), metavar="N")
-    one.add_argument("--seed", type=_number(0, 2**31 - 1), metavar="N")
+    one.add_argument("--seed", type=_number(0, MOST_SEED), metavar="N")
     one.add_argument("--recipe", choices=("ours", "paper"))
     one.add_argument("--noun", default="", help="for pictures: what they show, such as bird")
     one.add_argument("--detach", action="store_true", help="learn in a process of its own, and come back at once")
@@ -99,7 +100,7 @@ def make_parser() -> argparse.ArgumentParser:
     pack(one)
     one.add_argument("--mix", type=_number(1, 64), default=4, metavar="N", help="references a picture mixes (4)")
     one.add_argument("--count", type=_number(1, 100_000), default=64, metavar="N", help="pictures (64)")
-    one.add_argument("--seed", type=_number(0, 2**31 - 1), default=0, metavar="N")
+    one.add_argument("--seed", type=_number(0, MOST_SEED), default=0, metavar="N")
     one.add_argument("--out", required=True, metavar="DIR")
 
     runs = subcommands.add_parser("runs", help="list, pause, stop, discard, export trainings")
@@ -157,8 +158,9 @@ def _numbers(text: str) -> list[int]:
 
 def _guidance(text: str) -> float:
     value = float(text)
-    if not 0 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 100")
+    low, high = LIMITS["guidance"]
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{value} is not between {low} and {high}")
     return value
 
 

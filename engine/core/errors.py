@@ -27,14 +27,22 @@ class JobCancelled(BaseException):
 
 
 def kind_of(error: BaseException) -> ErrorKind:
-    """The kind of any exception: its own, or that of the exception behind it."""
+    """The kind of any exception: its own, or that of the nearest exception behind it that has one."""
+    chain: list[BaseException] = []
+    behind: BaseException | None = error
+    while behind is not None and behind not in chain:  # huggingface_hub raises exceptions that are their own cause
+        chain.append(behind)
+        behind = behind.__cause__
+    return next(filter(None, map(_own_kind, chain)), "")
+
+
+def _own_kind(error: BaseException) -> ErrorKind:
     if isinstance(error, UserError) and error.kind:
         return error.kind
     if out_of_memory(error):
         return "memory"
-    if type(error).__name__ == "AcceleratorError" or (isinstance(error, RuntimeError) and "CUDA error" in str(error)):
-        return "device"
-    return kind_of(error.__cause__) if error.__cause__ is not None else ""
+    broken = isinstance(error, RuntimeError) and "CUDA error" in str(error)
+    return "device" if broken or type(error).__name__ == "AcceleratorError" else ""
 
 
 def out_of_memory(error: BaseException) -> bool:

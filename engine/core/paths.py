@@ -63,6 +63,18 @@ def starter_pack() -> Path:
     return resources_dir() / "starter" / "pack"
 
 
+def local_model_folder(id: str) -> Path | None:
+    """The folder of a model id if it is on this computer: "starter/..." in the bundled resources, else a folder's path,
+    or in the models folder. None if it is in neither; the Hugging Face cache is not looked at."""
+    if not id:
+        return None
+    try:
+        places = [resources_dir() / id] if id.startswith("starter/") else [Path(id).expanduser(), models_dir() / id]
+        return next((place.resolve() for place in places if place.is_dir()), None)
+    except (OSError, RuntimeError):  # a name that no file system takes, or the home of somebody who is not here
+        return None
+
+
 def slug(text: str, otherwise: str, lower: bool = True) -> str:
     """A file's or folder's name for a text, on every system: letters of any script and digits stay, the rest becomes
     dashes; 64 characters and 180 bytes at most. ``otherwise`` if nothing is left."""

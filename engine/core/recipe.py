@@ -91,18 +91,23 @@ class Recipe:
             value = document.get(spec.name)
             if spec.name in ("negative", "pack") and isinstance(value, str):
                 known[spec.name] = value
-            elif spec.name == "guidance" and _is_number(value):
-                known[spec.name] = min(max(float(value), 0.0), 100.0)
-            elif spec.name in _LIMITS and _is_number(value):
-                low, high = _LIMITS[spec.name]
-                known[spec.name] = min(max(int(value), low), high)
+            elif spec.name in LIMITS and _is_number(value):
+                low, high = LIMITS[spec.name]
+                number = float(value) if spec.name == "guidance" else int(value)
+                known[spec.name] = min(max(number, low), high)
         pieces = document.get("prompt")
         known["prompt"] = _tidy(_piece(piece) for piece in pieces) if isinstance(pieces, list) else ()
         names = {spec.name for spec in fields(cls)} | {"version"}
         return cls(**known, extra={key: value for key, value in document.items() if key not in names})
 
 
-_LIMITS: Final = {"seed": (0, 2**63 - 1), "count": (1, 1024), "steps": (1, 1000), "size": (0, 8192)}
+LIMITS: Final[dict[str, tuple[int, int]]] = {
+    "seed": (0, 2**63 - 1), "count": (1, 1024), "steps": (1, 1000), "size": (0, 8192), "guidance": (0, 100),
+}  # fmt: skip
+"""What the numbers of a recipe may be."""
+
+MOST_SEED: Final = 2**31 - 1
+"""The largest seed that is drawn or can be typed: other programs take no larger ones."""
 
 
 def _is_number(value: Any) -> TypeGuard[int | float]:

@@ -13,7 +13,7 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 
 from engine.core.errors import UserError
-from engine.core.paths import models_dir, resources_dir
+from engine.core.paths import local_model_folder, models_dir, resources_dir
 from engine.models.base_models import (
     base_model_in,
     components_of,
@@ -39,13 +39,11 @@ def model_folder(id: str) -> Path:
     In this order: "starter/..." in the bundled resources, a folder's path, the user's models folder, the local
     Hugging Face cache. Raises :class:`UserError` that says where to put it when it is nowhere.
     """
-    places = [resources_dir() / id] if id.startswith("starter/") else [Path(id).expanduser(), models_dir() / id]
-    for place in places:
-        if id and place.is_dir():
-            return place.resolve()
-    if id and places[0].is_file():
+    if (folder := local_model_folder(id)) is not None:
+        return folder
+    if id and _is_file(id):
         raise UserError(
-            f"{places[0].name} is a single file; a model is a folder here.",
+            f"{Path(id).name} is a single file; a model is a folder here.",
             "Convert it to a diffusers folder, or choose the folder of a model.",
         )
     try:
@@ -57,6 +55,13 @@ def model_folder(id: str) -> Path:
             if id.startswith("starter/")
             else f"Put its folder at {models_dir() / id}, or run: partcraft models download {id}",
         ) from error
+
+
+def _is_file(id: str) -> bool:
+    try:
+        return Path(id).expanduser().is_file()
+    except (OSError, RuntimeError):
+        return False
 
 
 def base_model_entry(base: str, unet: str = "") -> BaseModel:

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from engine.core.atomic_files import read_json
 from engine.core.recipe import Recipe
-from partcraft_desktop.app.settings import FileWriter, read_json
+from partcraft_desktop.app.settings import FileWriter
 
 SAVE_AFTER_MS: Final = 250
 """Changes within this time are one write: a slider drag does not write a hundred files."""
@@ -73,7 +74,7 @@ class Autosave(QObject):
         super().__init__(parent)
         self._path = path
         self._now = now
-        self._writer = FileWriter(path, self)
+        self._writer = FileWriter(path, "your work", self)
         self._writer.failed.connect(self.failed)
         self._timer = QTimer(self, singleShot=True, interval=SAVE_AFTER_MS)
         self._timer.timeout.connect(self._save)

@@ -86,7 +86,7 @@ class RecipeControl:
         return None
 
     def set_setting(self, name: str, value: str | float) -> None:
-        """Set ``negative`` or one of ``recipe_edits.LIMITS``; setting the seed locks it."""
+        """Set ``negative`` or one of ``recipe_edits.OFFERED``; setting the seed locks it."""
         self._set(recipe_edits.with_setting(self._store.state.recipe, name, value), name)
         if name == "seed":
             self.lock_seed(True)

@@ -6,23 +6,19 @@ import random
 from dataclasses import replace
 from typing import Final
 
-from engine.core.recipe import Recipe
+from engine.core.recipe import LIMITS, MOST_SEED, Recipe
 from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.pack import Pack
 
-LIMITS: Final[dict[str, tuple[float, float]]] = {
-    "steps": (1, 1000),
-    "guidance": (0.0, 30.0),
-    "seed": (0, 2**31 - 1),
-    "count": (1, 64),
-    "size": (0, 8192),
-}
-"""What a setting can be; a value outside is moved to the nearest end."""
+OFFERED: Final[dict[str, tuple[int, int]]] = {
+    **LIMITS, "guidance": (0, 30), "seed": (0, MOST_SEED), "count": (1, 64)
+}  # fmt: skip
+"""What a setting can be in the window; a value outside is moved to the nearest end."""
 
 
 def random_seed() -> int:
     """A seed like no other."""
-    return random.randrange(2**31)
+    return random.randrange(MOST_SEED + 1)
 
 
 def empty_recipe(pack: Pack | None) -> Recipe:
@@ -43,9 +39,9 @@ def random_recipe(recipe: Recipe, pack: Pack) -> Recipe:
 
 
 def with_setting(recipe: Recipe, name: str, value: str | float) -> Recipe:
-    """``negative`` (text) or one of ``LIMITS`` (a number) changed. Raises ``KeyError`` for any other name."""
+    """``negative`` (text) or one of ``OFFERED`` (a number) changed. Raises ``KeyError`` for any other name."""
     if name == "negative":
         return replace(recipe, negative=str(value))
-    low, high = LIMITS[name]
+    low, high = OFFERED[name]
     number = min(max(float(value), low), high)
     return replace(recipe, **{name: number if name == "guidance" else int(number)})

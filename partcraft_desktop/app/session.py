@@ -13,6 +13,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject, Signal
 
+from engine.core.errors import UserError
 from engine.core.png_metadata import read_creation
 from engine.core.recipe import Creation
 from engine.packs.library import PackLibrary
@@ -25,7 +26,7 @@ from partcraft_desktop.app.creation_list import CreationList
 from partcraft_desktop.app.engine_client import EngineClient, EngineLike
 from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.state import LearningState, RunsApi
-from partcraft_desktop.app.messages import Action, reason
+from partcraft_desktop.app.messages import Action
 from partcraft_desktop.app.open_pictures import OWN_LIMIT, OpenPictures
 from partcraft_desktop.app.pack_list import PackList, PackListing
 from partcraft_desktop.app.recipe_control import RecipeControl
@@ -244,7 +245,7 @@ class Session(Store):
         return self._recipes.set_prompt_text(text)
 
     def set_setting(self, name: str, value: str | float) -> None:
-        """Set ``negative`` (text) or one of ``recipe_edits.LIMITS`` (a number, moved into its range).
+        """Set ``negative`` (text) or one of ``recipe_edits.OFFERED`` (a number, moved into its range).
 
         Setting the seed locks it."""
         self._recipes.set_setting(name, value)
@@ -307,8 +308,8 @@ class Session(Store):
             self.state.learning.draft.to_document(),
         )
 
-    def _tell_unsaved(self, error: OSError) -> None:
-        self.say("Your work cannot be saved.", reason(error), "error")
+    def _tell_unsaved(self, error: UserError) -> None:
+        self.say(error.message, error.hint, "error")
 
     def keep(self) -> None:
         """Write at once what would be written soon, so that another copy of the app can take over."""

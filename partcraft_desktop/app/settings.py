@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -13,34 +11,10 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
+from engine.core.atomic_files import make_folder, read_json, write_bytes
+from engine.core.errors import UserError
+
 Theme = Literal["system", "light", "dark"]
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that after a crash it holds either the old or the new text, whole.
-
-    Raises ``OSError`` (disk full, folder gone or read-only); the old file is then untouched.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; empty if there is none or it cannot be read: settings are never a reason to stop."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -77,14 +51,15 @@ class Values:
 
 
 class FileWriter(QObject):
-    """Writes one file whole, in order, on a thread of its own. ``failed`` has the error, once until a write works
-    again."""
+    """Writes one file whole, in order, on a thread of its own; ``what`` names it in an error. ``failed`` has the
+    :class:`UserError`, once until a write works again."""
 
     failed = Signal(object)
 
-    def __init__(self, path: Path, parent: QObject) -> None:
+    def __init__(self, path: Path, what: str, parent: QObject) -> None:
         super().__init__(parent)
         self._path = path
+        self._what = what
         self._has_failed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"write {path.name}")
 
@@ -102,8 +77,9 @@ class FileWriter(QObject):
 
     def _write(self, text: str) -> None:
         try:
-            write_whole(self._path, text)
-        except OSError as error:
+            make_folder(self._path.parent, self._what)
+            write_bytes(self._path, text.encode("utf-8", "replace"), self._what)
+        except UserError as error:
             if not self._has_failed:
                 self.failed.emit(error)
             self._has_failed = True
@@ -123,7 +99,7 @@ class Settings(QObject):
         path = home / "settings.json"
         self.values = Values.from_document(read_json(path))
         # A full or read-only disk: a choice holds for this run, and saving work will say what is wrong.
-        self._writer = FileWriter(path, self)
+        self._writer = FileWriter(path, "the settings", self)
 
     @property
     def out(self) -> Path:

@@ -8,13 +8,12 @@ from typing import Final
 from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QWidget
 
-from engine.core.recipe import Recipe
+from engine.core.recipe import MOST_SEED, Recipe
 from partcraft_desktop.widgets import theme
 from partcraft_desktop.widgets.controls import tool_button
 from partcraft_desktop.widgets.number_field import NumberField
 
 SIZES: Final = (128, 256, 384, 512, 640, 768, 1024)
-MOST_SEED: Final = 2**31 - 1
 
 
 class RecipeSettings(QWidget):
@@ -119,4 +118,4 @@ class RecipeSettings(QWidget):
         return False
 
     def _roll(self) -> None:
-        self.changed.emit("seed", random.randrange(MOST_SEED))
+        self.changed.emit("seed", random.randrange(MOST_SEED + 1))

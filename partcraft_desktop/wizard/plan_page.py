@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from engine.core.durations import duration
-from engine.packs.pack import Pack
+from engine.core.recipe import MOST_SEED
 from partcraft_desktop.app.learning import planning
 from partcraft_desktop.app.learning.draft import Preset
 from partcraft_desktop.app.learning.state import LearningState, PageError
@@ -24,7 +24,6 @@ WIDTH: Final = 680
 LABELS: Final = 136
 NUMBERS: Final = 200
 SIZES: Final = (0, 128, 256, 384, 512, 768, 1024)
-MOST_SEED: Final = 2**31 - 1
 
 
 class PlanPage(WizardPage):
@@ -202,7 +201,7 @@ class PlanPage(WizardPage):
             if plan.steps:
                 cost = f"{plan.steps:,} steps: about {duration(seconds)}, {_gigabytes(memory)}. "
             cost += f"Measured on this computer, at {measured.size} pixels."
-            start = _start_pack(now)
+            start = None if now.draft.extends else planning.start_pack(now)
             if start is not None:
                 cost += f" Learning begins at what “{start.title}” knows."
         self.cost.setText(cost)
@@ -212,14 +211,6 @@ class PlanPage(WizardPage):
     def _unfold(self, open: bool) -> None:
         self.fold.setIcon(icon("chevron-down" if open else "chevron-right"))
         self.more.setVisible(open)
-
-
-def _start_pack(now: LearningState) -> Pack | None:
-    """The pack whose tokens those of a new vocabulary begin at: see ``planning.start_pack``, which asks the disk."""
-    if now.draft.extends or planning.setting(now, "recipe") != "ours":
-        return None
-    base = planning.base_model(now)
-    return next((pack for pack in now.trained if pack.base_model.id == base), None)
 
 
 def _memory_trouble(needed: int) -> PageError:

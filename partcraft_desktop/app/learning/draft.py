@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from engine.core.palette import PALETTE
+from engine.runs.plan import Plan
 from partcraft_desktop.app.learning.pages import PageKey, page_keys
 from partcraft_desktop.app.learning.part_sorting import DraftPart, PartSorting
 
@@ -16,9 +16,9 @@ SHARES: Final[Mapping[Preset, float]] = {"quick": 0.25, "balanced": 1.0, "thorou
 """How long each preset learns, measured by the steps that suit the base model."""
 
 MORE: Final[Mapping[str, Any]] = {
-    "batch": 4, "rank": 4, "size": 0, "checkpointing": False, "seed": 0, "rate": 1e-4, "token_rate": 1e-3,
-    "recipe": "ours",
-}  # fmt: skip
+    name: getattr(Plan, name)
+    for name in ("batch", "rank", "size", "checkpointing", "seed", "rate", "token_rate", "recipe")
+}
 """What stands under "More" on the Plan page, as it is for most base models (see ``planning.usual``); the names are
 those of :class:`engine.runs.plan.Plan`."""
 
@@ -86,12 +86,6 @@ class Draft:
             _planned(document.get("plan")),
             _text(document, "run"),
         )
-
-
-def proposed_title(folder: str) -> str:
-    """A title for a pack, from the name of its pictures' folder."""
-    words = Path(folder).name.replace("_", " ").replace("-", " ").strip()
-    return words[:1].upper() + words[1:]
 
 
 def _lines(parts: tuple[DraftPart, ...]) -> list[dict[str, Any]]:

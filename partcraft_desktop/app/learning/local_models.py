@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from engine.core.paths import models_dir, resources_dir
+from engine.core.paths import local_model_folder, models_dir
 from engine.packs.pack import TOKENS, Pack
 
 
@@ -29,17 +28,6 @@ def find_local_models(packs: tuple[Pack, ...]) -> LocalModels:
     extendable = tuple(pack for pack in packs if _can_be_extended(pack))
     trained = tuple(pack for pack in extendable if (pack.path / TOKENS).is_file())
     return LocalModels(tuple(dict.fromkeys(ids)), extendable, trained)
-
-
-def local_model_folder(id: str) -> Path | None:
-    """The folder of a model id if it is on this computer, without asking anybody else."""
-    if not id:
-        return None
-    try:
-        places = [resources_dir() / id] if id.startswith("starter/") else [Path(id).expanduser(), models_dir() / id]
-        return next((place for place in places if place.is_dir()), None)
-    except (OSError, RuntimeError):  # a name that no file system takes, or the home of somebody who is not here
-        return None
 
 
 def _can_be_extended(pack: Pack) -> bool:

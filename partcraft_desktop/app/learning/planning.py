@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import Any, Final
 
 import psutil
 
+from engine.core.atomic_files import read_json
 from engine.core.paths import free_folder, slug
 from engine.packs.pack import Pack
 from engine.runs import create
 from engine.runs.plan import Plan, predict_cost, suitable_settings
 from engine.worker.jobs import Discover, Measured
-from partcraft_desktop.app.learning.draft import MORE, SHARES, Draft, DraftPlan, Preset, proposed_title
+from partcraft_desktop.app.learning.draft import MORE, SHARES, Draft, DraftPlan, Preset
 from partcraft_desktop.app.learning.state import LearningState, PageError
 
 KEPT_DRAFT: Final = "draft.json"
@@ -65,7 +65,7 @@ def with_proposals(now: LearningState) -> DraftPlan:
     """The plan with a noun and a title where a person gave none."""
     plan = now.draft.plan
     extended = now.extended
-    title = f"{extended.title} and more" if extended else proposed_title(now.draft.folder) or "My vocabulary"
+    title = f"{extended.title} and more" if extended else create.proposed_title(now.draft.folder) or "My vocabulary"
     noun = extended.vocabulary.noun if extended else _known_noun(now) or "thing"
     return replace(plan, title=plan.title.strip() or title, noun=plan.noun.strip() or noun)
 
@@ -131,7 +131,8 @@ def start_pack(now: LearningState) -> Pack | None:
     """The pack whose tokens the new ones begin at: the extended one, or one of the same base model."""
     if setting(now, "recipe") != "ours":
         return None
-    return create.start_pack(base_model(now), now.extendable, now.extended)
+    base = base_model(now)
+    return now.extended or next((pack for pack in now.trained if pack.base_model.id == base), None)
 
 
 def free_memory() -> int:
@@ -152,8 +153,5 @@ def make_run(now: LearningState, vocabulary: Path, runs: Path, packs: Path) -> s
 
 def kept_draft(run: str) -> Draft | None:
     """What a person had decided when a run was made, if that is there and whole."""
-    try:
-        document = json.loads((Path(run) / KEPT_DRAFT).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return Draft.from_document(document) if isinstance(document, dict) else None
+    document = read_json(Path(run) / KEPT_DRAFT)
+    return Draft.from_document(document) if document else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from engine.packs.pack import Pack
+from engine.runs.create import proposed_codes
 from engine.runs.run import Run
 from engine.worker.jobs import Measured, PartsFound, SeenPicture, Surveyed
 from partcraft_desktop.app.learning.draft import Draft
@@ -153,8 +154,3 @@ class LearningState:
 def has_pack(run: Run) -> bool:
     """Whether a training has come to its end, or was stopped, and its pack is written."""
     return run.state in ("finished", "stopped") and bool(run.pack)
-
-
-def proposed_codes(pictures: int) -> int:
-    """How many codes a part gets when the pictures are not sorted by kind: one for each six pictures, 2 to 64."""
-    return min(max(pictures // 6, 2), 64, max(pictures, 1))

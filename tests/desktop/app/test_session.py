@@ -127,7 +127,7 @@ def test_what_cannot_be_saved_is_told_once_and_the_work_goes_on(
     (home / "session.json").unlink()
     (home / "session.json").mkdir()
     session.choose(HEAD, 2, "2")
-    qtbot.waitUntil(lambda: said(opened, "cannot be saved"), timeout=WAIT)
+    qtbot.waitUntil(lambda: said(opened, "Your work could not be saved"), timeout=WAIT)
     session.choose(WING, 2, "2")
     assert session.state.recipe.choice_of(WING) is not None
 

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from engine.core.recipe import Arrival, Creation, Recipe
 from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.pack import Pack
-from partcraft_desktop.app.settings import Settings, Values, write_whole
+from partcraft_desktop.app.settings import Settings, Values
 from partcraft_desktop.gallery.viewer import Viewer
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.window.help_dialogs import SHORTCUTS, AboutDialog, ShortcutsDialog
@@ -134,14 +134,6 @@ def test_settings_of_a_newer_version_are_kept(home: Path) -> None:
     settings.set(reduced_motion=True)
     settings.flush()
     assert '"sound": 3' in (home / "settings.json").read_text()
-
-
-def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "x.json"
-    write_whole(path, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_whole(path, "\ud800")
-    assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["x.json"]
 
 
 def test_details_and_menu_open_by_button(qtbot: QtBot, window: MainWindow) -> None:

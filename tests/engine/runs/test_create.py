@@ -39,6 +39,7 @@ def from_window(draft: Pack, tmp_path: Path, **more: Any) -> dict[str, Any]:
         surveyed=Surveyed(str(tmp_path), ()),
         base_models=("starter/base",),
         extendable=(Pack.open(starter_pack()),),
+        trained=(Pack.open(starter_pack()),),
     )
     return json.loads((Path(make_run(now, draft.path, tmp_path / "runs", tmp_path)) / "plan.json").read_text("utf-8"))
 

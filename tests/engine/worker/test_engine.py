@@ -267,6 +267,9 @@ def test_the_kind_of_an_error_is_that_of_what_is_behind_it() -> None:
     assert failure_of(RuntimeError("CUDA error: an illegal memory access was encountered")).kind == "device"
     assert failure_of(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).kind == "memory"
     assert failure_of(ValueError("not enough memory was said")).kind == ""
+    ring = ValueError("one"), ValueError("two")
+    ring[0].__cause__, ring[1].__cause__ = ring[1], ring[0]
+    assert failure_of(ring[0]).kind == ""
 
 
 def test_closing_ends_every_job(

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from engine.core.palette import PALETTE
 from engine.core.paths import slug
 from engine.core.segmentation import NO_PART
+from engine.runs.create import proposed_codes, proposed_title
 from engine.worker.jobs import FindParts, PartsFound
-from partcraft_desktop.app.learning.draft import MORE, Draft, DraftPlan, proposed_title
+from partcraft_desktop.app.learning.draft import MORE, Draft, DraftPlan
 from partcraft_desktop.app.learning.pages import page_keys
 from partcraft_desktop.app.learning.part_sorting import (
     DraftPart,
@@ -22,7 +23,6 @@ from partcraft_desktop.app.learning.part_sorting import (
     relabelled_wall,
     sort_clusters,
 )
-from partcraft_desktop.app.learning.state import proposed_codes
 from tests import fakes
 
 
