@@ -31,7 +31,7 @@ from engine.packs.pack import MANIFEST, Pack
 from engine.worker.jobs import Discover, Evaluate, Evaluated, EyeSettings, Render, Segment, Segmented
 
 
-def segment(words: Namespace, handlers: str) -> Answer:
+def segment_pictures(words: Namespace, handlers: str) -> Answer:
     """Labels and an overlay of each picture, and the sentence it reads as. One bad picture does not stop the rest."""
     pack = PackLibrary().find(words.pack)
     out = make_folder(Path(words.out))
@@ -96,7 +96,7 @@ def _overlay(pack: Pack, picture: Image.Image, segmentation: Segmentation) -> Im
     return Image.fromarray(mixed.round().astype(np.uint8))
 
 
-def render(words: Namespace, handlers: str) -> Answer:
+def render_prompt(words: Namespace, handlers: str) -> Answer:
     """Creations of a prompt or of a recipe (a JSON file, or a PNG that remembers one)."""
     library = PackLibrary()
     kept = _recipe_in(Path(words.recipe)) if words.recipe else None
@@ -169,7 +169,7 @@ def _creation_line(pack: Pack, creation: Creation) -> str:
     return "  ".join([creation.path, *parts])
 
 
-def discover(words: Namespace, handlers: str) -> Answer:
+def discover_vocabulary(words: Namespace, handlers: str) -> Answer:
     """A new pack with the parts and codes found in a folder of pictures."""
     out = Path(words.out)
     if (out / MANIFEST).exists():
@@ -204,7 +204,7 @@ def _discovered(pack: Pack) -> Iterator[str]:
     yield f"Next: partcraft train {pack.path}"
 
 
-def evaluate(words: Namespace, handlers: str) -> Answer:
+def evaluate_pack(words: Namespace, handlers: str) -> Answer:
     """How many of the asked parts arrive in mixes of references."""
     pack = PackLibrary().find(words.pack)
     out = make_folder(Path(words.out)).absolute()

@@ -32,12 +32,12 @@ def make_parser() -> argparse.ArgumentParser:
     def pack(one: argparse.ArgumentParser) -> None:
         one.add_argument("--pack", default="", metavar="P", help="a pack's id, title or folder (default: the starter)")
 
-    one = command("segment", "find the parts of pictures", commands.segment)
+    one = command("segment", "find the parts of pictures", commands.segment_pictures)
     one.add_argument("images", nargs="+", metavar="IMAGE", help="a picture, or a folder of them")
     pack(one)
     one.add_argument("--out", required=True, metavar="DIR")
 
-    one = command("render", "make creations of a prompt or a recipe", commands.render)
+    one = command("render", "make creations of a prompt or a recipe", commands.render_prompt)
     one.add_argument("prompt", nargs="?", default="", help='such as "a photo of a <head:Cardinal> <wing:3> bird"')
     pack(one)
     one.add_argument("--recipe", metavar="F", help="a recipe's JSON file, or a PNG that remembers one")
@@ -50,7 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
     one.add_argument("--legacy", choices=("bare", "bracketed", "app"), help="a form of the original PartCraft")
     one.add_argument("--out", default="", metavar="DIR", help="default: PartCraft's own folder of creations")
 
-    one = command("discover", "find a vocabulary in a folder of pictures", commands.discover)
+    one = command("discover", "find a vocabulary in a folder of pictures", commands.discover_vocabulary)
     one.add_argument("folder", metavar="FOLDER")
     one.add_argument("--parts", type=_number(0, 64), default=0, metavar="M", help="default 0: as many as fit")
     one.add_argument(
@@ -83,7 +83,7 @@ def make_parser() -> argparse.ArgumentParser:
     one.add_argument("--base-model", default="", metavar="MODEL")
     one.add_argument("--seed", type=_number(0, MOST_SEED), default=0, metavar="N")
 
-    one = command("train", "learn the tokens of a pack", run_commands.train)
+    one = command("train", "learn the tokens of a pack", run_commands.train_plan)
     what = one.add_mutually_exclusive_group(required=True)
     what.add_argument("plan", nargs="?", metavar="PLAN_OR_FOLDER", help="a plan.json, a run, a pack, or pictures")
     what.add_argument("--resume", metavar="RUN", help="go on with a run")
@@ -96,7 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
     one.add_argument("--detach", action="store_true", help="learn in a process of its own, and come back at once")
     one.add_argument(RUN_WORD, dest="background", action="store_true", help=argparse.SUPPRESS)
 
-    one = command("evaluate", "count which parts arrive in mixes of references", commands.evaluate)
+    one = command("evaluate", "count which parts arrive in mixes of references", commands.evaluate_pack)
     pack(one)
     one.add_argument("--mix", type=_number(1, 64), default=4, metavar="N", help="references a picture mixes (4)")
     one.add_argument("--count", type=_number(1, 100_000), default=64, metavar="N", help="pictures (64)")

@@ -24,7 +24,7 @@ from engine.worker.dispatch import failure_of
 from engine.worker.jobs import Discover, FindParts, PartsFound, Train
 
 
-def train(words: Namespace, handlers: str) -> Answer:
+def train_plan(words: Namespace, handlers: str) -> Answer:
     """Train a plan, go on with a run, or train a pack or a folder of pictures with a plan made here."""
     if words.background:
         words.debug = True  # what it says goes to the run's log, for whoever asks why

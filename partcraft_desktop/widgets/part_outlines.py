@@ -54,7 +54,7 @@ def shapes_of(segmentation: Segmentation, parts: Iterable[int]) -> dict[int, Par
         outline = QPainterPath()
         corner = np.array((right, top), np.float64)
         for number, loop in enumerate(_worth_drawing(contours(inner))):
-            points = smoothed(loop, reach) + np.array((left, top))
+            points = smoothed_outline(loop, reach) + np.array((left, top))
             if number == 0:
                 corner = points[np.argmax(points[:, 0] - points[:, 1])]
             outline.addPolygon(QPolygonF([QPointF(x, y) for x, y in points.tolist()]))
@@ -117,7 +117,7 @@ def contours(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.float64]]:
     return sorted(loops, key=len, reverse=True)
 
 
-def smoothed(loop: npt.NDArray[np.float64], reach: float) -> npt.NDArray[np.float64]:
+def smoothed_outline(loop: npt.NDArray[np.float64], reach: float) -> npt.NDArray[np.float64]:
     """A closed pixel border (N, 2) without its steps: edge middles averaged over ``reach`` edges (a Gaussian's
     standard deviation), thinned to about one point for each ``reach``."""
     middles = (loop + np.roll(loop, -1, axis=0)) / 2

@@ -138,10 +138,10 @@ class StatusBar(QWidget):
         busy = state.reference is not None and state.reference.busy and state.reference.segmentation is None
         if render is not None:
             waits = state.engine == "waking" and not render.stage and not render.cancelling
-            words = _waking_words(state.engine_stage) if waits else render_words(render, time.monotonic())
+            words = _waking_text(state.engine_stage) if waits else render_text(render, time.monotonic())
             self.doing.setText(words)
         elif state.engine == "waking":
-            self.doing.setText(_waking_words(state.engine_stage))
+            self.doing.setText(_waking_text(state.engine_stage))
         elif busy:
             self.doing.setText("Finding the parts…")
         else:
@@ -156,11 +156,11 @@ class StatusBar(QWidget):
             self._clock.stop()
 
 
-def _waking_words(stage: str) -> str:
+def _waking_text(stage: str) -> str:
     return f"{stage or 'Opening the models'}…"
 
 
-def render_words(render: RenderStatus, now: float) -> str:
+def render_text(render: RenderStatus, now: float) -> str:
     """What a render does and how long it will yet take, in a few words; ``now`` is ``time.monotonic()``."""
     if render.cancelling:
         return "Stopping…"

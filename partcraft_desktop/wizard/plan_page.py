@@ -201,7 +201,7 @@ class PlanPage(WizardPage):
             if plan.steps:
                 cost = f"{plan.steps:,} steps: about {duration(seconds)}, {_gigabytes(memory)}. "
             cost += f"Measured on this computer, at {measured.size} pixels."
-            start = None if now.draft.extends else planning.start_pack(now)
+            start = None if now.draft.extends else planning.beginning_pack(now)
             if start is not None:
                 cost += f" Learning begins at what “{start.title}” knows."
         self.cost.setText(cost)

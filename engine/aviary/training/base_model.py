@@ -165,7 +165,7 @@ def noise_schedule() -> DDPMScheduler:
     )  # fmt: skip
 
 
-class BaseModel(nn.Module):
+class TinyStableDiffusion(nn.Module):
     """UNet, text encoder and attribute encoder, trained together."""
 
     def __init__(self, tokenizer: CLIPTokenizer) -> None:
@@ -289,14 +289,14 @@ class CaptionBatches:
 def train_base(
     folder: Path, latents: torch.Tensor, masks: torch.Tensor, tokenizer: CLIPTokenizer, flock: BirdDataset, steps: int,
     batch: int = 16, rate: float = 8e-4, attention_weight: float = 0.05, every: int = 100, start: Path | None = None,
-) -> BaseModel:  # fmt: skip
+) -> TinyStableDiffusion:  # fmt: skip
     """latents fp16 (N, C, 16, 16) and masks uint8 (N, 6, 16, 16) of the flock's first N birds.
 
     Resumes from folder/state.pt; the export with averaged weights is refreshed at each checkpoint. ``start`` is the
     folder of a starter (base, pack) to begin from instead of from nothing. Returns the averaged model.
     """
     torch.manual_seed(2)
-    model = BaseModel(tokenizer)
+    model = TinyStableDiffusion(tokenizer)
     if start is not None:
         model.take_over(start)
     model.unet.to(memory_format=torch.channels_last)  # pyright: ignore
@@ -364,7 +364,7 @@ def inference_scheduler() -> DPMSolverMultistepScheduler:
 
 @torch.no_grad()
 def sample_latents(
-    model: BaseModel,
+    model: TinyStableDiffusion,
     prompter: CaptionTokenizer,
     tokens: torch.Tensor,
     seed: int = 0,

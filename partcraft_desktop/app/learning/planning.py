@@ -24,7 +24,7 @@ KEPT_DRAFT: Final = "draft.json"
 FALLBACK_BASE: Final = "starter/base"
 
 
-def usual_settings(now: LearningState) -> dict[str, Any]:
+def default_settings(now: LearningState) -> dict[str, Any]:
     """What stands under "More" when nobody changed it: what suits the base model, or what the paper did."""
     suits = create.usual_settings(base_model(now), now.draft.plan.more.get("recipe", "ours"))
     return {**MORE, **{name: value for name, value in suits.items() if name in MORE}}
@@ -32,7 +32,7 @@ def usual_settings(now: LearningState) -> dict[str, Any]:
 
 def setting(now: LearningState, name: str) -> Any:
     """A value under "More"."""
-    return now.draft.plan.more.get(name, usual_settings(now)[name])
+    return now.draft.plan.more.get(name, default_settings(now)[name])
 
 
 def steps_of(now: LearningState) -> dict[Preset, int]:
@@ -49,7 +49,7 @@ def all_steps(now: LearningState) -> int:
 
 def changed_settings(more: Mapping[str, Any], now: LearningState) -> dict[str, Any]:
     """Only what differs from what is usual, so that a better default reaches old drafts."""
-    known = usual_settings(now)
+    known = default_settings(now)
     return {name: value for name, value in more.items() if name == "recipe" or value != known[name]}
 
 
@@ -127,7 +127,7 @@ def cost_of(measured: Measured, now: LearningState, steps: int) -> tuple[float, 
     return predict_cost(measured, Plan("", steps=steps, batch=setting(now, "batch"), size=setting(now, "size")))
 
 
-def start_pack(now: LearningState) -> Pack | None:
+def beginning_pack(now: LearningState) -> Pack | None:
     """The pack whose tokens the new ones begin at: the extended one, or one of the same base model."""
     if setting(now, "recipe") != "ours":
         return None
@@ -146,7 +146,7 @@ def make_run(now: LearningState, vocabulary: Path, runs: Path, packs: Path) -> s
     base = base_model(now)
     settings = {"steps": all_steps(now), **plan.more}
     places = {"pictures": now.draft.folder, "out": str(free_folder(packs, slug(plan.title, "vocabulary")))}
-    document = {**create.propose_plan(base, settings, start_pack(now)), **places}
+    document = {**create.propose_plan(base, settings, beginning_pack(now)), **places}
     run = create.new_run(runs, plan.title)
     return str(create.create_run(run, vocabulary, document, {KEPT_DRAFT: now.draft.to_document()}))
 

@@ -20,7 +20,7 @@ from engine.core.errors import UserError
 from engine.core.segmentation import NO_PART, Segmentation
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.widgets.images import PictureLevels, cut_out, from_pillow, read_crop, to_qimage
-from partcraft_desktop.widgets.part_outlines import contours, innermost, shapes_of, smoothed
+from partcraft_desktop.widgets.part_outlines import contours, innermost, shapes_of, smoothed_outline
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from tests import fakes
 
@@ -83,7 +83,7 @@ def test_pixels_that_touch_at_a_corner_are_kept_apart() -> None:
 @given(mask=masks, reach=st.floats(0.5, 6))
 def test_smoothing_stays_near_the_border(mask: np.ndarray, reach: float) -> None:
     for loop in contours(mask):
-        soft = smoothed(loop, reach)
+        soft = smoothed_outline(loop, reach)
         assert len(soft) >= 1
         assert (soft >= loop.min(axis=0) - 1e-9).all() and (soft <= loop.max(axis=0) + 1e-9).all()
 
@@ -104,7 +104,7 @@ def test_shapes_are_those_of_parts_that_can_be_seen() -> None:
     assert shapes[0].bounds == QRectF(10, 5, 20, 10)
     assert shapes[0].outline.contains(QPointF(20, 10)) and not shapes[0].outline.contains(QPointF(35, 10))
     assert shapes[0].outline.contains(shapes[0].anchor)
-    # A pixel is smoothed away at a corner at most.
+    # A pixel is smoothed_outline away at a corner at most.
     assert shapes[0].corner.x() > 27 and shapes[0].corner.y() < 8
 
 

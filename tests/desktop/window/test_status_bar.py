@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from partcraft_desktop.app.messages import Action, Message
 from partcraft_desktop.app.state import RenderStatus
-from partcraft_desktop.window.status_bar import StatusBar, render_words
+from partcraft_desktop.window.status_bar import StatusBar, render_text
 from tests.desktop.conftest import Opened
 
 
@@ -54,4 +54,4 @@ def test_a_next_step_is_one_press(status: StatusBar) -> None:
     ],
 )
 def test_what_a_render_does_in_words(render: RenderStatus, words: str) -> None:
-    assert render_words(render, 100.0) == words
+    assert render_text(render, 100.0) == words

@@ -19,7 +19,7 @@ from engine.aviary.drawing.attributes import PARTS
 from engine.aviary.drawing.bird import draw_bird
 from engine.aviary.drawing.species import PACK_SPECIES, mixed_bird, species
 from engine.aviary.training.autoencoder import PatchPCA, encode_pool, psnr, to_unit
-from engine.aviary.training.base_model import BaseModel, base_attention_loss
+from engine.aviary.training.base_model import TinyStableDiffusion, base_attention_loss
 from engine.aviary.training.dino import part_directions
 from engine.aviary.training.judge import NAMES, NONE, Judge, judge_example
 from engine.aviary.training.schedule import ParameterAverage, TrainingSchedule
@@ -79,7 +79,7 @@ def test_exported_text_encoder_with_injected_tokens_reads_as_the_training_did(
     from engine.models.text_encoding import encode_tokenized, tokenize_prompt
 
     torch.manual_seed(0)
-    model = BaseModel(tokenizer).eval()
+    model = TinyStableDiffusion(tokenizer).eval()
     flock = BirdDataset(names=("Jay", "Owl"))
     model.export(tmp_path, flock)
     text = CLIPTextModel.from_pretrained(tmp_path / "text_encoder")
