@@ -104,7 +104,7 @@ def test_shapes_are_those_of_parts_that_can_be_seen() -> None:
     assert shapes[0].bounds == QRectF(10, 5, 20, 10)
     assert shapes[0].outline.contains(QPointF(20, 10)) and not shapes[0].outline.contains(QPointF(35, 10))
     assert shapes[0].outline.contains(shapes[0].anchor)
-    # A pixel is smoothed_outline away at a corner at most.
+    # A pixel is smoothed away at a corner at most.
     assert shapes[0].corner.x() > 27 and shapes[0].corner.y() < 8
 
 
