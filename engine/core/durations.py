@@ -5,9 +5,9 @@ from __future__ import annotations
 
 def duration(seconds: float) -> str:
     """About how long: "8 s", "3 min", "2.5 h", "5 days"; at least a second."""
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{max(1, round(seconds))} s"
-    if seconds < 3600:
+    if round(seconds / 60) < 60:
         return f"{round(seconds / 60)} min"
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{round(seconds / 86400)} days"
 

@@ -21,11 +21,6 @@ from tests.desktop.qt_thread import file_access
 HEAD = 3
 
 
-def ours(notes: list[str]) -> list[str]:
-    """The notes of everything but the wizard's own files, which are watched where the wizard is tested."""
-    return [note for note in notes if "/partcraft_desktop/app/learning/" not in note]
-
-
 def shows(session: Session, picture_id: str) -> bool:
     reference = session.state.reference
     return reference is not None and reference.id == picture_id and not reference.busy
@@ -55,7 +50,7 @@ def test_pictures(qtbot: QtBot, window: MainWindow, session: Session, picture: P
         qtbot.waitUntil(lambda: window.view.canvas.centre_of(HEAD) is not None, timeout=WAIT)
         session.close_image(str(picture))
         qtbot.waitUntil(lambda: shows(session, "0"), timeout=WAIT)
-    assert not ours(notes), notes
+    assert not notes, notes
 
 
 def test_packs(
@@ -81,7 +76,7 @@ def test_packs(
         action = next(message.action for message in opened.messages if message.action)
         action.run()
         qtbot.waitUntil(lambda: len(session.state.packs) == 2, timeout=WAIT)
-    assert not ours(notes), notes
+    assert not notes, notes
 
 
 def test_rendering_and_creations(qtbot: QtBot, window: MainWindow, session: Session, opened: Opened) -> None:
@@ -99,7 +94,7 @@ def test_rendering_and_creations(qtbot: QtBot, window: MainWindow, session: Sess
         qtbot.waitUntil(lambda: opened.messages[-1].action is not None, timeout=WAIT)
         session.restore_deleted()
         qtbot.waitUntil(lambda: session.state.creations == creations, timeout=WAIT)
-    assert not ours(notes), notes
+    assert not notes, notes
 
 
 def test_settings_and_dialogs(qtbot: QtBot, window: MainWindow, opened: Opened, tmp_path: Path) -> None:
@@ -117,7 +112,7 @@ def test_settings_and_dialogs(qtbot: QtBot, window: MainWindow, opened: Opened, 
         qtbot.waitUntil((tmp_path / "made for it").is_dir, timeout=WAIT)
         window.close()
     opened.session.keep()
-    assert not ours(notes), notes
+    assert not notes, notes
     assert '"out"' in (opened.settings.home / "settings.json").read_text("utf-8")
 
 
@@ -133,4 +128,4 @@ def test_dropping(qtbot: QtBot, window: MainWindow, session: Session, picture: P
         qtbot.waitUntil(lambda: bool(session.state.pack and session.state.pack.id == "others"), timeout=WAIT)
         qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
         qtbot.waitUntil(lambda: session.state.learning.draft.folder == str(folder), timeout=WAIT)
-    assert not ours(notes), notes
+    assert not notes, notes

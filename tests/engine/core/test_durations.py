@@ -10,7 +10,8 @@ from engine.core.durations import duration, hours_and_minutes
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (0, "1 s"), (0.2, "1 s"), (59, "59 s"), (90, "2 min"), (119, "2 min"), (5400, "1.5 h"), (7200, "2.0 h"),
+        (0, "1 s"), (0.2, "1 s"), (59, "59 s"), (59.6, "1 min"), (3599, "1.0 h"),
+        (90, "2 min"), (119, "2 min"), (5400, "1.5 h"), (7200, "2.0 h"),
         (47 * 3600, "47.0 h"), (48 * 3600, "2 days"), (400_000, "5 days"),
     ],
 )  # fmt: skip
