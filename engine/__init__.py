@@ -14,6 +14,7 @@ Wings, each above those it may import (docs/architecture.md; ``make lint`` holds
 Front of house, quick to import (no torch), and all that the window sees:
 
 - ``runs``          trainings as folders: made, started, watched, stopped
+- ``collage``       a creature from the references' own pixels, without a model (numpy, scipy)
 - ``packs``         vocabularies with their codebooks, tokens and references on disk
 - ``worker``        jobs in, news out: a thread, and the process in which handlers run
 - ``core``          values, prompts, pictures, paths, files written whole
