@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -109,11 +108,3 @@ def test_attributes_tell_parts_apart(part: str) -> None:
 def test_unknown_species_are_named() -> None:
     with pytest.raises(KeyError, match="Cardinal"):
         species("Dodo")
-
-
-def test_speed_is_told() -> None:
-    rng = np.random.default_rng(3)
-    began = time.perf_counter()
-    for _ in range(100):
-        draw_bird(mixed_bird(rng, PACK_SPECIES), rng)
-    print(f"{100 / (time.perf_counter() - began):.0f} pictures a second")
