@@ -60,8 +60,8 @@ def _system_error(error: Exception) -> OSError | None:
     """What the system refused, also when a library written in Rust (safetensors) tells it in words of its own."""
     if isinstance(error, OSError):
         return error
-    said = re.search(r"\(os error (\d+)\)", str(error))
-    return OSError(int(said[1]), os.strerror(int(said[1]))) if said else None
+    match = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(match[1]), os.strerror(int(match[1]))) if match else None
 
 
 def _explain(error: OSError, path: Path, what: str) -> UserError:

@@ -85,14 +85,14 @@ def picture_files(folder: Path | str) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.", "Choose a folder with pictures.")
-    found = sorted(
+    pictures = sorted(
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
-    if not found:
+    if not pictures:
         raise UserError(f"There are no pictures in {folder}.", "Choose a folder with PNG, JPEG or WebP pictures.")
-    return found
+    return pictures
 
 
 def open_image(path: Path | str, formats: tuple[str, ...] = FORMATS) -> Image.Image:

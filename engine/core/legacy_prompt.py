@@ -31,16 +31,16 @@ def parse_legacy(text: str, vocabulary: Vocabulary, form: Form) -> Prompt:
     In the bare form, numbers that cannot be a part and its code stay plain words (``12:30``). In the others a part or
     code that the vocabulary does not have raises :class:`UserError` naming the nearest.
     """
-    pattern, read = _READERS[form]
+    pattern, read_choice = _READERS[form]
     pieces: list[str | Choice] = []
     words, at = "", 0
     text = text.strip()
-    for found in pattern.finditer(text):
-        choice = read(found, vocabulary)
+    for match in pattern.finditer(text):
+        choice = read_choice(match, vocabulary)
         if choice is None:
             continue
-        words += text[at : found.start()]
-        at = found.end()
+        words += text[at : match.start()]
+        at = match.end()
         if words:
             pieces.append(words)
         words = ""
@@ -50,29 +50,29 @@ def parse_legacy(text: str, vocabulary: Vocabulary, form: Form) -> Prompt:
     return tuple(pieces)
 
 
-def _read_bare(found: re.Match[str], vocabulary: Vocabulary) -> Choice | None:
-    part, code = int(found[1]), int(found[2])
+def _read_bare(match: re.Match[str], vocabulary: Vocabulary) -> Choice | None:
+    part, code = int(match[1]), int(match[2])
     fits = part < len(vocabulary.parts) and code < vocabulary.codes_per_part
     return Choice(part, code) if fits else None
 
 
-def _read_bracketed(found: re.Match[str], vocabulary: Vocabulary) -> Choice:
-    part, code = int(found[1]), int(found[2])
+def _read_bracketed(match: re.Match[str], vocabulary: Vocabulary) -> Choice:
+    part, code = int(match[1]), int(match[2])
     if part >= len(vocabulary.parts):
-        raise no_such_part(found[1], vocabulary)
+        raise no_such_part(match[1], vocabulary)
     if code >= vocabulary.codes_per_part:
-        raise no_such_code(found[2], vocabulary.parts[part], vocabulary)
+        raise no_such_code(match[2], vocabulary.parts[part], vocabulary)
     return Choice(part, code)
 
 
-def _read_app(found: re.Match[str], vocabulary: Vocabulary) -> Choice:
-    name = found[1].strip()
+def _read_app(match: re.Match[str], vocabulary: Vocabulary) -> Choice:
+    name = match[1].strip()
     part = None if name.isdigit() else vocabulary.find_part(name)
     if part is None:
         raise no_such_part(name, vocabulary)
-    code = int(found[2]) - 1
+    code = int(match[2]) - 1
     if not 0 <= code < vocabulary.codes_per_part:
-        raise no_such_code(found[2], part, vocabulary)
+        raise no_such_code(match[2], part, vocabulary)
     return Choice(part.index, code)
 
 

@@ -85,7 +85,7 @@ def slug(text: str, otherwise: str, lower: bool = True) -> str:
 def free_folder(parent: Path, name: str) -> Path:
     """A folder ``parent/name`` that is not there yet, with a number behind the name if need be. Not made."""
     numbers = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
-    return next(parent / one for one in numbers if not (parent / one).exists())
+    return next(parent / candidate for candidate in numbers if not (parent / candidate).exists())
 
 
 def runs_dir() -> Path:

@@ -42,19 +42,19 @@ def parse(text: str, vocabulary: Vocabulary, like: Prompt = ()) -> Prompt:
     pieces: list[str | Choice] = []
     words: list[str] = []
     at = 0
-    for found in _PIECE.finditer(text):
-        words.append(text[at : found.start()])
-        at = found.end()
-        if found["escaped"]:
-            words.append(found["escaped"])
+    for match in _PIECE.finditer(text):
+        words.append(text[at : match.start()])
+        at = match.end()
+        if match["escaped"]:
+            words.append(match["escaped"])
         else:
-            if said := "".join(words):
-                pieces.append(said)
+            if literal := "".join(words):
+                pieces.append(literal)
             words = []
-            pieces.append(_choice(found, vocabulary, sources))
+            pieces.append(_choice(match, vocabulary, sources))
     words.append(text[at:])
-    if said := "".join(words):
-        pieces.append(said)
+    if literal := "".join(words):
+        pieces.append(literal)
     return tuple(pieces)
 
 
@@ -96,8 +96,8 @@ def no_such_code(word: str, part: Part, vocabulary: Vocabulary) -> UserError:
     return UserError(f"There is no {part.name} called “{word}”.", f"The nearest are {nearest}.")
 
 
-def _choice(found: re.Match[str], vocabulary: Vocabulary, sources: dict[tuple[int, int], str]) -> Choice:
-    part_word, code_word = found["part"].strip(), found["code"].strip()
+def _choice(match: re.Match[str], vocabulary: Vocabulary, sources: dict[tuple[int, int], str]) -> Choice:
+    part_word, code_word = match["part"].strip(), match["code"].strip()
     number = _number(part_word)
     part = vocabulary.find_part(_plain(part_word)) if number is None else vocabulary.parts[number : number + 1]
     if isinstance(part, tuple):
@@ -109,7 +109,7 @@ def _choice(found: re.Match[str], vocabulary: Vocabulary, sources: dict[tuple[in
     if code is None or code >= vocabulary.codes_per_part:
         raise no_such_code(_plain(code_word), part, vocabulary)
     source = sources.get((part.index, code), "")
-    return Choice(part.index, code, _strength(found["strength"], part.name), source)
+    return Choice(part.index, code, _strength(match["strength"], part.name), source)
 
 
 def _strength(text: str | None, part: str) -> float:
@@ -141,7 +141,7 @@ def _plain(word: str) -> str:
 
 def _escape_words(words: str) -> str:
     words = words.replace("\\", "\\\\")
-    reads_as_choice = any(found["part"] for found in _PIECE.finditer(words))
+    reads_as_choice = any(match["part"] for match in _PIECE.finditer(words))
     return words.replace("<", "\\<") if reads_as_choice else words
 
 

@@ -54,9 +54,11 @@ class Recipe:
         if same:
             pieces[same[0]] = choice
             return replace(self, prompt=_tidy(pieces))
-        said = [i for i, piece in enumerate(pieces) if isinstance(piece, Choice)]
-        if said:
-            return replace(self, prompt=_tidy([*pieces[: said[-1] + 1], " ", choice, *pieces[said[-1] + 1 :]]))
+        choice_indices = [i for i, piece in enumerate(pieces) if isinstance(piece, Choice)]
+        if choice_indices:
+            return replace(
+                self, prompt=_tidy([*pieces[: choice_indices[-1] + 1], " ", choice, *pieces[choice_indices[-1] + 1 :]])
+            )
         words = "".join(piece for piece in pieces if isinstance(piece, str))
         at = words.rfind(noun) if noun else -1
         before, after = (words[:at], words[at:]) if at >= 0 else (words, "")
@@ -86,19 +88,19 @@ class Recipe:
             raise ValueError("this is not a recipe: the JSON cannot be read") from error
         if not isinstance(document, dict) or not isinstance(document.get("pack"), str):
             raise ValueError("this is not a recipe: it names no pack")
-        known: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for spec in fields(cls):
             value = document.get(spec.name)
             if spec.name in ("negative", "pack") and isinstance(value, str):
-                known[spec.name] = value
+                values[spec.name] = value
             elif spec.name in LIMITS and _is_number(value):
                 low, high = LIMITS[spec.name]
                 number = float(value) if spec.name == "guidance" else int(value)
-                known[spec.name] = min(max(number, low), high)
+                values[spec.name] = min(max(number, low), high)
         pieces = document.get("prompt")
-        known["prompt"] = _tidy(_piece(piece) for piece in pieces) if isinstance(pieces, list) else ()
+        values["prompt"] = _tidy(_piece(piece) for piece in pieces) if isinstance(pieces, list) else ()
         names = {spec.name for spec in fields(cls)} | {"version"}
-        return cls(**known, extra={key: value for key, value in document.items() if key not in names})
+        return cls(**values, extra={key: value for key, value in document.items() if key not in names})
 
 
 LIMITS: Final[dict[str, tuple[int, int]]] = {

@@ -9,15 +9,15 @@ from pathlib import Path
 from engine.core.paths import data_dir, package_root
 
 
-def own_command(*words: str, module: str = "engine") -> list[str]:
+def own_command(*arguments: str, module: str = "engine") -> list[str]:
     """The command that starts this program with other words; a frozen program is its own interpreter.
 
     ``-P`` keeps the folder it is started in off the path of modules, so that no ``torch.py`` or ``engine/`` that lies
     there is taken for ours.
     """
     if getattr(sys, "frozen", False):
-        return [sys.executable, *words]
-    return [sys.executable, "-P", "-m", module, *words]
+        return [sys.executable, *arguments]
+    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def own_environment() -> dict[str, str]:
@@ -25,9 +25,9 @@ def own_environment() -> dict[str, str]:
     of ``PYTHONPATH`` that mean the working folder, or a folder below it, are left out."""
     environment = dict(os.environ, PYTHONUNBUFFERED="1")
     if not getattr(sys, "frozen", False):
-        given = environment.get("PYTHONPATH", "").split(os.pathsep)
-        kept = [folder for folder in given if Path(folder).is_absolute()]
-        environment["PYTHONPATH"] = os.pathsep.join([str(package_root()), *kept])
+        python_path = environment.get("PYTHONPATH", "").split(os.pathsep)
+        absolute = [folder for folder in python_path if Path(folder).is_absolute()]
+        environment["PYTHONPATH"] = os.pathsep.join([str(package_root()), *absolute])
     return environment
 
 

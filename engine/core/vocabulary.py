@@ -84,23 +84,23 @@ class Vocabulary:
 
     def find_part(self, text: str) -> Part | None:
         """The part with that name (case and width folded) or index, or None."""
-        wanted = _folded(text)
+        folded = _folded(text)
         for part in self.parts:
-            if _folded(part.name) == wanted:
+            if _folded(part.name) == folded:
                 return part
-        if wanted.isascii() and wanted.isdigit() and int(wanted) < len(self.parts):
-            return self.parts[int(wanted)]
+        if folded.isascii() and folded.isdigit() and int(folded) < len(self.parts):
+            return self.parts[int(folded)]
         return None
 
     def find_code(self, part: int, text: str) -> int | None:
         """The code of that part with that name or number, or None. A name wins over a number."""
-        wanted = _folded(text)
+        folded = _folded(text)
         row = self.code_names[part] if self.code_names else ()
         for code, name in enumerate(row):
-            if name and _folded(name) == wanted:
+            if name and _folded(name) == folded:
                 return code
-        if wanted.isascii() and wanted.isdigit() and int(wanted) < self.codes_per_part:
-            return int(wanted)
+        if folded.isascii() and folded.isdigit() and int(folded) < self.codes_per_part:
+            return int(folded)
         return None
 
     def nearest_parts(self, text: str, count: int = 3) -> list[str]:
