@@ -61,9 +61,9 @@ def read_archive(file: Path, folder: Path, present: Sequence[Pack] = ()) -> Pack
     make_folder(folder, "the folder of packs")
     with contextlib.ExitStack() as stack:
         beside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".importing-", dir=folder)))
-        there = beside / (slug(file.stem, "pack"))
+        unpacked = beside / (slug(file.stem, "pack"))
         try:
-            _extract(file, there)
+            _extract(file, unpacked)
         except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
             raise UserError(f"{file.name} is not a whole pack.", "Get the file again.") from error
         except FileNotFoundError as error:
@@ -73,22 +73,22 @@ def read_archive(file: Path, folder: Path, present: Sequence[Pack] = ()) -> Pack
             raise UserError(
                 f"{file.name} cannot be unpacked: {reason}.", "Make room, or get the file again."
             ) from error
-        pack = Pack.open(there)
+        pack = Pack.open(unpacked)
         check_pack(pack, thorough=True)
         for other in present:
             if _same(pack, other):
                 return other
-        taken = {other.id for other in present}
-        if pack.id in taken:
-            pack = replace(pack, id=next(f"{pack.id}-{n}" for n in range(2, 10_000) if f"{pack.id}-{n}" not in taken))
+        ids = {other.id for other in present}
+        if pack.id in ids:
+            pack = replace(pack, id=next(f"{pack.id}-{n}" for n in range(2, 10_000) if f"{pack.id}-{n}" not in ids))
             pack.save()
-        home = free_folder(folder, slug(pack.id, there.name))
-        there.rename(home)
+        home = free_folder(folder, slug(pack.id, unpacked.name))
+        unpacked.rename(home)
     return Pack.open(home)
 
 
-def _extract(file: Path, there: Path) -> None:
-    """Write the files of an archive under ``there``; names that lead elsewhere, links and bombs are refused."""
+def _extract(file: Path, unpacked: Path) -> None:
+    """Write the files of an archive under ``unpacked``; names that lead elsewhere, links and bombs are refused."""
     with zipfile.ZipFile(file) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         names = [_safe_name(member, file) for member in members]
@@ -98,11 +98,11 @@ def _extract(file: Path, there: Path) -> None:
         size = sum(member.file_size for member in members)
         if size > _MOST_BYTES or len(members) > _MOST_FILES:
             raise UserError(f"{file.name} is too large to be a pack.", "Get the pack from someone you trust.")
-        if size > shutil.disk_usage(there.parent).free:
+        if size > shutil.disk_usage(unpacked.parent).free:
             raise UserError(f"There is no room to unpack {file.name}.", f"It needs {size >> 20} MB of disk.")
         for member, name in zip(members, names, strict=True):
             if name.is_relative_to(root):
-                target = there.joinpath(*name.relative_to(root).parts)
+                target = unpacked.joinpath(*name.relative_to(root).parts)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(member) as source, target.open("xb") as goal:
                     shutil.copyfileobj(source, goal)  # zipfile itself stops at the size that was added up above
@@ -126,11 +126,11 @@ def _root(names: Sequence[PurePosixPath]) -> PurePosixPath | None:
     return min(homes, key=lambda home: len(home.parts), default=None)
 
 
-def _same(one: Pack, other: Pack) -> bool:
+def _same(pack: Pack, other: Pack) -> bool:
     try:
-        if one.to_document() != other.to_document():
+        if pack.to_document() != other.to_document():
             return False
-        return all(_bytes(one.path / name) == _bytes(other.path / name) for name in (CODEBOOK, TOKENS, LORA))
+        return all(_bytes(pack.path / name) == _bytes(other.path / name) for name in (CODEBOOK, TOKENS, LORA))
     except (OSError, ValueError):  # the other one is broken: then it is not the same
         return False
 

@@ -146,12 +146,12 @@ class Codebook:
         """What became of each choice in a picture with these features, float32 (C, H, W); in the order given."""
         labels = self._labels(features)
         pooled = self.pooled(features, labels)
-        found = self._codes(pooled, labels)
+        codes = self._codes(pooled, labels)
         return tuple(
             Arrival(
                 choice.part,
                 choice.code,
-                found[choice.part],
+                codes[choice.part],
                 self.similarity(choice.part, choice.code, pooled[choice.part]),
             )
             for choice in choices
@@ -161,9 +161,9 @@ class Codebook:
         rows = self._rows(features)
         whole = np.asarray(np.isfinite(rows).all(axis=1))
         rows = np.where(whole[:, None], rows, np.float32(0))
-        seen = whole & (_cosines(rows, self.foreground).argmax(1) == 1)
-        nothing = NO_PART if self.background is None else self.background
-        labels = np.where(seen, _cosines(rows, self.parts).argmax(1), nothing)
+        foreground = whole & (_cosines(rows, self.foreground).argmax(1) == 1)
+        background = NO_PART if self.background is None else self.background
+        labels = np.where(foreground, _cosines(rows, self.parts).argmax(1), background)
         return labels.astype(np.uint8).reshape(features.shape[1:])
 
     def _codes(self, pooled: Floats, labels: npt.NDArray[np.uint8]) -> tuple[int, ...]:

@@ -42,28 +42,30 @@ class PackLibrary:
 
     def listing(self) -> list[LibraryEntry]:
         """Every pack, the starter first, then the user's by title; broken ones come last, with their errors."""
-        found = [_read_entry(self._bundled, True)] if self._bundled.is_dir() else []
+        entries = [_read_entry(self._bundled, True)] if self._bundled.is_dir() else []
         if self.own.is_dir():
             folders = (path for path in self.own.iterdir() if path.is_dir() and not path.name.startswith("."))
-            found += [_read_entry(path, False) for path in sorted(folders)]
-        return sorted(found, key=lambda one: (one.pack is None, not one.bundled, one.pack.title if one.pack else ""))
+            entries += [_read_entry(path, False) for path in sorted(folders)]
+        return sorted(
+            entries, key=lambda entry: (entry.pack is None, not entry.bundled, entry.pack.title if entry.pack else "")
+        )
 
     def packs(self) -> list[Pack]:
         """The packs that can be used, the starter first."""
-        return [one.pack for one in self.listing() if one.pack]
+        return [entry.pack for entry in self.listing() if entry.pack]
 
     def find(self, word: str) -> Pack:
         """The pack with that id, title or folder; the first one for "". Raises :class:`UserError`."""
         if word and (Path(word) / MANIFEST).is_file():
             return Pack.open(word)
         listing = self.listing()
-        packs = [one.pack for one in listing if one.pack]
+        packs = [entry.pack for entry in listing if entry.pack]
         for pack in packs:
             if not word or word.casefold() in (pack.id.casefold(), pack.title.casefold()):
                 return pack
-        for one in listing:
-            if one.error and word in ("", one.path.name):
-                raise one.error
+        for entry in listing:
+            if entry.error and word in ("", entry.path.name):
+                raise entry.error
         if not word:
             raise UserError("There is no pack yet.", "Import one with `partcraft packs import FILE`, or make one.")
         names = difflib.get_close_matches(word, [pack.id for pack in packs], 3, 0.3) or [pack.id for pack in packs]
@@ -92,8 +94,8 @@ class PackLibrary:
         """
         if path.resolve().parent != self.own.resolve():
             raise UserError("The starter pack is part of PartCraft and stays.", "Delete packs of your own only.")
-        there = make_folder(trash_dir(), "the trash") / f"{secrets.token_hex(4)}-{path.name}"
-        return _move(path, there)
+        trashed = make_folder(trash_dir(), "the trash") / f"{secrets.token_hex(4)}-{path.name}"
+        return _move(path, trashed)
 
     def restore(self, trashed: Path) -> Pack:
         """Bring a pack back from the trash. Raises :class:`UserError`."""
@@ -110,10 +112,10 @@ def _read_entry(path: Path, bundled: bool) -> LibraryEntry:
     return LibraryEntry(path, bundled, pack)
 
 
-def _move(path: Path, there: Path) -> Path:
+def _move(path: Path, destination: Path) -> Path:
     try:
-        make_folder(there.parent)
-        shutil.move(path, there)
+        make_folder(destination.parent)
+        shutil.move(path, destination)
     except OSError as error:
         raise UserError(f"{path.name} could not be moved: {error.strerror}.", "Is it open in a program?") from error
-    return there
+    return destination

@@ -129,7 +129,7 @@ class Pack:
 
     def to_document(self) -> dict[str, Any]:
         """The JSON document of ``pack.json``: version, vocabulary, models, references with relative paths."""
-        words = self.vocabulary
+        vocabulary = self.vocabulary
         return {
             **self.extra,
             **({"kinds": dict(self.kinds)} if self.kinds is not None else {}),
@@ -138,13 +138,13 @@ class Pack:
             "version": PACK_VERSION,
             "id": self.id,
             "title": self.title,
-            "noun": words.noun,
+            "noun": vocabulary.noun,
             "parts": [
                 {"index": part.index, "name": part.name, "colour": part.colour, "background": part.background}
-                for part in words.parts
+                for part in vocabulary.parts
             ],
-            "codes_per_part": words.codes_per_part,
-            "code_names": [list(row) for row in words.code_names],
+            "codes_per_part": vocabulary.codes_per_part,
+            "code_names": [list(row) for row in vocabulary.code_names],
             "backbone": {
                 "id": self.backbone.id,
                 "feature_layer": self.backbone.feature_layer,
@@ -212,7 +212,7 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
             Part(_whole(part["index"]), str(part["name"]), _colour(part["colour"]), part.get("background") is True)
             for part in document["parts"]
         )
-        words = Vocabulary(
+        vocabulary = Vocabulary(
             str(document["noun"]),
             parts,
             _whole(document["codes_per_part"]),
@@ -224,7 +224,7 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
             path=path,
             id=str(document["id"]),
             title=str(document.get("title") or document["id"]),
-            vocabulary=words,
+            vocabulary=vocabulary,
             backbone=Backbone(
                 str(eyes["id"]),
                 str(eyes.get("feature_layer", "last_hidden_state")),
@@ -240,7 +240,7 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
                 _whole(base.get("steps", 0)),
                 float(base.get("guidance", 0.0)),
             ),
-            references=tuple(_reference(path, one, words) for one in document.get("references") or ()),
+            references=tuple(_reference(path, entry, vocabulary) for entry in document.get("references") or ()),
             licence=str(document.get("licence", "")),
             provenance=str(document.get("provenance", "")),
             metrics=dict(document.get("metrics") or {}),
@@ -269,22 +269,22 @@ def _text(value: Any) -> str:
 
 def _base_model_entry(base: BaseModel) -> dict[str, Any]:
     """What most base models do not need to say."""
-    said: dict[str, Any] = {"unet": base.unet} if base.unet else {}
-    return said | ({"steps": base.steps, "guidance": base.guidance} if base.steps else {})
+    entry: dict[str, Any] = {"unet": base.unet} if base.unet else {}
+    return entry | ({"steps": base.steps, "guidance": base.guidance} if base.steps else {})
 
 
-def _reference(path: Path, one: Mapping[str, Any], words: Vocabulary) -> Reference:
-    codes = tuple(_whole(code) for code in one["codes"])
-    if len(codes) != len(words.parts):
-        raise ValueError(f"reference {one['id']!r} needs one code a part")
-    if not all(code == ABSENT or 0 <= code < words.codes_per_part for code in codes):
-        raise ValueError(f"reference {one['id']!r} has a code out of range")
+def _reference(path: Path, entry: Mapping[str, Any], vocabulary: Vocabulary) -> Reference:
+    codes = tuple(_whole(code) for code in entry["codes"])
+    if len(codes) != len(vocabulary.parts):
+        raise ValueError(f"reference {entry['id']!r} needs one code a part")
+    if not all(code == ABSENT or 0 <= code < vocabulary.codes_per_part for code in codes):
+        raise ValueError(f"reference {entry['id']!r} has a code out of range")
     return Reference(
-        id=str(one["id"]),
-        title=str(one.get("title") or one["id"]),
-        image=_inside(path, one["image"]),
-        thumbnail=_inside(path, one.get("thumbnail") or one["image"]),
-        labels=_inside(path, one["labels"]),
+        id=str(entry["id"]),
+        title=str(entry.get("title") or entry["id"]),
+        image=_inside(path, entry["image"]),
+        thumbnail=_inside(path, entry.get("thumbnail") or entry["image"]),
+        labels=_inside(path, entry["labels"]),
         codes=codes,
     )
 

@@ -30,8 +30,8 @@ def check_pack(pack: Pack, thorough: bool = False) -> None:
 
 
 def _check_tokens(pack: Pack) -> None:
-    words = pack.vocabulary
-    needed = (len(words.parts), words.codes_per_part)
+    vocabulary = pack.vocabulary
+    needed = (len(vocabulary.parts), vocabulary.codes_per_part)
     widths = pack.base_model.widths
     for name, shape in _shapes(pack, TOKENS).items():
         if name.rpartition(".")[2] in ("raw", "projected"):
