@@ -107,8 +107,8 @@ class Engine:
         while not self._closed:
             await self._wake.wait()
             self._wake.clear()
-            while (taken := self._take()) is not None:
-                job_id, job = taken
+            while (next_job := self._take()) is not None:
+                job_id, job = next_job
                 ending = await self._run(job_id, job, self._stop)
                 with self._lock:
                     self._running = None

@@ -27,7 +27,7 @@ class Inbox(Generic[T]):
         with self._filled:
             was_empty = not self._items
             if key is not None:
-                self._items = [kept for kept in self._items if kept[0] != key]
+                self._items = [entry for entry in self._items if entry[0] != key]
             self._items.append((key, item))
             self._filled.notify()
         if was_empty and self._wake:
