@@ -23,8 +23,8 @@ def export_run(run: Path, to: Path) -> tuple[Path, str]:
     """
     plan, run = open_plan(run)
     pack = Pack.open(plan.pack)
-    there = free_folder(make_folder(to.absolute(), "the run"), run.name)
-    beside = there.with_name(f".{there.name}-part")
+    copy = free_folder(make_folder(to.absolute(), "the run"), run.name)
+    beside = copy.with_name(f".{copy.name}-part")
     shutil.rmtree(beside, ignore_errors=True)
     changed = {"pack": "draft", "run": "", "out": "pack", "pictures": ""}
     try:
@@ -55,5 +55,5 @@ def export_run(run: Path, to: Path) -> tuple[Path, str]:
         ) from error
     document = asdict(replace(plan, base_model=plan.base_model or pack.base_model.id, **changed))
     write_bytes(beside / PLAN, (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(), "the plan")
-    beside.rename(there)
-    return there, document["base_model"]
+    beside.rename(copy)
+    return copy, document["base_model"]

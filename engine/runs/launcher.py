@@ -64,12 +64,12 @@ def discard_run(folder: Path | str) -> Path:
         raise no_run_error(path)
     if is_alive(path):
         raise UserError(f"“{path.name}” is still learning.", "Pause it first.")
-    there = make_folder(trash_dir(), "the trash") / f"{secrets.token_hex(4)}-{path.name}"
+    trashed = make_folder(trash_dir(), "the trash") / f"{secrets.token_hex(4)}-{path.name}"
     try:
-        shutil.move(path, there)
+        shutil.move(path, trashed)
     except OSError as error:
         raise UserError(f"{path.name} could not be moved: {error.strerror}.", "Is it open in a program?") from error
-    return there
+    return trashed
 
 
 def _launch(folder: Path, wish: str) -> Run:

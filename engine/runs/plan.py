@@ -119,15 +119,15 @@ class Plan:
             raise UserError("The plan names no pack.", 'Add "pack": with the folder of a pack.')
         if document.get("recipe") == "paper":
             document = {**PAPER, **document}
-        known = {spec.name: spec.default for spec in fields(cls)}
+        defaults = {spec.name: spec.default for spec in fields(cls)}
         for key, value in document.items():
-            if key not in known:
-                near = difflib.get_close_matches(key, known, 1)
+            if key not in defaults:
+                near = difflib.get_close_matches(key, defaults, 1)
                 raise UserError(
                     f"The plan has a word it should not have: {_shown(key)}.",
-                    f"Did you mean {near[0]}?" if near else f"It may have: {', '.join(known)}.",
+                    f"Did you mean {near[0]}?" if near else f"It may have: {', '.join(defaults)}.",
                 )
-            _check(key, value, str if key == "pack" else type(known[key]))
+            _check(key, value, str if key == "pack" else type(defaults[key]))
         plan = cls(**document)
         if plan.projection_layers > 1 and plan.start != "noise":
             raise UserError(
@@ -159,11 +159,11 @@ def predict_cost(measured: Measured, plan: Plan) -> tuple[float, int]:
     return measured.start + plan.steps * step, int(fixed + plan.batch * measured.memory_each * pixels)
 
 
-def _check(key: str, value: Any, wanted: type) -> None:
+def _check(key: str, value: Any, expected: type) -> None:
     """See that a word of a plan has a value it may have. Raises :class:`UserError` that names it."""
-    fits = isinstance(value, int | float) if wanted is float else isinstance(value, wanted)
-    if not fits or (isinstance(value, bool) and wanted is not bool):
-        kind = {float: "number", int: "whole number", str: "text", bool: "true or false"}[wanted]
+    fits = isinstance(value, int | float) if expected is float else isinstance(value, expected)
+    if not fits or (isinstance(value, bool) and expected is not bool):
+        kind = {float: "number", int: "whole number", str: "text", bool: "true or false"}[expected]
         raise UserError(f"The plan's {key} should be a {kind}.", f"It is {_shown(value)}.")
     if isinstance(value, str):
         try:

@@ -116,17 +116,17 @@ def _title(folder: Path) -> str:
 
 
 def _samples(folder: Path) -> tuple[SampleImage, ...]:
-    found = []
+    samples = []
     for path in (folder / "samples").glob("step-*/*.png"):
         step, part = path.parent.name.removeprefix("step-"), path.stem.removeprefix("part-")
         if step.isdecimal() and (path.stem == "whole" or part.isdecimal()):
-            found.append(SampleImage(int(step), -1 if path.stem == "whole" else int(part), str(path)))
-    return tuple(sorted(found, key=lambda one: (one.step, one.part)))
+            samples.append(SampleImage(int(step), -1 if path.stem == "whole" else int(part), str(path)))
+    return tuple(sorted(samples, key=lambda sample: (sample.step, sample.part)))
 
 
 def _tried(folder: Path) -> tuple[str, ...]:
-    found = [path for path in (folder / TRIED).glob("*.png") if path.stem.isdecimal()]
-    return tuple(str(path) for path in sorted(found, key=lambda path: int(path.stem)))
+    pictures = [path for path in (folder / TRIED).glob("*.png") if path.stem.isdecimal()]
+    return tuple(str(path) for path in sorted(pictures, key=lambda path: int(path.stem)))
 
 
 def _touched(folder: Path) -> float:
@@ -160,8 +160,8 @@ def _log_of(path: Path) -> tuple[tuple[int, float, float], ...]:
             data = data[: data.rfind(b"\n") + 1]  # the last line may be half written
             for line in data.splitlines():
                 with contextlib.suppress(ValueError):
-                    if found := _LINE.search(line):
-                        losses.append((int(found[1]), float(found[2].rstrip(b",")), float(found[3])))
+                    if match := _LINE.search(line):
+                        losses.append((int(match[1]), float(match[2].rstrip(b",")), float(match[3])))
             _known[path] = (stat.st_ino, offset + len(data), losses)
             return tuple(losses)
     except OSError:

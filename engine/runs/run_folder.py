@@ -42,47 +42,47 @@ def open_plan(path: Path) -> tuple[Plan, Path]:
     plan = Plan.from_json(text)
     home = file.parent.resolve()
     try:
-        given = {name: str((home / value).resolve()) for name in _PLACES if (value := getattr(plan, name))}
+        absolute = {name: str((home / value).resolve()) for name in _PLACES if (value := getattr(plan, name))}
         # A model or a pack to start at may lie beside the plan; otherwise these are ids and words.
-        given |= {
+        absolute |= {
             name: str((home / value).resolve())
             for name in ("base_model", "unet", "start")
             if (value := getattr(plan, name)) and (home / value).exists()
         }
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError("The plan names a folder that cannot be: " + _longest(plan), "Write it again.") from error
-    plan = replace(plan, **given)
+    plan = replace(plan, **absolute)
     if path.is_dir() or plan.run == str(home) or (not plan.run and home.parent == runs_dir()):
         return replace(plan, run=str(home)), home
     run = Path(plan.run) if plan.run else runs_dir() / f"{Path(plan.pack).name}-{plan.seed}"
     plan = replace(plan, run=str(run))
-    kept = run / PLAN
+    plan_file = run / PLAN
     whole = json.dumps(asdict(plan), ensure_ascii=False, indent=1) + "\n"
-    if kept.is_file() and kept.read_text("utf-8") != whole and checkpoints(run):
+    if plan_file.is_file() and plan_file.read_text("utf-8") != whole and checkpoints(run):
         raise UserError(f"The run in {run} has another plan.", "Go on with that folder, or choose another run folder.")
     make_folder(run, "the run")
-    write_bytes(kept, whole.encode(), "the plan")
+    write_bytes(plan_file, whole.encode(), "the plan")
     return plan, run
 
 
 def checkpoints(run: Path) -> list[Path]:
     """Whole checkpoints of a run, oldest first."""
-    found = {
+    by_step = {
         int(path.name[5:]): path
         for path in (run / "checkpoints").glob("step-*")
         if path.name[5:].isdecimal() and (path / STATE).is_file()
     }
-    return [found[step] for step in sorted(found)]
+    return [by_step[step] for step in sorted(by_step)]
 
 
 def run_identity(run: Path) -> str:
     """The name by which a pack remembers the run that wrote it; made when first asked for."""
-    known = read_json(run / IDENTITY).get("id")
-    if isinstance(known, str) and known:
-        return known
-    made = secrets.token_hex(8)
-    write_bytes(make_folder(run, "the run") / IDENTITY, json.dumps({"id": made}).encode(), "the run")
-    return made
+    stored = read_json(run / IDENTITY).get("id")
+    if isinstance(stored, str) and stored:
+        return stored
+    identity = secrets.token_hex(8)
+    write_bytes(make_folder(run, "the run") / IDENTITY, json.dumps({"id": identity}).encode(), "the run")
+    return identity
 
 
 def pack_destination(plan: Plan, pack: Pack, run: Path) -> Path:

@@ -65,16 +65,18 @@ class RunStatus:
 def read_status(run: Path) -> RunStatus | None:
     """The status in a run's folder; None if there is none that can be read."""
     document = read_json(run / STATUS)
-    known: dict[str, Any] = {spec.name: document.get(spec.name) for spec in fields(RunStatus)}
+    values: dict[str, Any] = {spec.name: document.get(spec.name) for spec in fields(RunStatus)}
     for name in ("pid", "done", "total"):
-        known[name] = known[name] if type(known[name]) is int else 0
+        values[name] = values[name] if type(values[name]) is int else 0
     for name in ("created", "beat"):
-        known[name] = float(known[name]) if isinstance(known[name], int | float) else 0.0
+        values[name] = float(values[name]) if isinstance(values[name], int | float) else 0.0
     for name in ("state", "stage", "message", "hint", "pack"):
-        known[name] = known[name] if isinstance(known[name], str) else ""
-    left = known["seconds_left"]
-    known["seconds_left"] = float(left) if isinstance(left, int | float) and not isinstance(left, bool) else None
-    return RunStatus(**known) if document else None
+        values[name] = values[name] if isinstance(values[name], str) else ""
+    seconds_left = values["seconds_left"]
+    values["seconds_left"] = (
+        float(seconds_left) if isinstance(seconds_left, int | float) and not isinstance(seconds_left, bool) else None
+    )
+    return RunStatus(**values) if document else None
 
 
 def write_status(run: Path, status: RunStatus) -> None:
