@@ -156,10 +156,12 @@ def _require_fit(folder: Path, unet: Path | None) -> None:
         "Choose a UNet that was made for this base model." if unet else "Choose another base model, or get it again."
     )
     widths = text_widths(folder)
-    heard = described.get("cross_attention_dim", 1280)
-    if heard != sum(widths) and heard != [sum(widths)] * len(described.get("block_out_channels", ())):
-        said = " and ".join(map(str, widths))
-        raise UserError(f"The UNet in {place} reads words that are {heard} wide; this base model's are {said}.", advice)
+    width = described.get("cross_attention_dim", 1280)
+    if width != sum(widths) and width != [sum(widths)] * len(described.get("block_out_channels", ())):
+        expected_widths = " and ".join(map(str, widths))
+        raise UserError(
+            f"The UNet in {place} reads words that are {width} wide; this base model's are {expected_widths}.", advice
+        )
     if (described.get("addition_embed_type") == "text_time") != is_sdxl(folder):
         raise UserError(f"The UNet in {place} and the base model in {folder} are of different kinds.", advice)
     channels = require_json(folder / "vae" / "config.json").get("latent_channels", 4)
@@ -170,6 +172,6 @@ def _require_fit(folder: Path, unet: Path | None) -> None:
         )
     if is_sdxl(folder):
         pooled = require_json(folder / "text_encoder_2" / "config.json").get("projection_dim", 512)
-        wanted = 6 * int(described.get("addition_time_embed_dim") or 0) + pooled
-        if described.get("projection_class_embeddings_input_dim") != wanted:
+        expected = 6 * int(described.get("addition_time_embed_dim") or 0) + pooled
+        if described.get("projection_class_embeddings_input_dim") != expected:
             raise UserError(f"The UNet in {place} does not fit the second text encoder.", advice)

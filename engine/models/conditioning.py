@@ -54,31 +54,31 @@ def encode_prompt(pipeline: Any, sentences: Sequence[TokenizedPrompt], tokens: T
     encoders = encoders_of(pipeline)
     if len(encoders) == 1:
         return encode_tokenized(sentences, encoders[0].model, _tokens_of(tokens, encoders[0]))
-    told = [
+    encodings = [
         encode_tokenized(
-            [sentence.padded(one.tokenizer.pad_token_id) for sentence in sentences],
-            one.model,
-            _tokens_of(tokens, one),
+            [sentence.padded(encoder.tokenizer.pad_token_id) for sentence in sentences],
+            encoder.model,
+            _tokens_of(tokens, encoder),
             layer=_NEXT_TO_LAST,
         )
-        for one in encoders
+        for encoder in encoders
     ]
-    hidden, pooled = torch.cat([one.hidden for one in told], dim=-1), told[-1].pooled
+    hidden, pooled = torch.cat([encoding.hidden for encoding in encodings], dim=-1), encodings[-1].pooled
     if pipeline.config.get("force_zeros_for_empty_prompt"):
-        said = torch.tensor([sentence.end > 1 for sentence in sentences], device=hidden.device)
-        hidden, pooled = hidden * said[:, None, None], pooled * said[:, None]
+        nonempty = torch.tensor([sentence.end > 1 for sentence in sentences], device=hidden.device)
+        hidden, pooled = hidden * nonempty[:, None, None], pooled * nonempty[:, None]
     return EncodedPrompt(hidden, pooled)
 
 
-def added_cond_kwargs(pipeline: Any, told: EncodedPrompt, side: int, guidance: float) -> dict[str, Any]:
+def added_cond_kwargs(pipeline: Any, encoded: EncodedPrompt, side: int, guidance: float) -> dict[str, Any]:
     """The UNet's other arguments for square pictures of ``side`` pixels, shown whole: nothing for most, pooled text and
     sizes for SDXL, the ``guidance`` for a UNet that was taught one."""
-    unet, count = pipeline.unet, len(told.hidden)
+    unet, count = pipeline.unet, len(encoded.hidden)
     more: dict[str, Any] = {}
     if unet.config.addition_embed_type == "text_time":
         sizes = (side, side, 0, 0, side, side)  # original size, upper left of the crop, target size
         ids = torch.tensor(sizes, device=unet.device, dtype=unet.dtype).expand(count, -1)
-        more["added_cond_kwargs"] = {"text_embeds": told.pooled.to(unet.dtype), "time_ids": ids}
+        more["added_cond_kwargs"] = {"text_embeds": encoded.pooled.to(unet.dtype), "time_ids": ids}
     if unet.config.time_cond_proj_dim is not None:
         strength = torch.full((count,), guidance - 1)
         embedded = pipeline.get_guidance_scale_embedding(strength, embedding_dim=unet.config.time_cond_proj_dim)

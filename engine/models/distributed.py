@@ -42,41 +42,41 @@ class World:
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Replace float32 tensors, of the same shapes everywhere, by their sums over the processes."""
         if self.size > 1 and tensors:
-            flat = torch.cat([one.detach().float().flatten() for one in tensors])
+            flat = torch.cat([tensor.detach().float().flatten() for tensor in tensors])
             dist.all_reduce(flat)
-            for one, part in zip(tensors, flat.split([one.numel() for one in tensors]), strict=True):
-                one.copy_(part.view_as(one))
+            for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+                tensor.copy_(part.view_as(tensor))
 
     def most(self, value: int) -> int:
         """The largest of the processes' values."""
         if self.size < 2:
             return value
-        found = torch.tensor(value)
-        dist.all_reduce(found, dist.ReduceOp.MAX)
-        return int(found)
+        maximum = torch.tensor(value)
+        dist.all_reduce(maximum, dist.ReduceOp.MAX)
+        return int(maximum)
 
     def gather(self, value: _T) -> list[_T]:
         """The processes' values in the order of their ranks, everywhere."""
         if self.size < 2:
             return [value]
-        found: list[Any] = [None] * self.size
-        dist.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value)
+        return values
 
     def from_first(self, make: Callable[[], _T]) -> _T:
         """What the first process makes, everywhere; what it raises, too."""
         if self.size < 2:
             return make()
-        told: list[Any] = [None, None]
+        outcome: list[Any] = [None, None]
         if self.first:
             try:
-                told[0] = make()
+                outcome[0] = make()
             except (Exception, JobCancelled) as error:  # noqa: BLE001 - raised again below, in all of them
-                told[1] = error
-        dist.broadcast_object_list(told)
-        if told[1] is not None:
-            raise told[1]
-        return told[0]
+                outcome[1] = error
+        dist.broadcast_object_list(outcome)
+        if outcome[1] is not None:
+            raise outcome[1]
+        return outcome[0]
 
 
 ALONE: Final = World()

@@ -94,10 +94,10 @@ def models_of_pack(pack: Pack) -> PackModels:
     models = find_models(base.id, base.unet, lora if lora.is_file() else None)
     widths = text_widths(models.folder)
     if base.widths and base.widths != widths:
-        wanted, actual = (" and ".join(map(str, each)) for each in (base.widths, widths))
+        expected, actual = (" and ".join(map(str, numbers)) for numbers in (base.widths, widths))
         raise UserError(
             f"The base model {base.id} does not fit the pack {pack.title}: "
-            f"its words are {actual} wide, the pack's {wanted}.",
+            f"its words are {actual} wide, the pack's {expected}.",
             "Use the base model the pack was trained for.",
         )
     return models
@@ -134,7 +134,7 @@ class LocalModel:
 
 def list_models() -> list[LocalModel]:
     """The models in the bundled resources and in the user's models folder."""
-    found = []
+    models = []
     for root, prefix in ((resources_dir() / "starter", "starter/"), (models_dir(), "")):
         configs = [*root.rglob("model_index.json"), *root.rglob("config.json")]
         for config in sorted(configs):
@@ -142,8 +142,8 @@ def list_models() -> list[LocalModel]:
             if config.name == "model_index.json" or not (config.parent.parent / "model_index.json").is_file():
                 checked = check_model(id)
                 if checked.kind:
-                    found.append(checked)
-    return found
+                    models.append(checked)
+    return models
 
 
 def check_model(id: str) -> LocalModel:

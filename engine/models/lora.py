@@ -131,7 +131,7 @@ def _peft_names(lora: Lora, unet: Any) -> tuple[dict[str, Tensor], dict[str, flo
     outcome: Any = StableDiffusionLoraLoaderMixin.lora_state_dict(dict(lora.tensors), unet_config=unet.config)
     converted, alphas = outcome
     alphas = {**(alphas or {}), **{name: converted[name].item() for name in converted if name.endswith(".alpha")}}
-    named = convert_unet_state_dict_to_peft({name: one for name, one in converted.items() if name not in alphas})
+    named = convert_unet_state_dict_to_peft({name: tensor for name, tensor in converted.items() if name not in alphas})
     if len(named) + len(alphas) != len(lora.tensors):
         raise ValueError("diffusers leaves some of its tensors out")
     if not alphas:

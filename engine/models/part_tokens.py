@@ -125,23 +125,25 @@ class PartTokens(nn.Module):
     def tensors(self, encoder: str = FIRST_ENCODER) -> dict[str, Tensor]:
         """What ``tokens.safetensors`` keeps for one text encoder: ``<encoder>.raw`` (M, K, W),
         ``.position`` (M, W), ``.projection.<i>.weight|bias`` and, for other tools, ``.projected`` (M, K, W)."""
-        kept = {"raw": self.raw, "position": self.position, "projected": self.projected()}
-        kept |= {f"projection.{name}": value for name, value in self.projection.state_dict().items()}
-        return {f"{encoder}.{name}": value.detach().cpu().contiguous() for name, value in kept.items()}
+        tensors = {"raw": self.raw, "position": self.position, "projected": self.projected()}
+        tensors |= {f"projection.{name}": value for name, value in self.projection.state_dict().items()}
+        return {f"{encoder}.{name}": value.detach().cpu().contiguous() for name, value in tensors.items()}
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor], encoder: str = FIRST_ENCODER) -> PartTokens:
         """The opposite of :meth:`tensors`, in float32. ``projected`` alone is enough to render.
         Raises ``ValueError`` when the tensors are missing or do not fit together."""
         own = f"{encoder}."
-        found = {name.removeprefix(own): value for name, value in tensors.items() if name.startswith(own)}
-        raw = found.get("raw", found.get("projected"))
+        own_tensors = {name.removeprefix(own): value for name, value in tensors.items() if name.startswith(own)}
+        raw = own_tensors.get("raw", own_tensors.get("projected"))
         if raw is None or raw.ndim != 3 or raw.shape[1] < 1:
             raise ValueError(f"no tokens for {encoder}")
-        projection = {name.removeprefix("projection."): v for name, v in found.items() if name.startswith("projection")}
-        tokens = cls(*raw.shape, layers=len(projection) // 2 if "raw" in found else 0)
-        position = found.get("position") if "raw" in found else None
-        state = {f"projection.{name}": value for name, value in projection.items()} if "raw" in found else {}
+        projection = {
+            name.removeprefix("projection."): v for name, v in own_tensors.items() if name.startswith("projection")
+        }
+        tokens = cls(*raw.shape, layers=len(projection) // 2 if "raw" in own_tensors else 0)
+        position = own_tensors.get("position") if "raw" in own_tensors else None
+        state = {f"projection.{name}": value for name, value in projection.items()} if "raw" in own_tensors else {}
         state |= {"embedding": raw, "position": torch.zeros_like(tokens.position) if position is None else position}
         try:
             tokens.load_state_dict({name: value.float() for name, value in state.items()})
@@ -166,21 +168,23 @@ class TokenSet(nn.Module):
     @property
     def widths(self) -> tuple[int, ...]:
         """How wide the tokens of each encoder are."""
-        return tuple(one.width for one in self._each().values())
+        return tuple(tokens.width for tokens in self._by_encoder().values())
 
     def of(self, encoder: str) -> PartTokens:
         """The tokens of a text encoder. Raises :class:`UserError` if it has none here."""
-        found = self._each().get(encoder)
-        if found is None:
+        tokens = self._by_encoder().get(encoder)
+        if tokens is None:
             raise _other_base()
-        return found
+        return tokens
 
     def tensors(self) -> dict[str, Tensor]:
         """What ``tokens.safetensors`` keeps for all of them (see :meth:`PartTokens.tensors`)."""
-        return {name: value for key, one in self._each().items() for name, value in one.tensors(key).items()}
+        return {
+            name: value for key, tokens in self._by_encoder().items() for name, value in tokens.tensors(key).items()
+        }
 
-    def _each(self) -> dict[str, PartTokens]:
-        return {name: one for name, one in self.sets.items() if isinstance(one, PartTokens)}
+    def _by_encoder(self) -> dict[str, PartTokens]:
+        return {name: tokens for name, tokens in self.sets.items() if isinstance(tokens, PartTokens)}
 
 
 Tokens = PartTokens | TokenSet
@@ -202,7 +206,7 @@ def load_tokens(path: Path) -> Tokens:
 def _read(path: Path, make: Callable[[dict[str, Tensor]], _T]) -> _T:
     try:
         # Cloned: a mapped file's tensors are aligned otherwise, and vectorised sums then round otherwise.
-        return make({name: one.clone() for name, one in load_file(path).items()})
+        return make({name: tensor.clone() for name, tensor in load_file(path).items()})
     except FileNotFoundError as error:
         raise UserError(
             f"{path.name} is missing from {path.parent.name}.", "Train the pack, or get it again."

@@ -101,9 +101,9 @@ def encode_tokenized(
     embeddings = text_encoder.get_input_embeddings().weight
     device = embeddings.device
     ids = torch.tensor([sentence.ids for sentence in sentences], device=device)
-    said = [(row, place, choice) for row, sentence in enumerate(sentences) for place, choice in sentence.places]
+    placed = [(row, place, choice) for row, sentence in enumerate(sentences) for place, choice in sentence.places]
     states = layer is not None
-    if not said:
+    if not placed:
         output = text_encoder(ids, output_hidden_states=states)
     else:
         if tokens is None:
@@ -113,9 +113,9 @@ def encode_tokenized(
                 f"The pack's tokens are {tokens.width} wide, the base model's words {embeddings.shape[1]}.",
                 "Choose the base model the pack was trained for.",
             )
-        rows = torch.tensor([row for row, _, _ in said], device=device)
-        columns = torch.tensor([place for _, place, _ in said], device=device)
-        vectors = tokens.of_choices([choice for _, _, choice in said]).to(device)
+        rows = torch.tensor([row for row, _, _ in placed], device=device)
+        columns = torch.tensor([place for _, place, _ in placed], device=device)
+        vectors = tokens.of_choices([choice for _, _, choice in placed]).to(device)
         with embeddings_replaced(text_encoder, rows, columns, vectors):
             output = text_encoder(ids, output_hidden_states=states)
     last = output.last_hidden_state

@@ -22,18 +22,18 @@ def encode_pictures(vae: Any, pictures: Tensor) -> Tensor:
     """Latents (N, C, H/f, W/f) of pictures (N, 3, H, W) in -1..1, scaled as the UNet expects them.
     The mean, not a sample, of an AutoencoderKL: one picture has one latent. SDXL's, which overflows in half
     precision (``force_upcast``), works in float32 meanwhile."""
-    kept = vae.dtype
-    upcast = kept in (torch.float16, torch.bfloat16) and getattr(vae.config, "force_upcast", False)
+    dtype = vae.dtype
+    upcast = dtype in (torch.float16, torch.bfloat16) and getattr(vae.config, "force_upcast", False)
     if upcast:
         vae.to(torch.float32)
     try:
         encoded = vae.encode(pictures.to(vae.device, vae.dtype))
     finally:
         if upcast:
-            vae.to(kept)
+            vae.to(dtype)
     latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mean
     mean, deviation = (getattr(vae.config, name, None) for name in ("latents_mean", "latents_std"))
     if mean and deviation:
-        mean, deviation = (torch.tensor(each, device=latents.device)[:, None, None] for each in (mean, deviation))
+        mean, deviation = (torch.tensor(values, device=latents.device)[:, None, None] for values in (mean, deviation))
         latents = (latents - mean) / deviation
     return latents * vae.config.scaling_factor
