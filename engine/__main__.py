@@ -35,25 +35,25 @@ def main(argv: Sequence[str] | None = None, handlers: str = HANDLERS) -> int:
     from engine.cli.parser import make_parser  # the command line's modules are not needed by a host
 
     try:
-        words = make_parser().parse_args(["--help"] if argv == ["help"] else argv)
-    except SystemExit as left:  # argparse has said why, or has given help
-        return left.code if isinstance(left.code, int) else 2
-    return _run(words, handlers)
+        arguments = make_parser().parse_args(["--help"] if argv == ["help"] else argv)
+    except SystemExit as exited:  # argparse has said why, or has given help
+        return exited.code if isinstance(exited.code, int) else 2
+    return _run(arguments, handlers)
 
 
-def _run(words: argparse.Namespace, handlers: str) -> int:
+def _run(arguments: argparse.Namespace, handlers: str) -> int:
     from engine.cli.console import INTERRUPTED, Interrupted, print_answer, print_error
     from engine.core.errors import UserError
     from engine.worker.dispatch import failure_of
 
     try:
         with contextlib.redirect_stdout(sys.stderr):  # whatever a library prints must not spoil the answer
-            answer = words.run_command(words, handlers)
-        return print_answer(answer, words.json)
+            answer = arguments.run_command(arguments, handlers)
+        return print_answer(answer, arguments.json)
     except UserError as error:
-        return print_error(error, words.json, words.debug)
+        return print_error(error, arguments.json, arguments.debug)
     except (Interrupted, KeyboardInterrupt):
-        if words.json:
+        if arguments.json:
             print(json.dumps({"interrupted": True}))
         print("partcraft: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -62,9 +62,9 @@ def _run(words: argparse.Namespace, handlers: str) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the last fence: people get a sentence, the traceback with --debug
         failed = failure_of(error)
-        told = UserError(failed.message, failed.hint)
-        told.__dict__["details"] = failed.details
-        return print_error(told, words.json, words.debug)
+        user_error = UserError(failed.message, failed.hint)
+        user_error.__dict__["details"] = failed.details
+        return print_error(user_error, arguments.json, arguments.debug)
 
 
 if __name__ == "__main__":

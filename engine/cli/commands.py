@@ -1,4 +1,5 @@
-"""The commands of the headless front door: each takes its words and gives an :class:`~engine.cli.console.Answer`."""
+"""The commands of the headless front door: each takes its arguments and gives an
+:class:`~engine.cli.console.Answer`."""
 
 from __future__ import annotations
 
@@ -31,20 +32,20 @@ from engine.packs.pack import MANIFEST, Pack
 from engine.worker.jobs import Discover, Evaluate, Evaluated, EyeSettings, Render, Segment, Segmented
 
 
-def segment_pictures(words: Namespace, handlers: str) -> Answer:
+def segment_pictures(arguments: Namespace, handlers: str) -> Answer:
     """Labels and an overlay of each picture, and the sentence it reads as. One bad picture does not stop the rest."""
-    pack = PackLibrary().find(words.pack)
-    out = make_folder(Path(words.out))
-    found: list[dict[str, Any]] = []
+    pack = PackLibrary().find(arguments.pack)
+    out = make_folder(Path(arguments.out))
+    pictures: list[dict[str, Any]] = []
     errors: list[dict[str, str]] = []
     lines: list[str] = []
     code = DONE
     with JobRunner(handlers) as desk:
-        for image in _pictures(words.images):
+        for image in _pictures(arguments.images):
             try:
                 result: Segmented = desk.run(Segment(str(pack.path), str(Path(image).absolute())))
-                found.append(_keep_segmentation(pack, image, result, out))
-                lines += [f"{image}: {found[-1]['prompt']}", *([f"  {result.note}"] if result.note else [])]
+                pictures.append(_keep_segmentation(pack, image, result, out))
+                lines += [f"{image}: {pictures[-1]['prompt']}", *([f"  {result.note}"] if result.note else [])]
             except Interrupted:
                 code = INTERRUPTED
                 break
@@ -52,32 +53,34 @@ def segment_pictures(words: Namespace, handlers: str) -> Answer:
                 errors.append({"image": image, "message": error.message, "hint": error.hint})
                 print(f"{image}: {error.message} {error.hint}", file=sys.stderr)
                 code = FAILED
-    return Answer({"pack": pack.id, "pictures": found, "errors": errors}, "\n".join(lines), code)
+    return Answer({"pack": pack.id, "pictures": pictures, "errors": errors}, "\n".join(lines), code)
 
 
-def _pictures(words: Sequence[str]) -> Iterator[str]:
-    for word in words:
-        yield from (str(path) for path in picture_files(word)) if Path(word).is_dir() else (word,)
+def _pictures(places: Sequence[str]) -> Iterator[str]:
+    for place in places:
+        yield from (str(path) for path in picture_files(place)) if Path(place).is_dir() else (place,)
 
 
 def _keep_segmentation(pack: Pack, image: str, result: Segmented, out: Path) -> dict[str, Any]:
     segmentation = result.segmentation
     stem = Path(image).stem
-    taken = sum(1 for path in out.glob(f"{stem}*-labels.png"))
-    stem = f"{stem}-{taken + 1}" if (out / f"{stem}-labels.png").exists() else stem
+    earlier = sum(1 for path in out.glob(f"{stem}*-labels.png"))
+    stem = f"{stem}-{earlier + 1}" if (out / f"{stem}-labels.png").exists() else stem
     labels, overlay = out / f"{stem}-labels.png", out / f"{stem}-parts.png"
     write_whole(labels, lambda beside: Image.fromarray(segmentation.labels).save(beside, "PNG"), "the labels")
     picture = _overlay(pack, open_picture(image, max_side=1 << 20), segmentation)
     write_whole(overlay, lambda beside: picture.save(beside, "PNG"), "the picture")
     vocabulary = pack.vocabulary
     choices = [Choice(part, code) for part, code in enumerate(segmentation.codes) if code != ABSENT]
-    seen = [choice for choice in choices if not vocabulary.parts[choice.part].background]
+    visible = [choice for choice in choices if not vocabulary.parts[choice.part].background]
     return {
         "image": image,
         "labels": str(labels),
         "overlay": str(overlay),
-        "codes": {vocabulary.parts[one.part].name: vocabulary.code_name(one.part, one.code) for one in seen},
-        "prompt": " ".join(choice_text(choice, vocabulary) for choice in seen),
+        "codes": {
+            vocabulary.parts[choice.part].name: vocabulary.code_name(choice.part, choice.code) for choice in visible
+        },
+        "prompt": " ".join(choice_text(choice, vocabulary) for choice in visible),
         "note": result.note,
     }
 
@@ -96,20 +99,20 @@ def _overlay(pack: Pack, picture: Image.Image, segmentation: Segmentation) -> Im
     return Image.fromarray(mixed.round().astype(np.uint8))
 
 
-def render_prompt(words: Namespace, handlers: str) -> Answer:
+def render_prompt(arguments: Namespace, handlers: str) -> Answer:
     """Creations of a prompt or of a recipe (a JSON file, or a PNG that remembers one)."""
     library = PackLibrary()
-    kept = _recipe_in(Path(words.recipe)) if words.recipe else None
-    pack = library.find(words.pack or (kept.pack if kept else ""))
-    recipe = kept or pack.new_recipe(seed=secrets.randbelow(2**31))
-    if words.prompt:
-        recipe = replace(recipe, prompt=_read_prompt(words.prompt, pack, words.legacy))
-    elif not kept:
+    loaded = _recipe_in(Path(arguments.recipe)) if arguments.recipe else None
+    pack = library.find(arguments.pack or (loaded.pack if loaded else ""))
+    recipe = loaded or pack.new_recipe(seed=secrets.randbelow(2**31))
+    if arguments.prompt:
+        recipe = replace(recipe, prompt=_read_prompt(arguments.prompt, pack, arguments.legacy))
+    elif not loaded:
         raise UserError("There is nothing to render.", 'Say a prompt, such as "a photo of a bird", or give --recipe.')
     named = ("negative", "seed", "count", "steps", "guidance", "size")
-    given = {name: getattr(words, name) for name in named if getattr(words, name) is not None}
-    recipe = replace(recipe, pack=pack.id, **given)
-    out = make_folder(Path(words.out) if words.out else creations_dir())
+    settings = {name: getattr(arguments, name) for name in named if getattr(arguments, name) is not None}
+    recipe = replace(recipe, pack=pack.id, **settings)
+    out = make_folder(Path(arguments.out) if arguments.out else creations_dir())
     code = DONE
     with JobRunner(handlers) as desk:
         try:
@@ -146,41 +149,44 @@ def _recipe_in(path: Path) -> Recipe:
 
 
 def _creation(pack: Pack, creation: Creation) -> dict[str, Any]:
-    words = pack.vocabulary
+    vocabulary = pack.vocabulary
     return {
         "path": creation.path,
         "seed": creation.recipe.seed,
         "recipe": json.loads(creation.recipe.to_json()),
         "receipt": [
             {
-                "part": words.parts[one.part].name,
-                "code": words.code_name(one.part, one.code),
-                "found": words.code_name(one.part, one.found),
-                "arrived": one.arrived,
-                "similarity": round(one.similarity, 4),
+                "part": vocabulary.parts[arrival.part].name,
+                "code": vocabulary.code_name(arrival.part, arrival.code),
+                "found": vocabulary.code_name(arrival.part, arrival.found),
+                "arrived": arrival.arrived,
+                "similarity": round(arrival.similarity, 4),
             }
-            for one in creation.receipt
+            for arrival in creation.receipt
         ],
     }
 
 
 def _creation_line(pack: Pack, creation: Creation) -> str:
-    parts = [f"{pack.vocabulary.parts[one.part].name} {'✓' if one.arrived else '✗'}" for one in creation.receipt]
+    parts = [
+        f"{pack.vocabulary.parts[arrival.part].name} {'✓' if arrival.arrived else '✗'}" for arrival in creation.receipt
+    ]
     return "  ".join([creation.path, *parts])
 
 
-def discover_vocabulary(words: Namespace, handlers: str) -> Answer:
+def discover_vocabulary(arguments: Namespace, handlers: str) -> Answer:
     """A new pack with the parts and codes found in a folder of pictures."""
-    out = Path(words.out)
+    out = Path(arguments.out)
     if (out / MANIFEST).exists():
         raise UserError(f"There is a pack in {out} already.", "Choose another name for --out.")
     job = Discover(
-        str(Path(words.folder).absolute()), str(out.absolute()), words.parts, words.codes, words.noun, words.eyes,
-        words.base_model, words.seed, words.title, words.flip_background, words.merged, words.dropped,
-        str(PackLibrary().find(words.extends).path) if words.extends else "",
-        [name.strip() for name in words.names.split(",")] if words.names else (),
-        references=words.references, codes_from=words.codes_from,
-        eye_settings=EyeSettings(words.image_size, words.feature_layer, words.sees),
+        str(Path(arguments.folder).absolute()), str(out.absolute()), arguments.parts, arguments.codes,
+        arguments.noun, arguments.eyes, arguments.base_model, arguments.seed, arguments.title,
+        arguments.flip_background, arguments.merged, arguments.dropped,
+        str(PackLibrary().find(arguments.extends).path) if arguments.extends else "",
+        [name.strip() for name in arguments.names.split(",")] if arguments.names else (),
+        references=arguments.references, codes_from=arguments.codes_from,
+        eye_settings=EyeSettings(arguments.image_size, arguments.feature_layer, arguments.sees),
     )  # fmt: skip
     with JobRunner(handlers) as desk:
         pack = Pack.open(desk.run(job))
@@ -189,27 +195,29 @@ def discover_vocabulary(words: Namespace, handlers: str) -> Answer:
 
 def _discovered(pack: Pack) -> Iterator[str]:
     """What was found, for people."""
-    found, vocabulary = pack.metrics, pack.vocabulary
+    metrics, vocabulary = pack.metrics, pack.vocabulary
     yield f"{pack.path}: {len(vocabulary.parts)} parts, {vocabulary.codes_per_part} codes each."
-    shares = found.get("parts_share") or [0.0] * len(vocabulary.parts)
+    shares = metrics.get("parts_share") or [0.0] * len(vocabulary.parts)
     for part, share in zip(vocabulary.parts, shares, strict=False):
         yield f"  {part.name}: {share:.1%} of the pictures" + (", background" if part.background else "")
-    for one, other in found.get("alike") or ():
-        yield f"  {vocabulary.parts[one].name} and {vocabulary.parts[other].name} are nearly the same: merge them?"
-    yield from (str(found[key]) for key in ("reason", "note") if found.get(key))
-    problems = found.get("skipped") or []
+    for first, other in metrics.get("alike") or ():
+        yield f"  {vocabulary.parts[first].name} and {vocabulary.parts[other].name} are nearly the same: merge them?"
+    yield from (str(metrics[key]) for key in ("reason", "note") if metrics.get(key))
+    problems = metrics.get("skipped") or []
     yield from (f"Left out: {message}" for message in problems[:20])
     if len(problems) > 20:
         yield f"... and {len(problems) - 20} more; --json lists them all."
     yield f"Next: partcraft train {pack.path}"
 
 
-def evaluate_pack(words: Namespace, handlers: str) -> Answer:
+def evaluate_pack(arguments: Namespace, handlers: str) -> Answer:
     """How many of the asked parts arrive in mixes of references."""
-    pack = PackLibrary().find(words.pack)
-    out = make_folder(Path(words.out)).absolute()
+    pack = PackLibrary().find(arguments.pack)
+    out = make_folder(Path(arguments.out)).absolute()
     with JobRunner(handlers) as desk:
-        evaluated: Evaluated = desk.run(Evaluate(str(pack.path), str(out), words.mix, words.count, words.seed))
+        evaluated: Evaluated = desk.run(
+            Evaluate(str(pack.path), str(out), arguments.mix, arguments.count, arguments.seed)
+        )
     scores = evaluated.scores
     lines = [f"emr: {scores.emr:.3f}", f"cosim: {scores.cosim:.3f}", f"chance: {scores.chance:.3f}"]
     for name, part in scores.parts.items():

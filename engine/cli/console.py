@@ -53,7 +53,7 @@ class ProgressPrinter:
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     _stage: str = ""
-    _told: int = -1
+    _tenth: int = -1
     _open: bool = False
 
     def __call__(self, news: Progress | Losses) -> None:
@@ -66,8 +66,8 @@ class ProgressPrinter:
             self._line(f"{news.stage} {news.done}/{news.total}" if news.total else news.stage)
             return
         tenth = 10 * news.done // news.total if news.total else 0
-        if (news.stage, tenth) != (self._stage, self._told):
-            self._stage, self._told = news.stage, tenth
+        if (news.stage, tenth) != (self._stage, self._tenth):
+            self._stage, self._tenth = news.stage, tenth
             self._line(f"{news.stage} {news.done}/{news.total}" if news.total else news.stage)
 
     def _line(self, text: str) -> None:

@@ -33,24 +33,26 @@ class Finding:
     needed: bool = True
 
 
-def doctor(words: Namespace, handlers: str) -> Answer:
+def doctor(arguments: Namespace, handlers: str) -> Answer:
     """Look at everything; fails if something that is needed is missing."""
     checks: tuple[Callable[[], Finding], ...] = (
         _system, _libraries, _device, _memory, _folder, _disk, _starter, _packs, _models, _screen,
     )  # fmt: skip
-    findings = [_looked(check) for check in checks]
+    findings = [_finding_of(check) for check in checks]
     lines = []
-    for one in findings:
-        lines.append(f"{'ok ' if one.ok else ('NO ' if one.needed else '-  ')} {one.name}: {one.detail}")
-        if one.hint and not one.ok:
-            lines.append(f"     {one.hint}")
-    well = all(one.ok or not one.needed for one in findings)
+    for finding in findings:
+        lines.append(
+            f"{'ok ' if finding.ok else ('NO ' if finding.needed else '-  ')} {finding.name}: {finding.detail}"
+        )
+        if finding.hint and not finding.ok:
+            lines.append(f"     {finding.hint}")
+    well = all(finding.ok or not finding.needed for finding in findings)
     return Answer(
-        {"ok": well, "findings": [asdict(one) for one in findings]}, "\n".join(lines), DONE if well else FAILED
+        {"ok": well, "findings": [asdict(finding) for finding in findings]}, "\n".join(lines), DONE if well else FAILED
     )
 
 
-def _looked(check: Callable[[], Finding]) -> Finding:
+def _finding_of(check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except UserError as error:
@@ -120,8 +122,8 @@ def _starter() -> Finding:
 
 def _packs() -> Finding:
     listing = PackLibrary().listing()
-    broken = [one for one in listing if one.error]
-    detail = f"{len(listing) - len(broken)} whole" + "".join(f"; {one.error}" for one in broken)
+    broken = [entry for entry in listing if entry.error]
+    detail = f"{len(listing) - len(broken)} whole" + "".join(f"; {entry.error}" for entry in broken)
     return Finding("packs", bool(listing) and not broken, detail, "See: partcraft packs check", needed=False)
 
 
@@ -135,6 +137,8 @@ def _models() -> Finding:
 
 
 def _screen() -> Finding:
-    there = sys.platform in ("win32", "darwin") or any(os.environ.get(one) for one in ("DISPLAY", "WAYLAND_DISPLAY"))
-    detail = "there is one" if there else "none: the window cannot open, the command line works"
-    return Finding("screen", there, detail, "Start PartCraft from a desktop.", needed=False)
+    has_screen = sys.platform in ("win32", "darwin") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    detail = "there is one" if has_screen else "none: the window cannot open, the command line works"
+    return Finding("screen", has_screen, detail, "Start PartCraft from a desktop.", needed=False)

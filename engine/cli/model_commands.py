@@ -10,28 +10,33 @@ from engine.core.errors import UserError
 from engine.packs.library import PackLibrary
 
 
-def models_list(words: Namespace, handlers: str) -> Answer:
+def models_list(arguments: Namespace, handlers: str) -> Answer:
     """The models on this computer."""
     from engine.models.hub import list_models
 
-    found = list_models()
-    rows = [{"id": one.id, "kind": one.kind, "path": one.folder, "missing": list(one.missing)} for one in found]
-    lines = [f"{one.id}  {one.kind}" + (f"  lacks {', '.join(one.missing)}" if one.missing else "") for one in found]
+    models = list_models()
+    rows = [
+        {"id": model.id, "kind": model.kind, "path": model.folder, "missing": list(model.missing)} for model in models
+    ]
+    lines = [
+        f"{model.id}  {model.kind}" + (f"  lacks {', '.join(model.missing)}" if model.missing else "")
+        for model in models
+    ]
     return Answer({"models": rows}, "\n".join(lines) or "There are no models on this computer.")
 
 
-def models_check(words: Namespace, handlers: str) -> Answer:
+def models_check(arguments: Namespace, handlers: str) -> Answer:
     """Whether a model is here and whole; without a name, those that the packs need."""
     from engine.models.hub import check_model
 
-    ids = [words.model] if words.model else sorted(needed_models())
+    ids = [arguments.model] if arguments.model else sorted(needed_models())
     rows, lines = [], []
     for id in ids:
         try:
-            found = check_model(id)
-            fault = f"It lacks {', '.join(found.missing)}." if found.missing else ""
+            model = check_model(id)
+            fault = f"It lacks {', '.join(model.missing)}." if model.missing else ""
             hint = "Get the model again." if fault else ""
-            if not found.kind:
+            if not model.kind:
                 fault, hint = "It is no model that can be used here.", "See the README for those that can."
         except UserError as error:
             fault, hint = error.message, error.hint
@@ -41,12 +46,12 @@ def models_check(words: Namespace, handlers: str) -> Answer:
     return Answer({"models": rows}, "\n".join(lines) or "No pack needs a model.", DONE if whole else FAILED)
 
 
-def models_download(words: Namespace, handlers: str) -> Answer:
+def models_download(arguments: Namespace, handlers: str) -> Answer:
     """Fetch a model from the Hugging Face hub."""
     from engine.models.hub import download
 
-    folder = download(words.model, lambda line: print(line, file=sys.stderr))
-    return Answer({"id": words.model, "path": str(folder)}, f"{words.model} is in {folder}.")
+    folder = download(arguments.model, lambda line: print(line, file=sys.stderr))
+    return Answer({"id": arguments.model, "path": str(folder)}, f"{arguments.model} is in {folder}.")
 
 
 def needed_models() -> set[str]:

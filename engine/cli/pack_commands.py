@@ -17,48 +17,50 @@ from engine.packs.validation import check_pack
 _CENTROIDS: Final = "pretrained_kmeans.pth"
 
 
-def add_import_arguments(one: ArgumentParser) -> None:
-    """The words of ``packs import``."""
-    one.add_argument("file", metavar="FILE_OR_FOLDER", help="a .partpack, or a checkpoint of the original PartCraft")
-    of = one.add_argument_group("for a checkpoint of the original, what its own command line was told")
-    of.add_argument("--kmeans", default="", metavar="FILE", help=f"default: {_CENTROIDS} there or in a folder above")
-    of.add_argument("--base-model", default="", metavar="MODEL", help="the base model it was trained on")
-    of.add_argument("--eyes", default="facebook/dinov2-base", metavar="MODEL", help="the Dinov2 model it looked with")
-    of.add_argument("--noun", default="thing", help="what the pictures show, such as bird")
-    of.add_argument("--names", default="", metavar="FILE", help="names of the codes, one a line")
-    of.add_argument("--part-names", default="", metavar="A,B,...", help="names of the parts, in order")
-    of.add_argument("--background", type=int, metavar="PART", help="the number of the background's part (--bg_code)")
-    of.add_argument("--foreground", type=int, choices=(0, 1), default=0, help="the foreground's cluster (--fg_idx)")
-    of.add_argument("--title", default="", help="what the pack is called")
+def add_import_arguments(parser: ArgumentParser) -> None:
+    """The arguments of ``packs import``."""
+    parser.add_argument("file", metavar="FILE_OR_FOLDER", help="a .partpack, or a checkpoint of the original PartCraft")
+    group = parser.add_argument_group("for a checkpoint of the original, what its own command line was told")
+    group.add_argument("--kmeans", default="", metavar="FILE", help=f"default: {_CENTROIDS} there or in a folder above")
+    group.add_argument("--base-model", default="", metavar="MODEL", help="the base model it was trained on")
+    group.add_argument(
+        "--eyes", default="facebook/dinov2-base", metavar="MODEL", help="the Dinov2 model it looked with"
+    )
+    group.add_argument("--noun", default="thing", help="what the pictures show, such as bird")
+    group.add_argument("--names", default="", metavar="FILE", help="names of the codes, one a line")
+    group.add_argument("--part-names", default="", metavar="A,B,...", help="names of the parts, in order")
+    group.add_argument("--background", type=int, metavar="PART", help="the number of the background's part (--bg_code)")
+    group.add_argument("--foreground", type=int, choices=(0, 1), default=0, help="the foreground's cluster (--fg_idx)")
+    group.add_argument("--title", default="", help="what the pack is called")
 
 
-def packs_import(words: Namespace, handlers: str) -> Answer:
+def packs_import(arguments: Namespace, handlers: str) -> Answer:
     """Take a .partpack file, or a checkpoint of the original PartCraft, into the user's packs."""
-    path = Path(words.file)
-    pack = _import_original(path, words) if path.is_dir() else PackLibrary().import_pack(path)
+    path = Path(arguments.file)
+    pack = _import_original(path, arguments) if path.is_dir() else PackLibrary().import_pack(path)
     return Answer(pack_summary(pack), f"{pack.title} is here, as {pack.id}.")
 
 
-def _import_original(checkpoint: Path, words: Namespace) -> Pack:
+def _import_original(checkpoint: Path, arguments: Namespace) -> Pack:
     from engine.exchange.original_checkpoint import import_original
 
-    if not words.base_model:
+    if not arguments.base_model:
         raise UserError(
             "A checkpoint does not say which base model it belongs to.",
             "Add --base-model with the model's id or folder.",
         )
-    title = words.title or checkpoint.resolve().name
+    title = arguments.title or checkpoint.resolve().name
     return import_original(
         checkpoint,
-        Path(words.kmeans) if words.kmeans else _centroids_near(checkpoint.resolve()),
+        Path(arguments.kmeans) if arguments.kmeans else _centroids_near(checkpoint.resolve()),
         free_folder(make_folder(PackLibrary().own, "the packs"), title),
-        base_model=words.base_model,
-        eyes=words.eyes,
-        noun=words.noun,
-        part_names=[name.strip() for name in words.part_names.split(",") if name.strip()],
-        code_names=_lines(Path(words.names)) if words.names else (),
-        background=words.background,
-        foreground_row=words.foreground,
+        base_model=arguments.base_model,
+        eyes=arguments.eyes,
+        noun=arguments.noun,
+        part_names=[name.strip() for name in arguments.part_names.split(",") if name.strip()],
+        code_names=_lines(Path(arguments.names)) if arguments.names else (),
+        background=arguments.background,
+        foreground_row=arguments.foreground,
     )
 
 
@@ -78,18 +80,18 @@ def _lines(path: Path) -> list[str]:
         raise UserError(f"{path} cannot be read.", "Give a text file with one name a line.") from error
 
 
-def packs_export(words: Namespace, handlers: str) -> Answer:
+def packs_export(arguments: Namespace, handlers: str) -> Answer:
     """Write a pack as a .partpack file, or for other programs as a folder with a LoRA and textual inversions."""
     library = PackLibrary()
-    pack = library.find(words.pack)
-    if words.plain:
+    pack = library.find(arguments.pack)
+    if arguments.plain:
         from engine.exchange.textual_inversion import export_for_other_programs
 
-        files = export_for_other_programs(pack, make_folder(Path(words.file), "the pack"))
+        files = export_for_other_programs(pack, make_folder(Path(arguments.file), "the pack"))
         return Answer(
-            {"folder": words.file, "files": [str(file) for file in files]}, f"{words.file}: {len(files)} files"
+            {"folder": arguments.file, "files": [str(file) for file in files]}, f"{arguments.file}: {len(files)} files"
         )
-    file = library.export_pack(pack, Path(words.file))
+    file = library.export_pack(pack, Path(arguments.file))
     return Answer({"file": str(file), "bytes": file.stat().st_size}, f"{file} ({file.stat().st_size >> 10} KB)")
 
 
@@ -107,24 +109,24 @@ def pack_summary(pack: Pack) -> dict[str, object]:
     }
 
 
-def packs_list(words: Namespace, handlers: str) -> Answer:
+def packs_list(arguments: Namespace, handlers: str) -> Answer:
     """Every pack at hand; broken ones with what is wrong."""
     rows, lines = [], []
-    for one in PackLibrary().listing():
-        if one.pack:
-            rows.append({**pack_summary(one.pack), "bundled": one.bundled, "ok": True})
-            lines.append(f"{one.pack.id}  {one.pack.title}  ({len(one.pack.references)} references)")
+    for entry in PackLibrary().listing():
+        if entry.pack:
+            rows.append({**pack_summary(entry.pack), "bundled": entry.bundled, "ok": True})
+            lines.append(f"{entry.pack.id}  {entry.pack.title}  ({len(entry.pack.references)} references)")
         else:
-            assert one.error
-            error = {"message": one.error.message, "hint": one.error.hint}
-            rows.append({"path": str(one.path), "bundled": one.bundled, "ok": False, "error": error})
-            lines.append(f"{one.path.name}  broken: {one.error.message}")
+            assert entry.error
+            error = {"message": entry.error.message, "hint": entry.error.hint}
+            rows.append({"path": str(entry.path), "bundled": entry.bundled, "ok": False, "error": error})
+            lines.append(f"{entry.path.name}  broken: {entry.error.message}")
     return Answer({"packs": rows}, "\n".join(lines) or "There is no pack yet.")
 
 
-def packs_show(words: Namespace, handlers: str) -> Answer:
+def packs_show(arguments: Namespace, handlers: str) -> Answer:
     """What a pack says about itself."""
-    pack = PackLibrary().find(words.pack)
+    pack = PackLibrary().find(arguments.pack)
     vocabulary = pack.vocabulary
     named = next((row for row in vocabulary.code_names if any(row)), ())
     lines = [
@@ -140,11 +142,11 @@ def packs_show(words: Namespace, handlers: str) -> Answer:
     return Answer(described, "\n".join(lines))
 
 
-def packs_check(words: Namespace, handlers: str) -> Answer:
+def packs_check(arguments: Namespace, handlers: str) -> Answer:
     """Read everything a pack holds; all packs without a name."""
     library = PackLibrary()
     rows, lines = [], []
-    places = [library.find(words.pack).path] if words.pack else [one.path for one in library.listing()]
+    places = [library.find(arguments.pack).path] if arguments.pack else [entry.path for entry in library.listing()]
     for place in places:
         try:
             check_pack(Pack.open(place), thorough=True)

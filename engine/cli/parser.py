@@ -1,4 +1,4 @@
-"""The words of the command line, as argparse takes them."""
+"""The arguments of the command line, as argparse takes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.core.recipe import LIMITS, MOST_SEED
 from engine.runs.launcher import RUN_WORD
 
 Command = Callable[[argparse.Namespace, str], Answer]
-"""What a command does with its words; the second argument names the table of handlers."""
+"""What a command does with its arguments; the second argument names the table of handlers."""
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -23,85 +23,91 @@ def make_parser() -> argparse.ArgumentParser:
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, help: str, run: Command, under: Any = subcommands) -> argparse.ArgumentParser:
-        one = under.add_parser(name, help=help, description=help)
-        one.set_defaults(run_command=run)
-        one.add_argument("--json", action="store_true", help="print one JSON document on stdout")
-        one.add_argument("--debug", action="store_true", help="show the traceback of a failure")
-        return one
+        subparser = under.add_parser(name, help=help, description=help)
+        subparser.set_defaults(run_command=run)
+        subparser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+        subparser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+        return subparser
 
-    def pack(one: argparse.ArgumentParser) -> None:
-        one.add_argument("--pack", default="", metavar="P", help="a pack's id, title or folder (default: the starter)")
+    def pack(subparser: argparse.ArgumentParser) -> None:
+        subparser.add_argument(
+            "--pack", default="", metavar="P", help="a pack's id, title or folder (default: the starter)"
+        )
 
-    one = command("segment", "find the parts of pictures", commands.segment_pictures)
-    one.add_argument("images", nargs="+", metavar="IMAGE", help="a picture, or a folder of them")
-    pack(one)
-    one.add_argument("--out", required=True, metavar="DIR")
+    subparser = command("segment", "find the parts of pictures", commands.segment_pictures)
+    subparser.add_argument("images", nargs="+", metavar="IMAGE", help="a picture, or a folder of them")
+    pack(subparser)
+    subparser.add_argument("--out", required=True, metavar="DIR")
 
-    one = command("render", "make creations of a prompt or a recipe", commands.render_prompt)
-    one.add_argument("prompt", nargs="?", default="", help='such as "a photo of a <head:Cardinal> <wing:3> bird"')
-    pack(one)
-    one.add_argument("--recipe", metavar="F", help="a recipe's JSON file, or a PNG that remembers one")
-    one.add_argument("--negative", metavar="TEXT")
-    one.add_argument("--seed", type=_number(*LIMITS["seed"]), metavar="N")
-    one.add_argument("--count", type=_number(*LIMITS["count"]), metavar="N")
-    one.add_argument("--steps", type=_number(*LIMITS["steps"]), metavar="N")
-    one.add_argument("--guidance", type=_guidance, metavar="G")
-    one.add_argument("--size", type=_number(*LIMITS["size"]), metavar="PIXELS")
-    one.add_argument("--legacy", choices=("bare", "bracketed", "app"), help="a form of the original PartCraft")
-    one.add_argument("--out", default="", metavar="DIR", help="default: PartCraft's own folder of creations")
+    subparser = command("render", "make creations of a prompt or a recipe", commands.render_prompt)
+    subparser.add_argument("prompt", nargs="?", default="", help='such as "a photo of a <head:Cardinal> <wing:3> bird"')
+    pack(subparser)
+    subparser.add_argument("--recipe", metavar="F", help="a recipe's JSON file, or a PNG that remembers one")
+    subparser.add_argument("--negative", metavar="TEXT")
+    subparser.add_argument("--seed", type=_number(*LIMITS["seed"]), metavar="N")
+    subparser.add_argument("--count", type=_number(*LIMITS["count"]), metavar="N")
+    subparser.add_argument("--steps", type=_number(*LIMITS["steps"]), metavar="N")
+    subparser.add_argument("--guidance", type=_guidance, metavar="G")
+    subparser.add_argument("--size", type=_number(*LIMITS["size"]), metavar="PIXELS")
+    subparser.add_argument("--legacy", choices=("bare", "bracketed", "app"), help="a form of the original PartCraft")
+    subparser.add_argument("--out", default="", metavar="DIR", help="default: PartCraft's own folder of creations")
 
-    one = command("discover", "find a vocabulary in a folder of pictures", commands.discover_vocabulary)
-    one.add_argument("folder", metavar="FOLDER")
-    one.add_argument("--parts", type=_number(0, 64), default=0, metavar="M", help="default 0: as many as fit")
-    one.add_argument(
+    subparser = command("discover", "find a vocabulary in a folder of pictures", commands.discover_vocabulary)
+    subparser.add_argument("folder", metavar="FOLDER")
+    subparser.add_argument("--parts", type=_number(0, 64), default=0, metavar="M", help="default 0: as many as fit")
+    subparser.add_argument(
         "--codes", type=_number(1, 4096), default=8, metavar="K", help="unless pictures are sorted by kind"
     )
-    one.add_argument("--out", required=True, metavar="PACK", help="the folder of the new pack")
-    one.add_argument("--noun", default="thing", help="what the pictures show, such as bird")
-    one.add_argument("--names", default="", metavar="A,B,...", help="names of the parts")
-    one.add_argument(
+    subparser.add_argument("--out", required=True, metavar="PACK", help="the folder of the new pack")
+    subparser.add_argument("--noun", default="thing", help="what the pictures show, such as bird")
+    subparser.add_argument("--names", default="", metavar="A,B,...", help="names of the parts")
+    subparser.add_argument(
         "--merge", dest="merged", type=_numbers, action="append", default=[], metavar="I,J", help="parts that are one"
     )
-    one.add_argument(
+    subparser.add_argument(
         "--drop", dest="dropped", type=_numbers, default=[], metavar="I,J", help="parts that are background"
     )
-    one.add_argument("--flip-background", action="store_true", help="take the other side for the background")
-    one.add_argument("--extends", default="", metavar="P", help="add to a pack: its parts, its codes and new ones")
-    one.add_argument(
+    subparser.add_argument("--flip-background", action="store_true", help="take the other side for the background")
+    subparser.add_argument(
+        "--extends", default="", metavar="P", help="add to a pack: its parts, its codes and new ones"
+    )
+    subparser.add_argument(
         "--codes-from", choices=("kinds", "clusters"), default="kinds", help="what codes of sorted pictures are"
     )
-    one.add_argument(
+    subparser.add_argument(
         "--references", type=_number(0, 100_000), default=60, metavar="N", help="how many pictures to pick from"
     )
-    one.add_argument("--title", default="")
-    one.add_argument(
+    subparser.add_argument("--title", default="")
+    subparser.add_argument(
         "--image-size", type=_number(16, 4096), default=0, metavar="PIXELS", help="how large the eyes see pictures"
     )
-    one.add_argument("--feature-layer", default="", metavar="L", help="last_hidden_state, or a layer's number")
-    one.add_argument("--sees", choices=("drawings", "photos"), default="", help="what the eyes were made for")
-    one.add_argument("--eyes", default="", metavar="MODEL", help="the Dinov2 model to look with")
-    one.add_argument("--base-model", default="", metavar="MODEL")
-    one.add_argument("--seed", type=_number(0, MOST_SEED), default=0, metavar="N")
+    subparser.add_argument("--feature-layer", default="", metavar="L", help="last_hidden_state, or a layer's number")
+    subparser.add_argument("--sees", choices=("drawings", "photos"), default="", help="what the eyes were made for")
+    subparser.add_argument("--eyes", default="", metavar="MODEL", help="the Dinov2 model to look with")
+    subparser.add_argument("--base-model", default="", metavar="MODEL")
+    subparser.add_argument("--seed", type=_number(0, MOST_SEED), default=0, metavar="N")
 
-    one = command("train", "learn the tokens of a pack", run_commands.train_plan)
-    what = one.add_mutually_exclusive_group(required=True)
-    what.add_argument("plan", nargs="?", metavar="PLAN_OR_FOLDER", help="a plan.json, a run, a pack, or pictures")
-    what.add_argument("--resume", metavar="RUN", help="go on with a run")
-    one.add_argument("--pictures", metavar="FOLDER", help="for a pack: what to learn from (default: its references)")
-    one.add_argument("--steps", type=_number(1, 10**7), metavar="N")
-    one.add_argument("--batch", type=_number(1, 1024), metavar="N")
-    one.add_argument("--seed", type=_number(0, MOST_SEED), metavar="N")
-    one.add_argument("--recipe", choices=("ours", "paper"))
-    one.add_argument("--noun", default="", help="for pictures: what they show, such as bird")
-    one.add_argument("--detach", action="store_true", help="learn in a process of its own, and come back at once")
-    one.add_argument(RUN_WORD, dest="background", action="store_true", help=argparse.SUPPRESS)
+    subparser = command("train", "learn the tokens of a pack", run_commands.train_plan)
+    group = subparser.add_mutually_exclusive_group(required=True)
+    group.add_argument("plan", nargs="?", metavar="PLAN_OR_FOLDER", help="a plan.json, a run, a pack, or pictures")
+    group.add_argument("--resume", metavar="RUN", help="go on with a run")
+    subparser.add_argument(
+        "--pictures", metavar="FOLDER", help="for a pack: what to learn from (default: its references)"
+    )
+    subparser.add_argument("--steps", type=_number(1, 10**7), metavar="N")
+    subparser.add_argument("--batch", type=_number(1, 1024), metavar="N")
+    subparser.add_argument("--seed", type=_number(0, MOST_SEED), metavar="N")
+    subparser.add_argument("--recipe", choices=("ours", "paper"))
+    subparser.add_argument("--noun", default="", help="for pictures: what they show, such as bird")
+    subparser.add_argument("--detach", action="store_true", help="learn in a process of its own, and come back at once")
+    subparser.add_argument(RUN_WORD, dest="background", action="store_true", help=argparse.SUPPRESS)
 
-    one = command("evaluate", "count which parts arrive in mixes of references", commands.evaluate_pack)
-    pack(one)
-    one.add_argument("--mix", type=_number(1, 64), default=4, metavar="N", help="references a picture mixes (4)")
-    one.add_argument("--count", type=_number(1, 100_000), default=64, metavar="N", help="pictures (64)")
-    one.add_argument("--seed", type=_number(0, MOST_SEED), default=0, metavar="N")
-    one.add_argument("--out", required=True, metavar="DIR")
+    subparser = command("evaluate", "count which parts arrive in mixes of references", commands.evaluate_pack)
+    pack(subparser)
+    subparser.add_argument("--mix", type=_number(1, 64), default=4, metavar="N", help="references a picture mixes (4)")
+    subparser.add_argument("--count", type=_number(1, 100_000), default=64, metavar="N", help="pictures (64)")
+    subparser.add_argument("--seed", type=_number(0, MOST_SEED), default=0, metavar="N")
+    subparser.add_argument("--out", required=True, metavar="DIR")
 
     runs = subcommands.add_parser("runs", help="list, pause, stop, discard, export trainings")
     under = runs.add_subparsers(required=True, metavar="VERB")
@@ -112,31 +118,31 @@ def make_parser() -> argparse.ArgumentParser:
         ("discard", "move a training to the trash", run_commands.runs_discard),
     ):
         command(verb, help, run, under).add_argument("run", metavar="RUN", help="a run's folder or name")
-    one = command("export", "copy a training for another machine", run_commands.runs_export, under)
-    one.add_argument("run", metavar="RUN", help="a run's folder or name")
-    one.add_argument("folder", metavar="FOLDER", help="where to put the copy")
+    subparser = command("export", "copy a training for another machine", run_commands.runs_export, under)
+    subparser.add_argument("run", metavar="RUN", help="a run's folder or name")
+    subparser.add_argument("folder", metavar="FOLDER", help="where to put the copy")
 
     packs = subcommands.add_parser("packs", help="list, show, check, import, export packs")
     under = packs.add_subparsers(required=True, metavar="VERB")
     command("list", "list the packs at hand", pack_commands.packs_list, under)
-    one = command("show", "say what a pack holds", pack_commands.packs_show, under)
-    one.add_argument("pack", metavar="P", nargs="?", default="", help="default: the starter")
-    one = command("check", "read everything a pack holds", pack_commands.packs_check, under)
-    one.add_argument("pack", metavar="P", nargs="?", default="", help="default: all")
-    one = command("import", "take a .partpack, or an original checkpoint", pack_commands.packs_import, under)
-    pack_commands.add_import_arguments(one)
-    one = command("export", "write a .partpack file", pack_commands.packs_export, under)
-    one.add_argument("pack", metavar="P")
-    one.add_argument("file", metavar="FILE", help="the file to write; with --plain, a folder")
-    one.add_argument("--plain", action="store_true", help="a LoRA and textual inversions, for other programs")
+    subparser = command("show", "say what a pack holds", pack_commands.packs_show, under)
+    subparser.add_argument("pack", metavar="P", nargs="?", default="", help="default: the starter")
+    subparser = command("check", "read everything a pack holds", pack_commands.packs_check, under)
+    subparser.add_argument("pack", metavar="P", nargs="?", default="", help="default: all")
+    subparser = command("import", "take a .partpack, or an original checkpoint", pack_commands.packs_import, under)
+    pack_commands.add_import_arguments(subparser)
+    subparser = command("export", "write a .partpack file", pack_commands.packs_export, under)
+    subparser.add_argument("pack", metavar="P")
+    subparser.add_argument("file", metavar="FILE", help="the file to write; with --plain, a folder")
+    subparser.add_argument("--plain", action="store_true", help="a LoRA and textual inversions, for other programs")
 
     models = subcommands.add_parser("models", help="list, check, download models")
     under = models.add_subparsers(required=True, metavar="VERB")
     command("list", "list the models on this computer", model_commands.models_list, under)
-    one = command("check", "see that models are here and whole", model_commands.models_check, under)
-    one.add_argument("model", metavar="ID", nargs="?", default="", help="default: all that the packs need")
-    one = command("download", "fetch a model from the Hugging Face hub", model_commands.models_download, under)
-    one.add_argument("model", metavar="ID")
+    subparser = command("check", "see that models are here and whole", model_commands.models_check, under)
+    subparser.add_argument("model", metavar="ID", nargs="?", default="", help="default: all that the packs need")
+    subparser = command("download", "fetch a model from the Hugging Face hub", model_commands.models_download, under)
+    subparser.add_argument("model", metavar="ID")
 
     command("doctor", "say what this computer has and lacks", doctor.doctor)
     return parser
@@ -153,7 +159,7 @@ def _number(low: int, high: int) -> Callable[[str], int]:
 
 
 def _numbers(text: str) -> list[int]:
-    return [int(one) for one in text.split(",")]
+    return [int(number) for number in text.split(",")]
 
 
 def _guidance(text: str) -> float:

@@ -24,15 +24,15 @@ from engine.worker.dispatch import failure_of
 from engine.worker.jobs import Discover, FindParts, PartsFound, Train
 
 
-def train_plan(words: Namespace, handlers: str) -> Answer:
+def train_plan(arguments: Namespace, handlers: str) -> Answer:
     """Train a plan, go on with a run, or train a pack or a folder of pictures with a plan made here."""
-    if words.background:
-        words.debug = True  # what it says goes to the run's log, for whoever asks why
+    if arguments.background:
+        arguments.debug = True  # what it says goes to the run's log, for whoever asks why
         with suppress(OSError, AttributeError):  # not on every system
             os.nice(5)
     first = os.environ.get("RANK", "0") == "0"
-    plan, run = open_plan(_place(words, handlers))
-    if words.detach:
+    plan, run = open_plan(_place(arguments, handlers))
+    if arguments.detach:
         started = start_run(run)
         text = f"{started.title} learns in {run}. See: partcraft runs list"
         return Answer({"run": str(run), "plan": str(run), "interrupted": False}, text)
@@ -40,7 +40,7 @@ def train_plan(words: Namespace, handlers: str) -> Answer:
         pack_destination(plan, Pack.open(plan.pack), run)  # said now, not after hours
     with Heartbeat(run, plan.steps, plan.sample_every) if first else nullcontext() as pulse:
         try:
-            result = _learn(run, handlers, pulse, spare_core=words.background)
+            result = _learn(run, handlers, pulse, spare_core=arguments.background)
         except Interrupted:
             if pulse:
                 pulse.end("paused")
@@ -52,12 +52,14 @@ def train_plan(words: Namespace, handlers: str) -> Answer:
                 pulse.end("failed", failed.message, failed.hint)
             raise
         if not pulse:  # one of several processes: the first one speaks
-            words.json = False
+            arguments.json = False
             return Answer({}, "")
-        told = "" if pulse.step >= plan.steps else f"Stopped after {pulse.step} of {plan.steps} steps."
-        pulse.end("stopped" if told else "finished", told, "Go on, and the pack gets better." if told else "", result)
+        message = "" if pulse.step >= plan.steps else f"Stopped after {pulse.step} of {plan.steps} steps."
+        pulse.end(
+            "stopped" if message else "finished", message, "Go on, and the pack gets better." if message else "", result
+        )
     document = {"pack": result, "plan": str(run), "run": str(run), "interrupted": False}
-    return Answer(document, f"{told} {result} is ready.".strip())
+    return Answer(document, f"{message} {result} is ready.".strip())
 
 
 def _learn(run: Path, handlers: str, pulse: Heartbeat | None, spare_core: bool) -> str:
@@ -72,10 +74,10 @@ def _learn(run: Path, handlers: str, pulse: Heartbeat | None, spare_core: bool) 
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _place(words: Namespace, handlers: str) -> Path:
-    """The plan or run that the words mean; for a pack or a folder of pictures it is made."""
-    place = Path(words.resume or words.plan).absolute()
-    if words.resume and not (place / PLAN).is_file():
+def _place(arguments: Namespace, handlers: str) -> Path:
+    """The plan or run that the arguments mean; for a pack or a folder of pictures it is made."""
+    place = Path(arguments.resume or arguments.plan).absolute()
+    if arguments.resume and not (place / PLAN).is_file():
         raise UserError(f"There is no run in {place}: {PLAN} is missing.", "Give the folder of a training.")
     if place.is_file() or (place / PLAN).is_file():
         return place
@@ -85,38 +87,38 @@ def _place(words: Namespace, handlers: str) -> Path:
         raise UserError("Several processes can learn from a run only.", "Make it first; see docs/scaling.md.")
     if (place / MANIFEST).is_file():
         pack = Pack.open(place)
-        return _run_of(pack, words, new_run(runs_dir(), pack.title), str(pack.path))
+        return _run_of(pack, arguments, new_run(runs_dir(), pack.title), str(pack.path))
     run = new_run(runs_dir(), proposed_title(place))
-    return _run_of(_draft(place, run / VOCABULARY, words, handlers), words, run, VOCABULARY, pictures=place)
+    return _run_of(_draft(place, run / VOCABULARY, arguments, handlers), arguments, run, VOCABULARY, pictures=place)
 
 
-def _draft(pictures: Path, out: Path, words: Namespace, handlers: str) -> Pack:
+def _draft(pictures: Path, out: Path, arguments: Namespace, handlers: str) -> Pack:
     """A draft pack of a folder's pictures, with as many parts as are suggested."""
     with JobRunner(handlers) as desk:
-        found: PartsFound = desk.run(FindParts(str(pictures), show=1))
-        codes = proposed_codes(found.pictures)  # sorted pictures have a code a kind
-        noun, title = words.noun or "thing", proposed_title(pictures)
-        job = Discover(str(pictures), str(out), found.suggested, codes, noun, seed=words.seed or 0, title=title)
+        parts: PartsFound = desk.run(FindParts(str(pictures), show=1))
+        codes = proposed_codes(parts.pictures)  # sorted pictures have a code a kind
+        noun, title = arguments.noun or "thing", proposed_title(pictures)
+        job = Discover(str(pictures), str(out), parts.suggested, codes, noun, seed=arguments.seed or 0, title=title)
         return Pack.open(desk.run(job))
 
 
-def _run_of(pack: Pack, words: Namespace, run: Path, place: str, pictures: Path | None = None) -> Path:
+def _run_of(pack: Pack, arguments: Namespace, run: Path, place: str, pictures: Path | None = None) -> Path:
     """A run's folder with the plan that suits a pack; ``place`` is the pack's folder as the plan names it."""
     named = ("steps", "batch", "seed", "recipe")
-    settings = {name: value for name in named if (value := getattr(words, name)) is not None}
+    settings = {name: value for name in named if (value := getattr(arguments, name)) is not None}
     extended = Pack.open(pack.path / pack.extends) if pack.extends else None
     start = start_pack(pack.base_model.id, PackLibrary().packs(), extended)
     plan = {"pack": place, **propose_plan(pack.base_model.id, settings, start)}
-    if shown := Path(words.pictures) if words.pictures else pictures:
+    if shown := Path(arguments.pictures) if arguments.pictures else pictures:
         plan["pictures"] = str(shown.absolute())
     return write_run(run, plan)
 
 
-def runs_list(words: Namespace, handlers: str) -> Answer:
+def runs_list(arguments: Namespace, handlers: str) -> Answer:
     """The runs, newest first."""
     rows, lines = [], []
     for run in list_runs():
-        left = f", {hours_and_minutes(run.seconds_left)} left" if run.seconds_left is not None else ""
+        remaining = f", {hours_and_minutes(run.seconds_left)} left" if run.seconds_left is not None else ""
         rows.append(
             {
                 "folder": run.folder, "title": run.title, "state": run.state, "stage": run.stage, "step": run.step,
@@ -124,36 +126,36 @@ def runs_list(words: Namespace, handlers: str) -> Answer:
                 "pack": run.pack,
             }
         )  # fmt: skip
-        lines.append(f"{Path(run.folder).name}  {run.title}  {run.state}, step {run.step} of {run.steps}{left}")
+        lines.append(f"{Path(run.folder).name}  {run.title}  {run.state}, step {run.step} of {run.steps}{remaining}")
         lines += [f"  {run.message} {run.hint}".rstrip()] if run.message else []
     return Answer({"runs": rows}, "\n".join(lines) or "There is no run yet.")
 
 
-def runs_pause(words: Namespace, handlers: str) -> Answer:
+def runs_pause(arguments: Namespace, handlers: str) -> Answer:
     """Ask a run to keep a checkpoint and end its process."""
-    run = _run(words.run)
+    run = _run(arguments.run)
     pause_run(run)
     return Answer({"run": str(run)}, f"It pauses after its step. Go on with: partcraft train --resume {run}")
 
 
-def runs_stop(words: Namespace, handlers: str) -> Answer:
+def runs_stop(arguments: Namespace, handlers: str) -> Answer:
     """Ask a run to write the pack of what it has learned so far."""
-    run = _run(words.run)
+    run = _run(arguments.run)
     stop_run(run)
     return Answer({"run": str(run)}, "It writes the pack of what it has learned so far. See: partcraft runs list")
 
 
-def runs_discard(words: Namespace, handlers: str) -> Answer:
+def runs_discard(arguments: Namespace, handlers: str) -> Answer:
     """Move a run to the trash."""
-    there = discard_run(_run(words.run))
-    return Answer({"trash": str(there)}, f"It is in {there} now. Its pack, if it has one, stays.")
+    trashed = discard_run(_run(arguments.run))
+    return Answer({"trash": str(trashed)}, f"It is in {trashed} now. Its pack, if it has one, stays.")
 
 
-def runs_export(words: Namespace, handlers: str) -> Answer:
+def runs_export(arguments: Namespace, handlers: str) -> Answer:
     """Copy a run with all it needs but the models, for another machine."""
-    there, base = export_run(_run(words.run), Path(words.folder))
-    text = f"{there} can be copied to another machine. There: partcraft train --resume {there.name}"
-    return Answer({"run": str(there), "base_model": base}, f"{text}\nIt needs the base model {base} there.")
+    copy, base = export_run(_run(arguments.run), Path(arguments.folder))
+    text = f"{copy} can be copied to another machine. There: partcraft train --resume {copy.name}"
+    return Answer({"run": str(copy), "base_model": base}, f"{text}\nIt needs the base model {base} there.")
 
 
 def _run(word: str) -> Path:
