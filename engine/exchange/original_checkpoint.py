@@ -70,12 +70,12 @@ def original_lora(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     renamed: dict[str, Tensor] = {}
     for key, value in state.items():
-        found = re.fullmatch(r"(?:unet\.)?(.+)\.processor\.(to_q|to_k|to_v|to_out)_lora\.(down|up)\.weight", key)
-        if found is None:
+        match = re.fullmatch(r"(?:unet\.)?(.+)\.processor\.(to_q|to_k|to_v|to_out)_lora\.(down|up)\.weight", key)
+        if match is None:
             raise UserError(f"{key} is not a weight of the original's LoRA.", "Choose another checkpoint.")
-        layer, name, which = found.groups()
+        layer, name, direction = match.groups()
         name = "to_out.0" if name == "to_out" else name
-        renamed[f"{layer}.{name}.{'lora_A' if which == 'down' else 'lora_B'}.weight"] = value
+        renamed[f"{layer}.{name}.{'lora_A' if direction == 'down' else 'lora_B'}.weight"] = value
     return renamed
 
 
@@ -97,8 +97,8 @@ def original_centroids(path: Path) -> tuple[npt.NDArray[np.float32], ...]:
     document = read_foreign(path)
 
     def centroids(kmeans: Any) -> npt.NDArray[np.float32]:
-        found = kmeans._buffers["centroids"]  # (C, clusters), as torchpq keeps them
-        return np.ascontiguousarray(found.float().numpy().T)
+        buffer = kmeans._buffers["centroids"]  # (C, clusters), as torchpq keeps them
+        return np.ascontiguousarray(buffer.float().numpy().T)
 
     def each(kmeans: Any) -> Iterator[Any]:
         return iter(kmeans.values() if isinstance(kmeans, Mapping) else kmeans)
@@ -170,9 +170,9 @@ _FORMS = (
 
 
 def _first_of(folder: Path, names: Sequence[str]) -> Path:
-    found = next((folder / name for name in names if (folder / name).is_file()), None)
-    if found is None:
+    file = next((folder / name for name in names if (folder / name).is_file()), None)
+    if file is None:
         raise UserError(
             f"There is no {names[0]} in {folder}.", "Choose the folder of an original PartCraft checkpoint."
         )
-    return found
+    return file

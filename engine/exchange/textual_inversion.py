@@ -36,7 +36,7 @@ def export_for_other_programs(pack: Pack, folder: Path) -> tuple[Path, ...]:
             if file in written:  # two names that differ in signs only
                 word = f"{word}-{part.index}-{code}"
                 file = place / f"{word}.safetensors"
-            vectors = [one[part.index, code].clone() for one in sets]
+            vectors = [projected[part.index, code].clone() for projected in sets]
             state = {f"<{word}>": vectors[0]}
             if len(vectors) > 1:
                 state = {"clip_l": vectors[0][None], "clip_g": vectors[1][None]}
