@@ -16,7 +16,7 @@ LABELS: Final = "labels.csv"
 _FILE_COLUMNS: Final = ("file", "picture", "image", "filename", "path", "name")
 _KIND_COLUMNS: Final = ("label", "class", "kind", "species", "category")
 _HOW: Final = "Give it the columns file,label, such as: robin-1.jpg,Robin"
-_TOLD: Final = 20
+_LISTED: Final = 20
 """Wrong rows that are told one by one; more of them are counted."""
 
 
@@ -48,20 +48,20 @@ def _labelled(folder: Path, files: Sequence[Path]) -> tuple[tuple[str, ...], lis
     wrong: list[str] = []
     for line, name, kind in rows:
         key = _key(PureWindowsPath(name).as_posix().removeprefix("./"))
-        one = [full[key]] if key in full else short.get(key, [])
+        matches = [full[key]] if key in full else short.get(key, [])
         if not kind:
             wrong.append(f"Line {line} of {LABELS} has no label for {name or 'its picture'}.")
-        elif len(one) != 1:
-            what = "several pictures" if one else "no picture"
-            wrong.append(f"Line {line} of {LABELS} names “{name}”, and there is {what} of that name.")
-        elif kinds[one[0]] and kinds[one[0]] != kind:
-            wrong.append(f"Line {line} of {LABELS} calls {name} {kind}, an earlier one {kinds[one[0]]}.")
+        elif len(matches) != 1:
+            number = "several pictures" if matches else "no picture"
+            wrong.append(f"Line {line} of {LABELS} names “{name}”, and there is {number} of that name.")
+        elif kinds[matches[0]] and kinds[matches[0]] != kind:
+            wrong.append(f"Line {line} of {LABELS} calls {name} {kind}, an earlier one {kinds[matches[0]]}.")
         else:
-            kinds[one[0]] = kind
+            kinds[matches[0]] = kind
     if not any(kinds):
         raise UserError(f"{LABELS} names none of the pictures beside it.", wrong[0] if wrong else _HOW)
-    if len(wrong) > _TOLD:
-        wrong = [*wrong[:_TOLD], f"{len(wrong) - _TOLD} more lines of {LABELS} are wrong."]
+    if len(wrong) > _LISTED:
+        wrong = [*wrong[:_LISTED], f"{len(wrong) - _LISTED} more lines of {LABELS} are wrong."]
     if unnamed := kinds.count(""):
         wrong.append(f"{LABELS} does not name {unnamed} of the {len(files)} pictures.")
     return tuple(kinds), [Problem(str(place), "label", message) for message in wrong]
@@ -87,12 +87,12 @@ def _read(place: Path) -> list[tuple[int, str, str]]:
     kind = next((names.index(word) for word in _KIND_COLUMNS if word in names), None)
     if file is None or kind is None:
         raise UserError(f"{LABELS} lacks the columns file and label.", _HOW)
-    found = []
+    entries = []
     for number, row in enumerate(rows[1:], 2):
         if any(cell.strip() for cell in row):
             cells = [*row, *[""] * (max(file, kind) + 1 - len(row))]
-            found.append((number, cells[file].strip(), unicodedata.normalize("NFC", cells[kind].strip())))
-    return found
+            entries.append((number, cells[file].strip(), unicodedata.normalize("NFC", cells[kind].strip())))
+    return entries
 
 
 def _key(text: str) -> str:

@@ -135,30 +135,30 @@ def cluster_foreground(sample: FeatureSample, split: BackgroundSplit, count: int
 def arrange_parts(
     sample: FeatureSample,
     split: BackgroundSplit,
-    found: Clustering,
+    clustering: Clustering,
     merged: Sequence[Sequence[int]] = (),
     dropped: Sequence[int] = (),
 ) -> PartClusters:
     """Parts of clusters: some taken together (``merged`` are groups), some given to the background (a part with a
     cluster of ``dropped``). Raises :class:`UserError` for clusters that are not there.
     """
-    count = len(found.centroids)
+    count = len(clustering.centroids)
     members = _groups(count, merged, dropped)
     part_of = np.empty(count, np.int64)
     for part, group in enumerate(members):
         part_of[list(group)] = part
-    labels = part_of[found.labels]
-    centroids = found.centroids
+    labels = part_of[clustering.labels]
+    centroids = clustering.centroids
     if len(members) < count:  # a part of several clusters is where all their rows are
         inside = sample.rows[split.front]
         centroids = unit_rows(np.stack([inside[labels == part].mean(axis=0) for part in range(len(members))]))
     covered = np.bincount(labels, minlength=len(members)) / len(sample.rows)
-    background = tuple(any(one in dropped for one in group) for group in members)
+    background = tuple(any(cluster in dropped for cluster in group) for group in members)
     return PartClusters(centroids, members, background, tuple(covered.tolist()), alike_parts(centroids))
 
 
 def pool_and_fit_codes(
-    found: PictureFeatures,
+    pictures: PictureFeatures,
     book: Codebook,
     background: Sequence[bool],
     count: int,
@@ -169,33 +169,33 @@ def pool_and_fit_codes(
     pictures' mean part features. Parts of the background are clustered in any
     case. ``report`` is told each picture's number.
     """
-    kinds = kinds_in(found)
-    many = len(kinds) or count
-    numbers = np.array([kinds.index(kind) if kind in kinds else ABSENT for kind in found.classes], np.int64)
+    kinds = kinds_in(pictures)
+    code_count = len(kinds) or count
+    numbers = np.array([kinds.index(kind) if kind in kinds else ABSENT for kind in pictures.classes], np.int64)
     shape = len(book.parts), book.parts.shape[1]
-    pooled = np.zeros((len(found.features), *shape), np.float32)
-    for index, features in enumerate(found.features):
+    pooled = np.zeros((len(pictures.features), *shape), np.float32)
+    for index, features in enumerate(pictures.features):
         report(index)
         pooled[index] = book.pooled(features, book.segment(features).labels)
-    centroids = np.zeros((shape[0], many, shape[1]), np.float32)
+    centroids = np.zeros((shape[0], code_count, shape[1]), np.float32)
     for part in range(shape[0]):
         if kinds and not background[part]:
-            centroids[part] = _class_codes(pooled[:, part], numbers, many)
+            centroids[part] = _class_codes(pooled[:, part], numbers, code_count)
         else:
-            centroids[part] = _clustered_codes(pooled[:, part], many, seed + part)
+            centroids[part] = _clustered_codes(pooled[:, part], code_count, seed + part)
     coded = replace(book, codes=centroids)
     codes = np.array(
-        [[coded.code_of(part, one[part]) for part in range(shape[0])] for one in pooled], np.int64
+        [[coded.code_of(part, picture[part]) for part in range(shape[0])] for picture in pooled], np.int64
     ).reshape(len(pooled), shape[0])
     for part in range(shape[0]) if kinds else ():
         if not background[part]:  # the folder knows better than the nearest centroid
-            known = (codes[:, part] != ABSENT) & (numbers != ABSENT)
-            codes[known, part] = numbers[known]
+            labelled = (codes[:, part] != ABSENT) & (numbers != ABSENT)
+            codes[labelled, part] = numbers[labelled]
     return PartCodes(centroids, pooled, codes)
 
 
 def fit_codes(
-    found: PictureFeatures,
+    pictures: PictureFeatures,
     split: BackgroundSplit,
     tier: PartClusters,
     count: int,
@@ -204,32 +204,32 @@ def fit_codes(
     report: Callable[[int], None] = lambda _index: None,
 ) -> FittedCodebook:
     """The third tier of a codebook, on the two that were found."""
-    rest = next((part for part, given in enumerate(background) if given), None)
+    background_part = next((part for part, is_background in enumerate(background) if is_background), None)
     empty = np.zeros((len(tier.centroids), 1, tier.centroids.shape[1]), np.float32)
-    book = Codebook(split.centroids, tier.centroids, empty, rest)
-    codes = pool_and_fit_codes(found, book, background, count, seed, report)
+    book = Codebook(split.centroids, tier.centroids, empty, background_part)
+    codes = pool_and_fit_codes(pictures, book, background, count, seed, report)
     metrics = {
-        "pictures": len(found.features),
-        "skipped": list(found.skipped),
+        "pictures": len(pictures.features),
+        "skipped": list(pictures.skipped),
         "foreground_share": float(split.front.mean()),
         "foreground_confidence": split.confidence,
         "parts_share": list(tier.shares),
         "alike": [list(pair) for pair in tier.alike],
-        "codes_found": [int(one.any(axis=1).sum()) for one in codes.centroids],
+        "codes_found": [int(rows.any(axis=1).sum()) for rows in codes.centroids],
     }
-    return FittedCodebook(replace(book, codes=codes.centroids), tier, codes, kinds_in(found), metrics)
+    return FittedCodebook(replace(book, codes=codes.centroids), tier, codes, kinds_in(pictures), metrics)
 
 
-def kinds_in(found: PictureFeatures) -> tuple[str, ...]:
+def kinds_in(pictures: PictureFeatures) -> tuple[str, ...]:
     """The kinds that pictures are sorted into, by name; none if they are not, or all are of one kind."""
-    kinds = tuple(sorted({kind for kind in found.classes if kind}))
+    kinds = tuple(sorted({kind for kind in pictures.classes if kind}))
     return kinds if len(kinds) > 1 else ()
 
 
 def alike_parts(centroids: Floats) -> tuple[tuple[int, int], ...]:
     """Pairs of parts that are nearly the same (unit rows (M, C)), which a person may want to merge."""
     cosines = np.triu(centroids @ centroids.T, 1)
-    return tuple((int(one), int(other)) for one, other in np.argwhere(cosines > ALIKE))
+    return tuple((int(part), int(other)) for part, other in np.argwhere(cosines > ALIKE))
 
 
 def unit_rows(rows: Floats) -> Floats:
@@ -239,14 +239,16 @@ def unit_rows(rows: Floats) -> Floats:
 
 def _groups(count: int, merged: Sequence[Sequence[int]], dropped: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     """The clusters of each part, parts in the order of their first cluster. Raises :class:`UserError`."""
-    if any(not 0 <= one < count for one in (*dropped, *(one for group in merged for one in group))):
+    if any(not 0 <= cluster < count for cluster in (*dropped, *(cluster for group in merged for cluster in group))):
         raise UserError(f"There are only {count} clusters to merge or drop.", "Find the parts again, then choose.")
     group_of = list(range(count))
     for group in merged:
-        joined = {group_of[one] for one in group}
-        group_of = [min(joined) if one in joined else one for one in group_of]
+        joined = {group_of[cluster] for cluster in group}
+        group_of = [min(joined) if cluster in joined else cluster for cluster in group_of]
     return tuple(
-        tuple(one for one in range(count) if group_of[one] == leader) for leader in range(count) if leader in group_of
+        tuple(cluster for cluster in range(count) if group_of[cluster] == leader)
+        for leader in range(count)
+        if leader in group_of
     )
 
 
@@ -266,6 +268,6 @@ def _clustered_codes(pooled: Floats, count: int, seed: int) -> Floats:
     shown = unit_rows(pooled[pooled.any(axis=1)])
     codes = np.zeros((count, pooled.shape[1]), np.float32)
     if len(shown):
-        found = kmeans(shown, count, seed=seed, restarts=4 if count <= _MANY else 1).centroids
-        codes[: len(found)] = found
+        centroids = kmeans(shown, count, seed=seed, restarts=4 if count <= _MANY else 1).centroids
+        codes[: len(centroids)] = centroids
     return codes

@@ -50,9 +50,9 @@ class Dino:
         layer = self.backbone.feature_layer
         batches: dict[tuple[int, ...], list[int]] = {}
         pixels = [self.pixels(picture) for picture in pictures]
-        for index, one in enumerate(pixels):
-            batches.setdefault(tuple(one.shape), []).append(index)
-        found: dict[int, Floats] = {}
+        for index, tensor in enumerate(pixels):
+            batches.setdefault(tuple(tensor.shape), []).append(index)
+        features: dict[int, Floats] = {}
         for shape, members in batches.items():
             batch = torch.stack([pixels[index] for index in members]).to(model.device)
             normed = layer == "last_hidden_state"
@@ -60,8 +60,8 @@ class Dino:
             states = output.last_hidden_state if normed else output.hidden_states[int(layer)]
             grid = (shape[1] // self.eyes.patch, shape[2] // self.eyes.patch)
             arranged = states[:, 1:].transpose(1, 2).unflatten(2, grid).float().cpu().contiguous().numpy()
-            found.update(zip(members, arranged, strict=True))
-        return [found[index] for index in range(len(pictures))]
+            features.update(zip(members, arranged, strict=True))
+        return [features[index] for index in range(len(pictures))]
 
 
 def open_dino(models: Models, backbone: Backbone) -> Dino:

@@ -42,15 +42,15 @@ def discover(models: Models, job: Discover, report: Report) -> str:
     suggested, reason = (0, "") if view.known else suggested_count(view, job.seed, report)
     count = job.parts or suggested
     parts = parts_of(models, view, count, job.merged, job.dropped, job.seed)
-    found = view.found
-    if job.codes_from == "clusters" or not kinds_in(found):
-        found = replace(found, classes=())
+    pictures = view.found
+    if job.codes_from == "clusters" or not kinds_in(pictures):
+        pictures = replace(pictures, classes=())
     background = parts.background if len(job.background) != len(parts.background) else tuple(job.background)
     if all(background):
         raise UserError("Every part was given to the background.", "Keep at least one part.")
-    total = len(found.files)
+    total = len(pictures.files)
     clusters = fit_codes(
-        found, view.split, parts, job.codes, background, job.seed,
+        pictures, view.split, parts, job.codes, background, job.seed,
         lambda index: report(Progress("Finding codes", index, total)),
     )  # fmt: skip
     if view.known:
@@ -60,7 +60,7 @@ def discover(models: Models, job: Discover, report: Report) -> str:
         names += part_names(parts.centroids, view.sample.rows[view.split.front][::10], view.backbone)[len(names) :]
         named = make_parts(names[: len(background)], background, list(job.colours))
     # Names of codes come from what the pictures are called, also where the codes are clusters.
-    labels = tuple(tuple(row) for row in code_names(named, clusters, found.files, view.found.classes))
+    labels = tuple(tuple(row) for row in code_names(named, clusters, pictures.files, view.found.classes))
     book = clusters.codebook
     first = 0
     if view.known:
@@ -71,7 +71,7 @@ def discover(models: Models, job: Discover, report: Report) -> str:
         new = book.codes.shape[1] - first
         labels = tuple(tuple(joined_names(row, first, more, new)) for row, more in zip(rows, labels, strict=True))
     try:
-        words = Vocabulary(job.noun, named, book.codes.shape[1], labels if any(labels) else ())
+        vocabulary = Vocabulary(job.noun, named, book.codes.shape[1], labels if any(labels) else ())
     except ValueError as error:
         raise UserError(f"The parts cannot be named so: {error}.", "Give each part a name of its own.") from error
     out = make_draft_folder(Path(job.out))
@@ -80,7 +80,7 @@ def discover(models: Models, job: Discover, report: Report) -> str:
         path=out,
         id=out.name,
         title=job.title or out.name,
-        vocabulary=words,
+        vocabulary=vocabulary,
         backbone=view.backbone,
         base_model=BaseModel(base),
         references=copy_references(view.known, out) if view.known else (),
@@ -98,7 +98,7 @@ def discover(models: Models, job: Discover, report: Report) -> str:
     def cutting(done: int, total: int) -> None:
         report(Progress("Cutting references into parts", done, total))
 
-    return str(write_draft(pack, book, clusters, found, job.references, cutting, first).path)
+    return str(write_draft(pack, book, clusters, pictures, job.references, cutting, first).path)
 
 
 def _join_launch() -> None:

@@ -37,7 +37,7 @@ def write_draft(
     pack: Pack,
     codebook: Codebook,
     clusters: FittedCodebook,
-    found: PictureFeatures,
+    features: PictureFeatures,
     references: int,
     step: Step,
     first: int = 0,
@@ -50,47 +50,55 @@ def write_draft(
     for name in ("references", "thumbnails", "labels", CODE_PICTURES):
         make_folder(pack.path / name, "the pack")
     codebook.save(pack.path / CODEBOOK)
-    chosen = representative_indices(found.classes or ("",) * len(found.files), references)
+    chosen = representative_indices(features.classes or ("",) * len(features.files), references)
     nearest = _nearest(pack, clusters)
-    made: list[Reference] = []
+    written: list[Reference] = []
     pictures = sorted({*chosen, *(index for index, _, _ in nearest)})
     for done, index in enumerate(pictures):
         step(done, len(pictures))
         side = _REFERENCE_SIDE if index in chosen else _CUT_SIDE
-        picture = open_picture(found.files[index], max_side=side)
-        labels = segment_picture(codebook, found.features[index], np.asarray(picture))
+        picture = open_picture(features.files[index], max_side=side)
+        labels = segment_picture(codebook, features.features[index], np.asarray(picture))
         if index in chosen:
-            made.append(_write_reference(pack, clusters, found, index, picture, labels, first))
-        for _, part, code in (one for one in nearest if one[0] == index):
+            written.append(_write_reference(pack, clusters, features, index, picture, labels, first))
+        for _, part, code in (entry for entry in nearest if entry[0] == index):
             cut = _cut(picture, labels.mask(part))
             _write_picture(pack.path / CODE_PICTURES / f"{part}-{code + first}.png", cut)
     step(len(pictures), len(pictures))
-    pack = replace(pack, references=(*pack.references, *made))
+    pack = replace(pack, references=(*pack.references, *written))
     pack.save()
     return pack
 
 
-def copy_references(known: Pack, folder: Path) -> tuple[Reference, ...]:
+def copy_references(extended: Pack, folder: Path) -> tuple[Reference, ...]:
     """Copy a pack's references and code pictures into another pack's folder; the references as they are there.
     Raises :class:`UserError`."""
     for name in ("references", "thumbnails", "labels", CODE_PICTURES):
         make_folder(folder / name, "the pack")
     copied = []
     try:
-        for one in known.references:
+        for reference in extended.references:
             places = {
-                name: folder / name / f"known-{slug(one.id, 'reference', lower=False)}{Path(source).suffix}"
-                for name, source in (("references", one.image), ("thumbnails", one.thumbnail), ("labels", one.labels))
+                name: folder / name / f"known-{slug(reference.id, 'reference', lower=False)}{Path(source).suffix}"
+                for name, source in (
+                    ("references", reference.image),
+                    ("thumbnails", reference.thumbnail),
+                    ("labels", reference.labels),
+                )
             }
-            for name, source in (("references", one.image), ("thumbnails", one.thumbnail), ("labels", one.labels)):
+            for name, source in (
+                ("references", reference.image),
+                ("thumbnails", reference.thumbnail),
+                ("labels", reference.labels),
+            ):
                 shutil.copyfile(source, places[name])
             image, thumbnail, labels = (str(places[name]) for name in ("references", "thumbnails", "labels"))
-            copied.append(Reference(one.id, one.title, image, thumbnail, labels, one.codes))
-        for picture in sorted((known.path / CODE_PICTURES).glob("*.png")):
+            copied.append(Reference(reference.id, reference.title, image, thumbnail, labels, reference.codes))
+        for picture in sorted((extended.path / CODE_PICTURES).glob("*.png")):
             shutil.copyfile(picture, folder / CODE_PICTURES / picture.name)
     except OSError as error:
         raise UserError(
-            f"The pack “{known.title}” could not be copied: {error.strerror}.", "Make room, or get that pack again."
+            f"The pack “{extended.title}” could not be copied: {error.strerror}.", "Make room, or get that pack again."
         ) from error
     return tuple(copied)
 
@@ -112,23 +120,23 @@ def representative_indices(kinds: Sequence[str], count: int) -> list[int]:
         groups.setdefault(kind, []).append(index)
     ranked = []
     for group in groups.values():
-        wanted = min(len(group), -(-count // len(groups)))
-        places = np.linspace(0, len(group) - 1, wanted).round().astype(int) if wanted else []
+        share = min(len(group), -(-count // len(groups)))
+        places = np.linspace(0, len(group) - 1, share).round().astype(int) if share else []
         ranked += [(rank, group[place]) for rank, place in enumerate(places)]
     return sorted(index for _, index in sorted(ranked)[:count])
 
 
 def _nearest(pack: Pack, clusters: FittedCodebook) -> list[tuple[int, int, int]]:
     """For each part that is shown and each of its codes that a picture has: picture, part, code."""
-    found = clusters.codes
+    codes = clusters.codes
     chosen = []
     for part in pack.vocabulary.visible_parts:
-        features = unit_rows(found.pooled[:, part.index])
-        for code in np.unique(found.codes[:, part.index]):
+        features = unit_rows(codes.pooled[:, part.index])
+        for code in np.unique(codes.codes[:, part.index]):
             if code == ABSENT:
                 continue
-            members = np.flatnonzero(found.codes[:, part.index] == code)
-            likeness = features[members] @ unit_rows(found.centroids[part.index, code][None])[0]
+            members = np.flatnonzero(codes.codes[:, part.index] == code)
+            likeness = features[members] @ unit_rows(codes.centroids[part.index, code][None])[0]
             chosen.append((int(members[likeness.argmax()]), part.index, int(code)))
     return chosen
 
@@ -136,18 +144,18 @@ def _nearest(pack: Pack, clusters: FittedCodebook) -> list[tuple[int, int, int]]
 def _write_reference(
     pack: Pack,
     clusters: FittedCodebook,
-    found: PictureFeatures,
+    features: PictureFeatures,
     index: int,
     picture: Image.Image,
     labels: Segmentation,
     first: int,
 ) -> Reference:
-    file = found.files[index]
-    kind = found.classes[index] if found.classes else ""
+    file = features.files[index]
+    kind = features.classes[index] if features.classes else ""
     id = f"{index:05d}-{slug(file.stem, 'picture', lower=False)}"
     codes = tuple(
-        ABSENT if ABSENT in (seen, code) else int(code) + first
-        for seen, code in zip(labels.codes, clusters.codes.codes[index], strict=True)
+        ABSENT if ABSENT in (visible_code, code) else int(code) + first
+        for visible_code, code in zip(labels.codes, clusters.codes.codes[index], strict=True)
     )
     small = picture.copy()
     small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)

@@ -67,18 +67,18 @@ def _mapping(file: Path) -> npt.NDArray[np.uint8]:
 class FeatureMaps(Sequence[Floats]):
     """Feature maps of pictures in the cache, read from the disk when they are asked for: float32 (C, H, W) each."""
 
-    def __init__(self, kept: Sequence[StoredFeatures]) -> None:
-        self._kept = kept
+    def __init__(self, stored: Sequence[StoredFeatures]) -> None:
+        self._stored = stored
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._stored)
 
     def __getitem__(self, index: Any) -> Any:
         return np.ascontiguousarray(np.moveaxis(self.cells(index), 2, 0), np.float32)
 
     def cells(self, index: int) -> npt.NDArray[np.float16]:
         """One map as it lies on the disk: float16 (H, W, C). Raises :class:`UserError` if it is there no more."""
-        return self._kept[index].read()
+        return self._stored[index].read()
 
 
 @dataclass(frozen=True)
@@ -123,18 +123,20 @@ class FeatureCache:
         """Keep feature maps, float32 (C, H, W) by digest. Raises :class:`UserError` for a full disk."""
         if not maps:
             return
-        arranged = {key: np.ascontiguousarray(np.moveaxis(one, 0, 2), np.float16) for key, one in maps.items()}
+        arranged = {
+            key: np.ascontiguousarray(np.moveaxis(features, 0, 2), np.float16) for key, features in maps.items()
+        }
         place = make_folder(self.folder, "the features") / f"{secrets.token_hex(8)}.safetensors"
         write_bytes(place, save(arranged), "the features")
         self.refresh()
 
     def require_room(self, pictures: int) -> None:
         """Raise :class:`UserError` if so many more pictures as those that are here do not fit on the disk."""
-        each = max((one.nbytes for one in self._maps.values()), default=0)
+        picture_bytes = max((stored.nbytes for stored in self._maps.values()), default=0)
         free = shutil.disk_usage(self.folder).free - _SPARE
-        if pictures * each > free:
+        if pictures * picture_bytes > free:
             raise UserError(
-                f"Looking at {pictures} more pictures needs {pictures * each / 1e9:.1f} GB of disk, and "
+                f"Looking at {pictures} more pictures needs {pictures * picture_bytes / 1e9:.1f} GB of disk, and "
                 f"{max(free, 0) / 1e9:.1f} GB are free.",
                 f"Make room on the disk of {self.folder}, or take fewer pictures.",
             )
@@ -155,27 +157,27 @@ def compute_features(
     share and all find everything in the cache, which must be on a disk they share. Raises :class:`UserError` if none
     can be read, a picture goes away, or the disk is full.
     """
-    seen = identify_files(files, report)
-    skipped = {index: one.message for index, one in enumerate(seen) if one.fault == "unreadable"}
+    facts = identify_files(files, report)
+    skipped = {index: file_facts.message for index, file_facts in enumerate(facts) if file_facts.fault == "unreadable"}
     readable = [index for index in range(len(files)) if index not in skipped]
     if not readable:
         raise UserError("None of the pictures can be read.", next(iter(skipped.values()), ""))
     key = dino_cache_key(dino.backbone)
     cache = FeatureCache(cache_dir() / "features" / key)
-    first = {seen[index].digest: index for index in reversed(readable)}
+    first = {facts[index].digest: index for index in reversed(readable)}
     waiting = sorted(index for digest, index in first.items() if digest not in cache)
     rank, world = _own_share() if together else (0, 1)
     waiting = waiting[rank::world]
     for start in range(0, len(waiting), batch):
         report(Progress("Looking at pictures", start, len(waiting)))
-        _compute_missing(dino, files, seen, waiting[start : start + batch], cache)
+        _compute_missing(dino, files, facts, waiting[start : start + batch], cache)
         if start == 0:
             cache.require_room(len(waiting) - batch)
     if world > 1:
         dist.barrier()
         cache.refresh()
     report(Progress("Looking at pictures", len(waiting), len(waiting)))
-    digests = [seen[index].digest for index in readable]
+    digests = [facts[index].digest for index in readable]
     return PictureFeatures(
         tuple(files[index] for index in readable),
         FeatureMaps([cache[digest] for digest in digests]),
@@ -186,13 +188,13 @@ def compute_features(
 
 
 def _compute_missing(
-    dino: Dino, files: Sequence[Path], seen: Sequence[FileFacts], indices: Sequence[int], cache: FeatureCache
+    dino: Dino, files: Sequence[Path], facts: Sequence[FileFacts], indices: Sequence[int], cache: FeatureCache
 ) -> None:
     """Look at a few pictures and keep what was seen."""
     pictures: dict[str, Image.Image] = {}
     for index in indices:
         try:
-            pictures[seen[index].digest] = open_picture(files[index], max_side=max(1024, 2 * dino.backbone.image_size))
+            pictures[facts[index].digest] = open_picture(files[index], max_side=max(1024, 2 * dino.backbone.image_size))
         except UserError as error:
             if not files[index].parent.is_dir():
                 raise missing_folder_error(files[index].parent) from error
@@ -234,11 +236,11 @@ def _contents(file: Path) -> dict[str, StoredFeatures]:
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
             header = json.loads(opened.read(length)) if length <= size else {}
-        found = {
+        contents = {
             name: StoredFeatures(file, 8 + length + int(entry["data_offsets"][0]), tuple(map(int, entry["shape"])))
             for name, entry in header.items()
             if name != "__metadata__"
         }
     except (FileNotFoundError, ValueError, KeyError, TypeError, IndexError):
         return {}
-    return found if all(one.offset + one.nbytes <= size for one in found.values()) else {}
+    return contents if all(stored.offset + stored.nbytes <= size for stored in contents.values()) else {}

@@ -95,12 +95,12 @@ def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
     view = view_folder(models, job.folder, job.eyes, job.flip_background, job.extends, job.seed, report)
     report(Progress("Finding parts", 0, 0))
     if view.known:
-        asked = suggested = len(view.known.vocabulary.parts)
+        count = suggested = len(view.known.vocabulary.parts)
         reason = f"The parts are those of {view.known.title}."
     else:
         suggested, reason = suggested_count(view, job.seed, report)
-        asked = job.parts or suggested
-    parts = parts_of(models, view, asked, job.merged, job.dropped, job.seed)
+        count = job.parts or suggested
+    parts = parts_of(models, view, count, job.merged, job.dropped, job.seed)
     report(Progress("Showing parts", 0, 0))
     if view.known:
         names = [part.name for part in view.known.vocabulary.parts]
@@ -112,7 +112,7 @@ def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
         wall = tuple(pool.map(lambda index: _seen_picture(book, view.found, index), shown))
     return PartsFound(
         pictures=len(view.found.files),
-        asked=asked,
+        asked=count,
         suggested=suggested,
         reason=reason,
         members=parts.members,
@@ -121,7 +121,7 @@ def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
         shares=parts.shares,
         alike=parts.alike,
         wall=wall,
-        note=note_on(models, view, parts, asked),
+        note=note_on(models, view, parts, count),
     )
 
 
@@ -136,22 +136,22 @@ def view_folder(
     settings: EyeSettings = EyeSettings(),  # noqa: B008 - a frozen value
 ) -> FolderView:
     """Look at a folder's pictures and tell background from foreground; kept with the models while memory allows."""
-    known = Pack.open(extends) if extends else None
-    backbone = known.backbone if known else backbone_with(models, eyes or "starter/eyes", settings)
+    extended = Pack.open(extends) if extends else None
+    backbone = extended.backbone if extended else backbone_with(models, eyes or "starter/eyes", settings)
     place = read_image_folder(Path(folder), report)
-    skipped = [one.message for one in place.problems]
-    found = compute_features(open_dino(models, backbone), place.pictures, report, place.kinds, together=True)
-    found = replace(found, skipped=(*skipped, *found.skipped))
+    skipped = [problem.message for problem in place.problems]
+    pictures = compute_features(open_dino(models, backbone), place.pictures, report, place.kinds, together=True)
+    pictures = replace(pictures, skipped=(*skipped, *pictures.skipped))
     report(Progress("Finding parts", 0, 0))
-    bytes = min(ROWS, len(found.files) * found.features[0][0].size) * found.features[0].shape[0] * 4
-    sample = models.cache.get(_SampleKey(found.key, seed), lambda: draw_sample(found.features, seed), bytes)
-    if known:
-        centroids = known.codebook().foreground
+    bytes = min(ROWS, len(pictures.files) * pictures.features[0][0].size) * pictures.features[0].shape[0] * 4
+    sample = models.cache.get(_SampleKey(pictures.key, seed), lambda: draw_sample(pictures.features, seed), bytes)
+    if extended:
+        centroids = extended.codebook().foreground
         front = (sample.rows @ unit_rows(centroids).T).argmax(axis=1) == 1
         split = BackgroundSplit(centroids, front, 1.0, float(unit_rows(centroids)[0] @ unit_rows(centroids)[1]))
-        return FolderView(backbone, found, sample, split, False, known)
-    split = models.cache.get(_SplitKey(found.key, seed), lambda: split_background(sample, seed), len(sample.rows))
-    return FolderView(backbone, found, sample, split.flipped() if flip else split, flip)
+        return FolderView(backbone, pictures, sample, split, False, extended)
+    split = models.cache.get(_SplitKey(pictures.key, seed), lambda: split_background(sample, seed), len(sample.rows))
+    return FolderView(backbone, pictures, sample, split.flipped() if flip else split, flip)
 
 
 def backbone_with(models: Models, eyes: str, settings: EyeSettings) -> Backbone:
@@ -196,40 +196,42 @@ def suggested_count(view: FolderView, seed: int, report: Report) -> tuple[int, s
 
 def _codebook_without_codes(view: FolderView, parts: PartClusters) -> Codebook:
     """A codebook of parts that knows no codes: one for each part, the part itself."""
-    rest = next((part for part, given in enumerate(parts.background) if given), None)
-    return Codebook(view.split.centroids, parts.centroids, parts.centroids[:, None].copy(), rest)
+    background_part = next((part for part, is_background in enumerate(parts.background) if is_background), None)
+    return Codebook(view.split.centroids, parts.centroids, parts.centroids[:, None].copy(), background_part)
 
 
-def _seen_picture(book: Codebook, found: PictureFeatures, index: int) -> SeenPicture:
-    image = np.asarray(open_picture(found.files[index], max_side=_WALL_SIDE))
-    kind = found.classes[index] if found.classes else ""
-    return SeenPicture(str(found.files[index]), kind, image, segment_picture(book, found.features[index], image).labels)
+def _seen_picture(book: Codebook, pictures: PictureFeatures, index: int) -> SeenPicture:
+    image = np.asarray(open_picture(pictures.files[index], max_side=_WALL_SIDE))
+    kind = pictures.classes[index] if pictures.classes else ""
+    return SeenPicture(
+        str(pictures.files[index]), kind, image, segment_picture(book, pictures.features[index], image).labels
+    )
 
 
-def _kinds(found: PictureFeatures) -> tuple[str, ...]:
-    return found.classes or ("",) * len(found.files)
+def _kinds(pictures: PictureFeatures) -> tuple[str, ...]:
+    return pictures.classes or ("",) * len(pictures.files)
 
 
-def note_on(models: Models, view: FolderView, parts: PartClusters, asked: int) -> str:
+def note_on(models: Models, view: FolderView, parts: PartClusters, count: int) -> str:
     """What a person should know about the parts of these pictures, in sentences."""
-    said = []
+    sentences = []
     share = float(view.split.front.mean())
     if len(view.found.files) == 1:
         others = f" ({len(view.found.skipped)} were left out)" if view.found.skipped else ""
-        said.append(f"There is only one picture to use{others}, so each part has one code.")
+        sentences.append(f"There is only one picture to use{others}, so each part has one code.")
     if not _NO_OBJECT <= share <= 1 - _NO_OBJECT or view.split.likeness > _SAME_GROUND:
-        said.append("No object stands out from the background in these pictures.")
+        sentences.append("No object stands out from the background in these pictures.")
     elif view.split.confidence < _UNSURE:
-        said.append("It is not clear which is the background; flip it if the wall shows it wrong.")
-    found = sum(len(group) for group in parts.members)
-    if found < asked:
-        said.append(f"Only {found} different parts could be found.")
+        sentences.append("It is not clear which is the background; flip it if the wall shows it wrong.")
+    cluster_count = sum(len(group) for group in parts.members)
+    if cluster_count < count:
+        sentences.append(f"Only {cluster_count} different parts could be found.")
     drawings = view.backbone.sees == "drawings"
     if drawings and models.cache.get(_PhotosKey(view.found.key), lambda: _mostly_photos(view.found)):
-        said.append(f"These look like photos, and these eyes know drawings only; {PHOTO_EYES} sees photos.")
-    return " ".join(said)
+        sentences.append(f"These look like photos, and these eyes know drawings only; {PHOTO_EYES} sees photos.")
+    return " ".join(sentences)
 
 
-def _mostly_photos(found: PictureFeatures) -> bool:
-    asked = [found.files[index] for index in representative_indices(_kinds(found), _PHOTOS_ASKED)]
-    return 2 * sum(looks_like_a_photo(open_picture(file, max_side=512)) for file in asked) > len(asked)
+def _mostly_photos(pictures: PictureFeatures) -> bool:
+    files = [pictures.files[index] for index in representative_indices(_kinds(pictures), _PHOTOS_ASKED)]
+    return 2 * sum(looks_like_a_photo(open_picture(file, max_side=512)) for file in files) > len(files)

@@ -81,22 +81,22 @@ def read_image_folder(place: Path, report: Report) -> ImageFolder:
     place = place.absolute()
     report(Progress("Listing pictures", 0, 0))
     files = picture_files(place)
-    seen = identify_files(files, report)
+    facts = identify_files(files, report)
     kinds, problems = kinds_of(place, files)
     used: list[int] = []
-    for index, (file, one, twin) in enumerate(zip(files, seen, _twins_of(tuple(seen)), strict=True)):
-        if one.fault:
-            problems.append(Problem(str(file), one.fault, one.message))
+    for index, (file, file_facts, twin) in enumerate(zip(files, facts, _twins_of(tuple(facts)), strict=True)):
+        if file_facts.fault:
+            problems.append(Problem(str(file), file_facts.fault, file_facts.message))
         elif twin is not None:
             other = files[twin].relative_to(place).as_posix()
-            how = "is the same file as" if seen[twin].digest == one.digest else "shows the same picture as"
+            how = "is the same file as" if facts[twin].digest == file_facts.digest else "shows the same picture as"
             problems.append(Problem(str(file), "duplicate", f"{file.name} {how} {other}."))
         else:
             used.append(index)
     if not used:
         raise UserError(
             f"None of the pictures in {place.name} can be used (there are {len(files)}).",
-            next((one.message for one in problems if one.what != "label"), "Choose another folder."),
+            next((problem.message for problem in problems if problem.what != "label"), "Choose another folder."),
         )
     chosen = tuple(kinds[index] for index in used) if kinds else ()
     return ImageFolder(place, tuple(files[index] for index in used), chosen, tuple(problems))
@@ -108,29 +108,29 @@ def identify_files(files: Sequence[Path], report: Report) -> list[FileFacts]:
     Raises :class:`UserError` if the folder of the files goes away.
     """
     memory = _FactsOnDisk()
-    found: list[FileFacts] = []
+    facts: list[FileFacts] = []
     try:
         with ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1))) as pool:
             for start in range(0, len(files), _BLOCK):
                 block = files[start : start + _BLOCK]
-                known = [memory.recall(file) for file in block]
-                fresh = [file for file, one in zip(block, known, strict=True) if one is None]
+                remembered = [memory.recall(file) for file in block]
+                fresh = [file for file, file_facts in zip(block, remembered, strict=True) if file_facts is None]
                 if fresh:
                     report(Progress("Looking through the folder", start, len(files)))
-                looked: Iterator[FileFacts] = pool.map(_facts_of, fresh)
-                for file, one in zip(block, known, strict=True):
-                    if one is None:
-                        one = next(looked)
-                        memory.keep(file, one)
-                    found.append(one)
+                fresh_facts: Iterator[FileFacts] = pool.map(_facts_of, fresh)
+                for file, file_facts in zip(block, remembered, strict=True):
+                    if file_facts is None:
+                        file_facts = next(fresh_facts)
+                        memory.keep(file, file_facts)
+                    facts.append(file_facts)
     finally:
         memory.save()
-    return found
+    return facts
 
 
 def _facts_of(file: Path) -> FileFacts:
     """Read one file."""
-    nothing = np.zeros((_THUMB, _THUMB, 3), np.uint8)
+    empty_thumb = np.zeros((_THUMB, _THUMB, 3), np.uint8)
     digest = ""
     try:
         with file.open("rb") as opened:
@@ -140,8 +140,8 @@ def _facts_of(file: Path) -> FileFacts:
     except (OSError, UserError) as error:
         if not file.parent.is_dir():
             raise missing_folder_error(file.parent) from error
-        told = error.message if isinstance(error, UserError) else f"{file.name} cannot be read: {error.strerror}."
-        return FileFacts(digest, (0, 0), nothing, "unreadable", told)
+        message = error.message if isinstance(error, UserError) else f"{file.name} cannot be read: {error.strerror}."
+        return FileFacts(digest, (0, 0), empty_thumb, "unreadable", message)
     thumb = np.asarray(picture.resize((_THUMB, _THUMB), Image.Resampling.BOX))
     if min(sides) < TINY:
         return FileFacts(digest, sides, thumb, "tiny", f"{file.name} is tiny: {sides[0]} x {sides[1]} pixels.")
@@ -168,14 +168,14 @@ def _sides(file: Path, picture: Image.Image) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=2)
-def _twins_of(seen: tuple[FileFacts, ...]) -> tuple[int | None, ...]:
+def _twins_of(facts: tuple[FileFacts, ...]) -> tuple[int | None, ...]:
     """For each picture the number of an earlier one that is the same, or None; kept, for a folder is asked for again
     with every number of parts."""
-    same = _NearDuplicates(seen)
+    same = _NearDuplicates(facts)
     twins: list[int | None] = []
-    for index, one in enumerate(seen):
-        twin = None if one.fault else same.find(index)
-        if twin is None and not one.fault:
+    for index, file_facts in enumerate(facts):
+        twin = None if file_facts.fault else same.find(index)
+        if twin is None and not file_facts.fault:
             same.add(index)
         twins.append(twin)
     return tuple(twins)
@@ -184,9 +184,9 @@ def _twins_of(seen: tuple[FileFacts, ...]) -> tuple[int | None, ...]:
 class _NearDuplicates:
     """Pictures met so far, to ask whether one is among them: the same bytes, or the same picture saved again."""
 
-    def __init__(self, seen: Sequence[FileFacts]) -> None:
-        self._seen = seen
-        self._thumbs = np.stack([one.thumb for one in seen]).astype(np.int16)
+    def __init__(self, facts: Sequence[FileFacts]) -> None:
+        self._facts = facts
+        self._thumbs = np.stack([file_facts.thumb for file_facts in facts]).astype(np.int16)
         self._means = self._thumbs.mean(axis=(1, 2)) / _COARSE
         # What saving again changes is small beside what a picture shows; flat pictures must be more alike.
         self._allowed = np.clip(0.15 * self._thumbs.std(axis=(1, 2, 3)), 1, 5)
@@ -195,24 +195,24 @@ class _NearDuplicates:
 
     def add(self, index: int) -> None:
         """Remember a picture."""
-        self._digests[self._seen[index].digest] = index
+        self._digests[self._facts[index].digest] = index
         self._near.setdefault(tuple(np.floor(self._means[index]).astype(int).tolist()), []).append(index)
 
     def find(self, index: int) -> int | None:
         """The number of a picture that is the same, or None."""
-        seen = self._seen[index]
-        if seen.digest in self._digests:
-            return self._digests[seen.digest]
+        facts = self._facts[index]
+        if facts.digest in self._digests:
+            return self._digests[facts.digest]
         low, high = (np.floor(self._means[index] + by).astype(int).tolist() for by in (-_EDGE, _EDGE))
-        red, green, blue = ({one, other} for one, other in zip(low, high, strict=True))
+        red, green, blue = ({lower, upper} for lower, upper in zip(low, high, strict=True))
         for place in ((r, g, b) for r in red for g in green for b in blue):
             near = self._near.get(place)
             if near is None:
                 continue
             apart = np.abs(self._thumbs[near] - self._thumbs[index]).max(axis=(1, 2, 3))
             for at in np.flatnonzero(apart <= self._allowed[index]):
-                sides = self._seen[near[at]].sides
-                ratio = (sides[0] * seen.sides[1]) / (sides[1] * seen.sides[0])
+                sides = self._facts[near[at]].sides
+                ratio = (sides[0] * facts.sides[1]) / (sides[1] * facts.sides[0])
                 if 1 / _RATIO < ratio < _RATIO:
                     return near[at]
         return None
@@ -228,14 +228,14 @@ class _FactsOnDisk:
 
     def recall(self, file: Path) -> FileFacts | None:
         """What was seen of a file, if it has not changed since."""
-        stamp, seen = self._folder(file.parent).get(file.name, (None, None))
-        return seen if stamp is not None and stamp == _stamp(file) else None
+        stamp, facts = self._folder(file.parent).get(file.name, (None, None))
+        return facts if stamp is not None and stamp == _stamp(file) else None
 
-    def keep(self, file: Path, seen: FileFacts) -> None:
+    def keep(self, file: Path, facts: FileFacts) -> None:
         """Remember a file."""
         stamp = _stamp(file)
-        if stamp is not None and seen.digest:
-            self._folder(file.parent)[file.name] = stamp, seen
+        if stamp is not None and facts.digest:
+            self._folder(file.parent)[file.name] = stamp, facts
             self._changed.add(file.parent)
             self._unsaved += 1
             if self._unsaved >= _SAVE_EVERY:
@@ -246,15 +246,15 @@ class _FactsOnDisk:
         from safetensors.numpy import save
 
         for folder in self._changed:
-            known = self._known[folder]
+            remembered = self._known[folder]
             arrays = {
-                "stamps": np.array([stamp for stamp, _ in known.values()], np.int64),
-                "sides": np.array([seen.sides for _, seen in known.values()], np.int64),
-                "thumbs": np.stack([seen.thumb for _, seen in known.values()]),
+                "stamps": np.array([stamp for stamp, _ in remembered.values()], np.int64),
+                "sides": np.array([facts.sides for _, facts in remembered.values()], np.int64),
+                "thumbs": np.stack([facts.thumb for _, facts in remembered.values()]),
             }
-            words = [(name, seen.digest, seen.fault, seen.message) for name, (_, seen) in known.items()]
+            rows = [(name, facts.digest, facts.fault, facts.message) for name, (_, facts) in remembered.items()]
             place = make_folder(_facts_place(folder).parent)
-            text = {key: "\n".join(_flat(row[at]) for row in words) for at, key in enumerate(_WORDS)}
+            text = {key: "\n".join(_flat(row[at]) for row in rows) for at, key in enumerate(_WORDS)}
             write_bytes(place / _facts_place(folder).name, save(arrays, text), "what is known of the pictures")
         self._changed.clear()
         self._unsaved = 0
@@ -279,10 +279,10 @@ def _read_facts(place: Path, stamp: tuple[int, int] | None) -> dict[str, tuple[t
     try:
         with safe_open(place, "numpy") as file:
             stamps, sides, thumbs = (file.get_tensor(name) for name in ("stamps", "sides", "thumbs"))
-            words: list[list[str]] = [(file.metadata() or {})[key].split("\n") for key in _WORDS]
+            columns: list[list[str]] = [(file.metadata() or {})[key].split("\n") for key in _WORDS]
     except (OSError, SafetensorError, KeyError):
         return {}  # damaged: the files are read again
-    rows = zip(stamps.tolist(), sides.tolist(), thumbs, *words, strict=False)
+    rows = zip(stamps.tolist(), sides.tolist(), thumbs, *columns, strict=False)
     return {
         name: ((time[0], time[1]), FileFacts(digest, (side[0], side[1]), thumb, fault, message))
         for time, side, thumb, name, digest, fault, message in rows

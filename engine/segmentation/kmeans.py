@@ -72,11 +72,11 @@ def kmeans(rows: Floats | Tensor, count: int, *, seed: int = 0, restarts: int = 
     sample = data if len(sizes) == 1 else data[order[: sizes[0]]]
     tries = max(1, restarts) * (_TRIES if len(sizes) > 1 and count <= _FEW else 1)
     begun = (_lloyd(sample, _seeds(sample, count, generator), _ROUGHLY) for _ in range(tries))
-    kept = max(begun, key=lambda state: state.cosine)
+    best = max(begun, key=lambda state: state.cosine)
     for size in sizes:
         whole = size == len(data)
-        kept = _lloyd(data if whole else data[order[:size]], kept.centroids, 1 if whole else 10)
-    return _told(kept)
+        best = _lloyd(data if whole else data[order[:size]], best.centroids, 1 if whole else 10)
+    return _clustering_of(best)
 
 
 @dataclass
@@ -101,9 +101,9 @@ def _seeds(rows: Tensor, count: int, generator: np.random.Generator) -> Tensor:
         draws = torch.from_numpy(generator.random(trials)).to(total) * total[-1]
         tried = torch.searchsorted(total, draws).clamp_(max=len(rows) - 1)
         left = torch.minimum(missing[None], (1 - rows[tried] @ rows.T).clamp_(min=0))
-        taken = int(left.sum(dim=1).argmin())
-        chosen.append(int(tried[taken]))
-        missing = left[taken]
+        best = int(left.sum(dim=1).argmin())
+        chosen.append(int(tried[best]))
+        missing = left[best]
     return rows[torch.tensor(chosen, device=rows.device)].clone()
 
 
@@ -152,9 +152,9 @@ def _assign(state: _State, part: Tensor, which: Tensor, own: Tensor, other: Tens
     if len(changed):
         fresh = part if len(changed) == len(part) else part[changed]
         _add(state.sums, fresh, labels[changed], 1.0)
-        known = before[changed] >= 0
-        if bool(known.any()):
-            _add(state.sums, fresh[known], before[changed][known], -1.0)
+        assigned = before[changed] >= 0
+        if bool(assigned.any()):
+            _add(state.sums, fresh[assigned], before[changed][assigned], -1.0)
         state.labels[which] = labels
 
 
@@ -190,7 +190,7 @@ def _reseed(state: _State, rows: Tensor, own: Tensor, alive: Tensor) -> bool:
     return started
 
 
-def _told(state: _State) -> Clustering:
+def _clustering_of(state: _State) -> Clustering:
     """Largest first, without empty clusters, as arrays."""
     sizes = torch.bincount(state.labels, minlength=len(state.centroids)).cpu().numpy()
     order = np.argsort(-sizes, kind="stable")[: int((sizes > 0).sum())]
@@ -199,5 +199,5 @@ def _told(state: _State) -> Clustering:
     sums = state.sums.cpu().numpy()[order]
     centroids = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
     likeness = np.triu(centroids @ centroids.T, 1)
-    alike = tuple((int(one), int(two)) for one, two in np.argwhere(likeness > ALIKE))
+    alike = tuple((int(first), int(second)) for first, second in np.argwhere(likeness > ALIKE))
     return Clustering(centroids, rank[state.labels.cpu().numpy()], state.cosine, alike)

@@ -37,8 +37,8 @@ def suggest_part_count(
     that agrees nearly as well as the best is suggested.
     """
     place = cache_dir() / "suggestions" / f"{key}.json"
-    if key and (known := _read(place)):
-        return known
+    if key and (remembered := _read(place)):
+        return remembered
     agreement = stability(sample, split, report)
     answer = _choose(agreement)
     if key:
@@ -80,7 +80,7 @@ def _choose(agreement: dict[int, float]) -> tuple[int, str]:
     if not agreement:
         return 1, "All places of the object look the same."
     best = max(agreement.values())
-    count = max(one for one, value in agreement.items() if value >= best - _AS_GOOD)
+    count = max(parts for parts, value in agreement.items() if value >= best - _AS_GOOD)
     value = agreement[count]
     if best < _SHAKY:
         return count, f"No number of parts fits well; {count} come out alike most often ({value:.0%})."

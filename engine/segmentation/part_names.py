@@ -56,18 +56,18 @@ def _match(centroids: Floats, rows: Floats, pack: Pack) -> dict[int, tuple[str, 
     shown = [part for part in pack.vocabulary.visible_parts if not _UNNAMED.fullmatch(part.name)]
     if not shown:
         return {}
-    theirs = unit_rows(pack.codebook().parts[[part.index for part in shown]])
+    pack_parts = unit_rows(pack.codebook().parts[[part.index for part in shown]])
     ours = (rows @ centroids.T).argmax(axis=1)
-    called = (rows @ theirs.T).argmax(axis=1)
+    called = (rows @ pack_parts.T).argmax(axis=1)
     table = np.zeros((len(centroids), len(shown)))
     np.add.at(table, (ours, called), 1)
     table /= np.maximum(table.sum(axis=1, keepdims=True), 1)
-    near = centroids @ theirs.T
+    near = centroids @ pack_parts.T
     pairs = zip(*linear_sum_assignment(-table), strict=True)
     return {
-        int(one): (shown[other].name, float(table[one, other]))
-        for one, other in pairs
-        if table[one, other] >= _SHARE and near[one, other] >= _NEAR
+        int(cluster): (shown[other].name, float(table[cluster, other]))
+        for cluster, other in pairs
+        if table[cluster, other] >= _SHARE and near[cluster, other] >= _NEAR
     }
 
 
@@ -78,22 +78,22 @@ def make_parts(names: Sequence[str], background: Sequence[bool], colours: Sequen
 
 
 def code_names(
-    parts: Sequence[Part], found: FittedCodebook, files: Sequence[Path], classes: Sequence[str]
+    parts: Sequence[Part], fitted: FittedCodebook, files: Sequence[Path], classes: Sequence[str]
 ) -> list[list[str]]:
     """A name for each code of each part (M, K): its kind if the pictures are sorted; else the kind or the word of the
     file names that most of its pictures share and others do not; else the part's name and its number. Names of a
     part's codes differ; parts of the background have none."""
-    count = found.codes.centroids.shape[1]
-    words = [_words(file) for file in files]
+    count = fitted.codes.centroids.shape[1]
+    file_words = [_name_words(file) for file in files]
     kinds = [{kind} - {""} for kind in classes or [""] * len(files)]
     rows: list[list[str]] = []
     for part in parts:
         row: list[str] = []
-        if found.kinds and not part.background:
-            row += found.kinds
+        if fitted.kinds and not part.background:
+            row += fitted.kinds
         for code in range(count if not (row or part.background) else 0):
-            members = np.flatnonzero(found.codes.codes[:, part.index] == code).tolist()
-            name = _shared(members, kinds) or _shared(members, words)
+            members = np.flatnonzero(fitted.codes.codes[:, part.index] == code).tolist()
+            name = _shared(members, kinds) or _shared(members, file_words)
             row.append(_distinct(name or f"{part.name} {code}", row))
         rows.append(row)
     return rows
@@ -110,20 +110,20 @@ def _shared(members: Sequence[int], all: Sequence[set[str]]) -> str:
     return ""
 
 
-def _words(file: Path) -> set[str]:
+def _name_words(file: Path) -> set[str]:
     """The words of a file's name, of any script; without numbers and what cameras write."""
     text = unicodedata.normalize("NFC", file.stem)
-    found = {word.casefold() for word in re.findall(r"[^\W\d_]{2,}", text)}
-    return found - _CAMERA_WORDS
+    words = {word.casefold() for word in re.findall(r"[^\W\d_]{2,}", text)}
+    return words - _CAMERA_WORDS
 
 
-def _distinct(name: str, taken: Sequence[str]) -> str:
+def _distinct(name: str, names: Sequence[str]) -> str:
     """The name, with a number behind it if it is taken."""
-    known = {one.casefold() for one in taken}
-    number, made = 2, name
-    while made.casefold() in known:
-        made, number = f"{name} {number}", number + 1
-    return made
+    folded = {taken_name.casefold() for taken_name in names}
+    number, distinct = 2, name
+    while distinct.casefold() in folded:
+        distinct, number = f"{name} {number}", number + 1
+    return distinct
 
 
 def joined_names(old: Sequence[str], old_count: int, new: Sequence[str], new_count: int) -> list[str]:

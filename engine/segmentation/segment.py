@@ -27,11 +27,11 @@ def segment(models: Models, job: Segment, report: Report) -> Segmented:
     picture = open_picture(job.image)
     report(Progress("Looking", 0, 0))
     (features,) = open_dino(models, pack.backbone).features([picture])
-    found = segment_picture(codebook, features, np.asarray(picture))
+    segmentation = segment_picture(codebook, features, np.asarray(picture))
     note = ""
     if pack.backbone.sees == "drawings" and looks_like_a_photo(picture):
         note = f"These eyes know drawings only; a pack made with {PHOTO_EYES} sees photos."
-    return Segmented(job.image, found, note)
+    return Segmented(job.image, segmentation, note)
 
 
 def looks_like_a_photo(picture: Image.Image) -> bool:
