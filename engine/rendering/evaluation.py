@@ -60,24 +60,26 @@ def receipts_of(
 
     Of several processes each renders its share; all get everything. Raises :class:`UserError`.
     """
-    made: list[tuple[int, Receipt, Image.Image | None]] = []
-    mine = range(world.rank, len(recipes), world.size)
-    for done, index in enumerate(mine):
+    rendered: list[tuple[int, Receipt, Image.Image | None]] = []
+    share = range(world.rank, len(recipes), world.size)
+    for done, index in enumerate(share):
         recipe = recipes[index]
-        report(Progress(stage, done, len(mine)))
+        report(Progress(stage, done, len(share)))
         (picture,) = painter.paint(
             recipe.prompt, (), [recipe.seed], steps=recipe.steps, guidance=recipe.guidance,
-            step=lambda _index, _latents, done=done: report(Progress(stage, done, len(mine))),
+            step=lambda _index, _latents, done=done: report(Progress(stage, done, len(share))),
         )  # fmt: skip
         receipt = receipt_of(models, pack, picture, recipe)
-        made.append((index, receipt, picture if index < _SHEET_PICTURES else None))
-    gathered = sorted((one for each in world.gather(made) for one in each), key=lambda one: one[0])
+        rendered.append((index, receipt, picture if index < _SHEET_PICTURES else None))
+    gathered = sorted(
+        (result for results in world.gather(rendered) for result in results), key=lambda result: result[0]
+    )
     return [receipt for _, receipt, _ in gathered], [picture for _, _, picture in gathered if picture is not None]
 
 
 def mixed_recipes(pack: Pack, mix: int, count: int, seed: int) -> list[Recipe]:
     """Recipes whose parts come from ``mix`` random references each (1: all from one). Seeded."""
-    references = [one for one in pack.references if any(code != ABSENT for code in one.codes)]
+    references = [reference for reference in pack.references if any(code != ABSENT for code in reference.codes)]
     if not references:
         raise UserError(f"The pack {pack.title} has no references to take parts from.", "Choose another pack.")
     generator = np.random.default_rng(seed)
@@ -86,7 +88,7 @@ def mixed_recipes(pack: Pack, mix: int, count: int, seed: int) -> list[Recipe]:
     for index in range(count):
         chosen = generator.choice(len(references), min(mix, len(references)), replace=False)
         recipe = pack.new_recipe((f"a photo of a {noun}",), seed + index)
-        for part, source in _dealt(pack, [references[one] for one in chosen], generator):
+        for part, source in _dealt(pack, [references[row] for row in chosen], generator):
             recipe = recipe.with_choice(Choice(part, source.codes[part], source=source.id), noun)
         recipes.append(recipe)
     return recipes
@@ -94,14 +96,14 @@ def mixed_recipes(pack: Pack, mix: int, count: int, seed: int) -> list[Recipe]:
 
 def _dealt(pack: Pack, sources: Sequence[Reference], generator: np.random.Generator) -> list[tuple[int, Reference]]:
     """Each visible part with the source it is taken from; every source gives a part while there are enough."""
-    order = [int(one) for one in generator.permutation([part.index for part in pack.vocabulary.visible_parts])]
+    order = [int(part) for part in generator.permutation([part.index for part in pack.vocabulary.visible_parts])]
     dealt = []
     for turn, part in enumerate(order):
-        able = [one for one in sources if one.codes[part] != ABSENT]
+        able = [source for source in sources if source.codes[part] != ABSENT]
         if able:
-            wanted = sources[turn % len(sources)]
-            dealt.append((part, wanted if wanted in able else able[int(generator.integers(len(able)))]))
-    return sorted(dealt, key=lambda one: one[0])
+            due = sources[turn % len(sources)]
+            dealt.append((part, due if due in able else able[int(generator.integers(len(able)))]))
+    return sorted(dealt, key=lambda pair: pair[0])
 
 
 def scores_of(pack: Pack, receipts: Sequence[Receipt]) -> Scores:
@@ -117,12 +119,12 @@ def scores_of(pack: Pack, receipts: Sequence[Receipt]) -> Scores:
         chance=1 / pack.vocabulary.codes_per_part,
         parts={
             name: PartScores(
-                emr=_mean([arrival.arrived for arrival in asked]),
-                cosim=_mean([arrival.similarity for arrival in asked]),
-                absent=_mean([arrival.found == ABSENT for arrival in asked]),
-                asked=len(asked),
+                emr=_mean([arrival.arrived for arrival in part_arrivals]),
+                cosim=_mean([arrival.similarity for arrival in part_arrivals]),
+                absent=_mean([arrival.found == ABSENT for arrival in part_arrivals]),
+                asked=len(part_arrivals),
             )
-            for name, asked in by_part.items()
+            for name, part_arrivals in by_part.items()
         },
     )
 

@@ -53,12 +53,15 @@ class Painter:
         """
         pipeline = self.pipeline
         length = pipeline.text_encoder.config.max_position_embeddings
-        sentences = [tokenize_prompt(said, pipeline.tokenizer, length) for said in (prompt, negative)]
+        sentences = [tokenize_prompt(pieces, pipeline.tokenizer, length) for pieces in (prompt, negative)]
         with torch.no_grad():
-            told = encode_prompt(pipeline, sentences, self.tokens)
-        words = {"prompt_embeds": told.hidden[:1], "negative_prompt_embeds": told.hidden[1:]}
+            encoded = encode_prompt(pipeline, sentences, self.tokens)
+        embeddings = {"prompt_embeds": encoded.hidden[:1], "negative_prompt_embeds": encoded.hidden[1:]}
         if pipeline.unet.config.addition_embed_type == "text_time":  # SDXL; it says the sizes itself
-            words |= {"pooled_prompt_embeds": told.pooled[:1], "negative_pooled_prompt_embeds": told.pooled[1:]}
+            embeddings |= {
+                "pooled_prompt_embeds": encoded.pooled[:1],
+                "negative_pooled_prompt_embeds": encoded.pooled[1:],
+            }
 
         def after(pipe: Any, index: int, _timestep: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
             # DPM-Solver++ keeps the clean picture it predicted; other schedulers have only the noisy latents.
@@ -68,7 +71,7 @@ class Painter:
 
         side = fitting_size(size or self.size, pipeline.vae_scale_factor)
         return pipeline(
-            **words,
+            **embeddings,
             num_images_per_prompt=len(seeds),
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
             latents=latents,

@@ -41,16 +41,16 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
     seeds = [(recipe.seed + index) % 2**63 for index in range(recipe.count)]
     every = -(-recipe.steps // _PREVIEWS)
     batch = _first_batch(models, painter, recipe)
-    made: list[Creation] = []
-    while len(made) < recipe.count:
-        first = len(made)
+    creations: list[Creation] = []
+    while len(creations) < recipe.count:
+        first = len(creations)
 
         def step(index: int, latents: Tensor, first: int = first) -> None:
             done = first * recipe.steps + (index + 1) * len(latents)
             report(Progress("Rendering", done, recipe.count * recipe.steps))
             if index % every == every - 1 and index + 1 < recipe.steps:
-                for offset, one in enumerate(latents):
-                    report(Preview(first + offset, look(one)))
+                for offset, latent in enumerate(latents):
+                    report(Preview(first + offset, look(latent)))
 
         try:
             pictures = painter.paint(
@@ -69,9 +69,9 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
             continue
         for picture, seed in zip(pictures, seeds[first:], strict=False):
             creation = _keep(models, pack, picture, replace(recipe, seed=seed, count=1), out)
-            made.append(creation)
-            report(Rendered(len(made) - 1, creation))
-    return tuple(made)
+            creations.append(creation)
+            report(Rendered(len(creations) - 1, creation))
+    return tuple(creations)
 
 
 def _keep(models: Models, pack: Pack, picture: Image.Image, recipe: Recipe, out: Path) -> Creation:
