@@ -61,8 +61,8 @@ class _Recorder:
         return out / attn.rescale_output_factor
 
 
-def best_grid(unet: Any, side: int, wanted: int) -> int:
-    """The side of a UNet's cross-attention layers that is nearest to ``wanted``, for latents of ``side``: not every
+def best_grid(unet: Any, side: int, target: int) -> int:
+    """The side of a UNet's cross-attention layers that is nearest to ``target``, for latents of ``side``: not every
     base model and picture size has 16. Raises :class:`UserError` if it has no cross-attention."""
     kinds = list(unet.config.down_block_types)
     levels = [level for level, kind in enumerate(kinds) if "CrossAttn" in kind]
@@ -70,7 +70,7 @@ def best_grid(unet: Any, side: int, wanted: int) -> int:
         levels.append(len(kinds) - 1)
     if not levels:
         raise UserError("This base model's UNet does not look at the words of a prompt.", "Choose another base model.")
-    return min((-(-side // 2**level) for level in levels), key=lambda grid: (abs(grid - wanted), grid))
+    return min((-(-side // 2**level) for level in levels), key=lambda grid: (abs(grid - target), grid))
 
 
 class AttentionCapture:

@@ -57,12 +57,12 @@ class Captions:
         visible = [part for part in self.parts if codes[part] != ABSENT]
         if not visible or generator.random() < self.empty:
             return tokenize_prompt(("",), self.tokenizer, self.length)
-        said = [part for part in visible if generator.random() >= self.dropout]
-        said = said or [visible[generator.integers(len(visible))]]
-        said = [said[index] for index in generator.permutation(len(said))]
+        chosen = [part for part in visible if generator.random() >= self.dropout]
+        chosen = chosen or [visible[generator.integers(len(visible))]]
+        chosen = [chosen[index] for index in generator.permutation(len(chosen))]
         template = self.own if generator.random() < 0.5 else self.others[generator.integers(len(self.others))]
         before, after = template.split("{}")
-        choices = [Choice(part, int(codes[part])) for part in said]
+        choices = [Choice(part, int(codes[part])) for part in chosen]
         return tokenize_prompt((before, *choices, after), self.tokenizer, self.length)
 
 

@@ -33,7 +33,7 @@ class NonFiniteLoss(UserError):
 
 
 def all_finite(tensors: Sequence[Tensor]) -> bool:
-    return bool(torch.isfinite(torch.stack([one.abs().sum() for one in tensors])).all())
+    return bool(torch.isfinite(torch.stack([tensor.abs().sum() for tensor in tensors])).all())
 
 
 # Checkpoints and the log.
@@ -70,8 +70,8 @@ def resume(learner: Learner, run: Path, world: World) -> int:
         for path in reversed(checkpoints(run)):
             try:
                 # Cloned: a mapped file's tensors are aligned otherwise, and vectorised sums then round otherwise.
-                kept = {name: one.clone() for name, one in load_file(path / STATE).items()}
-                learner.restore(kept)
+                state = {name: tensor.clone() for name, tensor in load_file(path / STATE).items()}
+                learner.restore(state)
             except SafetensorError:
                 shutil.rmtree(path, ignore_errors=True)  # damaged on the disk: the one before it is whole
                 continue
@@ -81,7 +81,7 @@ def resume(learner: Learner, run: Path, world: World) -> int:
                 raise UserError(
                     f"The checkpoint {path.name} belongs to another plan.", "Choose a new run folder."
                 ) from error
-            return int(path.name.removeprefix("step-")), kept if world.size > 1 else {}
+            return int(path.name.removeprefix("step-")), state if world.size > 1 else {}
         # Guesses at tokens may differ in their last bit from process to process: all begin at the first one's.
         return 0, learner.tensors() if world.size > 1 else {}
 
@@ -94,13 +94,13 @@ def resume(learner: Learner, run: Path, world: World) -> int:
 def trim_log(run: Path, step: int) -> Any:
     """The log opened for appending, without lines of steps that will be taken again."""
     path = make_folder(run, "the run") / LOG
-    kept = []
+    lines = []
     if path.is_file():
         for line in path.read_text("utf-8", "replace").splitlines():
             try:
                 if json.loads(line)["step"] <= step:
-                    kept.append(line + "\n")
+                    lines.append(line + "\n")
             except (ValueError, KeyError, TypeError):
                 break  # a line cut short by a kill: all after it is taken again
-    write_bytes(path, "".join(kept).encode(), "the log")
+    write_bytes(path, "".join(lines).encode(), "the log")
     return path.open("a", encoding="utf-8")

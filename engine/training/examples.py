@@ -94,17 +94,17 @@ def prepare_examples(
     codes: list[npt.NDArray[np.int64]] = []
     waiting: list[Image.Image] = []
     views = 0
-    for picture, found in pictures:
+    for picture, segmentation in pictures:
         views = 0
         for box in _boxes(picture.size, crops, generator):
             square = picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC, box)
-            cells = _masks(found, box, grid)
+            cells = _masks(segmentation, box, grid)
             for mirrored in (False, True) if flip else (False,):
                 waiting.append(square.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else square)
-                seen = cells[..., ::-1] if mirrored else cells
-                masks.append(seen)
-                visible = seen.sum(axis=(1, 2)) >= 255 * _SEEN
-                codes.append(np.where(visible, np.array(found.codes), ABSENT))
+                mask = cells[..., ::-1] if mirrored else cells
+                masks.append(mask)
+                visible = mask.sum(axis=(1, 2)) >= 255 * _SEEN
+                codes.append(np.where(visible, np.array(segmentation.codes), ABSENT))
                 views += 1
         if len(waiting) >= _ENCODED_AT_ONCE:
             latents.append(encode_pictures(vae, to_tensor(waiting)).float().cpu())
@@ -140,14 +140,16 @@ def _boxes(
     return boxes
 
 
-def _masks(found: Segmentation, box: tuple[float, float, float, float], grid: int) -> npt.NDArray[np.uint8]:
+def _masks(segmentation: Segmentation, box: tuple[float, float, float, float], grid: int) -> npt.NDArray[np.uint8]:
     """How much of each cell is each part: uint8 (M, grid, grid)."""
     return np.stack(
         [
             np.asarray(
-                Image.fromarray(found.mask(part).astype(np.uint8) * 255).resize((grid, grid), Image.Resampling.BOX, box)
+                Image.fromarray(segmentation.mask(part).astype(np.uint8) * 255).resize(
+                    (grid, grid), Image.Resampling.BOX, box
+                )
             )
-            for part in range(len(found.codes))
+            for part in range(len(segmentation.codes))
         ]
     )
 
@@ -171,27 +173,27 @@ def segmented_pictures(
         return
     codebook = pack.codebook()
     place = read_image_folder(Path(folder), report)
-    found = compute_features(open_dino(models, pack.backbone), place.pictures, report, place.kinds)
-    for done, (file, features) in enumerate(zip(found.files, found.features, strict=True)):
-        report(Progress("Finding parts", done, len(found.files)))
+    pictures = compute_features(open_dino(models, pack.backbone), place.pictures, report, place.kinds)
+    for done, (file, features) in enumerate(zip(pictures.files, pictures.features, strict=True)):
+        report(Progress("Finding parts", done, len(pictures.files)))
         picture = open_picture(file, max_side=1024)
         segmentation = segment_picture(codebook, features, np.asarray(picture))
         codes = list(segmentation.codes)
-        for part in pack.vocabulary.visible_parts if found.classes else ():
-            kind, index = found.classes[done], part.index
+        for part in pack.vocabulary.visible_parts if pictures.classes else ():
+            kind, index = pictures.classes[done], part.index
             # A pack from before kinds were kept, or from elsewhere, has only the names of its codes.
             code = pack.vocabulary.find_code(index, kind) if pack.kinds is None else pack.kinds.get(kind)
             if code is not None and code < pack.vocabulary.codes_per_part and codes[index] != ABSENT:
                 codes[index] = code
         yield picture, Segmentation(segmentation.labels, tuple(codes))
-    known = extended_pack(pack)
-    if known is not None:
-        yield from _rehearsed(pack, known.vocabulary.codes_per_part)
+    extended = extended_pack(pack)
+    if extended is not None:
+        yield from _rehearsed(pack, extended.vocabulary.codes_per_part)
 
 
-def _rehearsed(pack: Pack, known: int) -> Iterable[tuple[Image.Image, Segmentation]]:
-    """The references of a pack that show nothing but its first ``known`` codes, several times over: a LoRA that learns
-    the new ones must not forget how the old ones look."""
+def _rehearsed(pack: Pack, code_count: int) -> Iterable[tuple[Image.Image, Segmentation]]:
+    """The references of a pack that show nothing but its first ``code_count`` codes, several times over: a LoRA that
+    learns the new ones must not forget how the old ones look."""
     for reference in pack.references * _REHEARSALS:
-        if all(code < known for code in reference.codes):
+        if all(code < code_count for code in reference.codes):
             yield open_picture(reference.image), Segmentation(read_label_map(reference.labels), reference.codes)

@@ -26,7 +26,7 @@ def _flat(state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The values of an optimiser's state with dotted names: bitsandbytes keeps one mapping in another."""
     for name, value in state.items():
         if isinstance(value, Mapping):
-            yield from ((f"{name}.{inner}", one) for inner, one in _flat(value))
+            yield from ((f"{name}.{inner}", item) for inner, item in _flat(value))
         else:
             yield name, value
 
@@ -63,7 +63,10 @@ class Learner:
         self.scheduler = noise_scheduler(self.pipeline.scheduler.config)
         speed_up_convolutions(self.pipeline.unet)
         groups: list[dict[str, Any]] = [
-            {"params": [one for one in self.tokens.parameters() if one.requires_grad], "lr": plan.token_rate}
+            {
+                "params": [parameter for parameter in self.tokens.parameters() if parameter.requires_grad],
+                "lr": plan.token_rate,
+            }
         ]
         if plan.rank:
             with torch.random.fork_rng(devices=[]):
@@ -78,8 +81,8 @@ class Learner:
         # In float16 small gradients would vanish: the loss is scaled up before the way back. Else it does nothing.
         self.scaler = torch.GradScaler(device.type, enabled=self.pipeline.unet.dtype is torch.float16)
         self.rates = [group["lr"] for group in groups]
-        self.parameters: list[Tensor] = [one for group in groups for one in group["params"]]
-        self.average = [one.detach().clone() for one in self.parameters] if plan.ema else []
+        self.parameters: list[Tensor] = [parameter for group in groups for parameter in group["params"]]
+        self.average = [parameter.detach().clone() for parameter in self.parameters] if plan.ema else []
 
     def losses(
         self,
@@ -96,10 +99,10 @@ class Learner:
         unet = self.pipeline.unet
         noisy: Any = self.scheduler.add_noise(latents, noise, timesteps)
         with torch.autocast(unet.device.type, unet.dtype, enabled=unet.dtype is not torch.float32):
-            told = encode_prompt(self.pipeline, sentences, self.tokens)
+            encoded = encode_prompt(self.pipeline, sentences, self.tokens)
             side = latents.shape[-1] * self.pipeline.vae_scale_factor
-            more = added_cond_kwargs(self.pipeline, told, side, TAUGHT_GUIDANCE)
-            predicted = unet(noisy.to(unet.dtype), timesteps, told.hidden.to(unet.dtype), **more).sample
+            more = added_cond_kwargs(self.pipeline, encoded, side, TAUGHT_GUIDANCE)
+            predicted = unet(noisy.to(unet.dtype), timesteps, encoded.hidden.to(unet.dtype), **more).sample
         diffusion = diffusion_loss(predicted, latents, noise, timesteps, self.scheduler, self.plan.snr_gamma, counts)
         if capture is None:
             return diffusion, torch.zeros((), device=diffusion.device)
@@ -128,20 +131,20 @@ class Learner:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         with torch.no_grad():
-            for kept, now in zip(self.average, self.parameters, strict=False):
-                kept.lerp_(now, 1 - min(self.plan.ema, (step + 1) / (step + 10)))
+            for average, now in zip(self.average, self.parameters, strict=False):
+                average.lerp_(now, 1 - min(self.plan.ema, (step + 1) / (step + 10)))
 
     def _gradients(self) -> list[Tensor]:
         """The gradient of each parameter; zeros where this batch said no token, for others may have."""
         for parameter in self.parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        return [one.grad for one in self.parameters if one.grad is not None]
+        return [parameter.grad for parameter in self.parameters if parameter.grad is not None]
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """While open, the running average stands in for the weights (if one is kept)."""
-        now = [one.detach().clone() for one in self.parameters] if self.average else []
+        now = [parameter.detach().clone() for parameter in self.parameters] if self.average else []
         self._assign(self.average)
         try:
             yield
@@ -150,19 +153,21 @@ class Learner:
 
     def tensors(self) -> dict[str, Tensor]:
         """All that a step changes, for a checkpoint: weights, optimiser state, running average."""
-        kept = {f"weight.{i}": one.detach() for i, one in enumerate(self.parameters)}
-        kept |= {f"average.{i}": one for i, one in enumerate(self.average)}
+        tensors = {f"weight.{i}": parameter.detach() for i, parameter in enumerate(self.parameters)}
+        tensors |= {f"average.{i}": average for i, average in enumerate(self.average)}
         for i, state in self.optimizer.state_dict()["state"].items():
-            kept |= {f"optimizer.{i}.{name}": torch.as_tensor(value) for name, value in _flat(state)}
-        kept |= {f"scaler.{name}": torch.as_tensor(value) for name, value in self.scaler.state_dict().items()}
-        return {name: value.cpu().contiguous() for name, value in kept.items()}
+            tensors |= {f"optimizer.{i}.{name}": torch.as_tensor(value) for name, value in _flat(state)}
+        tensors |= {f"scaler.{name}": torch.as_tensor(value) for name, value in self.scaler.state_dict().items()}
+        return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take back what :meth:`tensors` gave. Raises ``ValueError`` if it belongs to another plan."""
         weights = [tensors.get(f"weight.{i}") for i in range(len(self.parameters))]
-        if any(one is None or one.shape != now.shape for one, now in zip(weights, self.parameters, strict=True)):
+        if any(
+            weight is None or weight.shape != now.shape for weight, now in zip(weights, self.parameters, strict=True)
+        ):
             raise ValueError("the checkpoint has other weights than the plan")
-        self._assign([one for one in weights if one is not None])
+        self._assign([weight for weight in weights if weight is not None])
         self.average = (
             [tensors[f"average.{i}"].to(now.device) for i, now in enumerate(self.parameters)] if self.average else []
         )
@@ -171,8 +176,8 @@ class Learner:
             if name.startswith("optimizer."):
                 _, index, *names, last = name.split(".")
                 place = state.setdefault(int(index), {})
-                for one in names:
-                    place = place.setdefault(one, {})
+                for key in names:
+                    place = place.setdefault(key, {})
                 # Counts of steps are tensors of float32 in PyTorch's optimiser and whole numbers in bitsandbytes'.
                 place[last] = value.item() if value.dtype is torch.int64 else value
         document = self.optimizer.state_dict()

@@ -60,9 +60,9 @@ def run_steps(
     plan = learner.plan
     step = resume(learner, run, world)
     recording = AttentionCapture(learner.pipeline.unet, plan.grid) if plan.attention_weight else nullcontext()
-    asked = _raise_if_asked(report, Progress(LEARNING_STAGE, step, plan.steps))
+    request = _request_after(report, Progress(LEARNING_STAGE, step, plan.steps))
     with trim_log(run, step) if world.first else nullcontext() as log, recording as capture:
-        while step < plan.steps and not (asked := world.most(asked)):
+        while step < plan.steps and not (request := world.most(request)):
             began = time.perf_counter()
             try:
                 batch = draw_batch(plan, learner.scheduler, examples, captions, step)
@@ -79,24 +79,24 @@ def run_steps(
             log.flush()
             if step % plan.checkpoint_every == 0 or step == plan.steps:
                 write_checkpoint(learner, run, step)
-            asked = _raise_if_asked(report, losses, Progress(LEARNING_STAGE, step, plan.steps))
-            if sample is not None and step % plan.sample_every == 0 and not asked:
-                asked = _report_heard(sample, step)
-    asked = world.most(asked)
-    if asked and world.first:
+            request = _request_after(report, losses, Progress(LEARNING_STAGE, step, plan.steps))
+            if sample is not None and step % plan.sample_every == 0 and not request:
+                request = _request_during(sample, step)
+    request = world.most(request)
+    if request and world.first:
         write_checkpoint(learner, run, step)
-    if asked:
-        raise StopRequested if asked == _STOP else JobCancelled
+    if request:
+        raise StopRequested if request == _STOP else JobCancelled
 
 
-def _raise_if_asked(report: Report, *said: News) -> int:
+def _request_after(report: Report, *news_items: News) -> int:
     """Say news, and hear whether to go on."""
-    return max([_report_heard(report, news) for news in said])
+    return max([_request_during(report, news) for news in news_items])
 
 
-def _report_heard(do: Callable[[Any], None], what: Any) -> int:
+def _request_during(call: Callable[[Any], None], argument: Any) -> int:
     try:
-        do(what)
+        call(argument)
     except StopRequested:
         return _STOP
     except JobCancelled:
@@ -119,7 +119,7 @@ class Batch:
     def share(self, rows: slice, device: torch.device) -> Batch:
         """Some of the rows, on a device."""
         tensors = (self.latents, self.noise, self.timesteps, self.masks)
-        latents, noise, timesteps, masks = (one[rows].to(device) for one in tensors)
+        latents, noise, timesteps, masks = (tensor[rows].to(device) for tensor in tensors)
         counts = None if self.counts is None else self.counts[rows].to(device)
         return Batch(latents, noise, timesteps, self.sentences[rows], masks, counts)
 
@@ -198,7 +198,7 @@ def draw_batch(plan: Plan, scheduler: Any, examples: Examples, captions: Caption
     latents = examples.latents[rows, view].float()
     masks = examples.masks[rows, view].float() / 255
     codes = examples.codes[rows, view].tolist()
-    sentences = [captions.draw(one, generator) for one in codes]
+    sentences = [captions.draw(picture_codes, generator) for picture_codes in codes]
     noise = torch.from_numpy(generator.standard_normal(latents.shape, np.float32))
     # One noise level from each of B equal ranges: the mean loss of a step says more.
     levels = scheduler.config.num_train_timesteps

@@ -37,21 +37,23 @@ class SamplePainter:
     def __call__(self, step: int) -> None:
         """Paint and show the samples of a step."""
         plan = self.learner.plan
-        wanted = [*self.sentences()][: plan.samples]
-        if not wanted:
+        samples = [*self.sentences()][: plan.samples]
+        if not samples:
             return
         before, after = OWN_TEMPLATE.replace("{noun}", self.pack.vocabulary.noun).split("{}")
         steps, guidance = (self.base.steps, self.base.guidance) if self.base.steps else (_STEPS, _GUIDANCE)
         painter = Painter(self.learner.pipeline, self.learner.tokens)
         folder = make_folder(self.run / "samples" / f"step-{step}", "the sample")
         with self.learner.averaged():
-            for done, (name, choices) in enumerate(wanted):
-                self.report(Progress("Painting samples", done, len(wanted)))
+            for done, (name, choices) in enumerate(samples):
+                self.report(Progress("Painting samples", done, len(samples)))
                 (picture,) = painter.paint(
                     (before, *choices, after), (), [plan.seed], steps=steps, guidance=guidance,
                     size=plan.size,
                 )  # fmt: skip
-                write_whole(folder / f"{name}.png", lambda beside, one=picture: one.save(beside, "PNG"), "the sample")
+                write_whole(
+                    folder / f"{name}.png", lambda beside, image=picture: image.save(beside, "PNG"), "the sample"
+                )
                 if name == "whole":
                     self.report(Preview(0, np.asarray(picture)))
 

@@ -59,7 +59,7 @@ def measure(models: Models, job: Measure, report: Report) -> Measured:
             for batch in batches:
                 tried = replace(plan, batch=batch)
                 with PeakMemory(models.device) as peak:
-                    taken: list[float] = []
+                    durations: list[float] = []
                     for step in range(1 + _STEPS):
                         report(Progress(_STAGE, len(costs) * (1 + _STEPS) + step, len(batches) * (1 + _STEPS)))
                         start = start or time.perf_counter() - began
@@ -68,13 +68,16 @@ def measure(models: Models, job: Measure, report: Report) -> Measured:
                         drawn = draw_batch(tried, learner.scheduler, examples, captions, step)
                         take_step(learner, capture, drawn, step, ALONE)
                         _wait(models.device)
-                        taken.append(time.perf_counter() - before)
-                costs[batch] = median(taken[1:]), peak.bytes
+                        durations.append(time.perf_counter() - before)
+                costs[batch] = median(durations[1:]), peak.bytes
     except Exception as error:
         raise explain_step_failure(error, tried) from error
-    (one, least), (seconds, memory) = (costs[batch] for batch in batches)
-    each, room = max(0.0, seconds - one) / (batches[1] - 1), max(0, memory - least) // (batches[1] - 1)
-    return Measured(*costs[job.batch], start, side, job.batch, each, room)
+    (seconds_of_one, least), (seconds, memory) = (costs[batch] for batch in batches)
+    seconds_each, room = (
+        max(0.0, seconds - seconds_of_one) / (batches[1] - 1),
+        max(0, memory - least) // (batches[1] - 1),
+    )
+    return Measured(*costs[job.batch], start, side, job.batch, seconds_each, room)
 
 
 class PeakMemory:

@@ -36,21 +36,21 @@ def initial_tokens(plan: Plan, pack: Pack, pipeline: Any) -> Tokens:
     A pack that extends another keeps that pack's tokens exactly (see :func:`extended_pack`), whatever the plan says.
     """
     encoders = encoders_of(pipeline)
-    sets = {one.name: _start_of(plan, pack, one) for one in encoders}
+    sets = {encoder.name: _start_of(plan, pack, encoder) for encoder in encoders}
     return TokenSet(sets) if len(encoders) > 1 else next(iter(sets.values()))
 
 
 def _start_of(plan: Plan, pack: Pack, encoder: Encoder) -> PartTokens:
-    words = pack.vocabulary
-    shape = (len(words.parts), words.codes_per_part, encoder.width)
-    known = extended_pack(pack)
+    vocabulary = pack.vocabulary
+    shape = (len(vocabulary.parts), vocabulary.codes_per_part, encoder.width)
+    extended = extended_pack(pack)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        if known is not None:
-            return _extended(pack, known, shape, encoder.name)
+        if extended is not None:
+            return _extended(pack, extended, shape, encoder.name)
         if plan.start == "noise":
             return PartTokens(*shape, plan.projection_layers)
-        around = word_embeddings([part.name for part in words.parts], encoder.tokenizer, encoder.model).cpu()
+        around = word_embeddings([part.name for part in vocabulary.parts], encoder.tokenizer, encoder.model).cpu()
         if plan.start == "words":
             return PartTokens(*shape, plan.projection_layers, around, plan.spread)
         if Path(plan.start).is_dir():
@@ -61,13 +61,13 @@ def _start_of(plan: Plan, pack: Pack, encoder: Encoder) -> PartTokens:
                 tokens.embedding.add_(guessed - guessed.mean(dim=1, keepdim=True))
             return tokens
         try:
-            found = load_file(plan.start)
-            around = found["start" if encoder.name == FIRST_ENCODER else f"{encoder.name}.start"].float()
+            tensors = load_file(plan.start)
+            around = tensors["start" if encoder.name == FIRST_ENCODER else f"{encoder.name}.start"].float()
         except Exception as error:
             raise UserError(
                 f"The plan's start, {plan.start}, cannot be read.", 'Use "words", "noise" or the folder of a pack.'
             ) from error
-        if around.shape != (len(words.parts), encoder.width):
+        if around.shape != (len(vocabulary.parts), encoder.width):
             raise UserError("The plan's start does not fit the pack's parts and the base model.", 'Use "words".')
         return PartTokens(*shape, plan.projection_layers, around, plan.spread)
 
@@ -79,20 +79,21 @@ def extended_pack(pack: Pack) -> Pack | None:
     """
     if not pack.extends:
         return None
-    known = Pack.open(pack.path / pack.extends)  # relative in a run that has travelled
-    own, theirs = pack.vocabulary, known.vocabulary
+    extended = Pack.open(pack.path / pack.extends)  # relative in a run that has travelled
+    own, theirs = pack.vocabulary, extended.vocabulary
     if [part.name for part in own.parts] != [part.name for part in theirs.parts] or any(
         own.code_name(part.index, code) != theirs.code_name(part.index, code)
         for part in theirs.parts
         for code in range(theirs.codes_per_part)
     ):
         raise UserError(
-            f"The pack {known.title} has changed since {pack.title} was begun.", "Find the parts of the pictures again."
+            f"The pack {extended.title} has changed since {pack.title} was begun.",
+            "Find the parts of the pictures again.",
         )
-    return known
+    return extended
 
 
-def guess_tokens(pack: Pack, known: Pack, around: Tensor, encoder: str = FIRST_ENCODER) -> Tensor:
+def guess_tokens(pack: Pack, known_pack: Pack, around: Tensor, encoder: str = FIRST_ENCODER) -> Tensor:
     """A guess at a pack's tokens (M, K, W) from what its codes look like: what the known pack's tokens are of things
     that look so, by kernel regression over its codes and its :data:`BEGINNINGS`. ``around`` (M, W) stands for parts
     that the known pack does not have.
@@ -100,68 +101,73 @@ def guess_tokens(pack: Pack, known: Pack, around: Tensor, encoder: str = FIRST_E
     Parts are the same if their names are or, seen with the same eyes, their centroids. Seen with other eyes, every
     code begins at the part's mean token. Raises :class:`UserError` if the known pack has no tokens of that width.
     """
-    tokens = _tokens_of(known, encoder).projected().detach()
+    tokens = _tokens_of(known_pack, encoder).projected().detach()
     if tokens.shape[-1] != around.shape[-1]:
         raise UserError(
-            f"The tokens of {known.title} belong to another base model.", "Choose the base model it was trained for."
+            f"The tokens of {known_pack.title} belong to another base model.",
+            "Choose the base model it was trained for.",
         )
-    own, theirs = pack.codebook(), known.codebook()
-    eyes = (pack.backbone.id, pack.backbone.feature_layer) == (known.backbone.id, known.backbone.feature_layer)
-    more = _more_looks(known, encoder) if eyes else []
+    own, theirs = pack.codebook(), known_pack.codebook()
+    eyes = (pack.backbone.id, pack.backbone.feature_layer) == (
+        known_pack.backbone.id,
+        known_pack.backbone.feature_layer,
+    )
+    more = _beginnings(known_pack, encoder) if eyes else []
     guessed = around[:, None].expand(-1, pack.vocabulary.codes_per_part, -1).clone()
-    for part, other in enumerate(_same_parts(pack, known, own.parts, theirs.parts if eyes else None)):
+    for part, other in enumerate(_same_parts(pack, known_pack, own.parts, theirs.parts if eyes else None)):
         if other is None:
             continue
         if eyes:
-            looks, said = theirs.codes[other], tokens[other].numpy()
+            looks, vectors = theirs.codes[other], tokens[other].numpy()
             if other < len(more):
-                looks, said = (np.concatenate(pair) for pair in zip((looks, said), more[other], strict=True))
-            seen = own.codes[part].any(axis=1)
-            guessed[part, seen] = torch.from_numpy(regress_tokens(looks, said, own.codes[part][seen]))
-            guessed[part, ~seen] = tokens[other].mean(dim=0)
+                looks, vectors = (np.concatenate(pair) for pair in zip((looks, vectors), more[other], strict=True))
+            visible = own.codes[part].any(axis=1)
+            guessed[part, visible] = torch.from_numpy(regress_tokens(looks, vectors, own.codes[part][visible]))
+            guessed[part, ~visible] = tokens[other].mean(dim=0)
         else:
             guessed[part] = tokens[other].mean(dim=0)
     return _rounded(guessed)
 
 
-def regress_tokens(looks: Floats, said: Floats, wanted: Floats) -> Floats:
-    """Tokens (K, W) for looks ``wanted`` (K, C), from pairs of looks (N, C) and tokens (N, W): kernel ridge regression
+def regress_tokens(looks: Floats, tokens: Floats, queries: Floats) -> Floats:
+    """Tokens (K, W) for looks ``queries`` (K, C), from pairs of looks (N, C) and tokens (N, W): kernel ridge regression
     with a Gaussian kernel on unit rows. Rows of ``looks`` without length are left out."""
     shown = looks.any(axis=1)
     # In float64, for numpy adds up in an order that depends on where in memory rows lie.
-    rows, asked = _unit_rows(looks[shown].astype(np.float64)), _unit_rows(wanted.astype(np.float64))
-    told = said[shown].astype(np.float64)
-    mean = told.mean(axis=0)
+    rows, query_rows = _unit_rows(looks[shown].astype(np.float64)), _unit_rows(queries.astype(np.float64))
+    values = tokens[shown].astype(np.float64)
+    mean = values.mean(axis=0)
     inside = np.exp(2 * _NEARNESS * (rows @ rows.T - 1)) + _RIDGE * np.eye(len(rows))
-    weights = np.linalg.solve(inside, told - mean)
-    return np.asarray(mean + np.exp(2 * _NEARNESS * (asked @ rows.T - 1)) @ weights, np.float32)
+    weights = np.linalg.solve(inside, values - mean)
+    return np.asarray(mean + np.exp(2 * _NEARNESS * (query_rows @ rows.T - 1)) @ weights, np.float32)
 
 
-def _more_looks(known: Pack, encoder: str) -> list[tuple[Floats, Floats]]:
+def _beginnings(known_pack: Pack, encoder: str) -> list[tuple[Floats, Floats]]:
     """A pack's :data:`BEGINNINGS`, a pair for each part; none if it keeps none that can be read."""
     try:
-        found = load_file(known.path / BEGINNINGS)
+        tensors = load_file(known_pack.path / BEGINNINGS)
     except (OSError, SafetensorError):
         return []  # only a help: training begins further away without it
-    if "looks" not in found or encoder not in found:
+    if "looks" not in tensors or encoder not in tensors:
         return []
     return [
         # Copied: a mapped file's rows are aligned otherwise, and vectorised sums then round otherwise.
-        (looks.float().clone().numpy(), said.float().clone().numpy())
-        for looks, said in zip(found["looks"], found[encoder], strict=False)
+        (looks.float().clone().numpy(), vectors.float().clone().numpy())
+        for looks, vectors in zip(tensors["looks"], tensors[encoder], strict=False)
     ]
 
 
-def _extended(pack: Pack, known: Pack, shape: tuple[int, int, int], encoder: str) -> PartTokens:
+def _extended(pack: Pack, known_pack: Pack, shape: tuple[int, int, int], encoder: str) -> PartTokens:
     """The known pack's tokens followed by guesses at the new ones; only these will be learned."""
-    old = _tokens_of(known, encoder)
+    old = _tokens_of(known_pack, encoder)
     if old.width != shape[2]:
         raise UserError(
-            f"The tokens of {known.title} belong to another base model.", "Choose the base model it was trained for."
+            f"The tokens of {known_pack.title} belong to another base model.",
+            "Choose the base model it was trained for.",
         )
-    count = known.vocabulary.codes_per_part
-    tokens = PartTokens(*shape, layers=sum(isinstance(one, torch.nn.Linear) for one in old.projection))
-    guessed = guess_tokens(pack, known, old.projected().detach().mean(dim=1), encoder)[:, count:]
+    count = known_pack.vocabulary.codes_per_part
+    tokens = PartTokens(*shape, layers=sum(isinstance(layer, torch.nn.Linear) for layer in old.projection))
+    guessed = guess_tokens(pack, known_pack, old.projected().detach().mean(dim=1), encoder)[:, count:]
     with torch.no_grad():
         tokens.position.copy_(old.position)
         tokens.projection.load_state_dict(old.projection.state_dict())
@@ -171,16 +177,16 @@ def _extended(pack: Pack, known: Pack, shape: tuple[int, int, int], encoder: str
     return tokens
 
 
-def _before(tokens: PartTokens, wanted: Tensor) -> Tensor:
-    """Embeddings (M, K, W) that the tokens' position and projection turn into ``wanted``, or into their parts' mean
+def _before(tokens: PartTokens, target: Tensor) -> Tensor:
+    """Embeddings (M, K, W) that the tokens' position and projection turn into ``target``, or into their parts' mean
     embedding where the projection cannot be undone."""
     if not len(tokens.projection):
-        return wanted - tokens.position[:, None]
+        return target - tokens.position[:, None]
     if len(tokens.projection) > 1:
-        return tokens.raw.mean(dim=1, keepdim=True).expand_as(wanted)
+        return tokens.raw.mean(dim=1, keepdim=True).expand_as(target)
     layer: Any = tokens.projection[0]
-    sought = (wanted - layer.bias).flatten(0, 1).T.double()
-    solved = torch.linalg.lstsq(layer.weight.double(), sought).solution.T.float().view_as(wanted)
+    sought = (target - layer.bias).flatten(0, 1).T.double()
+    solved = torch.linalg.lstsq(layer.weight.double(), sought).solution.T.float().view_as(target)
     return _rounded(solved) - tokens.position[:, None]
 
 
@@ -190,17 +196,17 @@ def _rounded(values: Tensor) -> Tensor:
     return torch.round(values * _GRID) / _GRID
 
 
-def _same_parts(pack: Pack, known: Pack, own: Floats, theirs: Floats | None) -> list[int | None]:
+def _same_parts(pack: Pack, known_pack: Pack, own: Floats, theirs: Floats | None) -> list[int | None]:
     """For each part, the known pack's part that is the same, if any."""
-    names = {part.name.casefold(): part.index for part in known.vocabulary.parts}
-    found = [names.get(part.name.casefold()) for part in pack.vocabulary.parts]
+    names = {part.name.casefold(): part.index for part in known_pack.vocabulary.parts}
+    indices = [names.get(part.name.casefold()) for part in pack.vocabulary.parts]
     if theirs is not None:
         alike = _unit_rows(own) @ _unit_rows(theirs).T
-        found = [
-            int(row.argmax()) if one is None and row.max() >= _ALIKE else one
-            for one, row in zip(found, alike, strict=True)
+        indices = [
+            int(row.argmax()) if index is None and row.max() >= _ALIKE else index
+            for index, row in zip(indices, alike, strict=True)
         ]
-    return found
+    return indices
 
 
 def _tokens_of(pack: Pack, encoder: str) -> PartTokens:

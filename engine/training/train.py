@@ -106,9 +106,9 @@ def _examples(models: Models, pipeline: Any, plan: Plan, pack: Pack, report: Rep
     made_of = json.dumps([plan.size, plan.grid, plan.flip, plan.crops, plan.seed if plan.crops else 0])
 
     def ready() -> None:
-        known = Examples.made_of(cached)
-        other = known not in ("", made_of)  # of another size, or none at all
-        travelled = known is not None and not plan.pictures and not _from_references(cached, pack)
+        made_before = Examples.made_of(cached)
+        other = made_before not in ("", made_of)  # of another size, or none at all
+        travelled = made_before is not None and not plan.pictures and not _from_references(cached, pack)
         if other and travelled:
             raise UserError(
                 "The plan wants pictures of another size, and this run has travelled without its pictures.",
@@ -116,10 +116,10 @@ def _examples(models: Models, pipeline: Any, plan: Plan, pack: Pack, report: Rep
             )
         if other:
             pictures = segmented_pictures(models, pack, plan.pictures, report)
-            made = prepare_examples(
+            examples = prepare_examples(
                 pictures, pipeline.vae, plan.size, plan.grid, flip=plan.flip, crops=plan.crops, seed=plan.seed
             )
-            made.save(cached, made_of)
+            examples.save(cached, made_of)
 
     world.from_first(ready)
     try:

@@ -76,10 +76,10 @@ def prove_pack(models: Models, pack: Pack, run: Path, seed: int, report: Report)
     recipes = mixed_recipes(pack, _MIX, _PICTURES if quick else _SLOW_PICTURES, seed)
     receipts, painted = receipts_of(models, pack, painter, recipes, report, "Trying the pack")
     _keep(painted, run)
-    asked = sum(len(receipt) for receipt in receipts)
-    if not asked:  # its eyes are not on this computer: nobody can count here
+    choice_count = sum(len(receipt) for receipt in receipts)
+    if not choice_count:  # its eyes are not on this computer: nobody can count here
         return pack
-    metrics = {**pack.metrics, "match_rate": scores_of(pack, receipts).emr, "match_asked": asked}
+    metrics = {**pack.metrics, "match_rate": scores_of(pack, receipts).emr, "match_asked": choice_count}
     pack = replace(pack, metrics=metrics)
     pack.save()
     return pack
@@ -91,7 +91,7 @@ def _keep(painted: Sequence[Image.Image], run: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
     make_folder(place, "the pictures")
     for index, picture in enumerate(painted):
-        write_whole(place / f"{index}.png", lambda beside, one=picture: one.save(beside, "PNG"), "the pictures")
+        write_whole(place / f"{index}.png", lambda beside, image=picture: image.save(beside, "PNG"), "the pictures")
 
 
 def install_pack(pack: Pack, out: Path, run: Path) -> Path:
