@@ -23,7 +23,7 @@ def main() -> int:
         command.add_argument("--out", type=Path, default=Path("build/aviary"))
     for command in (whole, stage):
         command.add_argument("--quick", action="store_true", help="minutes instead of hours; rough pictures")
-    words = parser.parse_args()
+    arguments = parser.parse_args()
     try:
         import skia  # noqa: F401 - only to say early and clearly that it is missing
     except ImportError:
@@ -33,13 +33,13 @@ def main() -> int:
     from engine.aviary.continue_training import continue_training
     from engine.core.paths import resources_dir
 
-    if words.command == "stage":
-        run_stage(words.name, words.out, words.quick)
-    elif words.command == "further":
-        continue_training(resources_dir() / "starter", words.out, words.steps)
-        print(json.dumps(evaluate_starter(words.out, BuildPlan(), print), indent=1))
+    if arguments.command == "stage":
+        run_stage(arguments.name, arguments.out, arguments.quick)
+    elif arguments.command == "further":
+        continue_training(resources_dir() / "starter", arguments.out, arguments.steps)
+        print(json.dumps(evaluate_starter(arguments.out, BuildPlan(), print), indent=1))
     else:
-        print(json.dumps(build(words.out, words.quick), indent=1))
+        print(json.dumps(build(arguments.out, arguments.quick), indent=1))
     return 0
 
 

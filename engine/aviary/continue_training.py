@@ -63,19 +63,19 @@ def latents_of(vae: Path, images: np.ndarray) -> PatchPCA:
     The encoder was taught a linear map, and comes close to it; the decoder knows the map itself, and paints from it
     half a decibel better. images uint8 (N, 128, 128, 3), of which the first are looked at."""
     model: AutoencoderTiny = AutoencoderTiny.from_pretrained(vae).float()
-    rows, wanted = [], []
+    rows, encoded = [], []
     for first in range(0, min(_FITTED_ON, len(images)), 64):
         unit = to_unit(torch.from_numpy(np.array(images[first : first + 64])))
         b, _, h, w = unit.shape
         rows.append(unit.reshape(b, 3, h // 8, 8, w // 8, 8).permute(0, 2, 4, 1, 3, 5).reshape(-1, 192))
-        wanted.append((model.encode(unit).latents * SCALING).permute(0, 2, 3, 1).flatten(0, 2))  # pyright: ignore
-    seen, said = torch.cat(rows).double(), torch.cat(wanted).double()
-    mean, middle = seen.mean(0), said.mean(0)
-    centred = seen - mean
+        encoded.append((model.encode(unit).latents * SCALING).permute(0, 2, 3, 1).flatten(0, 2))  # pyright: ignore
+    patches, targets = torch.cat(rows).double(), torch.cat(encoded).double()
+    mean, middle = patches.mean(0), targets.mean(0)
+    centred = patches - mean
     square = centred.T @ centred
     square += 1e-6 * square.diagonal().mean() * torch.eye(len(square), dtype=square.dtype)
-    encode = torch.linalg.solve(square, centred.T @ (said - middle))
+    encode = torch.linalg.solve(square, centred.T @ (targets - middle))
     mean = mean - middle @ torch.linalg.pinv(encode)
-    latents = (seen - mean) @ encode
-    decode = torch.linalg.lstsq(latents, seen - mean).solution
+    latents = (patches - mean) @ encode
+    decode = torch.linalg.lstsq(latents, patches - mean).solution
     return PatchPCA(mean.float(), encode.float().contiguous(), decode.float().contiguous())

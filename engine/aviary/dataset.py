@@ -61,8 +61,8 @@ def make_pool(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first ``count`` birds of a flock as memory-mapped arrays: images uint8 (N, 128, 128, 3) and labels
     uint8 (N, 128, 128), drawn into ``folder`` unless they are there already."""
-    done, wanted = folder / "done.txt", f"{count} {astuple(flock)}"
-    if not (done.exists() and done.read_text() == wanted):
+    done, signature = folder / "done.txt", f"{count} {astuple(flock)}"
+    if not (done.exists() and done.read_text() == signature):
         folder.mkdir(parents=True, exist_ok=True)
         for name, shape in (("images", (count, 128, 128, 3)), ("labels", (count, 128, 128))):
             np.lib.format.open_memmap(str(folder / f"{name}.npy"), "w+", np.uint8, shape).flush()
@@ -73,6 +73,6 @@ def make_pool(
                 drawn += amount
                 if drawn % 5000 < 500:
                     log(f"drawn {drawn}/{count}")
-        done.write_text(wanted)
+        done.write_text(signature)
     images, labels = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "labels"))
     return images, labels

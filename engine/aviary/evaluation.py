@@ -95,7 +95,7 @@ def render_birds(
             sentences.append(tokenize_prompt(("a photo of a ", *spaced, "bird"), pipeline.tokenizer, length))
         hidden = encode_prompt(pipeline, sentences, painter.tokens).hidden
         empty = encode_prompt(pipeline, [tokenize_prompt(("",), pipeline.tokenizer, length)], None).hidden
-        made = pipeline(
+        rendered = pipeline(
             prompt_embeds=hidden,
             negative_prompt_embeds=empty.expand(len(group), -1, -1),
             generator=[torch.Generator("cpu").manual_seed(seed + first + i) for i in range(len(group))],
@@ -103,7 +103,7 @@ def render_birds(
             guidance_scale=GUIDANCE,
             output_type="np",
         ).images
-        pictures += list(np.round(made * 255).astype(np.uint8))
+        pictures += list(np.round(rendered * 255).astype(np.uint8))
         report(first + len(group), len(birds))
     return np.stack(pictures)
 
@@ -117,11 +117,11 @@ def judge_pictures(judge: Judge, birds: Sequence[Bird], pictures: np.ndarray) ->
 def through_autoencoder(vae: Any, birds: Sequence[Bird], seed: int = 0) -> np.ndarray:
     """Drawings of the birds after encoding and decoding, uint8 (N, 128, 128, 3): the ceiling of any render."""
     drawn = [draw_bird(bird, np.random.default_rng((seed, index))).image for index, bird in enumerate(birds)]
-    made = []
+    decoded = []
     for first in range(0, len(drawn), 16):
         unit = to_unit(torch.from_numpy(np.stack(drawn[first : first + 16])))
-        made.append(from_unit(vae.decode(vae.encode(unit).latents).sample))
-    return np.concatenate(made)
+        decoded.append(from_unit(vae.decode(vae.encode(unit).latents).sample))
+    return np.concatenate(decoded)
 
 
 def segmentation_quality(
@@ -142,14 +142,14 @@ def segmentation_quality(
     right = np.zeros((2, len(PARTS)))
     for drawing in drawings:
         (features,) = look([Image.fromarray(drawing.image)])
-        found = segment_picture(codebook, features, drawing.image)
-        seen = np.where(found.labels == NO_PART, 0, found.labels + 1)
+        segmentation = segment_picture(codebook, features, drawing.image)
+        labels = np.where(segmentation.labels == NO_PART, 0, segmentation.labels + 1)
         for label in range(len(PARTS) + 1):
-            here, there = seen == label, drawing.labels == label
-            together[:, label] += (here & there).sum(), (here | there).sum()
+            predicted, actual = labels == label, drawing.labels == label
+            together[:, label] += (predicted & actual).sum(), (predicted | actual).sum()
         for part, source in enumerate(drawing.bird.sources):
             if drawing.mask(PARTS[part]).sum() >= 32:
-                right[:, part] += found.codes[part] == names.index(source), 1
+                right[:, part] += segmentation.codes[part] == names.index(source), 1
     iou = together[0] / np.maximum(together[1], 1)
     codes = right[0] / np.maximum(right[1], 1)
     return {

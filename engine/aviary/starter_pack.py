@@ -106,10 +106,10 @@ def fit_starter_codebook(look: Dino, names: Sequence[str], mixes: int = 600, see
     front = _unit(centroids[1:].mean(0, keepdims=True))
     book = Codebook(np.concatenate([centroids[:1], front]), centroids[1:], pooled[:, :1])
     for drawing, features in zip(drawings, maps, strict=True):
-        found = book.pooled(features, book.segment(features).labels)
+        part_features = book.pooled(features, book.segment(features).labels)
         for part, source in enumerate(drawing.bird.sources):
-            if found[part].any():
-                pooled[part, names.index(source)] += _unit(found[part][None])[0]
+            if part_features[part].any():
+                pooled[part, names.index(source)] += _unit(part_features[part][None])[0]
     return Codebook(book.foreground, book.parts, _unit(pooled).astype(np.float32))
 
 
@@ -151,8 +151,8 @@ def write_starter_pack(
         (out / folder).mkdir(parents=True)
     codebook.save(out / CODEBOOK)
     text = CLIPTextModel.from_pretrained(base / "text_encoder").float()  # pyright: ignore[reportArgumentType]
-    kept = around_words(tokens, text, CLIPTokenizer.from_pretrained(base / "tokenizer"))
-    save_file(kept.tensors(), out / TOKENS)
+    part_tokens = around_words(tokens, text, CLIPTokenizer.from_pretrained(base / "tokenizer"))
+    save_file(part_tokens.tensors(), out / TOKENS)
     save_file(beginnings, out / BEGINNINGS)
     pack = Pack(
         path=out.resolve(),
@@ -176,12 +176,12 @@ def write_starter_pack(
 
 def around_words(tokens: torch.Tensor, text: Any, tokenizer: Any) -> PartTokens:
     """Tokens (5, K, width), kept as the part's own word plus what makes the species."""
-    words = word_embeddings(PARTS, tokenizer, text)
-    kept = PartTokens(*tokens.shape, layers=0)
+    word_vectors = word_embeddings(PARTS, tokenizer, text)
+    part_tokens = PartTokens(*tokens.shape, layers=0)
     with torch.no_grad():
-        kept.position.copy_(words)
-        kept.embedding.copy_(tokens - words[:, None])
-    return kept
+        part_tokens.position.copy_(word_vectors)
+        part_tokens.embedding.copy_(tokens - word_vectors[:, None])
+    return part_tokens
 
 
 def _reference(out: Path, name: str, code: int) -> Reference:

@@ -102,9 +102,9 @@ def new_autoencoder() -> AutoencoderTiny:
     )
 
 
-def picture_loss(made: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+def picture_loss(decoded: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
     """L1, squared error, L1 of gradients (sharp outlines) and of 8 x 8 means (true hues)."""
-    difference = made - true
+    difference = decoded - true
     across = (difference[..., 1:] - difference[..., :-1]).abs().mean()
     down = (difference[..., 1:, :] - difference[..., :-1, :]).abs().mean()
     means = F.avg_pool2d(difference, 8).abs().mean()
@@ -127,7 +127,7 @@ def train_autoencoder(
         average.load(state["average"])
         pace.resume(state["step"], state["progress"])
     rng = np.random.default_rng((1, pace.step))
-    held = to_unit(torch.from_numpy(images[-64:]))
+    held_out = to_unit(torch.from_numpy(images[-64:]))
     smooth = 0.0
     while not pace.finished:
         factor = pace.advance()
@@ -139,8 +139,8 @@ def train_autoencoder(
         # The UNet's latents are never exact: the decoder is taught not to mind a little noise.
         noisy = target + torch.randn_like(target) * (0.06 / SCALING) * torch.rand(batch, 1, 1, 1) * 2
         # Decoder.forward maps [0, 1] to [-1, 1] itself.
-        made = model.decoder(noisy)
-        painting = picture_loss(made, true)
+        decoded = model.decoder(noisy)
+        painting = picture_loss(decoded, true)
         optimizer.zero_grad(set_to_none=True)
         painting.backward()
         if pace.step % 3 == 0:  # the encoder's task is far easier than the decoder's
@@ -152,13 +152,13 @@ def train_autoencoder(
         if pace.step % 200 == 0 or pace.finished:
             average.swap()
             with torch.no_grad():
-                exact = pca.latents(held)
+                exact = pca.latents(held_out)
                 through = model.decoder(exact / SCALING)
-                whole = model.decoder(model.encoder(held))
-                error = (model.encoder(held) * SCALING - exact).square().mean().sqrt()
+                whole = model.decoder(model.encoder(held_out))
+                error = (model.encoder(held_out) * SCALING - exact).square().mean().sqrt()
             pace.log(
-                loss=smooth, decoder_db=psnr(through, held), whole_db=psnr(whole, held),
-                encoder_rmse=float(error), pca_db=psnr(pca.pictures(exact), held),
+                loss=smooth, decoder_db=psnr(through, held_out), whole_db=psnr(whole, held_out),
+                encoder_rmse=float(error), pca_db=psnr(pca.pictures(exact), held_out),
             )  # fmt: skip
             model.save_pretrained(folder / "model")
             average.swap()

@@ -113,11 +113,11 @@ def base_attention_loss(maps: torch.Tensor, slots: torch.Tensor, masks: torch.Te
     present = columns.amax(1)  # (B, 6)
     attended = maps @ columns
     attended = attended / attended.sum(-1, keepdim=True).clamp(min=1e-6)
-    wanted = masks.transpose(1, 2) * present[:, None]
-    known = wanted.sum(-1, keepdim=True)
-    wanted = wanted / known.clamp(min=1e-6)
-    counts = (known > 0.5) * present[:, None] * (present.sum(-1) > 1)[:, None, None]
-    loss = F.binary_cross_entropy(attended.clamp(1e-5, 1 - 1e-5), wanted.clamp(0, 1), reduction="none")
+    target = masks.transpose(1, 2) * present[:, None]
+    covered = target.sum(-1, keepdim=True)
+    target = target / covered.clamp(min=1e-6)
+    counts = (covered > 0.5) * present[:, None] * (present.sum(-1) > 1)[:, None, None]
+    loss = F.binary_cross_entropy(attended.clamp(1e-5, 1 - 1e-5), target.clamp(0, 1), reduction="none")
     return (loss * counts).sum() / counts.sum().clamp(min=1)
 
 
@@ -175,11 +175,11 @@ class TinyStableDiffusion(nn.Module):
         self.soft = SoftEmbedding(self.text.get_input_embeddings())  # pyright: ignore[reportArgumentType]
         self.text.set_input_embeddings(self.soft)
         self.attributes = AttributeEncoder()
-        words = [tokenizer(part, add_special_tokens=False)["input_ids"] for part in PARTS]
-        if any(len(word) != 1 for word in words):
+        word_ids = [tokenizer(part, add_special_tokens=False)["input_ids"] for part in PARTS]
+        if any(len(word) != 1 for word in word_ids):
             raise ValueError("the tokenizer must know every part's name as one token")
         self.part_words: torch.Tensor
-        self.register_buffer("part_words", torch.tensor(words)[:, 0], persistent=False)
+        self.register_buffer("part_words", torch.tensor(word_ids)[:, 0], persistent=False)
         self.maps: list[torch.Tensor] = []
         recorder = _Recorder(self.maps)
         for name, module in self.unet.named_modules():
@@ -217,15 +217,15 @@ class TinyStableDiffusion(nn.Module):
         self.text.load_state_dict(text.float().state_dict())
         self.text.set_input_embeddings(self.soft)
         pack = Pack.open(starter / "pack")
-        wanted = PartTokens.load(pack.path / TOKENS).projected().detach().transpose(0, 1)
+        targets = PartTokens.load(pack.path / TOKENS).projected().detach().transpose(0, 1)
         names = pack.vocabulary.code_names[0]
         values = [_attribute_rows([SPECIES[name].part(part) for name in names], part) for part in PARTS]
-        wanted = wanted - self.soft.weight[self.part_words].detach()
+        targets = targets - self.soft.weight[self.part_words].detach()
         optimizer = torch.optim.AdamW(self.attributes.parameters(), lr=2e-3, weight_decay=0.05)
         for _ in range(400):
             noisy = [value + 0.05 * torch.randn_like(value) for value in values]
             optimizer.zero_grad()
-            (self.attributes(noisy) - wanted).square().mean().backward()
+            (self.attributes(noisy) - targets).square().mean().backward()
             optimizer.step()
 
     @torch.no_grad()
@@ -385,7 +385,7 @@ def sample_latents(
     latents = torch.randn(count, CHANNELS, 16, 16, generator=generator) * scheduler.init_noise_sigma
     for time in scheduler.timesteps:
         both = model(torch.cat([latents, latents]), time, states)
-        without, given = both.chunk(2)
-        step = scheduler.step(without + guidance * (given - without), time, latents)  # pyright: ignore
+        without, conditioned = both.chunk(2)
+        step = scheduler.step(without + guidance * (conditioned - without), time, latents)  # pyright: ignore
         latents = step.prev_sample  # pyright: ignore
     return latents

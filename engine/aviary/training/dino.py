@@ -60,9 +60,9 @@ class DinoTrainingHeads(nn.Module):
         self.attributes = nn.ModuleList(nn.Linear(WIDTH, attribute_width(part)) for part in PARTS)
 
     def forward(
-        self, cells: torch.Tensor, coverage: torch.Tensor, codes: torch.Tensor, wanted: list[torch.Tensor]
+        self, cells: torch.Tensor, coverage: torch.Tensor, codes: torch.Tensor, targets: list[torch.Tensor]
     ) -> dict[str, torch.Tensor]:
-        """Losses. cells (B, T, WIDTH); coverage (B, T, 6) shares; codes (B, 5), -1 where random; wanted:
+        """Losses. cells (B, T, WIDTH); coverage (B, T, 6) shares; codes (B, 5), -1 where random; targets:
         five (B, A_part)."""
         unit = F.normalize(cells, dim=-1)
         logits = unit @ self.directions.T / 0.1  # pyright: ignore
@@ -72,21 +72,21 @@ class DinoTrainingHeads(nn.Module):
         weight = coverage @ (rarity / rarity.mean())
         losses = {"part": (share * weight).mean()}
         hard = F.one_hot(coverage.argmax(-1), 6)[..., 1:].to(cells.dtype)  # (B, T, 5)
-        seen = hard.sum(1) >= 2
+        visible = hard.sum(1) >= 2
         pooled = hard.transpose(1, 2) @ cells / hard.sum(1).clamp(min=1)[..., None]  # (B, 5, WIDTH)
         pooled = F.normalize(pooled, dim=-1)
-        rest = pooled - pooled @ self.span.T @ self.span  # pyright: ignore
-        size = rest.norm(dim=-1)
-        variant = F.normalize(rest, dim=-1)
+        residual = pooled - pooled @ self.span.T @ self.span  # pyright: ignore
+        size = residual.norm(dim=-1)
+        variant = F.normalize(residual, dim=-1)
         likeness = torch.einsum("bmw,mkw->bmk", variant, F.normalize(self.variants, dim=-1)) / 0.08
-        known = seen & (codes >= 0)
-        losses["code"] = F.cross_entropy(likeness[known], codes[known])
+        labelled = visible & (codes >= 0)
+        losses["code"] = F.cross_entropy(likeness[labelled], codes[labelled])
         losses["attributes"] = torch.stack([
-            (head(variant[:, m])[seen[:, m]] - wanted[m][seen[:, m]]).square().mean()
+            (head(variant[:, m])[visible[:, m]] - targets[m][visible[:, m]]).square().mean()
             for m, head in enumerate(self.attributes)
         ]).mean()  # fmt: skip
         # The variant shall be visible beside the part, yet never outweigh it.
-        losses["size"] = (size - 0.5).square()[seen].mean()
+        losses["size"] = (size - 0.5).square()[visible].mean()
         return losses
 
 
@@ -130,10 +130,10 @@ def train_dino(
         rows = rng.integers(0, len(images), count)
         birds = [flock.bird(row)[0] for row in rows.tolist()]
         codes = torch.tensor([[flock.names.index(s) if s else -1 for s in bird.sources] for bird in birds])
-        wanted = [torch.from_numpy(np.stack([attributes(b.part(part), part) for b in birds])) for part in PARTS]
+        targets = [torch.from_numpy(np.stack([attributes(b.part(part), part) for b in birds])) for part in PARTS]
         picture, truth = augmented(images[rows], labels[rows], size, rng)
         cells = model(picture).last_hidden_state[:, 1:]
-        losses = lesson(cells, _coverage(truth, size // PATCH), codes, wanted)
+        losses = lesson(cells, _coverage(truth, size // PATCH), codes, targets)
         loss = losses["part"] + 0.5 * losses["code"] + losses["attributes"] + losses["size"]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

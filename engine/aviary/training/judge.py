@@ -77,11 +77,11 @@ class Judge(nn.Module):
     def impressions(self, images: np.ndarray) -> np.ndarray:
         """uint8 (N, H, W, 3) to float32 (N, 5, 128): what the judge knows of each part before it names the species,
         of length 1. Their cosines say how alike parts look to it."""
-        made = []
+        batches = []
         for unit in self._batches(images):
             pooled, _ = self._pooled(unit)
-            made.append(torch.stack([net[1](net[0](pooled[:, m])) for m, net in enumerate(self.what)], 1))  # pyright: ignore
-        return F.normalize(torch.cat(made), dim=-1).numpy()
+            batches.append(torch.stack([net[1](net[0](pooled[:, m])) for m, net in enumerate(self.what)], 1))  # pyright: ignore
+        return F.normalize(torch.cat(batches), dim=-1).numpy()
 
     def _batches(self, images: np.ndarray) -> Iterator[torch.Tensor]:
         """Pictures uint8 (N, H, W, 3) as the judge wants them, 64 at a time."""
@@ -227,8 +227,8 @@ def train_judge(folder: Path, pca: PatchPCA, steps: int, pictures: int = 12000, 
 
 
 def _clean_examples(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    asked = [judge_example(index, seed) for index in range(count)]
-    return tuple(np.stack(column) for column in zip(*asked, strict=True))  # pyright: ignore
+    examples = [judge_example(index, seed) for index in range(count)]
+    return tuple(np.stack(column) for column in zip(*examples, strict=True))  # pyright: ignore
 
 
 def accuracy(judge: Judge, count: int, seed: int = 1_000_003) -> list[float]:

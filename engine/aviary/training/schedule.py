@@ -75,16 +75,16 @@ class ParameterAverage:
     def swap(self) -> None:
         """Exchange averaged and current values; call it again to go back."""
         for value, parameter in zip(self.values, self.parameters, strict=True):
-            kept = parameter.detach().clone()
+            current = parameter.detach().clone()
             parameter.copy_(value)
-            value.copy_(kept)
+            value.copy_(current)
 
     def state(self) -> dict[str, Any]:
         return {"values": self.values, "updates": self.updates}
 
     def load(self, state: dict[str, Any]) -> None:
-        for mine, theirs in zip(self.values, state["values"], strict=True):
-            mine.copy_(theirs)
+        for value, stored in zip(self.values, state["values"], strict=True):
+            value.copy_(stored)
         self.updates = state["updates"]
 
 
