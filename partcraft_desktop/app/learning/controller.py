@@ -237,9 +237,9 @@ class LearningController(QObject):
     def set_plan(self, **changes: Any) -> None:
         """Change what is planned: fields of :class:`DraftPlan`, or names of ``MORE``."""
         plan = self.now.draft.plan
-        known = {name: value for name, value in changes.items() if hasattr(plan, name)}
-        more = {**plan.more, **{name: value for name, value in changes.items() if name not in known}}
-        self._store.replace_draft(plan=replace(plan, **known, more=planning.changed_settings(more, self.now)))
+        plan_fields = {name: value for name, value in changes.items() if hasattr(plan, name)}
+        more = {**plan.more, **{name: value for name, value in changes.items() if name not in plan_fields}}
+        self._store.replace_draft(plan=replace(plan, **plan_fields, more=planning.changed_settings(more, self.now)))
         if self.now.draft.page == "plan":
             self._measure()
 
@@ -357,11 +357,11 @@ class LearningController(QObject):
     def _read_kept_draft(self, plain: Draft) -> None:
         """Bring back what was decided for a run in place of the plain draft, which is on show until it is read."""
 
-        def landed(kept: Draft | Exception | None) -> None:
+        def landed(draft: Draft | Exception | None) -> None:
             page = self.now.draft.page
             # Where another draft has taken its place, or was made of it, that one stays.
-            if not self._closed and isinstance(kept, Draft) and self.now.draft == replace(plain, page=page):
-                self._store.replace_draft(**vars(replace(kept, run=plain.run, page=page)))
+            if not self._closed and isinstance(draft, Draft) and self.now.draft == replace(plain, page=page):
+                self._store.replace_draft(**vars(replace(draft, run=plain.run, page=page)))
                 if page != plain.page:
                     self._prepare(page)
 
@@ -375,11 +375,11 @@ class LearningController(QObject):
         """End the training and make the pack from what was learned so far."""
         self._ask_run("stop")
 
-    def _ask_run(self, what: Literal["pause", "stop"], folder: str = "") -> None:
+    def _ask_run(self, wish: Literal["pause", "stop"], folder: str = "") -> None:
         run = self.now.run_of(folder) or self.now.run
         if run is not None:
             self._store.clear_error("learning")
-            self._monitor.wish(run.folder, what)
+            self._monitor.wish(run.folder, wish)
 
     def resume(self, folder: str = "") -> None:
         """Go on with a training."""
@@ -393,10 +393,10 @@ class LearningController(QObject):
         if run is None:
             return
 
-        def discarded(where: Path) -> None:
+        def discarded(trashed: Path) -> None:
             if self.now.draft.run == folder:
                 self._store.replace_draft(run="", page="plan" if self.now.sorted else "pictures")
-            undo = Action("Undo", lambda: self._monitor.bring_back(where, folder))
+            undo = Action("Undo", lambda: self._monitor.bring_back(trashed, folder))
             self._session.say(f"The training “{run.title}” was discarded.", action=undo)
 
         self._monitor.discard(folder, discarded)
@@ -426,10 +426,10 @@ class LearningController(QObject):
         learned = has_pack(run)
         if learned:
             self._session.list_packs()
-        here = self.now.draft.run == run.folder and self.now.draft.page in ("learning", "done")
-        if learned and here:
+        on_its_page = self.now.draft.run == run.folder and self.now.draft.page in ("learning", "done")
+        if learned and on_its_page:
             self._store.replace_draft(page="done")
-        if here and self.now.shown:
+        if on_its_page and self.now.shown:
             return
         if learned:
             ending = "is learned" if run.state == "finished" else "is kept as far as it was learned"

@@ -104,13 +104,13 @@ def _pair(value: Any) -> tuple[int, bool]:
 
 def _parts(value: Any) -> tuple[DraftPart, ...]:
     """The parts of a document; none if any of them is not right, or two share a cluster."""
-    made: list[DraftPart] = []
+    parts: list[DraftPart] = []
     for at, line in enumerate(value if isinstance(value, list) else []):
         members = line.get("members") if isinstance(line, dict) else None
         if not isinstance(members, list) or not members or not all(type(m) is int and m >= 0 for m in members):
             return ()
         colour = _text(line, "colour")
-        made.append(
+        parts.append(
             DraftPart(
                 tuple(members),
                 _text(line, "name").strip() or f"part {at + 1}",
@@ -119,9 +119,9 @@ def _parts(value: Any) -> tuple[DraftPart, ...]:
                 line.get("dropped") is True,
             )
         )
-    together = [member for part in made for member in part.members]
-    names = {part.name.casefold() for part in made}
-    return tuple(made) if len(set(together)) == len(together) and len(names) == len(made) else ()
+    together = [member for part in parts for member in part.members]
+    names = {part.name.casefold() for part in parts}
+    return tuple(parts) if len(set(together)) == len(together) and len(names) == len(parts) else ()
 
 
 def _sorting(value: Any) -> PartSorting:
@@ -142,12 +142,12 @@ def _sorting(value: Any) -> PartSorting:
 def _planned(value: Any) -> DraftPlan:
     if not isinstance(value, dict):
         return DraftPlan()
-    known: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for spec in fields(DraftPlan):
-        given, default = value.get(spec.name), getattr(DraftPlan(), spec.name)
+        field_value, default = value.get(spec.name), getattr(DraftPlan(), spec.name)
         if spec.name == "more":
-            lines = given.items() if isinstance(given, dict) else ()
-            known["more"] = {name: more for name, more in lines if name in MORE and type(more) is type(MORE[name])}
-        elif type(given) is type(default) and (spec.name != "preset" or given in SHARES):
-            known[spec.name] = max(0, given) if isinstance(given, int) else given
-    return DraftPlan(**known)
+            lines = field_value.items() if isinstance(field_value, dict) else ()
+            values["more"] = {name: more for name, more in lines if name in MORE and type(more) is type(MORE[name])}
+        elif type(field_value) is type(default) and (spec.name != "preset" or field_value in SHARES):
+            values[spec.name] = max(0, field_value) if isinstance(field_value, int) else field_value
+    return DraftPlan(**values)

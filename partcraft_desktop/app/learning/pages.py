@@ -63,26 +63,26 @@ PAGES: Final[tuple[PageSpec, ...]] = (
     PageSpec(
         "pictures",
         "Pictures",
-        reached=lambda now: True,
+        reached=lambda state: True,
         next_text="Find parts",
-        why_incomplete=lambda now: "No picture here can be used." if now.surveyed_empty else "",
+        why_incomplete=lambda state: "No picture here can be used." if state.surveyed_empty else "",
     ),
     PageSpec(
         "parts",
         "Parts",
-        reached=lambda now: now.has_pictures,
+        reached=lambda state: state.has_pictures,
         next_text="Plan",
-        why_incomplete=lambda now: "Keep one part at least." if now.all_dropped else "",
+        why_incomplete=lambda state: "Keep one part at least." if state.all_dropped else "",
     ),
     PageSpec(
         "plan",
         "Plan",
-        reached=lambda now: now.has_pictures and now.sorted,
+        reached=lambda state: state.has_pictures and state.sorted,
         next_text="Start learning",
-        complete=lambda now: now.has_pictures and now.sorted and not now.starting,
+        complete=lambda state: state.has_pictures and state.sorted and not state.starting,
     ),
-    PageSpec("learning", "Learning", reached=lambda now: now.run is not None, next_text="Done"),
-    PageSpec("done", "Done", reached=lambda now: now.pack_written),
+    PageSpec("learning", "Learning", reached=lambda state: state.run is not None, next_text="Done"),
+    PageSpec("done", "Done", reached=lambda state: state.pack_written),
 )
 """The pages in the order of the steps; the first is where everybody begins."""
 
@@ -109,7 +109,7 @@ def page_after(key: PageKey) -> PageSpec | None:
     return PAGES[at + 1] if at + 1 < len(PAGES) else None
 
 
-def can_go_on(now: PageFacts, key: PageKey) -> bool:
+def can_go_on(state: PageFacts, key: PageKey) -> bool:
     """Whether Next can be pressed on a page."""
     complete, after = page_of(key).complete, page_after(key)
-    return complete(now) if complete is not None else after is not None and after.reached(now)
+    return complete(state) if complete is not None else after is not None and after.reached(state)

@@ -139,10 +139,10 @@ class PartEditor(QObject):
             can_undo=bool(self._undone),
             can_redo=bool(self._redone),
         )
-        kept = self._kept.get(self._wanted())
-        if kept is not None:
+        parts_found = self._kept.get(self._wanted())
+        if parts_found is not None:
             self._later.stop()
-            self._show_parts(kept)
+            self._show_parts(parts_found)
         else:
             self._later.start()
 
@@ -156,13 +156,13 @@ class PartEditor(QObject):
     def search(self) -> None:
         """Search for the parts that are wanted, unless they are on show, or searched for already."""
         self._later.stop()
-        now, wanted = self._store.now, self._wanted()
-        if not wanted.folder or not now.models_listed or now.draft.page not in ("parts", "plan"):
+        now, job = self._store.now, self._wanted()
+        if not job.folder or not now.models_listed or now.draft.page not in ("parts", "plan"):
             return
-        if wanted == self._shown or (self._jobs.is_running("parts") and wanted == self._searching):
+        if job == self._shown or (self._jobs.is_running("parts") and job == self._searching):
             return
-        self._searching = wanted
-        self._jobs.start("parts", wanted, lambda result: self._land(wanted, result))
+        self._searching = job
+        self._jobs.start("parts", job, lambda result: self._land(job, result))
 
     def _land(self, job: FindParts, result: PartsFound) -> None:
         self._keep(job, result)
@@ -173,8 +173,8 @@ class PartEditor(QObject):
     def _show_parts(self, result: PartsFound) -> None:
         self._jobs.cancel("parts")
         now = self._store.now
-        known = [now.extended] if now.extended else now.extendable
-        colours = {part.name: part.colour for pack in reversed(known) for part in pack.vocabulary.parts}
+        packs = [now.extended] if now.extended else now.extendable
+        colours = {part.name: part.colour for pack in reversed(packs) for part in pack.vocabulary.parts}
         sorting = sort_clusters(now.draft.sorting, result, now.found, colours)
         self._store.replace_draft(sorting=sorting)
         self._store.replace(found=result, wall=relabelled_wall(sorting, result))

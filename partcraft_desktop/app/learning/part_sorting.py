@@ -61,22 +61,22 @@ class PartSorting:
     @property
     def dropped(self) -> tuple[int, ...]:
         """The clusters that were dropped."""
-        gone = (member for part in self.parts if part.dropped for member in part.members)
-        return tuple(sorted(gone)) if self.settled else ()
+        clusters = (member for part in self.parts if part.dropped for member in part.members)
+        return tuple(sorted(clusters)) if self.settled else ()
 
     @property
     def waiting(self) -> tuple[str, ...]:
         """Names a person gave that no part has now: they come back with the number of parts they were given at."""
-        here = {part.name.casefold() for part in self.parts}
-        kept = [p.name for parts in (self.earlier or {}).values() for p in parts if p.named]
-        return tuple(dict.fromkeys(name for name in kept if name.casefold() not in here))
+        current_names = {part.name.casefold() for part in self.parts}
+        given_names = [p.name for parts in (self.earlier or {}).values() for p in parts if p.named]
+        return tuple(dict.fromkeys(name for name in given_names if name.casefold() not in current_names))
 
     def with_clusters(self, clusters: int, flip: bool) -> PartSorting:
         """Another number of clusters, or the other ground."""
-        known = dict(self.earlier or {})
+        earlier = dict(self.earlier or {})
         if self.parts and self.of[0]:
-            known[self.of] = self.parts
-        return replace(self, clusters=clusters, flip=flip, earlier=known)
+            earlier[self.of] = self.parts
+        return replace(self, clusters=clusters, flip=flip, earlier=earlier)
 
     def changed(self, at: int, **changes: Any) -> PartSorting:
         """Part ``at`` with other values."""
@@ -86,20 +86,22 @@ class PartSorting:
     def merge(self, first: int, second: int) -> PartSorting:
         """Two parts as one: it stands where the earlier stood, and keeps the name a person gave to either."""
         keep, gone = sorted((first, second))
-        kept, other = self.parts[keep], self.parts[gone]
-        named = kept if kept.named or not other.named else other
-        members = tuple(sorted((*kept.members, *other.members)))
-        whole = replace(named, members=members, colour=kept.colour, dropped=kept.dropped and other.dropped)
-        parts = [whole if at == keep else part for at, part in enumerate(self.parts) if at != gone]
+        kept_part, other_part = self.parts[keep], self.parts[gone]
+        named_part = kept_part if kept_part.named or not other_part.named else other_part
+        members = tuple(sorted((*kept_part.members, *other_part.members)))
+        merged = replace(
+            named_part, members=members, colour=kept_part.colour, dropped=kept_part.dropped and other_part.dropped
+        )
+        parts = [merged if at == keep else part for at, part in enumerate(self.parts) if at != gone]
         return replace(self, parts=tuple(sorted(parts, key=lambda part: part.members)))
 
     def split(self, at: int, names: Sequence[str]) -> PartSorting:
         """The clusters of a merged part as parts of their own again."""
-        whole = self.parts[at]
-        parts = [part for part in self.parts if part is not whole]
-        for number, member in enumerate(whole.members):
+        merged = self.parts[at]
+        parts = [part for part in self.parts if part is not merged]
+        for number, member in enumerate(merged.members):
             if number == 0:
-                parts.append(replace(whole, members=(member,)))
+                parts.append(replace(merged, members=(member,)))
             else:
                 name = free_name(names[number] if number < len(names) else "part", (part.name for part in parts))
                 parts.append(DraftPart((member,), name, _free_colour(part.colour for part in parts)))
@@ -107,50 +109,53 @@ class PartSorting:
 
 
 def sort_clusters(
-    sorting: PartSorting, found: PartsFound, before: PartsFound | None, colours_of: Mapping[str, str] | None = None
+    sorting: PartSorting,
+    parts_found: PartsFound,
+    before: PartsFound | None,
+    colours_of: Mapping[str, str] | None = None,
 ) -> PartSorting:
     """Sort the clusters that were found as the person had sorted those before. ``colours_of`` are the colours that
     parts of these names have elsewhere."""
-    pair = (sum(len(members) for members in found.members), sorting.flip)
-    wanted = replace(sorting, clusters=pair[0])
-    if wanted.settled:
-        known = {frozenset(part.members): part for part in sorting.parts}
-        if known.keys() == {frozenset(members) for members in found.members}:
-            return replace(wanted, parts=tuple(known[frozenset(members)] for members in found.members))
-    follow = _followers(sorting, found, before)
-    here = {frozenset(part.members): part for part in (sorting.earlier or {}).get(pair, ())}
-    taken: list[str] = []
+    pair = (sum(len(members) for members in parts_found.members), sorting.flip)
+    result = replace(sorting, clusters=pair[0])
+    if result.settled:
+        parts_by_members = {frozenset(part.members): part for part in sorting.parts}
+        if parts_by_members.keys() == {frozenset(members) for members in parts_found.members}:
+            return replace(result, parts=tuple(parts_by_members[frozenset(members)] for members in parts_found.members))
+    follow = _followers(sorting, parts_found, before)
+    earlier_parts = {frozenset(part.members): part for part in (sorting.earlier or {}).get(pair, ())}
+    taken_names: list[str] = []
     colours: list[str] = []
     parts: dict[int, DraftPart] = {}
     # Names of persons first, so that a proposed name never takes one away.
-    order = sorted(range(len(found.members)), key=lambda m: not (follow.get(m) and follow[m].named))
+    order = sorted(range(len(parts_found.members)), key=lambda m: not (follow.get(m) and follow[m].named))
     for m in order:
-        old, own = follow.get(m), here.get(frozenset(found.members[m]))
-        named = next((part for part in (old, own) if part and part.named and part.name not in taken), None)
-        name = named.name if named else free_name(found.names[m] or f"part {m + 1}", taken)
+        old, own = follow.get(m), earlier_parts.get(frozenset(parts_found.members[m]))
+        named_part = next((part for part in (old, own) if part and part.named and part.name not in taken_names), None)
+        name = named_part.name if named_part else free_name(parts_found.names[m] or f"part {m + 1}", taken_names)
         wished = [part.colour for part in (old, own) if part] or [(colours_of or {}).get(name, "")]
         colour = next((free for free in wished if free and free not in colours), None) or _free_colour(colours)
-        dropped = old.dropped if old else own.dropped if own else found.background[m]
-        parts[m] = DraftPart(found.members[m], name, colour, named is not None, dropped)
-        taken.append(name)
+        dropped = old.dropped if old else own.dropped if own else parts_found.background[m]
+        parts[m] = DraftPart(parts_found.members[m], name, colour, named_part is not None, dropped)
+        taken_names.append(name)
         colours.append(colour)
-    return replace(wanted, parts=tuple(parts[m] for m in range(len(found.members))), of=pair)
+    return replace(result, parts=tuple(parts[m] for m in range(len(parts_found.members))), of=pair)
 
 
-def _followers(sorting: PartSorting, found: PartsFound, before: PartsFound | None) -> dict[int, DraftPart]:
+def _followers(sorting: PartSorting, parts_found: PartsFound, before: PartsFound | None) -> dict[int, DraftPart]:
     """For clusters found now, the part before that lies where they lie."""
     if before is None or not sorting.parts:
         return {}
-    old, new = len(sorting.parts), len(found.members)
+    old, new = len(sorting.parts), len(parts_found.members)
     shared = np.zeros((old, new))
     old_area, new_area = np.zeros(old), np.zeros(new)
     to_draft = part_map(sorting.parts, before)
-    earlier = {seen.picture: seen for seen in before.wall}
-    for seen in found.wall:
-        was = earlier.get(seen.picture)
-        if was is None or was.labels.shape != seen.labels.shape:
+    earlier = {seen_picture.picture: seen_picture for seen_picture in before.wall}
+    for seen_picture in parts_found.wall:
+        was = earlier.get(seen_picture.picture)
+        if was is None or was.labels.shape != seen_picture.labels.shape:
             continue
-        a, b = to_draft[was.labels].astype(int), seen.labels.astype(int)
+        a, b = to_draft[was.labels].astype(int), seen_picture.labels.astype(int)
         both = (a < old) & (b < new)
         shared += np.bincount((a * new + b)[both], minlength=old * new).reshape(old, new)
         old_area += np.bincount(a[a < old], minlength=old)
@@ -168,34 +173,34 @@ def _followers(sorting: PartSorting, found: PartsFound, before: PartsFound | Non
     return pairs
 
 
-def part_map(parts: Sequence[DraftPart], found: PartsFound) -> np.ndarray:
+def part_map(parts: Sequence[DraftPart], parts_found: PartsFound) -> np.ndarray:
     """uint8 (256,): the draft's part for each label of a wall, so that a merge is seen before it is found anew."""
     to_draft = np.full(256, NO_PART, np.uint8)
     of = {member: at for at, part in enumerate(parts) for member in part.members}
-    for label, members in enumerate(found.members):
+    for label, members in enumerate(parts_found.members):
         to_draft[label] = of.get(members[0], NO_PART) if members else NO_PART
     return to_draft
 
 
-def relabelled_wall(sorting: PartSorting, found: PartsFound | None) -> tuple[SeenPicture, ...]:
+def relabelled_wall(sorting: PartSorting, parts_found: PartsFound | None) -> tuple[SeenPicture, ...]:
     """The wall with the labels of the draft's parts; as it was found while other clusters are on their way."""
-    if found is None:
+    if parts_found is None:
         return ()
-    to_draft = part_map(sorting.parts, found)
-    if np.array_equal(to_draft[: len(found.members)], np.arange(len(found.members))):
-        return found.wall
-    return tuple(replace(seen, labels=to_draft[seen.labels]) for seen in found.wall)
+    to_draft = part_map(sorting.parts, parts_found)
+    if np.array_equal(to_draft[: len(parts_found.members)], np.arange(len(parts_found.members))):
+        return parts_found.wall
+    return tuple(replace(seen_picture, labels=to_draft[seen_picture.labels]) for seen_picture in parts_found.wall)
 
 
-def free_name(wanted: str, taken: Iterable[str]) -> str:
-    """``wanted``, with a number behind it if another part has that name."""
-    gone = {name.casefold().strip() for name in taken}
-    name, number = wanted.strip(), 2
-    while name.casefold() in gone:
-        name, number = f"{wanted.strip()} {number}", number + 1
+def free_name(proposed_name: str, taken_names: Iterable[str]) -> str:
+    """``proposed_name``, with a number behind it if another part has that name."""
+    folded_names = {name.casefold().strip() for name in taken_names}
+    name, number = proposed_name.strip(), 2
+    while name.casefold() in folded_names:
+        name, number = f"{proposed_name.strip()} {number}", number + 1
     return name
 
 
-def _free_colour(taken: Iterable[str]) -> str:
-    gone = list(taken)
-    return min(PALETTE, key=lambda colour: (gone.count(colour), PALETTE.index(colour)))
+def _free_colour(taken_colours: Iterable[str]) -> str:
+    colours = list(taken_colours)
+    return min(PALETTE, key=lambda colour: (colours.count(colour), PALETTE.index(colour)))

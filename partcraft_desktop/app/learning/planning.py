@@ -24,62 +24,69 @@ KEPT_DRAFT: Final = "draft.json"
 FALLBACK_BASE: Final = "starter/base"
 
 
-def default_settings(now: LearningState) -> dict[str, Any]:
+def default_settings(state: LearningState) -> dict[str, Any]:
     """What stands under "More" when nobody changed it: what suits the base model, or what the paper did."""
-    suits = create.usual_settings(base_model(now), now.draft.plan.more.get("recipe", "ours"))
+    suits = create.usual_settings(base_model(state), state.draft.plan.more.get("recipe", "ours"))
     return {**MORE, **{name: value for name, value in suits.items() if name in MORE}}
 
 
-def setting(now: LearningState, name: str) -> Any:
+def setting(state: LearningState, name: str) -> Any:
     """A value under "More"."""
-    return now.draft.plan.more.get(name, default_settings(now)[name])
+    return state.draft.plan.more.get(name, default_settings(state)[name])
 
 
-def steps_of(now: LearningState) -> dict[Preset, int]:
+def steps_of(state: LearningState) -> dict[Preset, int]:
     """The training steps of each preset."""
-    suits = int(suitable_settings(base_model(now)).get("steps", Plan.steps))
+    suits = int(suitable_settings(base_model(state)).get("steps", Plan.steps))
     return {preset: max(1, round(suits * share)) for preset, share in SHARES.items()}
 
 
-def all_steps(now: LearningState) -> int:
+def all_steps(state: LearningState) -> int:
     """How many steps the training that is planned takes."""
-    plan = now.draft.plan
-    return plan.steps or steps_of(now)[plan.preset]
+    plan = state.draft.plan
+    return plan.steps or steps_of(state)[plan.preset]
 
 
-def changed_settings(more: Mapping[str, Any], now: LearningState) -> dict[str, Any]:
+def changed_settings(more: Mapping[str, Any], state: LearningState) -> dict[str, Any]:
     """Only what differs from what is usual, so that a better default reaches old drafts."""
-    known = default_settings(now)
-    return {name: value for name, value in more.items() if name == "recipe" or value != known[name]}
+    defaults = default_settings(state)
+    return {name: value for name, value in more.items() if name == "recipe" or value != defaults[name]}
 
 
-def base_model(now: LearningState) -> str:
+def base_model(state: LearningState) -> str:
     """The base model that is trained: the one chosen, the extended pack's, or the first at hand."""
-    if now.extended is not None:
-        return now.extended.base_model.id
-    chosen = now.draft.plan.base_model
-    return chosen if chosen in now.base_models else (*now.base_models, FALLBACK_BASE)[0]
+    if state.extended is not None:
+        return state.extended.base_model.id
+    model_id = state.draft.plan.base_model
+    return model_id if model_id in state.base_models else (*state.base_models, FALLBACK_BASE)[0]
 
 
-def with_proposals(now: LearningState) -> DraftPlan:
+def with_proposals(state: LearningState) -> DraftPlan:
     """The plan with a noun and a title where a person gave none."""
-    plan = now.draft.plan
-    extended = now.extended
-    title = f"{extended.title} and more" if extended else create.proposed_title(now.draft.folder) or "My vocabulary"
-    noun = extended.vocabulary.noun if extended else _known_noun(now) or "thing"
+    plan = state.draft.plan
+    extended = state.extended
+    title = f"{extended.title} and more" if extended else create.proposed_title(state.draft.folder) or "My vocabulary"
+    noun = extended.vocabulary.noun if extended else _known_noun(state) or "thing"
     return replace(plan, title=plan.title.strip() or title, noun=plan.noun.strip() or noun)
 
 
-def _known_noun(now: LearningState) -> str:
+def _known_noun(state: LearningState) -> str:
     """The noun of a pack whose parts have the same names: its eyes recognised them."""
-    names = {part.name for part in now.draft.sorting.parts if not part.dropped}
-    known = (pack.vocabulary for pack in now.extendable)
-    return next((words.noun for words in known if names and names <= {part.name for part in words.visible_parts}), "")
+    names = {part.name for part in state.draft.sorting.parts if not part.dropped}
+    vocabularies = (pack.vocabulary for pack in state.extendable)
+    return next(
+        (
+            vocabulary.noun
+            for vocabulary in vocabularies
+            if names and names <= {part.name for part in vocabulary.visible_parts}
+        ),
+        "",
+    )
 
 
-def plan_error(now: LearningState) -> PageError | None:
+def plan_error(state: LearningState) -> PageError | None:
     """What keeps the plan from being started, in words."""
-    plan = now.draft.plan
+    plan = state.draft.plan
     if any(char in "<>:" for char in plan.noun):
         return PageError("The noun cannot have <, > or a colon.", "Write one plain word, like bird.")
     if len(plan.noun) > 60 or len(plan.title) > 120:
@@ -87,12 +94,12 @@ def plan_error(now: LearningState) -> PageError | None:
     return None
 
 
-def discover_job(now: LearningState, out: str) -> Discover:
+def discover_job(state: LearningState, out: str) -> Discover:
     """The job that writes the untrained pack of a draft into ``out``."""
-    draft, plan = now.draft, with_proposals(now)
+    draft, plan = state.draft, with_proposals(state)
     sorting = draft.sorting
     clusters = len(sorting.parts) if draft.extends else sorting.clusters
-    job = Discover(draft.folder, out, clusters, now.codes, plan.noun, "", base_model(now), title=plan.title)
+    job = Discover(draft.folder, out, clusters, state.codes, plan.noun, "", base_model(state), title=plan.title)
     if draft.extends:
         return replace(job, extends=draft.extends)
     return replace(
@@ -106,33 +113,33 @@ def discover_job(now: LearningState, out: str) -> Discover:
     )
 
 
-def measure_key(now: LearningState) -> tuple[Any, ...]:
+def measure_key(state: LearningState) -> tuple[Any, ...]:
     """What a step's cost depends on."""
-    plan, sorting = now.draft.plan, now.draft.sorting
+    plan, sorting = state.draft.plan, state.draft.sorting
     parts = tuple(part.members for part in sorting.parts)
     # What another batch takes is predicted.
     return (
-        now.draft.folder,
-        now.draft.extends,
+        state.draft.folder,
+        state.draft.extends,
         sorting.flip,
         parts,
-        base_model(now),
-        setting(now, "rank"),
+        base_model(state),
+        setting(state, "rank"),
         plan.more.get("size"),
     )
 
 
-def cost_of(measured: Measured, now: LearningState, steps: int) -> tuple[float, int]:
+def cost_of(measured: Measured, state: LearningState, steps: int) -> tuple[float, int]:
     """Seconds that a training of so many steps takes here, and bytes at its peak."""
-    return predict_cost(measured, Plan("", steps=steps, batch=setting(now, "batch"), size=setting(now, "size")))
+    return predict_cost(measured, Plan("", steps=steps, batch=setting(state, "batch"), size=setting(state, "size")))
 
 
-def beginning_pack(now: LearningState) -> Pack | None:
+def beginning_pack(state: LearningState) -> Pack | None:
     """The pack whose tokens the new ones begin at: the extended one, or one of the same base model."""
-    if setting(now, "recipe") != "ours":
+    if setting(state, "recipe") != "ours":
         return None
-    base = base_model(now)
-    return now.extended or next((pack for pack in now.trained if pack.base_model.id == base), None)
+    base = base_model(state)
+    return state.extended or next((pack for pack in state.trained if pack.base_model.id == base), None)
 
 
 def free_memory() -> int:
@@ -140,15 +147,15 @@ def free_memory() -> int:
     return psutil.virtual_memory().available
 
 
-def make_run(now: LearningState, vocabulary: Path, runs: Path, packs: Path) -> str:
+def make_run(state: LearningState, vocabulary: Path, runs: Path, packs: Path) -> str:
     """A run's folder with the untrained pack and its plan; the folder. Raises ``OSError`` or ``UserError``."""
-    plan = now.draft.plan
-    base = base_model(now)
-    settings = {"steps": all_steps(now), **plan.more}
-    places = {"pictures": now.draft.folder, "out": str(free_folder(packs, slug(plan.title, "vocabulary")))}
-    document = {**create.propose_plan(base, settings, beginning_pack(now)), **places}
+    plan = state.draft.plan
+    base = base_model(state)
+    settings = {"steps": all_steps(state), **plan.more}
+    places = {"pictures": state.draft.folder, "out": str(free_folder(packs, slug(plan.title, "vocabulary")))}
+    document = {**create.propose_plan(base, settings, beginning_pack(state)), **places}
     run = create.new_run(runs, plan.title)
-    return str(create.create_run(run, vocabulary, document, {KEPT_DRAFT: now.draft.to_document()}))
+    return str(create.create_run(run, vocabulary, document, {KEPT_DRAFT: state.draft.to_document()}))
 
 
 def kept_draft(run: str) -> Draft | None:

@@ -77,20 +77,20 @@ class RunMonitor(QObject):
 
         self._ask(lambda: self._runs.start(folder), self._add, failed)
 
-    def wish(self, folder: str, what: Literal["pause", "stop"]) -> None:
+    def wish(self, folder: str, wish: Literal["pause", "stop"]) -> None:
         """Ask a run to pause, or to stop and keep what was learned. It does so after its step."""
-        self._wish(folder, what)
-        act = self._runs.pause if what == "pause" else self._runs.stop
+        self._wish(folder, wish)
+        act = self._runs.pause if wish == "pause" else self._runs.stop
 
-        def asked(run: Run | None) -> None:
+        def landed(run: Run | None) -> None:
             if run is not None:
                 self._add(run)
             self._poll()
 
-        self._ask(lambda: act(folder), asked, lambda error: self._unwish(folder, error))
+        self._ask(lambda: act(folder), landed, lambda error: self._unwish(folder, error))
 
-    def _wish(self, folder: str, what: Wish) -> None:
-        self.wishes = {**self.wishes, folder: what}
+    def _wish(self, folder: str, wish: Wish) -> None:
+        self.wishes = {**self.wishes, folder: wish}
         self.changed.emit()
 
     def _unwish(self, folder: str, error: PageError) -> None:
@@ -101,9 +101,9 @@ class RunMonitor(QObject):
     def discard(self, folder: str, then: Callable[[Path], None]) -> None:
         """Move a run to the trash; ``then`` is told where it is now."""
 
-        def landed(where: Path) -> None:
+        def landed(trashed: Path) -> None:
             self._take(tuple(run for run in self.known if run.folder != folder))
-            then(where)
+            then(trashed)
 
         self._ask(lambda: self._runs.discard(folder), landed)
 
@@ -142,9 +142,9 @@ class RunMonitor(QObject):
             return
         self._polling = True
 
-        def landed(read: list[Run]) -> None:
+        def landed(runs: list[Run]) -> None:
             self._polling = False
-            fresh = {run.folder: run for run in read}
+            fresh = {run.folder: run for run in runs}
             self._take(tuple(fresh.get(run.folder, run) for run in self.known))
 
         def failed(error: PageError) -> None:
@@ -153,13 +153,13 @@ class RunMonitor(QObject):
 
         self._ask(lambda: [self._read(run) for run in watched], landed, failed)
 
-    def _read(self, known: Run) -> Run:
+    def _read(self, run: Run) -> Run:
         """A run as it is now. Where its folder is gone, or its drive, what was known stays on show, as lost."""
         try:
-            return self._runs.read(known.folder)
+            return self._runs.read(run.folder)
         except (UserError, OSError) as error:
-            shown = page_error(error)
-            return replace(known, state="lost", message=shown.message, hint=shown.hint)
+            failure = page_error(error)
+            return replace(run, state="lost", message=failure.message, hint=failure.hint)
 
     def _ask(
         self,
