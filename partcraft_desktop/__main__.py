@@ -1,4 +1,4 @@
-"""The front door: without words, or with files, the app; with other words, the command line."""
+"""The front door: without arguments, or with files, the app; with other arguments, the command line."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ COMMANDS: Final = ("segment", "render", "discover", "train", "runs", "evaluate",
 def main(argv: Sequence[str] | None = None) -> int:
     """Open the window, run the command line, or (with a hidden word) be the engine's host. The exit code."""
     multiprocessing.freeze_support()
-    words = list(sys.argv[1:] if argv is None else argv)
-    if not _are_files(words):
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not _are_files(arguments):
         from engine.__main__ import main as command_line
 
-        return command_line(words)
+        return command_line(arguments)
     if not _has_screen():
         print(
             "PartCraft needs a screen, and none was found: start it from a desktop, or use `partcraft render`.",
             file=sys.stderr,
         )
         return 2
-    return _open_window([str(Path(word).absolute()) for word in words])
+    return _open_window([str(Path(path).absolute()) for path in arguments])
 
 
-def _are_files(words: Sequence[str]) -> bool:
-    """Whether all words are files or folders to open; a name of a command never is, a path always is."""
-    return not any(word.startswith("-") or word in COMMANDS for word in words) and all(
-        Path(word).exists() or os.sep in word or Path(word).suffix for word in words
+def _are_files(arguments: Sequence[str]) -> bool:
+    """Whether all arguments are files or folders to open; a name of a command never is, a path always is."""
+    return not any(argument.startswith("-") or argument in COMMANDS for argument in arguments) and all(
+        Path(argument).exists() or os.sep in argument or Path(argument).suffix for argument in arguments
     )
 
 

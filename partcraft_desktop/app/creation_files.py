@@ -83,13 +83,13 @@ def creations_in(folder: Path) -> tuple[Creation, ...]:
     if not folder.exists():
         return ()
     purge_trash(folder)
-    found: list[Creation] = []
+    creations: list[Creation] = []
     for path in folder.glob("*.png"):
         try:
-            found.append(read_creation(path))
+            creations.append(read_creation(path))
         except UserError:
             continue  # Somebody's other picture, or one that is damaged: not ours to show or complain about.
-    return newest_first(found)
+    return newest_first(creations)
 
 
 def newest_first(creations: Iterable[Creation]) -> tuple[Creation, ...]:

@@ -29,8 +29,8 @@ class CreationList:
             if folder != self._folder:
                 return
             before = self._store.state.creations
-            known = {creation.path for creation in before}
-            self._store.update_state(creations=before + tuple(c for c in creations if c.path not in known))
+            known_paths = {creation.path for creation in before}
+            self._store.update_state(creations=before + tuple(c for c in creations if c.path not in known_paths))
 
         self._store.ask(lambda: creation_files.creations_in(folder), listed, "The folder for creations cannot be read.")
 

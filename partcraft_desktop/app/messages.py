@@ -11,8 +11,8 @@ from engine.core.errors import UserError
 
 def reason(error: BaseException) -> str:
     """What the system says, as a sentence."""
-    said = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
-    return said[:1].upper() + said[1:].rstrip(".") + "."
+    text = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+    return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
 def sentence_of(error: Exception, otherwise: str) -> Message:

@@ -37,28 +37,28 @@ class OpenPictures:
     def bring_back(self, paths: list[str]) -> None:
         """Put pictures that were on the wall last time behind those that are there already."""
         before = self._store.state.own
-        known = {picture.id for picture in before}
-        back = tuple(OpenPicture(path, Path(path).stem, path) for path in paths if path not in known)
+        known_ids = {picture.id for picture in before}
+        back = tuple(OpenPicture(path, Path(path).stem, path) for path in paths if path not in known_ids)
         self._store.update_state(own=(*before, *back)[:OWN_LIMIT])
 
-    def open_first(self, wanted: str) -> None:
+    def open_first(self, id_or_path: str) -> None:
         """Open the picture with this id or path, or else the pack's first: what the app does by itself, so a picture
         that a person asks for meanwhile is shown instead."""
         pack = self._store.state.pack
         if pack is None:
             return
-        if pack.reference(wanted) is not None or not wanted:
-            self._show_reference(wanted)
+        if pack.reference(id_or_path) is not None or not id_or_path:
+            self._show_reference(id_or_path)
             return
         still_wanted = self.requests.current()
 
         def landed(is_there: bool) -> None:
             if still_wanted() and is_there:
-                self.open_image(wanted, still_wanted)
+                self.open_image(id_or_path, still_wanted)
             elif still_wanted():
                 self._show_reference("")
 
-        self._store.ask(lambda: Path(wanted).is_file(), landed, f"“{Path(wanted).name}” cannot be opened.")
+        self._store.ask(lambda: Path(id_or_path).is_file(), landed, f"“{Path(id_or_path).name}” cannot be opened.")
 
     def open_reference(self, reference_id: str) -> None:
         """Show one of the pack's references; its parts come from the pack, without the engine."""
@@ -71,7 +71,7 @@ class OpenPictures:
         """Show a reference, the first one for an empty id."""
         pack = self._store.state.pack
         references = pack.references if pack else ()
-        reference = next((each for each in references if reference_id in ("", each.id)), None)
+        reference = next((candidate for candidate in references if reference_id in ("", candidate.id)), None)
         if pack is None or reference is None:
             return
         self._show(OpenPicture(reference.id, reference.title, reference.image, busy=True))
@@ -88,17 +88,17 @@ class OpenPictures:
         ``still_wanted`` tells whether the request it belongs to is the newest, if it is not a new one: a picture that
         is no longer wanted in the middle comes to the wall only.
         """
-        wanted = still_wanted or self.requests.begin()
+        is_wanted = still_wanted or self.requests.begin()
         image = str(Path(path).expanduser().absolute())
         pack = self._store.state.pack
         reference = next((r for r in pack.references if r.image == image), None) if pack else None
         if reference is None:
             self._store.ask(
                 lambda: keep_decoded(image),
-                lambda _: self._add_own(image, show=wanted()),
+                lambda _: self._add_own(image, show=is_wanted()),
                 f"“{Path(image).name}” cannot be opened.",
             )
-        elif wanted():
+        elif is_wanted():
             self._show_reference(reference.id)
 
     def close_image(self, path: str) -> None:
@@ -121,16 +121,16 @@ class OpenPictures:
     def _add_own(self, image: str, show: bool) -> None:
         """Put a picture on the wall and have its parts found, unless that is done; ``show`` it in the middle too."""
         own, pack = self._store.state.own, self._store.state.pack
-        known = next((picture for picture in own if picture.id == image), None)
-        if known is not None and (known.segmentation is not None or known.busy):
+        existing = next((picture for picture in own if picture.id == image), None)
+        if existing is not None and (existing.segmentation is not None or existing.busy):
             if show:
-                self._show(known)
+                self._show(existing)
             return
         picture = OpenPicture(image, Path(image).stem, image, busy=pack is not None)
         if pack is None:
             picture = replace(picture, note="Open a pack to find the parts of this picture.")
         again = tuple(picture if other.id == image else other for other in own)
-        self._store.update_state(own=again if known else (picture, *own)[:OWN_LIMIT])
+        self._store.update_state(own=again if existing else (picture, *own)[:OWN_LIMIT])
         if show:
             self._show(picture)
         self._save_soon()
@@ -163,11 +163,11 @@ class OpenPictures:
         if not self._is_on_show(pack):
             return
         own = tuple(replace(p, **changes) if p.id == picture_id else p for p in state.own)
-        shown = state.reference
-        if shown is not None and shown.id == picture_id:
-            shown = replace(shown, **changes)
-        self._store.update_state(own=own, reference=shown)
+        reference = state.reference
+        if reference is not None and reference.id == picture_id:
+            reference = replace(reference, **changes)
+        self._store.update_state(own=own, reference=reference)
 
     def _is_on_show(self, pack: Pack) -> bool:
-        shown = self._store.state.pack
-        return shown is not None and shown.id == pack.id
+        shown_pack = self._store.state.pack
+        return shown_pack is not None and shown_pack.id == pack.id

@@ -67,9 +67,9 @@ class PackList:
             elif still_wanted():
                 self._open_pack(pack.id)
 
-        known = self._pack_at(Path(folder))
-        if known is not None:
-            self._open_pack(known.id)  # at once; whether it is still there is seen below
+        listed_pack = self._pack_at(Path(folder))
+        if listed_pack is not None:
+            self._open_pack(listed_pack.id)  # at once; whether it is still there is seen below
         self.read(lambda: Path(folder).resolve(), landed)
 
     def _pack_at(self, folder: Path) -> Pack | None:

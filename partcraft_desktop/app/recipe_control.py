@@ -131,9 +131,9 @@ class RecipeControl:
         recipe = self._history.now
         self.last_recipes[recipe.pack] = recipe
         self._store.update_state(recipe=recipe, can_undo=self._history.can_undo, can_redo=self._history.can_redo)
-        shown = self._store.state.pack
+        shown_pack = self._store.state.pack
         pack = next((p for p in self._store.state.packs if p.id == recipe.pack), None)
-        if pack is not None and (shown is None or pack.id != shown.id):
+        if pack is not None and (shown_pack is None or pack.id != shown_pack.id):
             self._show_pack(pack)
         self._save_soon()
 

@@ -152,11 +152,11 @@ class Session(Store):
     def _show_pack(self, pack: Pack) -> None:
         # Other eyes, other parts: what was found in a person's own pictures was found with the pack before.
         own = tuple(replace(picture, segmentation=None, note="", busy=False) for picture in self.state.own)
-        shown = self.state.reference.id if self.state.reference else self._saved_reference
+        picture_id = self.state.reference.id if self.state.reference else self._saved_reference
         self._saved_reference = ""
         self.update_state(pack=pack, reference=None, own=own)
         self._renders.prepare()
-        self._pictures.open_first(shown)
+        self._pictures.open_first(picture_id)
 
     def import_pack(self, path: str | Path) -> None:
         """Take a .partpack into the library and show it."""
@@ -180,13 +180,13 @@ class Session(Store):
 
     def _packs_listed(self, listing: PackListing) -> None:
         packs, is_first = listing.packs, not self.state.packs_listed
-        gone = {pack.id for pack in self.state.packs} - {pack.id for pack in packs}
+        removed_ids = {pack.id for pack in self.state.packs} - {pack.id for pack in packs}
         self.update_state(packs=packs, packs_listed=True)
-        self._recipes.forget(gone)
+        self._recipes.forget(removed_ids)
         self.learning.packs_changed(packs)
-        shown = self.state.pack
-        same = next((pack for pack in packs if shown is not None and pack.id == shown.id), None)
-        if same is not None and same != shown:  # written anew: a training went on
+        shown_pack = self.state.pack
+        same = next((pack for pack in packs if shown_pack is not None and pack.id == shown_pack.id), None)
+        if same is not None and same != shown_pack:  # written anew: a training went on
             self._show_pack(same)
         elif same is None and packs:
             # There is no way back to no pack, nor to one that is gone.

@@ -32,17 +32,17 @@ class Values:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Values:
         """Values from JSON: wrong ones fall back to the defaults, unknown ones are kept in ``extra``."""
-        known: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         defaults = cls()
         names = {spec.name for spec in fields(cls)} - {"extra"}
         for name in names & document.keys():
             value, default = document[name], getattr(defaults, name)
             if name == "theme":
                 if value in ("system", "light", "dark"):
-                    known[name] = value
+                    values[name] = value
             elif isinstance(value, dict if name == "window" else type(default)):
-                known[name] = value
-        return cls(**known, extra={key: value for key, value in document.items() if key not in names})
+                values[name] = value
+        return cls(**values, extra={key: value for key, value in document.items() if key not in names})
 
     def to_document(self) -> dict[str, Any]:
         """JSON values, read back by :meth:`from_document`."""

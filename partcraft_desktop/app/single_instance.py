@@ -24,10 +24,10 @@ def hand_to_first_instance(home: Path, paths: list[str]) -> bool:
     if not socket.waitForConnected(WAIT_MS):
         return False
     socket.write(json.dumps(paths).encode() + b"\n")
-    heard = socket.waitForBytesWritten(WAIT_MS) and socket.waitForReadyRead(WAIT_MS)
+    answered = socket.waitForBytesWritten(WAIT_MS) and socket.waitForReadyRead(WAIT_MS)
     socket.disconnectFromServer()
     # A copy that hangs does not answer; then this one opens, rather than leaving a person without a window.
-    return heard
+    return answered
 
 
 class SingleInstance(QObject):
