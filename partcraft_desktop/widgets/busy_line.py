@@ -28,10 +28,10 @@ class BusyLine(QWidget):
         self._timer = QTimer(self, interval=FRAME_MS)
         self._timer.timeout.connect(self.update)
 
-    def start(self, what: str) -> None:
-        """Begin; ``what`` is said to assistive tools."""
+    def start(self, name: str) -> None:
+        """Begin; ``name`` is said to assistive tools."""
         self.running = True
-        self.setAccessibleName(what)
+        self.setAccessibleName(name)
         self._clock.start()
         if not self._reduced:
             self._timer.start()

@@ -32,8 +32,8 @@ def tool_button(icon_name: str, name: str, run: Callable[[], object] | None = No
     button.setIcon(icon(icon_name))
     button.setIconSize(QSize(ICON_SIDE, ICON_SIDE))
     button.setAccessibleName(name)
-    shown = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) if keys else ""
-    button.setToolTip(f"{name} ({shown})" if shown else name)
+    shortcut = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) if keys else ""
+    button.setToolTip(f"{name} ({shortcut})" if shortcut else name)
     # A click must not leave a focus ring behind; the keyboard still gets here.
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     if run is not None:

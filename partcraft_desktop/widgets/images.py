@@ -105,8 +105,8 @@ def cut_out(picture: Image.Image, shape: PartShape, longest: int, padding: float
         min(picture.height, int(bounds.bottom()) + 2),
     )
     region = picture.convert("RGB").crop(box)
-    wanted = (max(1, round(region.width * scale)), max(1, round(region.height * scale)))
-    image = from_pillow(region.resize(wanted, Image.Resampling.LANCZOS))
+    scaled_size = (max(1, round(region.width * scale)), max(1, round(region.height * scale)))
+    image = from_pillow(region.resize(scaled_size, Image.Resampling.LANCZOS))
 
     crop = QImage(size, QImage.Format.Format_ARGB32_Premultiplied)
     crop.fill(Qt.GlobalColor.transparent)

@@ -83,8 +83,8 @@ class NumberField(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             steps = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_PageUp: 10, Qt.Key.Key_PageDown: -10}
-            wanted = steps.get(Qt.Key(event.key()))
-            if wanted is not None:
-                self._move(wanted)
+            step = steps.get(Qt.Key(event.key()))
+            if step is not None:
+                self._move(step)
                 return True
         return False

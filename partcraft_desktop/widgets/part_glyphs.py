@@ -96,9 +96,9 @@ def luminance(colour: QColor) -> float:
 
 def with_alpha(colour: QColor, alpha: float) -> QColor:
     """The colour at an opacity of 0 to 1."""
-    seen = QColor(colour)
-    seen.setAlphaF(alpha)
-    return seen
+    result = QColor(colour)
+    result.setAlphaF(alpha)
+    return result
 
 
 def mixed(first: QColor, second: QColor, share: float) -> QColor:

@@ -86,7 +86,7 @@ def contours(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.float64]]:
         y, x = np.nonzero(inside & outside)
         starts.append((y + y0) * width + x + x0)
         ends.append((y + y1) * width + x + x1)
-    heading = np.repeat(np.arange(4), [len(each) for each in starts])
+    heading = np.repeat(np.arange(4), [len(side_starts) for side_starts in starts])
     start, end = np.concatenate(starts), np.concatenate(ends)
     if start.size == 0:
         return []
@@ -96,23 +96,23 @@ def contours(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.float64]]:
     following = np.full(start.size, -1)
     # Where two pixels touch at a corner both ways on exist: turning right first stays with the same pixel.
     for turn in (3, 0, 1):
-        wanted = end * 4 + (heading + turn) % 4
-        at = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
-        following = np.where(keys[at] == wanted, order[at], following)
+        next_keys = end * 4 + (heading + turn) % 4
+        at = np.minimum(np.searchsorted(keys, next_keys), keys.size - 1)
+        following = np.where(keys[at] == next_keys, order[at], following)
 
     after = following.tolist()
-    seen = bytearray(len(after))
+    visited = bytearray(len(after))
     loops: list[npt.NDArray[np.float64]] = []
     for first in range(len(after)):
-        if seen[first]:
+        if visited[first]:
             continue
-        way: list[int] = []
+        edges: list[int] = []
         edge = first
-        while not seen[edge]:
-            seen[edge] = 1
-            way.append(edge)
+        while not visited[edge]:
+            visited[edge] = 1
+            edges.append(edge)
             edge = after[edge]
-        corners = start[way]
+        corners = start[edges]
         loops.append(np.stack([corners % width, corners // width], axis=1).astype(np.float64))
     return sorted(loops, key=len, reverse=True)
 

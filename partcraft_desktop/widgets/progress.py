@@ -15,17 +15,17 @@ from partcraft_desktop.widgets.controls import ShortLabel, push_button
 from partcraft_desktop.widgets.theme import UNIT
 
 
-def progress_text(doing: JobProgress, now: float) -> str:
+def progress_text(progress: JobProgress, now: float) -> str:
     """What is under way and how long yet; ``now`` is ``time.monotonic()``."""
-    words = doing.stage or "Starting"
-    if doing.total:
-        words += f", {min(doing.done, doing.total):,} of {doing.total:,}"
-    spent = now - doing.started
-    if doing.total and doing.done and spent > 1:
-        left = spent / doing.done * (doing.total - doing.done)
-        if left >= 1:
-            words += f", {duration(left)} left"
-    return words
+    text = progress.stage or "Starting"
+    if progress.total:
+        text += f", {min(progress.done, progress.total):,} of {progress.total:,}"
+    spent = now - progress.started
+    if progress.total and progress.done and spent > 1:
+        seconds_left = spent / progress.done * (progress.total - progress.done)
+        if seconds_left >= 1:
+            text += f", {duration(seconds_left)} left"
+    return text
 
 
 class JobProgressLine(QWidget):
@@ -70,10 +70,10 @@ class ProgressBar(QWidget):
         self.share = 0.0
         self.setFixedHeight(4)
 
-    def show_share(self, share: float, words: str) -> None:
-        """Fill a share of 0 to 1; ``words`` are for assistive tools."""
+    def show_share(self, share: float, text: str) -> None:
+        """Fill a share of 0 to 1; ``text`` is for assistive tools."""
         self.share = min(max(share, 0.0), 1.0)
-        self.setAccessibleName(words)
+        self.setAccessibleName(text)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

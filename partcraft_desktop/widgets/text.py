@@ -22,6 +22,6 @@ def quiet(text: str = "") -> QLabel:
     return label
 
 
-def amount(count: int, one: str, many: str = "") -> str:
+def amount(count: int, singular: str, plural: str = "") -> str:
     """A number with its noun: "1 picture", "6,000 pictures"."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"

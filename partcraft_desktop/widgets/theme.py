@@ -138,10 +138,10 @@ class Theme(QObject):
     @property
     def dark(self) -> bool:
         """Whether the dark theme is wanted now."""
-        wanted = self._settings.values.theme
-        if wanted == "system":
+        theme_name = self._settings.values.theme
+        if theme_name == "system":
             return self._app.styleHints().colorScheme() == Qt.ColorScheme.Dark
-        return wanted == "dark"
+        return theme_name == "dark"
 
     def apply(self) -> None:
         """Show the theme that is wanted now, at once and everywhere."""
@@ -170,10 +170,10 @@ def draw_app_icon() -> list[QImage]:
 
 def icon_of(images: Iterable[QImage]) -> QIcon:
     """An icon from one picture for each size."""
-    made = QIcon()
+    result = QIcon()
     for image in images:
-        made.addPixmap(QPixmap.fromImage(image))
-    return made
+        result.addPixmap(QPixmap.fromImage(image))
+    return result
 
 
 def icon(name: str, role: QPalette.ColorRole = Role.WindowText) -> QIcon:

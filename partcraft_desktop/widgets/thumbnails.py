@@ -53,8 +53,8 @@ class Thumbnails(QObject):
         """The cut-out of one part of a picture file (see :func:`read_crop`), its longer side ``side`` logical
         pixels, or None while it is read. The segmentation of a path is taken to be always the same."""
         pixels = max(1, round(side * ratio))
-        what = labels if isinstance(labels, str) else "given"
-        return self._get((path, what, part, pixels, ratio), lambda: read_crop(path, labels, part, pixels), path)
+        labels_key = labels if isinstance(labels, str) else "given"
+        return self._get((path, labels_key, part, pixels, ratio), lambda: read_crop(path, labels, part, pixels), path)
 
     def forget(self, path: str) -> None:
         """Read a path again when it is next asked for: its file changed."""
