@@ -112,13 +112,13 @@ class Composer(QWidget):
         foot.addWidget(self._why)
         foot.addWidget(self.render_button)
 
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, theme.UNIT, 0, 0)
-        whole.setSpacing(theme.UNIT)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, theme.UNIT, 0, 0)
+        layout.setSpacing(theme.UNIT)
         head.setContentsMargins(theme.UNIT * 2, 0, theme.UNIT * 2, 0)
-        whole.addLayout(head)
-        whole.addWidget(self._scroll, 1)
-        whole.addLayout(foot)
+        layout.addLayout(head)
+        layout.addWidget(self._scroll, 1)
+        layout.addLayout(foot)
 
     def sizeHint(self) -> QSize:
         return QSize(304, 640)
@@ -138,8 +138,8 @@ class Composer(QWidget):
 
     def light(self, part: int | None) -> None:
         """Light the slot of a part that is lit elsewhere."""
-        for each, slot in self.slots.items():
-            slot.set_lit(each == part)
+        for slot_part, slot in self.slots.items():
+            slot.set_lit(slot_part == part)
 
     # Showing the session
 
@@ -203,13 +203,13 @@ class Composer(QWidget):
         state = self._session.state
         if state.pack is None:
             return
-        words = state.pack.vocabulary
+        vocabulary = state.pack.vocabulary
         for part, slot in self.slots.items():
             choice = state.recipe.choice_of(part)
-            value = SlotValue(part, words.parts[part].name, QColor(words.parts[part].colour))
+            value = SlotValue(part, vocabulary.parts[part].name, QColor(vocabulary.parts[part].colour))
             if choice is not None:
-                known = 0 <= choice.code < words.codes_per_part
-                code = words.code_name(part, choice.code) if known else str(choice.code)
+                is_known = 0 <= choice.code < vocabulary.codes_per_part
+                code = vocabulary.code_name(part, choice.code) if is_known else str(choice.code)
                 source = self._source_title(state.pack, choice)
                 value = SlotValue(
                     part, value.name, value.colour, choice, code, "" if source.casefold() == code.casefold() else source

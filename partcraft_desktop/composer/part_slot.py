@@ -175,9 +175,9 @@ class PartSlot(QWidget):
     def _show_buttons(self) -> None:
         chosen = self.value.choice is not None
         strength = self.value.choice.strength if self.value.choice else 1.0
-        here = self.underMouse() or self.hasFocus() or self.isAncestorOf(QApplication.focusWidget() or self.window())
-        self._remove.setVisible(chosen and here)
-        self._strength.setVisible(chosen and (here or strength != 1.0 or self._strength.isChecked()))
+        active = self.underMouse() or self.hasFocus() or self.isAncestorOf(QApplication.focusWidget() or self.window())
+        self._remove.setVisible(chosen and active)
+        self._strength.setVisible(chosen and (active or strength != 1.0 or self._strength.isChecked()))
         open_ = chosen and self._strength.isChecked()
         for child in (self._slider, self._least, self._most):
             child.setVisible(open_)
@@ -202,16 +202,16 @@ class PartSlot(QWidget):
         value, palette = self.value, self.palette()
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        whole = QRectF(self.rect()).adjusted(1, 1, -1, -1)
+        frame = QRectF(self.rect()).adjusted(1, 1, -1, -1)
         if self._over or self._lit or self.underMouse():
             ground = palette.color(QPalette.ColorRole.AlternateBase)
             painter.setPen(QPen(value.colour, 1.5) if self._over else Qt.PenStyle.NoPen)
             painter.setBrush(mixed(ground, value.colour, 0.18) if self._over else ground)
-            painter.drawRoundedRect(whole, 10, 10)
+            painter.drawRoundedRect(frame, 10, 10)
         if self.hasFocus():
             painter.setPen(QPen(palette.color(QPalette.ColorRole.Accent), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(whole, 10, 10)
+            painter.drawRoundedRect(frame, 10, 10)
         self._paint_tile(painter, palette)
         self._paint_words(painter, palette)
 
@@ -274,8 +274,8 @@ class PartSlot(QWidget):
         font.setWeight(QFont.Weight.Medium)
         painter.setFont(font)
         painter.setPen(palette.color(QPalette.ColorRole.Text))
-        said = f"{value.code}, from {value.source}" if value.source else value.code
-        painter.drawText(second, one_line, painter.fontMetrics().elidedText(said, cut, room))
+        text = f"{value.code}, from {value.source}" if value.source else value.code
+        painter.drawText(second, one_line, painter.fontMetrics().elidedText(text, cut, room))
 
     # What a person does
 

@@ -59,8 +59,8 @@ class PromptChips(QWidget):
     def show_prompt(self, prompt: Prompt, vocabulary: Vocabulary | None) -> None:
         """Show these words and choices."""
         self._prompt, self._vocabulary = prompt, vocabulary
-        said = "".join(piece if isinstance(piece, str) else self._spoken(piece) for piece in prompt)
-        self.setAccessibleDescription(f"{said}. Press Enter to edit it as text.")
+        text = "".join(piece if isinstance(piece, str) else self._choice_text(piece) for piece in prompt)
+        self.setAccessibleDescription(f"{text}. Press Enter to edit it as text.")
         self._fit()
 
     def sizeHint(self) -> QSize:
@@ -96,14 +96,14 @@ class PromptChips(QWidget):
             name = f"{self._vocabulary.parts[choice.part].name} {name}"
         return name if choice.strength == 1 else f"{name} ×{choice.strength:g}"
 
-    def _spoken(self, choice: Choice) -> str:
+    def _choice_text(self, choice: Choice) -> str:
         if self._vocabulary is None or choice.part >= len(self._vocabulary.parts):
             return self._chip_text(choice)
         return f"{self._vocabulary.parts[choice.part].name} of {self._chip_text(choice)}"
 
     def _colour(self, choice: Choice) -> QColor:
-        known = self._vocabulary is not None and choice.part < len(self._vocabulary.parts)
-        return QColor(self._vocabulary.parts[choice.part].colour if known and self._vocabulary else "#808080")
+        is_known = self._vocabulary is not None and choice.part < len(self._vocabulary.parts)
+        return QColor(self._vocabulary.parts[choice.part].colour if is_known and self._vocabulary else "#808080")
 
     def _lay_out(self, width: int) -> list[_Run]:
         metrics = QFontMetricsF(self.font())
@@ -199,7 +199,7 @@ class PromptChips(QWidget):
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             run = self._run_at(QPointF(event.pos()))
             if run is not None and run.choice is not None:
-                QToolTip.showText(event.globalPos(), self._spoken(run.choice), self, run.rect.toRect())
+                QToolTip.showText(event.globalPos(), self._choice_text(run.choice), self, run.rect.toRect())
             else:
                 QToolTip.hideText()
             return True

@@ -30,20 +30,20 @@ class Completion:
 
 def completion_for(text: str, vocabulary: Vocabulary) -> Completion | None:
     """What can follow a text that ends in a choice that was begun, or None."""
-    found = _BEGUN.search(text)
-    if found is None:
+    match = _BEGUN.search(text)
+    if match is None:
         return None
-    if found["colon"] is None:
+    if match["colon"] is None:
         parts = [part for part in vocabulary.visible_parts if not _SPECIAL.search(part.name)]
         names = tuple(part.name for part in parts)
-        return Completion(found["part"], names, tuple(f"<{name}:" for name in names), found.start())
-    part = vocabulary.find_part(found["part"])
+        return Completion(match["part"], names, tuple(f"<{name}:" for name in names), match.start())
+    part = vocabulary.find_part(match["part"])
     if part is None or part.background:
         return None
     codes = range(vocabulary.codes_per_part)
-    named = tuple(vocabulary.code_name(part.index, code) for code in codes)
+    code_names = tuple(vocabulary.code_name(part.index, code) for code in codes)
     texts = tuple(language.choice_text(Choice(part.index, code), vocabulary) for code in codes)
-    return Completion(found["code"], named, texts, found.start())
+    return Completion(match["code"], code_names, texts, match.start())
 
 
 class PromptCompleter(QCompleter):

@@ -62,12 +62,12 @@ class RenderButton(QAbstractButton):
         self.setText(text)
         self.setEnabled(not stopping and (progress is not None or not self._blocked))
         self.setAccessibleName(text)
-        why = self._blocked if progress is None else self._told(progress)
+        why = self._blocked if progress is None else self._progress_text(progress)
         self.setAccessibleDescription(why)
         self.setToolTip(why or "Render (Ctrl+Enter)")
         self.update()
 
-    def _told(self, progress: RenderProgress) -> str:
+    def _progress_text(self, progress: RenderProgress) -> str:
         """How far the render is, in words."""
         if progress.cancelling:
             return "The render is being stopped."
@@ -136,11 +136,13 @@ class RenderButton(QAbstractButton):
         painter.restore()
         painter.setPen(palette.color(QPalette.ColorRole.WindowText))
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
-        words = rect.adjusted(16, 0, -16, 0)
-        painter.drawText(words, int(middle | Qt.AlignmentFlag.AlignLeft), self.text())
+        text_rect = rect.adjusted(16, 0, -16, 0)
+        painter.drawText(text_rect, int(middle | Qt.AlignmentFlag.AlignLeft), self.text())
         if not progress.cancelling:
             font = QFont(self.font())
             painter.setFont(font)
-            room = words.width() - painter.fontMetrics().horizontalAdvance(self.text()) - 24
-            told = painter.fontMetrics().elidedText(self._told(progress), Qt.TextElideMode.ElideRight, int(room))
-            painter.drawText(words, int(middle | Qt.AlignmentFlag.AlignRight), told)
+            room = text_rect.width() - painter.fontMetrics().horizontalAdvance(self.text()) - 24
+            text = painter.fontMetrics().elidedText(
+                self._progress_text(progress), Qt.TextElideMode.ElideRight, int(room)
+            )
+            painter.drawText(text_rect, int(middle | Qt.AlignmentFlag.AlignRight), text)
