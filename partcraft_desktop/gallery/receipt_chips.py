@@ -19,59 +19,61 @@ MARK: Final = 26
 Role = QPalette.ColorRole
 
 
-def part_name(words: Vocabulary | None, part: int) -> str:
+def part_name(vocabulary: Vocabulary | None, part: int) -> str:
     """The name of a part, or its number where its pack is not here."""
-    known = words is not None and 0 <= part < len(words.parts)
-    return words.parts[part].name if known and words is not None else f"part {part}"
+    is_known = vocabulary is not None and 0 <= part < len(vocabulary.parts)
+    return vocabulary.parts[part].name if is_known and vocabulary is not None else f"part {part}"
 
 
-def code_name(words: Vocabulary | None, part: int, code: int) -> str:
+def code_name(vocabulary: Vocabulary | None, part: int, code: int) -> str:
     """The name of a code, or its number."""
-    known = words is not None and 0 <= part < len(words.parts) and -1 <= code < words.codes_per_part
-    return words.code_name(part, code) if known and words is not None else str(code)
+    is_known = vocabulary is not None and 0 <= part < len(vocabulary.parts) and -1 <= code < vocabulary.codes_per_part
+    return vocabulary.code_name(part, code) if is_known and vocabulary is not None else str(code)
 
 
-def part_colour(words: Vocabulary | None, part: int) -> QColor:
+def part_colour(vocabulary: Vocabulary | None, part: int) -> QColor:
     """The colour of a part; grey where its pack is not here."""
-    known = words is not None and 0 <= part < len(words.parts)
-    return QColor(words.parts[part].colour if known and words is not None else "#808080")
+    is_known = vocabulary is not None and 0 <= part < len(vocabulary.parts)
+    return QColor(vocabulary.parts[part].colour if is_known and vocabulary is not None else "#808080")
 
 
-def arrival_text(arrival: Arrival, words: Vocabulary | None) -> str:
+def arrival_text(arrival: Arrival, vocabulary: Vocabulary | None) -> str:
     """What became of one choice: "head: Cardinal arrived"."""
-    asked = f"{part_name(words, arrival.part)}: {code_name(words, arrival.part, arrival.code)}"
+    choice = f"{part_name(vocabulary, arrival.part)}: {code_name(vocabulary, arrival.part, arrival.code)}"
     if arrival.arrived:
-        return f"{asked} arrived"
+        return f"{choice} arrived"
     if arrival.found == ABSENT:
-        return f"{asked} did not arrive"
-    return f"{asked} did not arrive, it looks like {code_name(words, arrival.part, arrival.found)}"
+        return f"{choice} did not arrive"
+    return f"{choice} did not arrive, it looks like {code_name(vocabulary, arrival.part, arrival.found)}"
 
 
-def receipt_text(creation: Creation, words: Vocabulary | None) -> str:
+def receipt_text(creation: Creation, vocabulary: Vocabulary | None) -> str:
     """A receipt in words, a line a choice; the choices where there is no receipt."""
     if creation.receipt:
-        return "\n".join(arrival_text(arrival, words) for arrival in creation.receipt)
-    said = [f"{part_name(words, c.part)}: {code_name(words, c.part, c.code)}" for c in creation.recipe.choices]
-    return "\n".join(said) or "Creation without chosen parts"
+        return "\n".join(arrival_text(arrival, vocabulary) for arrival in creation.receipt)
+    lines = [
+        f"{part_name(vocabulary, c.part)}: {code_name(vocabulary, c.part, c.code)}" for c in creation.recipe.choices
+    ]
+    return "\n".join(lines) or "Creation without chosen parts"
 
 
 def paint_receipt(
-    painter: QPainter, room: QRectF, receipt: Receipt, words: Vocabulary | None, palette: QPalette
+    painter: QPainter, room: QRectF, receipt: Receipt, vocabulary: Vocabulary | None, palette: QPalette
 ) -> None:
     """A receipt in one line of ``room``: chips with names if all fit, else marks without, else as many as fit."""
-    names = [part_name(words, arrival.part) for arrival in receipt]
+    names = [part_name(vocabulary, arrival.part) for arrival in receipt]
     widths = [chip_width(painter.fontMetrics(), name) for name in names]
     if sum(widths) + GAP * (len(widths) - 1) <= room.width():
         x = room.x()
         for arrival, name, width in zip(receipt, names, widths, strict=True):
-            paint_chip(painter, QRectF(x, room.y(), width, CHIP), arrival, name, words, palette)
+            paint_chip(painter, QRectF(x, room.y(), width, CHIP), arrival, name, vocabulary, palette)
             x += width + GAP
         return
     fitting = len(receipt)
     if fitting * MARK > room.width() + GAP:
         fitting = max(0, int((room.width() - 24) // MARK))
     for number, arrival in enumerate(receipt[:fitting]):
-        _paint_mark(painter, QRectF(room.x() + number * MARK, room.y(), MARK, CHIP), arrival, words, palette)
+        _paint_mark(painter, QRectF(room.x() + number * MARK, room.y(), MARK, CHIP), arrival, vocabulary, palette)
     if fitting < len(receipt):
         painter.setPen(palette.color(Role.PlaceholderText))
         rest = room.adjusted(fitting * MARK, 0, 0, 0)
@@ -83,10 +85,12 @@ def chip_width(metrics: QFontMetrics, name: str) -> int:
     return 44 + metrics.horizontalAdvance(name)
 
 
-def _paint_mark(painter: QPainter, rect: QRectF, arrival: Arrival, words: Vocabulary | None, palette: QPalette) -> None:
+def _paint_mark(
+    painter: QPainter, rect: QRectF, arrival: Arrival, vocabulary: Vocabulary | None, palette: QPalette
+) -> None:
     shape = QRectF(rect.x() + 1, rect.center().y() - 4.5, 9, 9)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.fillPath(glyph(arrival.part, shape), part_colour(words, arrival.part))
+    painter.fillPath(glyph(arrival.part, shape), part_colour(vocabulary, arrival.part))
     mark = QRectF(rect.x() + 11, rect.center().y() - 4.5, 9, 9)
     if arrival.arrived:
         draw_check(painter, mark, palette.color(Role.WindowText))
@@ -95,14 +99,14 @@ def _paint_mark(painter: QPainter, rect: QRectF, arrival: Arrival, words: Vocabu
 
 
 def paint_chip(
-    painter: QPainter, rect: QRectF, arrival: Arrival, name: str, words: Vocabulary | None, palette: QPalette
+    painter: QPainter, rect: QRectF, arrival: Arrival, name: str, vocabulary: Vocabulary | None, palette: QPalette
 ) -> None:
     """One chip: the part's shape in its colour, its name if any, and a tick or a cross."""
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.fillPath(rounded(rect, rect.height() / 2), palette.color(Role.AlternateBase))
     shape = QRectF(rect.x() + 6, rect.center().y() - 5, 10, 10)
-    painter.fillPath(glyph(arrival.part, shape), part_colour(words, arrival.part))
+    painter.fillPath(glyph(arrival.part, shape), part_colour(vocabulary, arrival.part))
     if name:
         painter.setPen(palette.color(Role.WindowText))
         text = rect.adjusted(21, 0, -17, 0)

@@ -74,9 +74,9 @@ class CreationListModel(QAbstractListModel):
             self.creations = creations
             self.endInsertRows()
             return
-        kept = {creation.path for creation in creations}
-        if len(creations) < len(old) and tuple(c for c in old if c.path in kept) == creations:
-            for row in reversed([row for row, creation in enumerate(old) if creation.path not in kept]):
+        kept_paths = {creation.path for creation in creations}
+        if len(creations) < len(old) and tuple(c for c in old if c.path in kept_paths) == creations:
+            for row in reversed([row for row, creation in enumerate(old) if creation.path not in kept_paths]):
                 self.beginRemoveRows(QModelIndex(), row + self.first, row + self.first)
                 self.creations = self.creations[:row] + self.creations[row + 1 :]
                 self.endRemoveRows()

@@ -23,27 +23,27 @@ from partcraft_desktop.widgets.thumbnails import Thumbnails
 class ReceiptLine(QWidget):
     """One line of a receipt: its chip, and in words what became of the choice."""
 
-    def __init__(self, arrival: Arrival, words: Vocabulary | None) -> None:
+    def __init__(self, arrival: Arrival, vocabulary: Vocabulary | None) -> None:
         super().__init__()
         self._arrival = arrival
-        self._words = words
-        self._text = arrival_text(arrival, words)
+        self._vocabulary = vocabulary
+        self._text = arrival_text(arrival, vocabulary)
         self.setAccessibleName(self._text)
         self.setToolTip(self._text)
         self.setFixedHeight(3 * UNIT)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        name = part_name(self._words, self._arrival.part)
+        name = part_name(self._vocabulary, self._arrival.part)
         room = self.rect().toRectF()
         room.setWidth(chip_width(painter.fontMetrics(), name))
         room.setHeight(CHIP)
-        paint_chip(painter, room, self._arrival, name, self._words, self.palette())
+        paint_chip(painter, room, self._arrival, name, self._vocabulary, self.palette())
         rest = self.rect().adjusted(round(room.width()) + UNIT, 0, 0, -4)
-        said = self._text.partition(": ")[2]
-        said = painter.fontMetrics().elidedText(said, Qt.TextElideMode.ElideRight, rest.width())
+        text = self._text.partition(": ")[2]
+        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, rest.width())
         painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
-        painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, said)
+        painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, text)
         painter.end()
 
 
@@ -128,10 +128,10 @@ class Viewer(Dialog):
     def _show(self) -> None:
         creation = self.creation
         recipe = creation.recipe
-        words = self._names(creation)
+        vocabulary = self._names(creation)
         self.picture.show_picture(creation.path)
         self.picture.setAccessibleName(Path(creation.path).name)
-        self.prompt.setText(prompt.to_text(recipe.prompt, words))
+        self.prompt.setText(prompt.to_text(recipe.prompt, vocabulary))
         lines = [f"Seed {recipe.seed} · {recipe.steps} steps · guidance {recipe.guidance:g}"]
         if recipe.negative:
             lines.insert(0, f"Without: {recipe.negative}")
@@ -145,6 +145,6 @@ class Viewer(Dialog):
             if widget is not None:
                 widget.deleteLater()
         for arrival in creation.receipt:
-            self._receipt.addWidget(ReceiptLine(arrival, words))
+            self._receipt.addWidget(ReceiptLine(arrival, vocabulary))
         self.before.setEnabled(self._row > 0)
         self.after.setEnabled(self._row < len(self._creations) - 1)
