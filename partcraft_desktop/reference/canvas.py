@@ -37,15 +37,15 @@ class PictureCanvas(CanvasPainting):
     # Pointer
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        here = event.position()
+        pos = event.position()
         if self._panning is not None:
-            moved = here - self._panning
-            self._panning = here
+            moved = pos - self._panning
+            self._panning = pos
             self._panned = True
             self._place(self._placement.moved(moved.x(), moved.y()))
             return
         if self._pressed is not None:
-            far = (here - self._pressed).manhattanLength() >= QApplication.startDragDistance()
+            far = (pos - self._pressed).manhattanLength() >= QApplication.startDragDistance()
             if far and self._placement.is_fitted:
                 self._pressed = None
                 self.drag_wanted.emit(self._pressed_part)
@@ -55,18 +55,18 @@ class PictureCanvas(CanvasPainting):
                 self.setCursor(Qt.CursorShape.ClosedHandCursor)
                 self.mouseMoveEvent(event)
             return
-        self._hover(here)
+        self._hover(pos)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        here = event.position()
+        pos = event.position()
         self._show_ring(False)
         if event.button() == Qt.MouseButton.MiddleButton or (
             event.button() == Qt.MouseButton.LeftButton and self._space
         ):
-            self._panning, self._panned = here, self._space
+            self._panning, self._panned = pos, self._space
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         elif event.button() == Qt.MouseButton.LeftButton:
-            self._pressed, self._pressed_part = here, self.part_at(here)
+            self._pressed, self._pressed_part = pos, self.part_at(pos)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._panning is not None:
@@ -95,8 +95,8 @@ class PictureCanvas(CanvasPainting):
         self.set_bare(False)
         self.light(None)
 
-    def _hover(self, here: QPointF) -> None:
-        part = self.part_at(here)
+    def _hover(self, pos: QPointF) -> None:
+        part = self.part_at(pos)
         self.light(part)
         if self._space:
             shape = Qt.CursorShape.OpenHandCursor

@@ -122,9 +122,9 @@ class CanvasPainting(QWidget):
             return
         before, self._lit = self._lit, part
         region = QRegion()
-        for each in (before, part):
-            if each is not None:
-                region += self._dirty(each)
+        for changed_part in (before, part):
+            if changed_part is not None:
+                region += self._dirty(changed_part)
         if self._hint:
             region += self._hint_area()
         self.update(region)
@@ -200,8 +200,8 @@ class CanvasPainting(QWidget):
 
     def _label_rect(self, part: int) -> QRectF:
         inside = self._label_room()
-        seen = self._placement.rect_to_view(self._shapes[part].bounds).intersected(QRectF(self.rect()))
-        return self._labels[part].rect(self.font(), seen, inside)
+        visible_rect = self._placement.rect_to_view(self._shapes[part].bounds).intersected(QRectF(self.rect()))
+        return self._labels[part].rect(self.font(), visible_rect, inside)
 
     def _label_room(self) -> QRectF:
         return QRectF(self.rect()).adjusted(6, 6, -6, -6)
@@ -234,11 +234,11 @@ class CanvasPainting(QWidget):
         if self._lit is not None:
             # Each pixel is copied once, from the layer that holds it.
             pixmap, rect = layers.lit(self._lit)
-            for seen in rects_of(region.intersected(rect)):
-                _copy(painter, seen, pixmap, rect.topLeft())
+            for dirty_rect in rects_of(region.intersected(rect)):
+                _copy(painter, dirty_rect, pixmap, rect.topLeft())
             region -= rect
-        for seen in rects_of(region):
-            _copy(painter, seen, layers.marked, QPoint(0, 0))
+        for dirty_rect in rects_of(region):
+            _copy(painter, dirty_rect, layers.marked, QPoint(0, 0))
         if self._lit is not None:
             label = self._labels[self._lit]
             room = self._label_room().width()
@@ -254,13 +254,13 @@ class CanvasPainting(QWidget):
             self.setAccessibleDescription(self._hint[1] if self._hint else "")
             return
         label = self._labels[self._lit]
-        place = f"{list(self._shapes).index(self._lit) + 1} of {len(self._shapes)}"
+        position = f"{list(self._shapes).index(self._lit) + 1} of {len(self._shapes)}"
         chosen = ", chosen" if self._lit in self._chosen else ""
-        said = f"{label.name}, {label.code}{chosen}, {place}"
-        self.setAccessibleDescription(said)
+        description = f"{label.name}, {label.code}{chosen}, {position}"
+        self.setAccessibleDescription(description)
         if self.hasFocus() and QAccessible.isActive():
             QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.DescriptionChanged))
-            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, said))
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, description))
 
     # The rest
 

@@ -110,9 +110,9 @@ class OverlayLayers:
     def area(self, part: int) -> QRect:
         """All that looks different when a part is lit or chosen, on a grid that is whole in device pixels too."""
         if part not in self._areas:
-            seen = covering(self.placement.rect_to_view(self._shapes[part].bounds)).adjusted(-10, -10, 10, 10)
-            left, top = seen.left() // GRID * GRID, seen.top() // GRID * GRID
-            right, bottom = -(-seen.right() // GRID) * GRID, -(-seen.bottom() // GRID) * GRID
+            rect = covering(self.placement.rect_to_view(self._shapes[part].bounds)).adjusted(-10, -10, 10, 10)
+            left, top = rect.left() // GRID * GRID, rect.top() // GRID * GRID
+            right, bottom = -(-rect.right() // GRID) * GRID, -(-rect.bottom() // GRID) * GRID
             self._areas[part] = QRect(left, top, right - left, bottom - top).intersected(self.view)
         return self._areas[part]
 

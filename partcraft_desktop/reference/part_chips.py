@@ -185,13 +185,13 @@ class ChipRow(QWidget):
 
     def show_chips(self, chips: Iterable[PartChip]) -> None:
         """Show these chips; buttons are kept where they can be, so that the keyboard stays where it is."""
-        wanted = list(chips)
-        while len(self._buttons) > len(wanted):
+        new_chips = list(chips)
+        while len(self._buttons) > len(new_chips):
             self._buttons.pop().deleteLater()
-        for button, chip in zip(self._buttons, wanted, strict=False):
+        for button, chip in zip(self._buttons, new_chips, strict=False):
             if button.chip != chip:
                 button.show_chip(chip)
-        for chip in wanted[len(self._buttons) :]:
+        for chip in new_chips[len(self._buttons) :]:
             button = ChipButton(chip, self)
             button.clicked.connect(lambda _=False, button=button: self._press(button))
             button.pointed.connect(self.pointed)
