@@ -118,11 +118,11 @@ class DialogLauncher:
     def show_folder(self, folder: Path) -> None:
         """Open a folder in the system's own window; one that is not there yet is made."""
 
-        def made(result: object) -> None:
+        def landed(result: object) -> None:
             if isinstance(result, Exception) or not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
                 self.session.say(f"The folder {folder} cannot be opened.", kind="warning")
 
-        self._readers.ask(lambda: folder.mkdir(parents=True, exist_ok=True), made, self.session)
+        self._readers.ask(lambda: folder.mkdir(parents=True, exist_ok=True), landed, self.session)
 
     def copy_picture(self, creation: Creation) -> None:
         """Put a creation on the clipboard, as a picture and as a file."""

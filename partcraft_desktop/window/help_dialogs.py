@@ -52,10 +52,10 @@ class ShortcutsDialog(Dialog):
         grid = QGridLayout()
         grid.setHorizontalSpacing(5 * UNIT)
         grid.setVerticalSpacing(UNIT)
-        for row, (what, keys) in enumerate(SHORTCUTS):
-            grid.addWidget(QLabel(what), row, 0)
-            shown = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) or keys
-            label = QLabel(shown, alignment=Qt.AlignmentFlag.AlignRight)
+        for row, (description, keys) in enumerate(SHORTCUTS):
+            grid.addWidget(QLabel(description), row, 0)
+            shortcut = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) or keys
+            label = QLabel(shortcut, alignment=Qt.AlignmentFlag.AlignRight)
             label.setProperty("quiet", True)
             grid.addWidget(label, row, 1)
         self.column.addLayout(grid)
@@ -71,8 +71,8 @@ class AboutDialog(Dialog):
         super().__init__("About PartCraft", parent)
         self.setMinimumWidth(480)
         self.add_title(f"PartCraft Desktop {version}")
-        said = QLabel("New creatures by parts: the head of one, the wing of another.", wordWrap=True)
-        self.column.addWidget(said)
+        summary = QLabel("New creatures by parts: the head of one, the wing of another.", wordWrap=True)
+        self.column.addWidget(summary)
         self.column.addWidget(
             quiet_label(
                 "The method is PartCraft by Ng and others (ECCV 2024, arXiv 2407.04604). "

@@ -201,12 +201,12 @@ class MainWindow(QWidget):
             self.wizard.details_wanted.connect(self.openings.show_details)
             self.wizard.enlarge_wanted.connect(self.openings.show_picture)
             self.areas.addWidget(self.wizard)
-        wanted = self.wizard if learns and self.wizard is not None else self.mixing
-        if self.areas.currentWidget() is wanted:
+        area = self.wizard if learns and self.wizard is not None else self.mixing
+        if self.areas.currentWidget() is area:
             return
-        self.areas.setCurrentWidget(wanted)
-        self._title.setVisible(wanted is self.mixing)
-        if wanted is self.wizard and self.wizard is not None:
+        self.areas.setCurrentWidget(area)
+        self._title.setVisible(area is self.mixing)
+        if area is self.wizard and self.wizard is not None:
             self.wizard.focus_page()
         else:
             self.view.canvas.setFocus()
@@ -242,11 +242,13 @@ class MainWindow(QWidget):
     def _next_area(self) -> None:
         mixing = [self.library, self.view, self.composer, self.gallery]
         areas = [*(mixing if self.wizard is None or not self.wizard.isVisible() else [self.wizard]), self.status]
-        shown = [area for area in areas if area.isVisible()]
+        visible_areas = [area for area in areas if area.isVisible()]
         focus = self.focusWidget()
-        now = next((i for i, area in enumerate(shown) if focus is area or (focus and area.isAncestorOf(focus))), -1)
-        for step in range(1, len(shown) + 1):
-            area = shown[(now + step) % len(shown)]
+        focused_index = next(
+            (i for i, area in enumerate(visible_areas) if focus is area or (focus and area.isAncestorOf(focus))), -1
+        )
+        for step in range(1, len(visible_areas) + 1):
+            area = visible_areas[(focused_index + step) % len(visible_areas)]
             first = _first_in(area)
             if first is not None:
                 first.setFocus(Qt.FocusReason.TabFocusReason)
@@ -288,26 +290,28 @@ class MainWindow(QWidget):
     # Sizes
 
     def _restore_sizes(self) -> None:
-        kept = self.session.settings.values.window
+        saved_window = self.session.settings.values.window
         self.resize(FIRST_SIZE)
         try:
-            self.restoreGeometry(QByteArray(base64.b64decode(str(kept.get("geometry", "")), validate=True)))
+            self.restoreGeometry(QByteArray(base64.b64decode(str(saved_window.get("geometry", "")), validate=True)))
         except (binascii.Error, ValueError):
             self.resize(FIRST_SIZE)
-        self.across.setSizes(_sizes(kept.get("across"), [248, 744, 288]))
-        self.down.setSizes(_sizes(kept.get("down"), [600, 184]))
-        self.library.setVisible(kept.get("library") is not False)
+        self.across.setSizes(_sizes(saved_window.get("across"), [248, 744, 288]))
+        self.down.setSizes(_sizes(saved_window.get("down"), [600, 184]))
+        self.library.setVisible(saved_window.get("library") is not False)
 
     def _keep_sizes(self) -> None:
         folded = self.library.isHidden()  # by a person; what the wizard stands in front of is not
-        kept = {
+        sizes = {
             "geometry": base64.b64encode(self.saveGeometry().data()).decode("ascii"),
             "across": None if folded else self.across.sizes(),
             "down": self.down.sizes(),
             "library": not folded,
         }
         before = self.session.settings.values.window
-        self.session.settings.set(window={**before, **{key: value for key, value in kept.items() if value is not None}})
+        self.session.settings.set(
+            window={**before, **{key: value for key, value in sizes.items() if value is not None}}
+        )
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._keep_sizes()
@@ -368,9 +372,11 @@ class _DropHint(QWidget):
         painter.end()
 
 
-def _sizes(kept: Any, default: list[int]) -> list[int]:
-    whole = isinstance(kept, list) and len(kept) == len(default) and all(isinstance(v, int) and v > 0 for v in kept)
-    return kept if whole else default
+def _sizes(value: Any, default: list[int]) -> list[int]:
+    is_valid = (
+        isinstance(value, list) and len(value) == len(default) and all(isinstance(v, int) and v > 0 for v in value)
+    )
+    return value if is_valid else default
 
 
 def _first_in(area: QWidget) -> QWidget | None:

@@ -86,30 +86,32 @@ class StatusBar(QWidget):
         self._show()
 
     def _show(self) -> None:
-        said = self._message
-        self._icon.setVisible(said is not None and said.kind != "info")
-        if said is not None and said.kind != "info":
+        message = self._message
+        self._icon.setVisible(message is not None and message.kind != "info")
+        if message is not None and message.kind != "info":
             role = QPalette.ColorRole.WindowText
             self._icon.setPixmap(icon("warning", role).pixmap(18, 18))
-        self.text.setText(f"{said.text} {said.hint}".strip() if said else "")
+        self.text.setText(f"{message.text} {message.hint}".strip() if message else "")
         self.text.setAccessibleName(self.text.text())
-        if said is not None:
+        if message is not None:
             QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self.text, self.text.text()))
-        wanted = said.action.label if said and said.action else "Details…" if said and said.details else ""
-        self.action.setVisible(bool(wanted))
-        self.action.setText(wanted)
-        self.action.setAccessibleName(wanted)
-        self.dismiss.setVisible(said is not None)
+        action_label = (
+            message.action.label if message and message.action else "Details…" if message and message.details else ""
+        )
+        self.action.setVisible(bool(action_label))
+        self.action.setText(action_label)
+        self.action.setAccessibleName(action_label)
+        self.dismiss.setVisible(message is not None)
 
     def _act(self) -> None:
-        said = self._message
-        if said is None:
+        message = self._message
+        if message is None:
             return
-        if said.action is not None:
+        if message.action is not None:
             self.clear()
-            said.action.run()
-        elif said.details:
-            self.details_wanted.emit(said)
+            message.action.run()
+        elif message.details:
+            self.details_wanted.emit(message)
 
     def _show_training(self) -> None:
         run = self._session.state.learning.alive
@@ -120,16 +122,16 @@ class StatusBar(QWidget):
         """The training that works, unless its own page is open."""
         learning = self._session.state.learning
         run = learning.alive
-        seen = learning.shown and learning.draft.page == "learning" and learning.run == run
-        self.training.setVisible(run is not None and not seen)
+        on_its_page = learning.shown and learning.draft.page == "learning" and learning.run == run
+        self.training.setVisible(run is not None and not on_its_page)
         if run is not None:
             left = f", {duration(run.seconds_left)} left" if run.seconds_left else ""
             share = f" {run.step / run.steps:.0%}" if run.steps and run.step else ""
             title = run.title if len(run.title) < 28 else f"{run.title[:27]}…"
-            words = f"Learning “{title}”{share}{left}"
-            if self.training.text() != words:
-                self.training.setText(words)
-                self.training.setAccessibleName(words)
+            text = f"Learning “{title}”{share}{left}"
+            if self.training.text() != text:
+                self.training.setText(text)
+                self.training.setAccessibleName(text)
 
     def _refresh(self) -> None:
         self._refresh_training()
@@ -138,8 +140,8 @@ class StatusBar(QWidget):
         busy = state.reference is not None and state.reference.busy and state.reference.segmentation is None
         if render is not None:
             waits = state.engine == "waking" and not render.stage and not render.cancelling
-            words = _waking_text(state.engine_stage) if waits else render_text(render, time.monotonic())
-            self.doing.setText(words)
+            text = _waking_text(state.engine_stage) if waits else render_text(render, time.monotonic())
+            self.doing.setText(text)
         elif state.engine == "waking":
             self.doing.setText(_waking_text(state.engine_stage))
         elif busy:
@@ -164,10 +166,10 @@ def render_text(render: RenderStatus, now: float) -> str:
     """What a render does and how long it will yet take, in a few words; ``now`` is ``time.monotonic()``."""
     if render.cancelling:
         return "Stopping…"
-    words = render.stage or "Starting"
+    text = render.stage or "Starting"
     if render.count > 1:
-        words += f" {min(render.whole + 1, render.count)} of {render.count}"
+        text += f" {min(render.whole + 1, render.count)} of {render.count}"
     if render.total and render.done:
-        left = (now - render.started) / render.done * (render.total - render.done)
-        words += f", {duration(left)} left"
-    return words
+        seconds_left = (now - render.started) / render.done * (render.total - render.done)
+        text += f", {duration(seconds_left)} left"
+    return text
