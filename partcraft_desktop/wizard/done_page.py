@@ -40,14 +40,14 @@ class DonePage(WizardPage):
         self.grid = PictureGrid(tools.thumbnails)
         self.grid.setAccessibleName("References of the pack")
         self.grid.enlarged.connect(self.enlarge_wanted)
-        words = QVBoxLayout()
-        words.setSpacing(4)
-        words.addWidget(self.title)
-        words.addWidget(self.contents)
-        words.addWidget(self.rate)
+        text_column = QVBoxLayout()
+        text_column.setSpacing(4)
+        text_column.addWidget(self.title)
+        text_column.addWidget(self.contents)
+        text_column.addWidget(self.rate)
         top = QHBoxLayout()
         top.setSpacing(UNIT)
-        top.addLayout(words, 1)
+        top.addLayout(text_column, 1)
         top.addWidget(self.another, 0, Qt.AlignmentFlag.AlignTop)
         top.addWidget(self.mix, 0, Qt.AlignmentFlag.AlignTop)
         self.column.addLayout(top)
@@ -56,9 +56,9 @@ class DonePage(WizardPage):
         self.column.addWidget(self.grid_title)
         self.column.addWidget(self.grid, 1)
 
-    def show_state(self, now: LearningState) -> None:
+    def show_state(self, state: LearningState) -> None:
         """Repaint what changed."""
-        run = now.run
+        run = state.run
         folder = run.pack if run is not None else ""
         self.mix.setEnabled(bool(folder))
         tried = run.tried if run is not None else ()

@@ -39,15 +39,15 @@ class ErrorBox(QWidget):
         self.out = push_button("", self._run)
         self.retry = push_button("Try again", self.again.emit)
         self.rest = push_button("Details…", lambda: self.details.emit(self._trouble), look="flat")
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(self.message)
-        words.addWidget(self.hint)
+        text_column = QVBoxLayout()
+        text_column.setSpacing(2)
+        text_column.addWidget(self.message)
+        text_column.addWidget(self.hint)
         row = QHBoxLayout(self)
         row.setContentsMargins(2 * UNIT, UNIT + 4, UNIT + 4, UNIT + 4)
         row.setSpacing(UNIT + 4)
         row.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
-        row.addLayout(words, 1)
+        row.addLayout(text_column, 1)
         for button in (self.rest, self.out, self.retry):
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
             row.addWidget(button)
@@ -119,7 +119,7 @@ class WizardPage(QWidget):
         self.column.setSpacing(UNIT + 4)
         self.column.addWidget(self.trouble)
 
-    def show_state(self, now: LearningState) -> None:
+    def show_state(self, state: LearningState) -> None:
         """Repaint what changed."""
         raise NotImplementedError
 

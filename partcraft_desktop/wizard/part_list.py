@@ -242,7 +242,7 @@ class PartList(QListView):
         self.customContextMenuRequested.connect(self._show_menu)
         self.selectionModel().selectionChanged.connect(lambda *_: self.chosen.emit())
         self.selectionModel().currentChanged.connect(
-            lambda now, _: self.pointed.emit(now.row() if now.isValid() else None)
+            lambda index, _: self.pointed.emit(index.row() if index.isValid() else None)
         )
 
     def selected(self) -> list[int]:

@@ -111,65 +111,73 @@ class PartsPage(WizardPage):
     def _parts(self) -> tuple[Any, ...]:
         return self._now.draft.sorting.parts
 
-    def show_state(self, now: LearningState) -> None:
+    def show_state(self, state: LearningState) -> None:
         """Repaint what changed."""
-        before, self._now = self._now, now
-        self.trouble.show_trouble(now.troubles.get("parts"))
-        if "parts" not in now.doing:
+        before, self._now = self._now, state
+        self.trouble.show_trouble(state.troubles.get("parts"))
+        if "parts" not in state.doing:
             self._late.stop()
             self._show_doing()
-        elif self.doing.isVisible() or not now.wall:
+        elif self.doing.isVisible() or not state.wall:
             self._show_doing()
         elif not self._late.isActive():
             self._late.start()
         # What was found holds arrays, which are not compared: another find is another object.
-        same = before.found is now.found and before.wall is now.wall
-        if same and (before.draft, before.extendable) == (now.draft, now.extendable):
+        same = before.found is state.found and before.wall is state.wall
+        if same and (before.draft, before.extendable) == (state.draft, state.extendable):
             return
-        sorting, found = now.draft.sorting, now.found
+        sorting, parts_found = state.draft.sorting, state.found
         # Before anything was found there is nothing to change: only how far the looking is, in the middle.
         for widget in (self.wall, self.beside):
-            widget.setVisible(found is not None)
-        self.doing.setMaximumWidth(LOOKING if found is None else 16_777_215)
-        fixed = bool(now.draft.extends)
+            widget.setVisible(parts_found is not None)
+        self.doing.setMaximumWidth(LOOKING if parts_found is None else 16_777_215)
+        fixed = bool(state.draft.extends)
         # The order of the shares is that of what was found; between two finds there are none.
-        fits = found is not None and tuple(part.members for part in sorting.parts) == found.members
+        fits = parts_found is not None and tuple(part.members for part in sorting.parts) == parts_found.members
         # While others are looked for, these are about to go: a name that is typed now would be lost.
-        self.list.parts.show(sorting.parts, found.shares if found and fits else (), fixed or not sorting.settled)
-        self.wall.show_wall(now.wall, sorting.parts)
+        self.list.parts.show(
+            sorting.parts, parts_found.shares if parts_found and fits else (), fixed or not sorting.settled
+        )
+        self.wall.show_wall(state.wall, sorting.parts)
         dropped = sum(part.dropped for part in sorting.parts)
         count = amount(len(sorting.parts) - dropped, "part") if sorting.parts else "Parts"
         self.count.setText(count + (f", {dropped} dropped" if dropped else ""))
-        clusters = sorting.clusters or (found.suggested if found else 0)
+        clusters = sorting.clusters or (parts_found.suggested if parts_found else 0)
         if clusters and not self.slider.isSliderDown():
             self.slider.blockSignals(True)
             self.slider.setValue(clusters)
             self.slider.blockSignals(False)
-        pack = now.extended
+        pack = state.extended
         for widget in (self.slider, self.flip, self.merge, self.drop):
             widget.setVisible(not fixed)
-            widget.setEnabled(found is not None)
-        self.reason.setText(f"The parts are those of “{pack.title}”." if pack else found.reason if found else "")
+            widget.setEnabled(parts_found is not None)
+        self.reason.setText(
+            f"The parts are those of “{pack.title}”." if pack else parts_found.reason if parts_found else ""
+        )
         self.reason.setVisible(bool(self.reason.text()))
-        suggests = found is not None and not fixed and found.suggested not in (0, clusters)
+        suggests = parts_found is not None and not fixed and parts_found.suggested not in (0, clusters)
         self.suggestion.setVisible(suggests)
-        if suggests and found is not None:
-            self.suggestion.setText(f"Use the suggested {found.suggested}")
+        if suggests and parts_found is not None:
+            self.suggestion.setText(f"Use the suggested {parts_found.suggested}")
             self.suggestion.setAccessibleName(self.suggestion.text())
-        self._show_alike(now)
+        self._show_alike(state)
         waiting = ", ".join(f"“{name}”" for name in sorting.waiting)
         self.hint.setText(f"Kept for later: {waiting}." if waiting else "")
         self.hint.setVisible(bool(waiting))
-        self.note.setText(found.note if found else "")
-        self.note.setVisible(bool(found and found.note))
+        self.note.setText(parts_found.note if parts_found else "")
+        self.note.setVisible(bool(parts_found and parts_found.note))
         self._choose()
 
-    def _show_alike(self, now: LearningState) -> None:
-        found, parts = now.found, now.draft.sorting.parts
-        pair = next(iter(found.alike), None) if found and now.draft.sorting.settled else None
+    def _show_alike(self, state: LearningState) -> None:
+        parts_found, parts = state.found, state.draft.sorting.parts
+        pair = next(iter(parts_found.alike), None) if parts_found and state.draft.sorting.settled else None
         # What was found may be finer than the list while a merge is on its way.
-        fits = pair is not None and found is not None and tuple(part.members for part in parts) == found.members
-        self.alike.setVisible(bool(fits) and not now.draft.extends)
+        fits = (
+            pair is not None
+            and parts_found is not None
+            and tuple(part.members for part in parts) == parts_found.members
+        )
+        self.alike.setVisible(bool(fits) and not state.draft.extends)
         if fits and pair is not None:
             self.alike.setText(f"“{parts[pair[0]].name}” and “{parts[pair[1]].name}” look alike: merge them")
             self.alike.setAccessibleName(self.alike.text())

@@ -42,7 +42,7 @@ GAP: Final = UNIT
 class WallTile:
     """A picture of the wall, ready to paint."""
 
-    seen: SeenPicture
+    picture: SeenPicture
     image: QImage
     shapes: dict[int, PartShape]
 
@@ -50,9 +50,9 @@ class WallTile:
 def wall_tiles(wall: Sequence[SeenPicture], parts: int) -> list[WallTile]:
     """The pictures of a wall with the outlines of their parts. Some milliseconds a picture: not on the Qt thread."""
     tiles = []
-    for seen in wall:
-        shapes = shapes_of(Segmentation(seen.labels, (0,) * parts), range(parts))
-        tiles.append(WallTile(seen, to_qimage(seen.image), shapes))
+    for seen_picture in wall:
+        shapes = shapes_of(Segmentation(seen_picture.labels, (0,) * parts), range(parts))
+        tiles.append(WallTile(seen_picture, to_qimage(seen_picture.image), shapes))
     return tiles
 
 
@@ -91,7 +91,7 @@ class _Canvas(QWidget):
         self._readers = readers
         self._pointed = pointed
         self._pressed = pressed
-        self._asked: tuple[object, ...] = ()
+        self._request: tuple[object, ...] = ()
         self.tiles: list[WallTile] = []
         self.parts: tuple[DraftPart, ...] = ()
         self._coming: tuple[DraftPart, ...] = ()
@@ -101,18 +101,18 @@ class _Canvas(QWidget):
 
     def show_wall(self, wall: tuple[SeenPicture, ...], parts: tuple[DraftPart, ...]) -> None:
         self._coming = parts
-        asked = (len(parts), *map(id, wall))
-        if asked == self._asked:
+        request = (len(parts), *map(id, wall))
+        if request == self._request:
             if len(parts) == len(self.parts) and parts != self.parts:
                 self.parts = parts
                 self._pixmaps = {}
                 self.update()
             return
-        self._asked = asked
+        self._request = request
 
         def ready(tiles: list[WallTile] | Exception) -> None:
             # Another wall may have been asked for meanwhile.
-            if not isinstance(tiles, Exception) and self._asked == asked:
+            if not isinstance(tiles, Exception) and self._request == request:
                 self.tiles, self.parts, self._pixmaps = tiles, self._coming, {}
                 self.lit = self.lit if self.lit is not None and self.lit < len(self.parts) else None
                 self._place()
@@ -211,10 +211,10 @@ class _Canvas(QWidget):
             rect = self.rect_of(index)
             if rect.contains(point):
                 target = _inside(tile, QRectF(rect))
-                height, width = tile.seen.labels.shape
+                height, width = tile.picture.labels.shape
                 x = int((point.x() - target.x()) / target.width() * width)
                 y = int((point.y() - target.y()) / target.height() * height)
-                label = int(tile.seen.labels[y, x]) if 0 <= x < width and 0 <= y < height else NO_PART
+                label = int(tile.picture.labels[y, x]) if 0 <= x < width and 0 <= y < height else NO_PART
                 return label if label < len(self.parts) else None
         return None
 

@@ -114,14 +114,14 @@ class PicturesPage(WizardPage):
         self.column.addWidget(self._stack(), 1)
 
     def _stack(self) -> QStackedWidget:
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(self.title)
-        words.addWidget(self.counts)
-        words.addWidget(self.doing)
+        text_column = QVBoxLayout()
+        text_column.setSpacing(2)
+        text_column.addWidget(self.title)
+        text_column.addWidget(self.counts)
+        text_column.addWidget(self.doing)
         top = QHBoxLayout()
         top.setSpacing(UNIT)
-        top.addLayout(words, 1)
+        top.addLayout(text_column, 1)
         top.addWidget(self.change, 0, Qt.AlignmentFlag.AlignTop)
         side = QVBoxLayout()
         side.setSpacing(UNIT)
@@ -153,29 +153,29 @@ class PicturesPage(WizardPage):
         self.stack.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         return self.stack
 
-    def show_state(self, now: LearningState) -> None:
+    def show_state(self, state: LearningState) -> None:
         """Repaint what changed."""
-        self.trouble.show_trouble(now.troubles.get("pictures"))
-        doing = now.doing.get("survey")
+        self.trouble.show_trouble(state.troubles.get("pictures"))
+        doing = state.doing.get("survey")
         self.doing.show_doing(doing)
         self.counts.setVisible(doing is None)
-        self.stack.setCurrentIndex(1 if now.draft.folder else 0)
-        surveyed = now.surveyed
-        shown = (now.draft.folder, surveyed, now.draft.extends, now.extendable, doing is None)
+        self.stack.setCurrentIndex(1 if state.draft.folder else 0)
+        surveyed = state.surveyed
+        shown = (state.draft.folder, surveyed, state.draft.extends, state.extendable, doing is None)
         if shown == self._shown:
             return
         self._shown = shown
-        self.title.setText(Path(now.draft.folder).name)
-        self.title.setToolTip(now.draft.folder)
+        self.title.setText(Path(state.draft.folder).name)
+        self.title.setToolTip(state.draft.folder)
         self.grid.pictures.show(surveyed.pictures if surveyed else ())
-        self.counts.setText(_counts(now))
+        self.counts.setText(_counts(state))
         self._show_kinds(surveyed.kinds if surveyed else ())
         self._show_problems(surveyed.problems if surveyed else ())
         self.use.clear()
         self.use.addItem("A new vocabulary", "")
-        for pack in now.extendable:
+        for pack in state.extendable:
             self.use.addItem(f"More for “{pack.title}”", str(pack.path))
-        self.use.setCurrentIndex(max(0, self.use.findData(now.draft.extends)))
+        self.use.setCurrentIndex(max(0, self.use.findData(state.draft.extends)))
         self.use.setToolTip("More for a pack: the parts stay, its tokens stay, and these pictures bring new ones.")
 
     def _show_kinds(self, kinds: Sequence[tuple[str, int]]) -> None:
@@ -197,8 +197,8 @@ class PicturesPage(WizardPage):
             self.problems.item(self.problems.count() - 1).setToolTip(f"{problem.message}\n{problem.picture}")
 
 
-def _counts(now: LearningState) -> str:
-    surveyed = now.surveyed
+def _counts(state: LearningState) -> str:
+    surveyed = state.surveyed
     if surveyed is None:
         return ""
     counts = amount(len(surveyed.pictures), "picture")

@@ -117,8 +117,8 @@ class PlanPage(WizardPage):
         return more
 
     def _lay_out(self) -> None:
-        words = QWidget()
-        form = _form(words)
+        form_widget = QWidget()
+        form = _form(form_widget)
         title = QLabel("Title")
         title.setMinimumWidth(LABELS)
         self.codes.setMaximumWidth(NUMBERS)
@@ -131,7 +131,7 @@ class PlanPage(WizardPage):
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, UNIT, UNIT, UNIT)
         column.setSpacing(2 * UNIT)
-        column.addWidget(words)
+        column.addWidget(form_widget)
         column.addWidget(self.cards)
         column.addWidget(self.cost)
         column.addWidget(self.memory)
@@ -149,59 +149,59 @@ class PlanPage(WizardPage):
         self.column.addWidget(area, 1)
         self.column.addWidget(self.doing)
 
-    def show_state(self, now: LearningState) -> None:
+    def show_state(self, state: LearningState) -> None:
         """Repaint what changed."""
-        self.trouble.show_trouble(now.troubles.get("plan"))
-        doing = now.doing.get("pack") or now.doing.get("measure") or now.doing.get("start")
+        self.trouble.show_trouble(state.troubles.get("plan"))
+        doing = state.doing.get("pack") or state.doing.get("measure") or state.doing.get("start")
         self.doing.show_doing(doing)
         self.doing.cancel.hide()
         self.cost.setVisible(doing is None)
-        plan = now.draft.plan
+        plan = state.draft.plan
         _show_text(self.title, plan.title)
         _show_text(self.noun, plan.noun)
-        self._show_bases(now)
-        unsorted = now.surveyed is not None and len(now.surveyed.kinds) < 2
+        self._show_bases(state)
+        unsorted = state.surveyed is not None and len(state.surveyed.kinds) < 2
         for widget in (self.codes, self.codes_label):
             widget.setVisible(unsorted)
-        self.codes.set_value(now.codes)
-        self.cards.show_choice(None if plan.steps else plan.preset, planning.steps_of(now), self._costs(now))
-        self._show_cost(now)
-        self.steps.set_value(planning.all_steps(now))
+        self.codes.set_value(state.codes)
+        self.cards.show_choice(None if plan.steps else plan.preset, planning.steps_of(state), self._costs(state))
+        self._show_cost(state)
+        self.steps.set_value(planning.all_steps(state))
         for name in ("batch", "rank", "seed", "rate", "token_rate"):
-            getattr(self, name).set_value(planning.setting(now, name))
-        self.sides.setCurrentIndex(max(0, self.sides.findData(planning.setting(now, "size"))))
-        self.recipe.setCurrentIndex(max(0, self.recipe.findData(planning.setting(now, "recipe"))))
+            getattr(self, name).set_value(planning.setting(state, name))
+        self.sides.setCurrentIndex(max(0, self.sides.findData(planning.setting(state, "size"))))
+        self.recipe.setCurrentIndex(max(0, self.recipe.findData(planning.setting(state, "recipe"))))
         self.checkpointing.blockSignals(True)
-        self.checkpointing.setChecked(planning.setting(now, "checkpointing"))
+        self.checkpointing.setChecked(planning.setting(state, "checkpointing"))
         self.checkpointing.blockSignals(False)
 
-    def _show_bases(self, now: LearningState) -> None:
-        shown = [self.base.itemText(row) for row in range(self.base.count())]
-        wanted = [planning.base_model(now)] if now.draft.extends else list(now.base_models)
-        if shown != wanted:
+    def _show_bases(self, state: LearningState) -> None:
+        shown_models = [self.base.itemText(row) for row in range(self.base.count())]
+        base_models = [planning.base_model(state)] if state.draft.extends else list(state.base_models)
+        if shown_models != base_models:
             self.base.clear()
-            self.base.addItems(wanted)
-        self.base.setCurrentText(planning.base_model(now))
-        self.base.setEnabled(len(wanted) > 1)
+            self.base.addItems(base_models)
+        self.base.setCurrentText(planning.base_model(state))
+        self.base.setEnabled(len(base_models) > 1)
 
-    def _costs(self, now: LearningState) -> dict[Preset, str]:
-        if now.measured is None:
+    def _costs(self, state: LearningState) -> dict[Preset, str]:
+        if state.measured is None:
             return {}
         costs: dict[Preset, str] = {}
-        for preset, steps in planning.steps_of(now).items():
-            seconds, memory = planning.cost_of(now.measured, now, steps)
+        for preset, steps in planning.steps_of(state).items():
+            seconds, memory = planning.cost_of(state.measured, state, steps)
             costs[preset] = f"about {duration(seconds)}, {_gigabytes(memory)}"
         return costs
 
-    def _show_cost(self, now: LearningState) -> None:
-        measured, plan = now.measured, now.draft.plan
+    def _show_cost(self, state: LearningState) -> None:
+        measured, plan = state.measured, state.draft.plan
         cost, memory = "", 0
         if measured is not None:
-            seconds, memory = planning.cost_of(measured, now, planning.all_steps(now))
+            seconds, memory = planning.cost_of(measured, state, planning.all_steps(state))
             if plan.steps:
                 cost = f"{plan.steps:,} steps: about {duration(seconds)}, {_gigabytes(memory)}. "
             cost += f"Measured on this computer, at {measured.size} pixels."
-            start = None if now.draft.extends else planning.beginning_pack(now)
+            start = None if state.draft.extends else planning.beginning_pack(state)
             if start is not None:
                 cost += f" Learning begins at what “{start.title}” knows."
         self.cost.setText(cost)

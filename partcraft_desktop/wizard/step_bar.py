@@ -37,8 +37,8 @@ class StepButton(PaintedButton):
         self.current, self.behind = current, behind
         self.setEnabled(reached or current)
         self.setCursor(Qt.CursorShape.PointingHandCursor if reached and not current else Qt.CursorShape.ArrowCursor)
-        where = ", open" if current else ", done" if behind else ""
-        self.setAccessibleName(f"Step {self._number} of {self._count}: {self.page.title}{where}")
+        status = ", open" if current else ", done" if behind else ""
+        self.setAccessibleName(f"Step {self._number} of {self._count}: {self.page.title}{status}")
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -102,8 +102,8 @@ class StepBar(QWidget):
             row.addWidget(button)
             button.clicked.connect(lambda _=False, key=key: self.wanted.emit(key))
 
-    def show_state(self, now: LearningState) -> None:
+    def show_state(self, state: LearningState) -> None:
         """Repaint what changed."""
-        at = list(self.buttons).index(now.draft.page)
+        at = list(self.buttons).index(state.draft.page)
         for number, (key, button) in enumerate(self.buttons.items()):
-            button.show_step(number == at, number < at, now.reached(key))
+            button.show_step(number == at, number < at, state.reached(key))

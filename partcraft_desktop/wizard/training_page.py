@@ -62,13 +62,13 @@ class TrainingPage(WizardPage):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(self.title)
-        words.addWidget(self.doing)
+        text_column = QVBoxLayout()
+        text_column.setSpacing(2)
+        text_column.addWidget(self.title)
+        text_column.addWidget(self.doing)
         top = QHBoxLayout()
         top.setSpacing(UNIT)
-        top.addLayout(words, 1)
+        top.addLayout(text_column, 1)
         for button in (self.discard, self.pause, self.stop, self.resume):
             top.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         samples = QWidget()
@@ -86,11 +86,11 @@ class TrainingPage(WizardPage):
         self.column.addWidget(self.split, 1)
         self.column.addWidget(self.away)
 
-    def show_state(self, now: LearningState) -> None:
+    def show_state(self, state: LearningState) -> None:
         """Repaint what changed."""
-        run = now.run
+        run = state.run
         self._run = run
-        self.trouble.show_trouble(self._trouble_of(now, run), can_retry=False)
+        self.trouble.show_trouble(self._trouble_of(state, run), can_retry=False)
         if run is None:
             self.title.setText("No training is here")
             self.doing.setText("It was discarded, or its folder was moved.")
@@ -98,7 +98,7 @@ class TrainingPage(WizardPage):
                 widget.hide()
             return
         alive = run.state == "running"
-        wish = now.wishes.get(run.folder)
+        wish = state.wishes.get(run.folder)
         self.title.setText(f"Learning “{run.title}”")
         self.doing.setText(run_text(run, wish))
         self.bar.show_share(run_share(run), self.doing.text())
@@ -116,9 +116,9 @@ class TrainingPage(WizardPage):
         self.no_samples.setVisible(not run.samples)
         self.no_samples.setText(AWAITED if alive else "No sample pictures were painted.")
 
-    def _trouble_of(self, now: LearningState, run: Run | None) -> PageError | None:
-        if "learning" in now.troubles:
-            return now.troubles["learning"]
+    def _trouble_of(self, state: LearningState, run: Run | None) -> PageError | None:
+        if "learning" in state.troubles:
+            return state.troubles["learning"]
         if run is not None and run.state in ("failed", "lost"):
             return PageError(run.message or "The training ended without a word.", run.hint or "Go on with it.")
         return None

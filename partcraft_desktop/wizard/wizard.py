@@ -135,28 +135,28 @@ class TrainingWizard(QWidget):
 
     def show_state(self) -> None:
         """Repaint what changed."""
-        now = self._session.state.learning
-        if now is self._now or not (now.shown or self.isVisible()):
+        state = self._session.state.learning
+        if state is self._now or not (state.shown or self.isVisible()):
             return
-        before, self._now = self._now, now
-        page = now.draft.page
-        self.steps.show_state(now)
+        before, self._now = self._now, state
+        page = state.draft.page
+        self.steps.show_state(state)
         moved = before is None or before.draft.page != page
         self.stack.setCurrentWidget(self.pages[page])
         self._show_page()
-        on_parts = page == "parts" and not now.draft.extends
-        for button, can in ((self.undo, now.can_undo), (self.redo, now.can_redo)):
+        on_parts = page == "parts" and not state.draft.extends
+        for button, can in ((self.undo, state.can_undo), (self.redo, state.can_redo)):
             button.setVisible(on_parts)
             button.setEnabled(can)
         self.back.setVisible(page_before(page) is not None)
-        self.again.setVisible(not now.draft.empty)
+        self.again.setVisible(not state.draft.empty)
         spec = page_of(page)
         self.next.setVisible(bool(spec.next_text))
         self.next.setText(spec.next_text)
         self.next.setAccessibleName(spec.next_text)
-        self.next.setEnabled(can_go_on(now, page))
-        self.why.setText(spec.why_incomplete(now))
-        if now.doing or now.alive:
+        self.next.setEnabled(can_go_on(state, page))
+        self.why.setText(spec.why_incomplete(state))
+        if state.doing or state.alive:
             self._clock.start()
         else:
             self._clock.stop()

@@ -28,8 +28,8 @@ class NamesPage(WizardPage):
         self.names = QLabel()
         self.column.addWidget(self.names)
 
-    def show_state(self, now: LearningState) -> None:
-        self.names.setText(", ".join(part.name for part in now.draft.sorting.parts))
+    def show_state(self, state: LearningState) -> None:
+        self.names.setText(", ".join(part.name for part in state.draft.sorting.parts))
 
 
 NAMES_PAGE = PageSpec(
