@@ -164,7 +164,7 @@ def test_a_folder_becomes_a_pack_that_renders(qtbot: QtBot, home: Path, tmp_path
     assert wizard is not None
 
     def no_trouble() -> bool:
-        assert not learning.now.troubles, learning.now.troubles
+        assert not learning.now.errors, learning.now.errors
         return True
 
     qtbot.waitUntil(lambda: no_trouble() and learning.now.reached("parts"), timeout=LEARNING_MS)

@@ -95,9 +95,9 @@ class _Walk:
         began = time.monotonic()
         while not done():
             self.settle(1)
-            troubles = self.session.state.learning.troubles
-            if troubles or time.monotonic() - began > PATIENCE_S:
-                raise SystemExit(f"It does not go on: {troubles}")
+            errors = self.session.state.learning.errors
+            if errors or time.monotonic() - began > PATIENCE_S:
+                raise SystemExit(f"It does not go on: {errors}")
 
     def save(self, page: str) -> None:
         """Save what the window shows."""

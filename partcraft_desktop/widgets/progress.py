@@ -50,16 +50,16 @@ class JobProgressLine(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.hide()
 
-    def show_doing(self, doing: JobProgress | None) -> None:
+    def show_progress(self, progress: JobProgress | None) -> None:
         """Show what is under way, or nothing."""
-        self.setVisible(doing is not None)
-        if doing is None:
+        self.setVisible(progress is not None)
+        if progress is None:
             if self.line.running:
                 self.line.stop()
             return
-        self.words.setText(progress_text(doing, time.monotonic()))
+        self.words.setText(progress_text(progress, time.monotonic()))
         if not self.line.running:
-            self.line.start(doing.stage or "Working")
+            self.line.start(progress.stage or "Working")
 
 
 class ProgressBar(QWidget):

@@ -91,13 +91,13 @@ class DonePage(WizardPage):
             if isinstance(pack, Pack):
                 self._show_pack(pack)
             elif isinstance(pack, UserError):
-                self.trouble.show_trouble(PageError(pack.message, pack.hint), can_retry=False)
+                self.error_box.show_error(PageError(pack.message, pack.hint), can_retry=False)
                 self.mix.setEnabled(False)
 
         self._readers.ask(opened, landed, self)
 
     def _show_pack(self, pack: Pack) -> None:
-        self.trouble.show_trouble(None)
+        self.error_box.show_error(None)
         self.title.setText(f"“{pack.title}” is ready")
         vocabulary = pack.vocabulary
         self.contents.setText(

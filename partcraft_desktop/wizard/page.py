@@ -29,7 +29,7 @@ class ErrorBox(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._trouble: PageError | None = None
+        self._error: PageError | None = None
         self._mark = QLabel()
         self._mark.setPixmap(icon("warning").pixmap(18, 18))
         self.message = QLabel(wordWrap=True)
@@ -38,7 +38,7 @@ class ErrorBox(QWidget):
         self.hint = quiet()
         self.out = push_button("", self._run)
         self.retry = push_button("Try again", self.again.emit)
-        self.rest = push_button("Details…", lambda: self.details.emit(self._trouble), look="flat")
+        self.rest = push_button("Details…", lambda: self.details.emit(self._error), look="flat")
         text_column = QVBoxLayout()
         text_column.setSpacing(2)
         text_column.addWidget(self.message)
@@ -53,22 +53,22 @@ class ErrorBox(QWidget):
             row.addWidget(button)
         self.hide()
 
-    def show_trouble(self, trouble: PageError | None, can_retry: bool = True) -> None:
-        """Show a trouble, or nothing."""
-        self.setVisible(trouble is not None)
-        if trouble is None or trouble == self._trouble:
-            self._trouble = trouble
+    def show_error(self, error: PageError | None, can_retry: bool = True) -> None:
+        """Show an error, or nothing."""
+        self.setVisible(error is not None)
+        if error is None or error == self._error:
+            self._error = error
             return
-        self._trouble = trouble
-        self.message.setText(trouble.message)
-        self.hint.setText(trouble.hint)
-        self.hint.setVisible(bool(trouble.hint))
-        self.setAccessibleName(f"{trouble.message} {trouble.hint}".strip())
-        self.rest.setVisible(bool(trouble.details))
-        self.out.setVisible(bool(trouble.label))
-        self.out.setText(trouble.label)
-        self.out.setAccessibleName(trouble.label)
-        self.retry.setVisible(can_retry and not trouble.label)
+        self._error = error
+        self.message.setText(error.message)
+        self.hint.setText(error.hint)
+        self.hint.setVisible(bool(error.hint))
+        self.setAccessibleName(f"{error.message} {error.hint}".strip())
+        self.rest.setVisible(bool(error.details))
+        self.out.setVisible(bool(error.label))
+        self.out.setText(error.label)
+        self.out.setAccessibleName(error.label)
+        self.retry.setVisible(can_retry and not error.label)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -76,8 +76,8 @@ class ErrorBox(QWidget):
             self._mark.setPixmap(icon("warning").pixmap(18, 18))
 
     def _run(self) -> None:
-        if self._trouble is not None and self._trouble.run is not None:
-            self._trouble.run()
+        if self._error is not None and self._error.run is not None:
+            self._error.run()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -111,13 +111,13 @@ class WizardPage(QWidget):
     def __init__(self, name: str, again: Callable[[], object]) -> None:
         super().__init__()
         self.setAccessibleName(name)
-        self.trouble = ErrorBox()
-        self.trouble.again.connect(lambda: again())
-        self.trouble.details.connect(self.details_wanted)
+        self.error_box = ErrorBox()
+        self.error_box.again.connect(lambda: again())
+        self.error_box.details.connect(self.details_wanted)
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(3 * UNIT, UNIT, 3 * UNIT, UNIT)
         self.column.setSpacing(UNIT + 4)
-        self.column.addWidget(self.trouble)
+        self.column.addWidget(self.error_box)
 
     def show_state(self, state: LearningState) -> None:
         """Repaint what changed."""

@@ -55,7 +55,7 @@ class PartsPage(WizardPage):
         self.alike = push_button("Merge what looks alike", self._merge_alike, look="flat")
         self.hint = quiet()
         self._late = QTimer(self, singleShot=True, interval=QUIET_FOR_MS)
-        self._late.timeout.connect(self._show_doing)
+        self._late.timeout.connect(self._show_progress)
         self._lay_out()
         self._wire()
 
@@ -114,19 +114,19 @@ class PartsPage(WizardPage):
     def show_state(self, state: LearningState) -> None:
         """Repaint what changed."""
         before, self._now = self._now, state
-        self.trouble.show_trouble(state.troubles.get("parts"))
-        if "parts" not in state.doing:
+        self.error_box.show_error(state.errors.get("parts"))
+        if "parts" not in state.jobs:
             self._late.stop()
-            self._show_doing()
+            self._show_progress()
         elif self.doing.isVisible() or not state.wall:
-            self._show_doing()
+            self._show_progress()
         elif not self._late.isActive():
             self._late.start()
         # What was found holds arrays, which are not compared: another find is another object.
-        same = before.found is state.found and before.wall is state.wall
+        same = before.parts_found is state.parts_found and before.wall is state.wall
         if same and (before.draft, before.extendable) == (state.draft, state.extendable):
             return
-        sorting, parts_found = state.draft.sorting, state.found
+        sorting, parts_found = state.draft.sorting, state.parts_found
         # Before anything was found there is nothing to change: only how far the looking is, in the middle.
         for widget in (self.wall, self.beside):
             widget.setVisible(parts_found is not None)
@@ -169,7 +169,7 @@ class PartsPage(WizardPage):
         self._choose()
 
     def _show_alike(self, state: LearningState) -> None:
-        parts_found, parts = state.found, state.draft.sorting.parts
+        parts_found, parts = state.parts_found, state.draft.sorting.parts
         pair = next(iter(parts_found.alike), None) if parts_found and state.draft.sorting.settled else None
         # What was found may be finer than the list while a merge is on its way.
         fits = (
@@ -183,8 +183,8 @@ class PartsPage(WizardPage):
             self.alike.setAccessibleName(self.alike.text())
             self.alike.setToolTip(self.alike.text())
 
-    def _show_doing(self) -> None:
-        self.doing.show_doing(self._now.doing.get("parts"))
+    def _show_progress(self) -> None:
+        self.doing.show_progress(self._now.jobs.get("parts"))
 
     def _light(self, part: int | None) -> None:
         self.wall.light(part)
@@ -194,8 +194,8 @@ class PartsPage(WizardPage):
         self._editor.set_clusters(value)
 
     def _take_suggestion(self) -> None:
-        if self._now.found is not None:
-            self._editor.set_clusters(self._now.found.suggested)
+        if self._now.parts_found is not None:
+            self._editor.set_clusters(self._now.parts_found.suggested)
 
     def _choose(self) -> None:
         selected = self.list.selected()
@@ -212,8 +212,8 @@ class PartsPage(WizardPage):
             self._editor.merge(rows[0], row)
 
     def _merge_alike(self) -> None:
-        if self._now.found is not None and self._now.found.alike:
-            self._editor.merge(*self._now.found.alike[0])
+        if self._now.parts_found is not None and self._now.parts_found.alike:
+            self._editor.merge(*self._now.parts_found.alike[0])
 
     def _drop(self) -> None:
         dropped = self.drop.text() == "Drop"

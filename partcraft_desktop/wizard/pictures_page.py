@@ -155,13 +155,13 @@ class PicturesPage(WizardPage):
 
     def show_state(self, state: LearningState) -> None:
         """Repaint what changed."""
-        self.trouble.show_trouble(state.troubles.get("pictures"))
-        doing = state.doing.get("survey")
-        self.doing.show_doing(doing)
-        self.counts.setVisible(doing is None)
+        self.error_box.show_error(state.errors.get("pictures"))
+        progress = state.jobs.get("survey")
+        self.doing.show_progress(progress)
+        self.counts.setVisible(progress is None)
         self.stack.setCurrentIndex(1 if state.draft.folder else 0)
         surveyed = state.surveyed
-        shown = (state.draft.folder, surveyed, state.draft.extends, state.extendable, doing is None)
+        shown = (state.draft.folder, surveyed, state.draft.extends, state.extendable, progress is None)
         if shown == self._shown:
             return
         self._shown = shown

@@ -151,11 +151,11 @@ class PlanPage(WizardPage):
 
     def show_state(self, state: LearningState) -> None:
         """Repaint what changed."""
-        self.trouble.show_trouble(state.troubles.get("plan"))
-        doing = state.doing.get("pack") or state.doing.get("measure") or state.doing.get("start")
-        self.doing.show_doing(doing)
+        self.error_box.show_error(state.errors.get("plan"))
+        progress = state.jobs.get("pack") or state.jobs.get("measure") or state.jobs.get("start")
+        self.doing.show_progress(progress)
         self.doing.cancel.hide()
-        self.cost.setVisible(doing is None)
+        self.cost.setVisible(progress is None)
         plan = state.draft.plan
         _show_text(self.title, plan.title)
         _show_text(self.noun, plan.noun)
@@ -206,14 +206,14 @@ class PlanPage(WizardPage):
                 cost += f" Learning begins at what “{start.title}” knows."
         self.cost.setText(cost)
         too_much = memory > planning.free_memory()
-        self.memory.show_trouble(_memory_trouble(memory) if too_much else None, can_retry=False)
+        self.memory.show_error(_memory_error(memory) if too_much else None, can_retry=False)
 
     def _unfold(self, open: bool) -> None:
         self.fold.setIcon(icon("chevron-down" if open else "chevron-right"))
         self.more.setVisible(open)
 
 
-def _memory_trouble(needed: int) -> PageError:
+def _memory_error(needed: int) -> PageError:
     return PageError(
         f"This needs {_gigabytes(needed)} of memory, and {_gigabytes(planning.free_memory())} are free.",
         "Close other programs, or choose a smaller batch or checkpointing under More.",

@@ -90,7 +90,7 @@ class TrainingPage(WizardPage):
         """Repaint what changed."""
         run = state.run
         self._run = run
-        self.trouble.show_trouble(self._trouble_of(state, run), can_retry=False)
+        self.error_box.show_error(self._error_of(state, run), can_retry=False)
         if run is None:
             self.title.setText("No training is here")
             self.doing.setText("It was discarded, or its folder was moved.")
@@ -116,9 +116,9 @@ class TrainingPage(WizardPage):
         self.no_samples.setVisible(not run.samples)
         self.no_samples.setText(AWAITED if alive else "No sample pictures were painted.")
 
-    def _trouble_of(self, state: LearningState, run: Run | None) -> PageError | None:
-        if "learning" in state.troubles:
-            return state.troubles["learning"]
+    def _error_of(self, state: LearningState, run: Run | None) -> PageError | None:
+        if "learning" in state.errors:
+            return state.errors["learning"]
         if run is not None and run.state in ("failed", "lost"):
             return PageError(run.message or "The training ended without a word.", run.hint or "Go on with it.")
         return None

@@ -156,7 +156,7 @@ class TrainingWizard(QWidget):
         self.next.setAccessibleName(spec.next_text)
         self.next.setEnabled(can_go_on(state, page))
         self.why.setText(spec.why_incomplete(state))
-        if state.doing or state.alive:
+        if state.jobs or state.alive:
             self._clock.start()
         else:
             self._clock.stop()
@@ -180,5 +180,5 @@ class TrainingWizard(QWidget):
         page = self._open_page
         (page.primary or page).setFocus()
 
-    def _show_details(self, trouble: PageError) -> None:
-        self.details_wanted.emit(Message(trouble.message, trouble.hint, "error", None, trouble.details))
+    def _show_details(self, error: PageError) -> None:
+        self.details_wanted.emit(Message(error.message, error.hint, "error", None, error.details))

@@ -144,7 +144,7 @@ class LearningController(QObject):
         self._cancel_start()
         self.parts.reset()
         self._last_survey, self._written, self._measured_for = None, None, ()
-        self._store.replace(draft=Draft(), surveyed=None, measured=None, troubles={})
+        self._store.replace(draft=Draft(), surveyed=None, measured=None, errors={})
 
     def go(self, page: PageKey) -> None:
         """Show a page, if what it needs is there."""

@@ -50,7 +50,7 @@ class PartEditor(QObject):
         self._jobs.cancel("parts")
         self._undone, self._redone = [], []
         self.forget_results()
-        self._store.replace(found=None, wall=(), can_undo=False, can_redo=False)
+        self._store.replace(parts_found=None, wall=(), can_undo=False, can_redo=False)
 
     def forget_results(self) -> None:
         """Search anew when parts are next asked for; what is on show stays until then."""
@@ -135,7 +135,7 @@ class PartEditor(QObject):
     def _show_sorting(self, sorting: PartSorting) -> None:
         self._store.replace_draft(sorting=sorting)
         self._store.replace(
-            wall=relabelled_wall(sorting, self._store.now.found),
+            wall=relabelled_wall(sorting, self._store.now.parts_found),
             can_undo=bool(self._undone),
             can_redo=bool(self._redone),
         )
@@ -175,9 +175,9 @@ class PartEditor(QObject):
         now = self._store.now
         packs = [now.extended] if now.extended else now.extendable
         colours = {part.name: part.colour for pack in reversed(packs) for part in pack.vocabulary.parts}
-        sorting = sort_clusters(now.draft.sorting, result, now.found, colours)
+        sorting = sort_clusters(now.draft.sorting, result, now.parts_found, colours)
         self._store.replace_draft(sorting=sorting)
-        self._store.replace(found=result, wall=relabelled_wall(sorting, result))
+        self._store.replace(parts_found=result, wall=relabelled_wall(sorting, result))
         # The suggested number is a number from now on.
         self._shown = self._wanted()
         self._keep(self._shown, result)

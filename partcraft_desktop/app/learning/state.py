@@ -62,16 +62,16 @@ class PageError:
 
 @dataclass(frozen=True)
 class LearningState:
-    """All the wizard shows. ``wall`` are the pictures of ``found`` with the labels of the draft's parts."""
+    """All the wizard shows. ``wall`` are the pictures of ``parts_found`` with the labels of the draft's parts."""
 
     shown: bool = False
     draft: Draft = field(default_factory=Draft)
     surveyed: Surveyed | None = None
-    found: PartsFound | None = None
+    parts_found: PartsFound | None = None
     wall: tuple[SeenPicture, ...] = ()
     measured: Measured | None = None
-    doing: Mapping[Work, JobProgress] = field(default_factory=dict)
-    troubles: Mapping[PageKey, PageError] = field(default_factory=dict)
+    jobs: Mapping[Work, JobProgress] = field(default_factory=dict)
+    errors: Mapping[PageKey, PageError] = field(default_factory=dict)
     runs: tuple[Run, ...] = ()
     wishes: Mapping[str, Wish] = field(default_factory=dict)
     """What a run was asked to do and has not done yet, by its folder."""
@@ -116,25 +116,25 @@ class LearningState:
     @property
     def has_pictures(self) -> bool:
         """Whether there are pictures, and models, to find parts with."""
-        looked = self.surveyed is not None and "survey" not in self.doing and self.models_listed
+        looked = self.surveyed is not None and "survey" not in self.jobs and self.models_listed
         return looked and not self.surveyed_empty
 
     @property
     def sorted(self) -> bool:
         """Whether the parts on the wall are those that are wanted, with one at least that is not dropped."""
         sorting = self.draft.sorting
-        whole = self.found is not None and "parts" not in self.doing
+        whole = self.parts_found is not None and "parts" not in self.jobs
         return whole and sorting.settled and not all(part.dropped for part in sorting.parts)
 
     @property
     def all_dropped(self) -> bool:
         """Whether parts were found and none of them is wanted."""
-        return self.found is not None and all(part.dropped for part in self.draft.sorting.parts)
+        return self.parts_found is not None and all(part.dropped for part in self.draft.sorting.parts)
 
     @property
     def starting(self) -> bool:
         """Whether the training is being started."""
-        return "start" in self.doing
+        return "start" in self.jobs
 
     @property
     def pack_written(self) -> bool:

@@ -66,7 +66,7 @@ class WizardJobs:
             self.cancel(work)
 
     def _show_progress(self, work: Work, number: int | None, news: Progress) -> None:
-        before = self._store.now.doing.get(work, JobProgress())
+        before = self._store.now.jobs.get(work, JobProgress())
         started = before.started if before.stage == news.stage and before.started else time.monotonic()
         self._store.show_progress(work, JobProgress(number, news.stage, news.done, news.total, started))
 

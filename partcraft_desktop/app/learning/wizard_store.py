@@ -54,18 +54,18 @@ class WizardStore:
 
     def show_progress(self, work: Work, progress: JobProgress) -> None:
         """Show how far something is."""
-        self.replace(doing={**self.now.doing, work: progress})
+        self.replace(jobs={**self.now.jobs, work: progress})
 
     def clear_progress(self, work: Work) -> None:
         """Nothing of that kind is under way any more."""
-        if work in self.now.doing:
-            self.replace(doing={other: progress for other, progress in self.now.doing.items() if other != work})
+        if work in self.now.jobs:
+            self.replace(jobs={other: progress for other, progress in self.now.jobs.items() if other != work})
 
     def show_error(self, page: PageKey, error: PageError) -> None:
         """Show what went wrong on a page."""
-        self.replace(troubles={**self.now.troubles, page: error})
+        self.replace(errors={**self.now.errors, page: error})
 
     def clear_error(self, page: PageKey) -> None:
         """What went wrong on a page is past."""
-        if page in self.now.troubles:
-            self.replace(troubles={other: error for other, error in self.now.troubles.items() if other != page})
+        if page in self.now.errors:
+            self.replace(errors={other: error for other, error in self.now.errors.items() if other != page})

@@ -214,7 +214,7 @@ def test_a_folder_opens_the_wizard(qtbot: QtBot, session: Session, tmp_path: Pat
     session.open_path(empty)
     qtbot.waitUntil(lambda: session.state.learning.shown, timeout=WAIT)
     assert session.state.learning.draft.folder == str(empty)
-    qtbot.waitUntil(lambda: "pictures" in session.state.learning.troubles, timeout=WAIT)
+    qtbot.waitUntil(lambda: "pictures" in session.state.learning.errors, timeout=WAIT)
 
 
 def test_packs_are_switched_with_their_own_recipes(

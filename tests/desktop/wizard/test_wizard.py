@@ -111,7 +111,7 @@ def test_a_failure_is_told_with_a_next_step(
 ) -> None:
     script(survey={"fail": ["The folder is gone.", "Plug the drive in again."]})
     learning.open_folder(folder)
-    box = wizard.page(PicturesPage).trouble
+    box = wizard.page(PicturesPage).error_box
     qtbot.waitUntil(box.isVisible, timeout=WAIT)
     assert (box.message.text(), box.hint.text()) == ("The folder is gone.", "Plug the drive in again.")
     script()
@@ -291,11 +291,11 @@ def test_a_training_in_trouble_says_so_and_goes_on(
     run = to_learning(qtbot, wizard, learning, folder)
     opened.runs.learned(run, 20)
     opened.runs.tell(run, state=state, message="The disk is full.", hint="Make room.")
-    qtbot.waitUntil(wizard.page(TrainingPage).trouble.isVisible, timeout=WAIT)
-    assert wizard.page(TrainingPage).trouble.message.text() == "The disk is full."
+    qtbot.waitUntil(wizard.page(TrainingPage).error_box.isVisible, timeout=WAIT)
+    assert wizard.page(TrainingPage).error_box.message.text() == "The disk is full."
     named(wizard, "Go on").click()
     qtbot.waitUntil(lambda: learning.now.alive is not None, timeout=WAIT)
-    assert not wizard.page(TrainingPage).trouble.isVisible()
+    assert not wizard.page(TrainingPage).error_box.isVisible()
 
 
 def test_done_leads_to_mixing(
@@ -354,7 +354,7 @@ def test_a_name_that_is_typed_survives_what_is_found_meanwhile(
     qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, script: Callable[..., None]
 ) -> None:
     to_parts(qtbot, wizard, learning, folder)
-    found = learning.now.found
+    found = learning.now.parts_found
     script(findparts={"delay": 0.1})
     learning.parts.merge(0, 1)
     parts = wizard.page(PartsPage).list
@@ -365,7 +365,7 @@ def test_a_name_that_is_typed_survives_what_is_found_meanwhile(
     assert editor is not None
     editor.selectAll()
     qtbot.keyClicks(editor, "Kopf")
-    qtbot.waitUntil(lambda: learning.now.sorted and learning.now.found is not found, timeout=WAIT)
+    qtbot.waitUntil(lambda: learning.now.sorted and learning.now.parts_found is not found, timeout=WAIT)
     assert editor.text() == "Kopf"
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: learning.now.draft.sorting.parts[2].name == "Kopf", timeout=WAIT)

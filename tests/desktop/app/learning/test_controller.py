@@ -83,7 +83,9 @@ def test_parts_are_found_named_merged_dropped_and_brought_back(
     assert learning.parts.rename(1, "kopf") and learning.parts.rename(1, " ") and learning.parts.rename(1, "a:b")
     learning.parts.merge(1, 2)
     assert names(learning) == ["body", "wing", "Kopf", "legs"]
-    qtbot.waitUntil(lambda: learning.now.found is not None and len(learning.now.found.members) == 4, timeout=WAIT)
+    qtbot.waitUntil(
+        lambda: learning.now.parts_found is not None and len(learning.now.parts_found.members) == 4, timeout=WAIT
+    )
     learning.parts.drop(3)
     assert learning.now.draft.sorting.dropped == (4,)
     for _ in range(3):
@@ -124,7 +126,7 @@ def test_another_number_wished_during_the_first_search_is_kept(
     for wished in itertools.cycle((3, 4)):
         learning.parts.set_clusters(wished)
         qtbot.wait(10)
-        if "parts" not in learning.now.doing:
+        if "parts" not in learning.now.jobs:
             break
     assert learning.now.draft.sorting.clusters == wished and not learning.now.sorted
     qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
@@ -137,13 +139,15 @@ def test_a_merge_during_the_search_for_another_merge_is_kept(
     to_parts(qtbot, learning, folder)
     script(findparts={"delay": 0.1})
     learning.parts.merge(0, 1)
-    qtbot.waitUntil(lambda: "parts" in learning.now.doing, timeout=WAIT)
-    nearly = learning.now.doing["parts"]
-    while nearly.done < 6 and "parts" in learning.now.doing:
-        nearly = learning.now.doing["parts"]
+    qtbot.waitUntil(lambda: "parts" in learning.now.jobs, timeout=WAIT)
+    nearly = learning.now.jobs["parts"]
+    while nearly.done < 6 and "parts" in learning.now.jobs:
+        nearly = learning.now.jobs["parts"]
         qtbot.wait(10)
     learning.parts.merge(2, 3)
-    qtbot.waitUntil(lambda: learning.now.found is not None and len(learning.now.found.members) == 3, timeout=WAIT)
+    qtbot.waitUntil(
+        lambda: learning.now.parts_found is not None and len(learning.now.parts_found.members) == 3, timeout=WAIT
+    )
     assert learning.now.draft.sorting.merged == ((0, 1), (3, 4))
 
 
@@ -214,7 +218,7 @@ def test_a_second_training_is_refused_where_one_looks(qtbot: QtBot, learning: Le
     learning.start_over()
     to_plan(qtbot, learning, folder)
     learning.next()
-    trouble = learning.now.troubles["plan"]
+    trouble = learning.now.errors["plan"]
     assert "Garden birds" in trouble.message and trouble.run is not None
     trouble.run()
     assert learning.now.draft.run == first and learning.now.draft.page == "learning"
@@ -226,8 +230,8 @@ def test_what_the_runs_refuse_is_said_on_the_plan_and_nothing_is_left_behind(
     to_plan(qtbot, learning, folder)
     opened.runs.refuse = UserError("Another training is alive.", "Wait for it.")
     learning.next()
-    qtbot.waitUntil(lambda: "plan" in learning.now.troubles, timeout=WAIT)
-    assert learning.now.troubles["plan"].hint == "Wait for it." and not learning.now.doing
+    qtbot.waitUntil(lambda: "plan" in learning.now.errors, timeout=WAIT)
+    assert learning.now.errors["plan"].hint == "Wait for it." and not learning.now.jobs
     assert learning.now.draft.page == "plan" and not list((home / "runs").glob("*"))
 
 
@@ -238,17 +242,17 @@ def test_every_failure_is_said_on_its_page_and_can_be_tried_again(
     script(**{job: {"fail": ["It cannot be done.", "Do something else."]}})
     learning.open_folder(folder)
     for _ in range(3):
-        qtbot.waitUntil(lambda: not learning.now.doing, timeout=WAIT)
-        if learning.now.troubles:
+        qtbot.waitUntil(lambda: not learning.now.jobs, timeout=WAIT)
+        if learning.now.errors:
             break
         learning.next()
-    qtbot.waitUntil(lambda: page in learning.now.troubles, timeout=WAIT)
-    trouble = learning.now.troubles[page]
+    qtbot.waitUntil(lambda: page in learning.now.errors, timeout=WAIT)
+    trouble = learning.now.errors[page]
     assert (trouble.message, trouble.hint) == ("It cannot be done.", "Do something else.")
     script()
     learning.dismiss(page)
-    assert page not in learning.now.troubles
-    done = {"pictures": "surveyed", "parts": "found", "plan": "measured"}[page]
+    assert page not in learning.now.errors
+    done = {"pictures": "surveyed", "parts": "parts_found", "plan": "measured"}[page]
     qtbot.waitUntil(lambda: getattr(learning.now, done) is not None, timeout=WAIT)
 
 
@@ -257,7 +261,7 @@ def test_a_folder_that_goes_between_pages_is_told(qtbot: QtBot, learning: Learni
     qtbot.waitUntil(lambda: learning.now.reached("parts"), timeout=WAIT)
     folder.rename(folder.with_name("elsewhere"))
     learning.next()
-    qtbot.waitUntil(lambda: "parts" in learning.now.troubles, timeout=WAIT)
+    qtbot.waitUntil(lambda: "parts" in learning.now.errors, timeout=WAIT)
     folder.with_name("elsewhere").rename(folder)
     learning.dismiss("parts")
     qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
@@ -270,9 +274,9 @@ def test_looking_can_be_cancelled(
     learning.open_folder(folder)
     qtbot.waitUntil(lambda: learning.now.reached("parts"), timeout=WAIT)
     learning.next()
-    assert "parts" in learning.now.doing
+    assert "parts" in learning.now.jobs
     learning.cancel("parts")
-    assert "parts" not in learning.now.doing and learning.now.found is None
+    assert "parts" not in learning.now.jobs and learning.now.parts_found is None
     learning.parts.set_clusters(4)
     qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
 
@@ -395,9 +399,9 @@ def test_a_start_that_is_overtaken_leaves_nothing_behind(
     learning.set_plan(title="Another title")  # so that the vocabulary is written anew
     script(discover={"delay": 0.2})
     learning.next()
-    assert "start" in learning.now.doing
+    assert "start" in learning.now.jobs
     learning.start_over()
-    assert not learning.now.doing
+    assert not learning.now.jobs
     script()
     to_plan(qtbot, learning, folder)
     assert learning.now.run is None
@@ -414,7 +418,7 @@ def test_a_change_of_the_plan_does_not_stop_a_start(
     learning.next()
     learning.set_plan(rank=8)
     qtbot.waitUntil(lambda: learning.now.run is not None, timeout=WAIT)
-    assert not learning.now.doing
+    assert not learning.now.jobs
 
 
 def test_a_refused_start_leaves_the_plan_to_be_measured(
@@ -423,10 +427,10 @@ def test_a_refused_start_leaves_the_plan_to_be_measured(
     script(measure={"delay": 0.5})
     to_parts(qtbot, learning, folder)
     learning.next()
-    qtbot.waitUntil(lambda: "measure" in learning.now.doing, timeout=WAIT)
+    qtbot.waitUntil(lambda: "measure" in learning.now.jobs, timeout=WAIT)
     opened.runs.refuse = UserError("“dogs” is still learning.", "Wait.")
     learning.next()
-    qtbot.waitUntil(lambda: "plan" in learning.now.troubles, timeout=WAIT)
+    qtbot.waitUntil(lambda: "plan" in learning.now.errors, timeout=WAIT)
     learning.back()
     learning.next()
     qtbot.waitUntil(lambda: learning.now.measured is not None, timeout=WAIT)
@@ -481,7 +485,7 @@ def test_a_run_that_was_taken_for_lost_is_found_alive(
     opened.runs.refuse = UserError("“garden-birds” is learning already.", "Watch it, or pause it first.")
     learning.resume()
     qtbot.waitUntil(lambda: learning.now.alive is not None, timeout=WAIT)
-    assert learning.now.run is not None and learning.now.run.step == 60 and "learning" not in learning.now.troubles
+    assert learning.now.run is not None and learning.now.run.step == 60 and "learning" not in learning.now.errors
     opened.runs.tell(run, state="lost")
     qtbot.waitUntil(lambda: learning.now.alive is None, timeout=WAIT)
     opened.runs.tell(run, state="running")
@@ -492,14 +496,14 @@ def test_more_pictures_in_the_same_folder_are_looked_at(
     qtbot: QtBot, learning: LearningController, folder: Path
 ) -> None:
     to_plan(qtbot, learning, folder)
-    before = learning.now.found
+    before = learning.now.parts_found
     assert before is not None
     fakes.sketch_bird(51)[0].save(folder / "Cardinal" / "new.png")
     learning.open_folder(folder)
     qtbot.waitUntil(lambda: learning.now.reached("parts"), timeout=WAIT)
     learning.next()
-    qtbot.waitUntil(lambda: learning.now.sorted and learning.now.found is not before, timeout=WAIT)
-    assert learning.now.found is not None and learning.now.found.pictures == before.pictures + 1
+    qtbot.waitUntil(lambda: learning.now.sorted and learning.now.parts_found is not before, timeout=WAIT)
+    assert learning.now.parts_found is not None and learning.now.parts_found.pictures == before.pictures + 1
 
 
 def test_a_training_that_ends_does_not_take_a_person_away(
@@ -540,11 +544,11 @@ def test_trouble_is_told_where_the_person_is(
     folder.rename(folder.with_name("unplugged"))
     again = open_session().session.learning
     again.show()
-    qtbot.waitUntil(lambda: "plan" in again.now.troubles, timeout=WAIT)
+    qtbot.waitUntil(lambda: "plan" in again.now.errors, timeout=WAIT)
     folder.with_name("unplugged").rename(folder)
     again.dismiss("plan")
     qtbot.waitUntil(lambda: again.now.measured is not None, timeout=WAIT)
-    assert not again.now.troubles
+    assert not again.now.errors
 
 
 def test_going_on_from_the_library_is_refused_in_words(
