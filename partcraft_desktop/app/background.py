@@ -10,6 +10,32 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from shiboken6 import isValid
 
 
+class _Errand:
+    """Work on its way to a thread and back. A thread that works knows this object only: the closures, which hold
+    widgets, are let go of on the Qt thread, so that no widget is ever freed by another."""
+
+    def __init__(self, work: Callable[[], Any], landed: Callable[[Any], None], owner: QObject) -> None:
+        self.work: Callable[[], Any] | None = work
+        self.landed: Callable[[Any], None] | None = landed
+        self.owner: QObject | None = owner
+        self.result: Any = None
+
+    def run(self) -> None:
+        """Do the work, on a thread."""
+        assert self.work is not None
+        try:
+            self.result = self.work()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, whoever asked is told
+            self.result = error
+
+    def land(self) -> None:
+        """Hand the result over and let go of everything, on the Qt thread."""
+        landed, owner, result = self.landed, self.owner, self.result
+        self.work = self.landed = self.owner = self.result = None
+        if landed is not None and owner is not None and isValid(owner):
+            landed(result)
+
+
 class BackgroundReader(QObject):
     """A few threads that read pictures, and a way back to the Qt thread."""
 
@@ -19,24 +45,26 @@ class BackgroundReader(QObject):
         super().__init__(parent)
         self._closed = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="readers")
+        self._under_way: set[_Errand] = set()
         self._landed.connect(self._land, Qt.ConnectionType.QueuedConnection)
 
     def ask(self, work: Callable[[], Any], landed: Callable[[Any], None], owner: QObject) -> None:
         """Run ``work`` on a reader; ``landed`` gets its result, or the exception it raised, on the Qt thread, unless
         ``owner``, whose widgets ``landed`` touches, is gone by then."""
+        if self._closed:  # a last paint of the window may still ask
+            return
+        errand = _Errand(work, landed, owner)
+        self._under_way.add(errand)
 
-        def arrive(done: Future[Any]) -> None:
+        def arrive(done: Future[None]) -> None:
             if done.cancelled():
                 return
-            result = done.exception() or done.result()
             try:
-                self._landed.emit(lambda: landed(result) if isValid(owner) else None)
+                self._landed.emit(errand)
             except RuntimeError:
                 return  # The window closed while the picture was read; nobody waits for it.
 
-        # A last paint of the window may still ask.
-        if not self._closed:
-            self._pool.submit(work).add_done_callback(arrive)
+        self._pool.submit(errand.run).add_done_callback(arrive)
 
     def close(self) -> None:
         """Forget what was not begun; what is being read ends unheard, and nothing more is read."""
@@ -44,5 +72,6 @@ class BackgroundReader(QObject):
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     @Slot(object)
-    def _land(self, call: Callable[[], None]) -> None:
-        call()
+    def _land(self, errand: _Errand) -> None:
+        self._under_way.discard(errand)
+        errand.land()

@@ -129,7 +129,8 @@ def _sorting(value: Any) -> PartSorting:
         return PartSorting()
     clusters = value.get("clusters")
     lines = value.get("earlier")
-    earlier = {_pair(line.get("of")): _parts(line.get("parts")) for line in lines or () if isinstance(line, dict)}
+    lines = [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []
+    earlier = {_pair(line.get("of")): _parts(line.get("parts")) for line in lines}
     return PartSorting(
         clusters if type(clusters) is int and 0 <= clusters <= 64 else 0,
         value.get("flip") is True,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.core.palette import PALETTE
@@ -132,6 +132,7 @@ inner_keys = st.sampled_from(["clusters", "flip", "parts", "of", "earlier", "pre
 
 
 @given(st.dictionaries(keys, json_values | st.dictionaries(inner_keys, json_values, max_size=5), max_size=6))
+@example({"sorting": {"earlier": 1}})
 def test_no_damaged_draft_keeps_the_app_from_starting(document: dict[str, object]) -> None:
     draft = Draft.from_document(document)
     assert draft.page in page_keys()

@@ -1,0 +1,38 @@
+"""Work off the Qt thread leaves nothing of the window on another thread."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from functools import partial
+
+from pytestqt.qtbot import QtBot
+
+from partcraft_desktop.app.background import BackgroundReader
+from tests.desktop.conftest import WAIT
+
+
+class Widget:
+    """Stands for what a closure holds: it notes the thread that frees it."""
+
+    def __init__(self, freed_by: list[int]) -> None:
+        weakref.finalize(self, lambda: freed_by.append(threading.get_ident()))
+
+    def read(self) -> int:
+        return 1
+
+    def land(self, result: object, landed: list[object]) -> None:
+        landed.append(result)
+
+
+def test_what_a_closure_holds_is_freed_on_the_qt_thread(qtbot: QtBot) -> None:
+    readers = BackgroundReader()
+    freed_by: list[int] = []
+    landed: list[object] = []
+    for _ in range(400):
+        widget = Widget(freed_by)
+        readers.ask(widget.read, partial(widget.land, landed=landed), readers)
+        del widget
+    qtbot.waitUntil(lambda: len(landed) == 400, timeout=WAIT)
+    readers.close()
+    assert len(freed_by) == 400 and set(freed_by) == {threading.get_ident()}
