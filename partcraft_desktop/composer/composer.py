@@ -100,16 +100,16 @@ class Composer(QWidget):
             see_through.setAutoFillBackground(False)
         self.more.unfolded.connect(self._show_unfolded)
 
-        self._why = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignHCenter)
-        self._why.setProperty("quiet", True)
-        self._why.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.why = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignHCenter)
+        self.why.setProperty("quiet", True)
+        self.why.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.render_button = RenderButton()
         self.render_button.render_asked.connect(session.render)
         self.render_button.cancel_asked.connect(session.cancel)
         foot = QVBoxLayout()
         foot.setContentsMargins(theme.UNIT * 2, theme.UNIT, theme.UNIT * 2, theme.UNIT * 2)
         foot.setSpacing(theme.UNIT)
-        foot.addWidget(self._why)
+        foot.addWidget(self.why)
         foot.addWidget(self.render_button)
 
         layout = QVBoxLayout(self)
@@ -165,8 +165,8 @@ class Composer(QWidget):
             self.prompt.show_prompt(state.recipe.prompt, vocabulary)
             self.settings.show_recipe(state.recipe, state.seed_locked)
         blocked = self._blocked()
-        self._why.setText(blocked)
-        self._why.setVisible(bool(blocked) and state.render is None)
+        self.why.setText(blocked)
+        self.why.setVisible(bool(blocked) and state.render is None)
         self.render_button.show_state(self._progress(), blocked, state.recipe.count)
 
     def _blocked(self) -> str:

@@ -70,26 +70,26 @@ class PartSlot(QWidget):
     def __init__(self, value: SlotValue, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.value = value
-        self._crop: QPixmap | None = None
+        self.crop: QPixmap | None = None
         self._over = False
         self._lit = False
-        self._hidden_crop = False
+        self.crop_hidden = False
         self._pressed: QPoint | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(True)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._remove = tool_button("close", "Remove", lambda: self.remove_asked.emit(self.value.part), "Del")
-        self._strength = QToolButton()
-        self._strength.setCheckable(True)
-        self._strength.toggled.connect(self._show_slider)
+        self.remove_button = tool_button("close", "Remove", lambda: self.remove_asked.emit(self.value.part), "Del")
+        self.strength_button = QToolButton()
+        self.strength_button.setCheckable(True)
+        self.strength_button.toggled.connect(self._show_slider)
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setRange(0, 200)
         self._slider.setPageStep(10)
         self._slider.valueChanged.connect(self._slide)
         self._least, self._most = QLabel("any"), QLabel("more")
-        for child in (self._remove, self._strength, self._slider, self._least, self._most):
+        for child in (self.remove_button, self.strength_button, self._slider, self._least, self._most):
             child.setParent(self)
             child.setCursor(Qt.CursorShape.ArrowCursor)
             child.installEventFilter(self)
@@ -100,19 +100,19 @@ class PartSlot(QWidget):
     def show_value(self, value: SlotValue) -> None:
         """Show another value of the same part."""
         if value.choice is None or self.value.choice is None or value.choice.code != self.value.choice.code:
-            self._crop = None
+            self.crop = None
         self.value = value
         strength = value.choice.strength if value.choice else 1.0
         self._slider.blockSignals(True)
         self._slider.setValue(round(strength * 100))
         self._slider.blockSignals(False)
-        self._strength.setText(f"{round(strength * 100)} %")
-        self._strength.setAccessibleName(f"Strength of {value.name}")
-        self._strength.setToolTip(f"How strongly this {value.name} is meant")
+        self.strength_button.setText(f"{round(strength * 100)} %")
+        self.strength_button.setAccessibleName(f"Strength of {value.name}")
+        self.strength_button.setToolTip(f"How strongly this {value.name} is meant")
         self._slider.setAccessibleName(f"Strength of {value.name} in percent")
-        self._remove.setAccessibleName(f"Remove {value.name}")
+        self.remove_button.setAccessibleName(f"Remove {value.name}")
         if value.choice is None:
-            self._strength.setChecked(False)
+            self.strength_button.setChecked(False)
             self.setAccessibleName(f"{value.name}: empty")
             self.setAccessibleDescription(f"Press Enter to pick a {value.name}.")
             self.setToolTip("")
@@ -126,13 +126,13 @@ class PartSlot(QWidget):
 
     def show_crop(self, crop: QPixmap | None) -> None:
         """Show the picture of the chosen part; None while it is not known."""
-        if crop is not self._crop:
-            self._crop = crop
+        if crop is not self.crop:
+            self.crop = crop
             self.update()
 
     def hide_crop(self, hidden: bool) -> None:
         """Leave the tile empty while the part is still on its way."""
-        self._hidden_crop = hidden
+        self.crop_hidden = hidden
         self.update()
 
     def set_lit(self, lit: bool) -> None:
@@ -152,7 +152,7 @@ class PartSlot(QWidget):
         return self._slider
 
     def sizeHint(self) -> QSize:
-        return QSize(240, HEIGHT + (STRENGTH_HEIGHT if self._strength.isChecked() else 0))
+        return QSize(240, HEIGHT + (STRENGTH_HEIGHT if self.strength_button.isChecked() else 0))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(200, self.sizeHint().height())
@@ -161,9 +161,9 @@ class PartSlot(QWidget):
         super().resizeEvent(event)
         side = 28
         top = (HEIGHT - side) // 2
-        self._remove.setGeometry(self.width() - side - PAD, top, side, side)
-        wide = self._strength.sizeHint().width()
-        self._strength.setGeometry(self._remove.x() - wide - 2, top, wide, side)
+        self.remove_button.setGeometry(self.width() - side - PAD, top, side, side)
+        wide = self.strength_button.sizeHint().width()
+        self.strength_button.setGeometry(self.remove_button.x() - wide - 2, top, wide, side)
         row = QRect(PAD, HEIGHT - 4, self.width() - 2 * PAD, STRENGTH_HEIGHT - 4)
         self._least.setGeometry(row.adjusted(4, 0, 0, 0))
         self._least.resize(self._least.sizeHint().width(), row.height())
@@ -176,9 +176,9 @@ class PartSlot(QWidget):
         chosen = self.value.choice is not None
         strength = self.value.choice.strength if self.value.choice else 1.0
         active = self.underMouse() or self.hasFocus() or self.isAncestorOf(QApplication.focusWidget() or self.window())
-        self._remove.setVisible(chosen and active)
-        self._strength.setVisible(chosen and (active or strength != 1.0 or self._strength.isChecked()))
-        open_ = chosen and self._strength.isChecked()
+        self.remove_button.setVisible(chosen and active)
+        self.strength_button.setVisible(chosen and (active or strength != 1.0 or self.strength_button.isChecked()))
+        open_ = chosen and self.strength_button.isChecked()
         for child in (self._slider, self._least, self._most):
             child.setVisible(open_)
         self.update()
@@ -187,13 +187,13 @@ class PartSlot(QWidget):
         self._show_buttons()
         self.updateGeometry()
         self.height_changed.emit()
-        if self._strength.isChecked() and self._strength.hasFocus():
+        if self.strength_button.isChecked() and self.strength_button.hasFocus():
             self._slider.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _slide(self, percent: int) -> None:
         if abs(percent - 100) < SNAP:
             percent = 100
-        self._strength.setText(f"{percent} %")
+        self.strength_button.setText(f"{percent} %")
         self.strength_changed.emit(self.value.part, percent / 100)
 
     # Painting
@@ -231,15 +231,15 @@ class PartSlot(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(mixed(base, value.colour, 0.16))
         painter.drawRoundedRect(tile, 8, 8)
-        if self._hidden_crop:
+        if self.crop_hidden:
             return
-        if self._crop is not None and not self._crop.isNull():
-            size = self._crop.deviceIndependentSize()
+        if self.crop is not None and not self.crop.isNull():
+            size = self.crop.deviceIndependentSize()
             scale = min(CROP / size.width(), CROP / size.height())
             place = QRectF(0, 0, size.width() * scale, size.height() * scale)
             place.moveCenter(tile.center())
-            painter.drawPixmap(place, self._crop, QRectF(self._crop.rect()))
-        elif self._crop is not None:
+            painter.drawPixmap(place, self.crop, QRectF(self.crop.rect()))
+        elif self.crop is not None:
             # The pack has no picture of this code.
             painter.fillPath(
                 glyph(value.part, QRectF(tile.center().x() - 9, tile.center().y() - 9, 18, 18)), value.colour
@@ -249,7 +249,7 @@ class PartSlot(QWidget):
         value = self.value
         left = self.tile.right() + 13
         right = self.width() - PAD
-        for button in (self._remove, self._strength):
+        for button in (self.remove_button, self.strength_button):
             if button.isVisible():
                 right = min(right, button.x() - 4)
         room = right - left
@@ -323,7 +323,7 @@ class PartSlot(QWidget):
             return
         if (event.position().toPoint() - self._pressed).manhattanLength() >= QApplication.startDragDistance():
             self._pressed = None
-            dragging.drag(self, dragging.choice_data(self.value.choice), self._crop or QPixmap())
+            dragging.drag(self, dragging.choice_data(self.value.choice), self.crop or QPixmap())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._pressed is not None and self.rect().contains(event.position().toPoint()):

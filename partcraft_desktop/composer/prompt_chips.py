@@ -32,7 +32,7 @@ GLYPH: Final = 9.0
 
 
 @dataclass(frozen=True)
-class _Run:
+class PromptRun:
     """A word or a chip where it is painted; ``at`` is where it begins in the prompt's text."""
 
     rect: QRectF
@@ -50,7 +50,7 @@ class PromptChips(QWidget):
         super().__init__(parent)
         self._prompt: Prompt = ()
         self._vocabulary: Vocabulary | None = None
-        self._runs: list[_Run] = []
+        self.runs: list[PromptRun] = []
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.IBeamCursor)
         self.setAccessibleName("Prompt")
@@ -77,8 +77,8 @@ class PromptChips(QWidget):
 
     def _fit(self) -> None:
         """As high as the words need at this width."""
-        self._runs = self._lay_out(self.width())
-        bottom = max((run.rect.bottom() for run in self._runs), default=PAD + self._line)
+        self.runs = self._lay_out(self.width())
+        bottom = max((run.rect.bottom() for run in self.runs), default=PAD + self._line)
         if self.height() != int(bottom + PAD):
             self.setFixedHeight(int(bottom + PAD))
         self.update()
@@ -105,20 +105,20 @@ class PromptChips(QWidget):
         is_known = self._vocabulary is not None and choice.part < len(self._vocabulary.parts)
         return QColor(self._vocabulary.parts[choice.part].colour if is_known and self._vocabulary else "#808080")
 
-    def _lay_out(self, width: int) -> list[_Run]:
+    def _lay_out(self, width: int) -> list[PromptRun]:
         metrics = QFontMetricsF(self.font())
         space = metrics.horizontalAdvance(" ")
         line = self._line
         right = max(width - PAD, PAD + 40)
         x, y = PAD, PAD
-        runs: list[_Run] = []
+        runs: list[PromptRun] = []
         at = 0
 
         def put(text: str, wide: float, choice: Choice | None, start: int) -> None:
             nonlocal x, y
             if x > PAD and x + wide > right:
                 x, y = PAD, y + line + 2
-            runs.append(_Run(QRectF(x, y, min(wide, right - PAD), line), text, choice, start))
+            runs.append(PromptRun(QRectF(x, y, min(wide, right - PAD), line), text, choice, start))
             x += wide
 
         for piece in self._prompt:
@@ -136,8 +136,8 @@ class PromptChips(QWidget):
                 at += len(word)
         return runs
 
-    def _run_at(self, point: QPointF) -> _Run | None:
-        return next((run for run in self._runs if run.rect.contains(point)), None)
+    def _run_at(self, point: QPointF) -> PromptRun | None:
+        return next((run for run in self.runs if run.rect.contains(point)), None)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         palette = self.palette()
@@ -149,18 +149,18 @@ class PromptChips(QWidget):
         painter.setBrush(palette.color(QPalette.ColorRole.Base))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
         flags = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextSingleLine)
-        for run in self._runs:
+        for run in self.runs:
             if run.choice is not None:
                 self._paint_chip(painter, run, palette)
                 continue
             painter.setPen(palette.color(QPalette.ColorRole.Text))
             text = painter.fontMetrics().elidedText(run.text, Qt.TextElideMode.ElideRight, int(run.rect.width()) + 1)
             painter.drawText(run.rect.adjusted(0, 0, 2, 0), flags, text)
-        if not self._runs:
+        if not self.runs:
             painter.setPen(palette.color(QPalette.ColorRole.PlaceholderText))
             painter.drawText(QRectF(self.rect()).adjusted(PAD, 0, -PAD, 0), flags, "Say what to make")
 
-    def _paint_chip(self, painter: QPainter, run: _Run, palette: QPalette) -> None:
+    def _paint_chip(self, painter: QPainter, run: PromptRun, palette: QPalette) -> None:
         assert run.choice is not None
         colour = self._colour(run.choice)
         rect = run.rect.adjusted(0.5, 0.5, -0.5, -0.5)

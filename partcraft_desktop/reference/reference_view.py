@@ -87,7 +87,7 @@ class ReferenceView(QWidget):
         self._note = QLabel(self, wordWrap=True, alignment=Qt.AlignmentFlag.AlignHCenter)
         self._note.setProperty("quiet", True)
         self._note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._busy_line = BusyLine(self)
+        self.busy_line = BusyLine(self)
         self._late = QTimer(self, singleShot=True, interval=QUIET_FOR_MS)
         self._late.timeout.connect(self._show_busy)
 
@@ -107,7 +107,7 @@ class ReferenceView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._stack, 1)
-        column.addWidget(self._busy_line)
+        column.addWidget(self.busy_line)
         column.addSpacing(theme.UNIT)
         column.addLayout(below)
 
@@ -153,7 +153,7 @@ class ReferenceView(QWidget):
             self._chosen = chosen
             self.canvas.set_chosen(chosen)
             self._refresh_chips()
-        self._busy_line.set_reduced_motion(self._session.settings.values.reduced_motion)
+        self.busy_line.set_reduced_motion(self._session.settings.values.reduced_motion)
         self._show_hint()
 
     def _show_nothing(self) -> None:
@@ -195,13 +195,13 @@ class ReferenceView(QWidget):
         """Show quietly that something is looked for, once that takes a moment."""
         if not waits:
             self._late.stop()
-            self._busy_line.stop()
-        elif not self._late.isActive() and not self._busy_line.running:
+            self.busy_line.stop()
+        elif not self._late.isActive() and not self.busy_line.running:
             self._late.start()
 
     def _show_busy(self) -> None:
         busy = self._picture is not None and self._picture.busy
-        self._busy_line.start("Finding the parts" if busy else "Opening the picture")
+        self.busy_line.start("Finding the parts" if busy else "Opening the picture")
 
     def _show_hint(self) -> None:
         """Point at a part and say what to do: for the first start."""

@@ -28,22 +28,22 @@ class Disclosure(QWidget):
         self.button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.button.setProperty("quiet", True)
         self.button.toggled.connect(self._unfold)
-        self._fold = QWidget()
-        self._fold.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        inner = QVBoxLayout(self._fold)
+        self.fold = QWidget()
+        self.fold.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        inner = QVBoxLayout(self.fold)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.addWidget(content, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(self._fold)
-        self._animation = QPropertyAnimation(self._fold, b"maximumHeight", self)
+        column.addWidget(self.fold)
+        self._animation = QPropertyAnimation(self.fold, b"maximumHeight", self)
         self._animation.setDuration(UNFOLD_MS)
         self._animation.setEasingCurve(QEasingCurve.Type.OutCubic)
         self._animation.finished.connect(self._settle)
-        self._fold.setMaximumHeight(0)
-        self._fold.hide()
+        self.fold.setMaximumHeight(0)
+        self.fold.hide()
         self._show_arrow(False)
 
     def set_reduced_motion(self, reduced: bool) -> None:
@@ -54,9 +54,9 @@ class Disclosure(QWidget):
         self._show_arrow(open_)
         self._animation.stop()
         if open_:
-            self._fold.show()
+            self.fold.show()
         height = self._content.sizeHint().height()
-        self._animation.setStartValue(self._fold.height() if self._fold.isVisible() and not open_ else 0)
+        self._animation.setStartValue(self.fold.height() if self.fold.isVisible() and not open_ else 0)
         self._animation.setEndValue(height if open_ else 0)
         if self._reduced or not self.isVisible():
             self._settle()
@@ -66,8 +66,8 @@ class Disclosure(QWidget):
     def _settle(self) -> None:
         open_ = self.button.isChecked()
         # Without a bound afterwards, so that larger fonts find room.
-        self._fold.setMaximumHeight(16_777_215 if open_ else 0)
-        self._fold.setVisible(open_)
+        self.fold.setMaximumHeight(16_777_215 if open_ else 0)
+        self.fold.setVisible(open_)
         self.unfolded.emit(open_)
 
     def _show_arrow(self, open_: bool) -> None:

@@ -70,7 +70,7 @@ def test_a_choice_fills_its_slot_with_a_crop_and_its_name(composer: Composer, op
     opened.session.choose(HEAD, 1, "1")
     slot = composer.slots[HEAD]
     assert slot.accessibleName() == "head: Snowy Owl"
-    qtbot.waitUntil(lambda: slot._crop is not None and not slot._crop.isNull(), timeout=WAIT)
+    qtbot.waitUntil(lambda: slot.crop is not None and not slot.crop.isNull(), timeout=WAIT)
     before = slot.grab().toImage()
     opened.session.remove(HEAD)
     assert slot.accessibleName() == "head: empty"
@@ -81,9 +81,9 @@ def test_a_choice_without_a_source_shows_a_reference_with_the_same_code(
     composer: Composer, opened: Opened, qtbot: QtBot
 ) -> None:
     opened.session.choose(HEAD, 2)
-    qtbot.waitUntil(lambda: not (composer.slots[HEAD]._crop or QPixmap()).isNull(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not (composer.slots[HEAD].crop or QPixmap()).isNull(), timeout=WAIT)
     opened.session.choose(HEAD, 7)  # no reference has it
-    crop = composer.slots[HEAD]._crop
+    crop = composer.slots[HEAD].crop
     assert crop is not None and crop.isNull()
 
 
@@ -97,8 +97,8 @@ def test_remove_by_button_and_by_key_and_undo(composer: Composer, opened: Opened
     session.choose(HEAD, 1, "1")
     slot = composer.slots[HEAD]
     slot.setFocus()
-    qtbot.waitUntil(slot._remove.isVisible, timeout=WAIT)
-    qtbot.mouseClick(slot._remove, LEFT)
+    qtbot.waitUntil(slot.remove_button.isVisible, timeout=WAIT)
+    qtbot.mouseClick(slot.remove_button, LEFT)
     assert session.state.recipe.choice_of(HEAD) is None
     session.undo()
     assert session.state.recipe.choice_of(HEAD) == Choice(HEAD, 1, 1.0, "1")
@@ -109,11 +109,11 @@ def test_remove_by_button_and_by_key_and_undo(composer: Composer, opened: Opened
 def test_the_buttons_of_a_slot_come_with_the_keyboard_and_go(composer: Composer, opened: Opened, qtbot: QtBot) -> None:
     opened.session.choose(HEAD, 1, "1")
     slot = composer.slots[HEAD]
-    assert not slot._remove.isVisible() and not slot._strength.isVisible()
+    assert not slot.remove_button.isVisible() and not slot.strength_button.isVisible()
     slot.setFocus()
-    qtbot.waitUntil(slot._remove.isVisible, timeout=WAIT)
+    qtbot.waitUntil(slot.remove_button.isVisible, timeout=WAIT)
     composer.slots[WING].setFocus()
-    qtbot.waitUntil(lambda: not slot._remove.isVisible(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not slot.remove_button.isVisible(), timeout=WAIT)
 
 
 def test_strength_on_demand(composer: Composer, opened: Opened, qtbot: QtBot) -> None:
@@ -121,14 +121,14 @@ def test_strength_on_demand(composer: Composer, opened: Opened, qtbot: QtBot) ->
     session.choose(HEAD, 1, "1")
     slot = composer.slots[HEAD]
     slot.setFocus()
-    qtbot.waitUntil(slot._strength.isVisible, timeout=WAIT)
+    qtbot.waitUntil(slot.strength_button.isVisible, timeout=WAIT)
     low = slot.sizeHint().height()
-    qtbot.mouseClick(slot._strength, LEFT)
+    qtbot.mouseClick(slot.strength_button, LEFT)
     assert slot.slider.isVisible() and slot.sizeHint().height() > low
     QTest.keyClick(slot.slider, Qt.Key.Key_PageDown)
     choice = session.state.recipe.choice_of(HEAD)
     assert choice is not None and choice.strength == pytest.approx(0.9)
-    assert slot._strength.text() == "90 %"
+    assert slot.strength_button.text() == "90 %"
     slot.slider.setValue(98)
     choice = session.state.recipe.choice_of(HEAD)
     assert choice is not None and choice.strength == 1.0  # near enough to be meant
@@ -175,11 +175,11 @@ def test_a_chosen_part_flies_into_its_slot_and_not_where_motion_is_reduced(
     composer.fly_in(HEAD, (picture, start))
     assert len(composer.findChildren(FlyAnimation)) == 1
     slot = composer.slots[HEAD]
-    assert slot._hidden_crop
-    qtbot.waitUntil(lambda: not slot._hidden_crop and not composer.findChildren(FlyAnimation), timeout=WAIT)
+    assert slot.crop_hidden
+    qtbot.waitUntil(lambda: not slot.crop_hidden and not composer.findChildren(FlyAnimation), timeout=WAIT)
     opened.settings.set(reduced_motion=True)
     composer.fly_in(HEAD, (picture, start))
-    assert not composer.findChildren(FlyAnimation) and not slot._hidden_crop
+    assert not composer.findChildren(FlyAnimation) and not slot.crop_hidden
 
 
 def test_the_dice_fill_every_slot_and_can_be_undone(composer: Composer, opened: Opened, qtbot: QtBot) -> None:
@@ -283,7 +283,7 @@ def test_a_click_on_a_chip_puts_the_cursor_there(qtbot: QtBot, themed: Theme) ->
     field.resize(280, 100)
     field.show()
     field.show_prompt(("a photo of a ", Choice(HEAD, 1), " bird"), fakes.make_vocabulary())
-    run = next(run for run in field.words._runs if run.choice is not None)
+    run = next(run for run in field.words.runs if run.choice is not None)
     qtbot.mouseClick(field.words, LEFT, pos=run.rect.center().toPoint())
     assert field.editor.textCursor().position() == len("a photo of a ")
 
@@ -298,7 +298,7 @@ def test_a_prompt_of_any_length_and_script_keeps_within_its_field(qtbot: QtBot, 
     field.resize(240, 100)
     field.show()
     field.show_prompt((f"{long} ", Choice(0, 0), Choice(1, 0), Choice(1, 1), " 鳥", Choice(7, 9)), words)
-    assert all(field.words.rect().contains(run.rect.toAlignedRect()) for run in field.words._runs)
+    assert all(field.words.rect().contains(run.rect.toAlignedRect()) for run in field.words.runs)
     field.show_prompt((), words)
     assert field.words.height() > 20
 
@@ -341,9 +341,7 @@ def test_more_unfolds_and_sets(composer: Composer, opened: Opened, qtbot: QtBot)
 
 def test_more_unfolds_with_motion_too(composer: Composer, qtbot: QtBot) -> None:
     composer.more.button.click()
-    qtbot.waitUntil(
-        lambda: composer.settings.isVisible() and composer.more._fold.maximumHeight() > 10_000, timeout=WAIT
-    )
+    qtbot.waitUntil(lambda: composer.settings.isVisible() and composer.more.fold.maximumHeight() > 10_000, timeout=WAIT)
 
 
 def test_an_unusual_size_of_a_recipe_is_shown(composer: Composer, opened: Opened) -> None:
@@ -387,9 +385,9 @@ def test_nothing_to_render_says_why(composer: Composer, opened: Opened) -> None:
     button = composer.render_button
     assert not button.isEnabled()
     assert button.accessibleDescription() == button.toolTip() == "Pick a part or write a prompt to render."
-    assert composer._why.isVisible() and composer._why.text() == button.toolTip()
+    assert composer.why.isVisible() and composer.why.text() == button.toolTip()
     opened.session.choose(HEAD, 1, "1")
-    assert button.isEnabled() and not composer._why.isVisible()
+    assert button.isEnabled() and not composer.why.isVisible()
 
 
 @pytest.mark.parametrize(

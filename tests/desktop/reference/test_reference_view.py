@@ -486,12 +486,12 @@ def test_while_the_parts_are_found_the_picture_is_already_there(
     put_picture(session, path, None, busy=True)
     with qtbot.waitSignal(view.shown, timeout=WAIT):
         pass
-    qtbot.waitUntil(lambda: view._busy_line.running, timeout=WAIT)
-    assert view._busy_line.accessibleName() == "Finding the parts"
-    assert not view._busy_line._timer.isActive()  # nothing moves where motion is reduced
+    qtbot.waitUntil(lambda: view.busy_line.running, timeout=WAIT)
+    assert view.busy_line.accessibleName() == "Finding the parts"
+    assert not view.busy_line._timer.isActive()  # nothing moves where motion is reduced
     put_picture(session, path, bird[1])
     qtbot.waitUntil(lambda: view.canvas.centre_of(3) is not None, timeout=WAIT)
-    assert not view._busy_line.running
+    assert not view.busy_line.running
 
 
 def test_while_the_next_picture_is_read_the_last_one_gives_no_parts(

@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 from partcraft_desktop.app.messages import Action, Message
 from partcraft_desktop.app.state import RenderStatus
 from partcraft_desktop.window.status_bar import StatusBar, render_text
-from tests.desktop.conftest import Opened
+from tests.desktop.conftest import WAIT, Opened
 
 
 @pytest.fixture
@@ -20,7 +20,8 @@ def status(qtbot: QtBot, opened: Opened) -> StatusBar:
     return widget
 
 
-def test_it_is_quiet_when_nothing_is_the_matter(status: StatusBar) -> None:
+def test_it_is_quiet_when_nothing_is_the_matter(qtbot: QtBot, status: StatusBar) -> None:
+    qtbot.waitUntil(lambda: not status.doing.isVisible(), timeout=WAIT)  # the engine wakes up first
     parts = (status.text, status.action, status.dismiss, status.doing, status.cancel)
     assert [part for part in parts if part.isVisible()] == [status.text] and not status.text.text()
 
