@@ -31,6 +31,7 @@ from engine.models.part_tokens import PartTokens
 from engine.models.text_encoding import word_embeddings
 from engine.packs.codebook import Codebook
 from engine.packs.pack import BEGINNINGS, CODEBOOK, TOKENS, Backbone, BaseModel, Pack, Reference
+from engine.segmentation.codebook_fitting import unit_rows
 from engine.segmentation.dino import Dino
 
 REFERENCE_SIZE = 512
@@ -98,19 +99,19 @@ def fit_starter_codebook(look: Dino, names: Sequence[str], mixes: int = 600, see
         group = drawings[first : first + 8]
         for drawing, features in zip(group, look.features([Image.fromarray(d.image) for d in group]), strict=True):
             maps.append(features)
-            rows = _unit(features.reshape(width, -1).T)
+            rows = unit_rows(features.reshape(width, -1).T)
             cells = _cells(drawing, features.shape[1])
             for label in range(len(PARTS) + 1):
                 sums[label] += rows[cells == label].sum(0)
-    centroids = _unit(sums).astype(np.float32)
-    front = _unit(centroids[1:].mean(0, keepdims=True))
+    centroids = unit_rows(sums).astype(np.float32)
+    front = unit_rows(centroids[1:].mean(0, keepdims=True))
     book = Codebook(np.concatenate([centroids[:1], front]), centroids[1:], pooled[:, :1])
     for drawing, features in zip(drawings, maps, strict=True):
         part_features = book.pooled(features, book.segment(features).labels)
         for part, source in enumerate(drawing.bird.sources):
             if part_features[part].any():
-                pooled[part, names.index(source)] += _unit(part_features[part][None])[0]
-    return Codebook(book.foreground, book.parts, _unit(pooled).astype(np.float32))
+                pooled[part, names.index(source)] += unit_rows(part_features[part][None])[0]
+    return Codebook(book.foreground, book.parts, unit_rows(pooled).astype(np.float32))
 
 
 def fit_beginnings(
@@ -124,10 +125,6 @@ def fit_beginnings(
         (features,) = look.features([Image.fromarray(draw_bird(bird, pose).image)])
         looks[:, index] = codebook.pooled(features, codebook.segment(features).labels)
     return {"looks": torch.from_numpy(looks), "text_encoder": sample.half()}
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-8)
 
 
 def _cells(drawing: Drawing, side: int) -> np.ndarray:

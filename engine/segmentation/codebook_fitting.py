@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ NOTHING: Final = UserError(
 )
 
 Floats = npt.NDArray[np.float32]
+_Float = TypeVar("_Float", bound=np.floating)
 Bools = npt.NDArray[np.bool_]
 
 Ints = npt.NDArray[np.int64]
@@ -232,9 +233,9 @@ def alike_parts(centroids: Floats) -> tuple[tuple[int, int], ...]:
     return tuple((int(part), int(other)) for part, other in np.argwhere(cosines > ALIKE))
 
 
-def unit_rows(rows: Floats) -> Floats:
-    """Rows (N, C) scaled to length one; empty ones stay empty."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+def unit_rows(rows: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
+    """Rows (..., C) scaled to length one, in their own precision; empty ones stay empty."""
+    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12).astype(rows.dtype)
 
 
 def _groups(count: int, merged: Sequence[Sequence[int]], dropped: Sequence[int]) -> tuple[tuple[int, ...], ...]:

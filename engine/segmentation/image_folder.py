@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +25,7 @@ from engine.core.errors import UserError
 from engine.core.image_files import open_image, open_picture, picture_files
 from engine.core.paths import cache_dir
 from engine.segmentation.class_labels import kinds_of
-from engine.worker.jobs import News, Problem, Progress, Survey, Surveyed
+from engine.worker.jobs import Problem, Progress, Report, Survey, Surveyed
 
 TINY: Final = 32
 """A picture with a shorter side than this shows too little."""
@@ -38,7 +38,6 @@ _COARSE: Final = 4
 _EDGE: Final = 0.3
 """Pictures are compared with those whose mean colours fall into the same coarse step, or nearly so."""
 
-Report = Callable[[News], None]
 Bytes = npt.NDArray[np.uint8]
 
 

@@ -18,6 +18,7 @@ from engine.models.part_tokens import FIRST_ENCODER, PartTokens, Tokens, TokenSe
 from engine.models.text_encoding import word_embeddings
 from engine.packs.pack import BEGINNINGS, TOKENS, Pack
 from engine.runs.plan import Plan
+from engine.segmentation.codebook_fitting import unit_rows
 
 _ALIKE: Final = 0.8
 """Parts of two packs are the same when the cosine of their centroids is at least this."""
@@ -134,7 +135,7 @@ def regress_tokens(looks: Floats, tokens: Floats, queries: Floats) -> Floats:
     with a Gaussian kernel on unit rows. Rows of ``looks`` without length are left out."""
     shown = looks.any(axis=1)
     # In float64, for numpy adds up in an order that depends on where in memory rows lie.
-    rows, query_rows = _unit_rows(looks[shown].astype(np.float64)), _unit_rows(queries.astype(np.float64))
+    rows, query_rows = unit_rows(looks[shown].astype(np.float64)), unit_rows(queries.astype(np.float64))
     values = tokens[shown].astype(np.float64)
     mean = values.mean(axis=0)
     inside = np.exp(2 * _NEARNESS * (rows @ rows.T - 1)) + _RIDGE * np.eye(len(rows))
@@ -201,7 +202,7 @@ def _same_parts(pack: Pack, known_pack: Pack, own: Floats, theirs: Floats | None
     names = {part.name.casefold(): part.index for part in known_pack.vocabulary.parts}
     indices = [names.get(part.name.casefold()) for part in pack.vocabulary.parts]
     if theirs is not None:
-        alike = _unit_rows(own) @ _unit_rows(theirs).T
+        alike = unit_rows(own) @ unit_rows(theirs).T
         indices = [
             int(row.argmax()) if index is None and row.max() >= _ALIKE else index
             for index, row in zip(indices, alike, strict=True)
@@ -211,7 +212,3 @@ def _same_parts(pack: Pack, known_pack: Pack, own: Floats, theirs: Floats | None
 
 def _tokens_of(pack: Pack, encoder: str) -> PartTokens:
     return PartTokens.load(pack.path / TOKENS, encoder)
-
-
-def _unit_rows(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)

@@ -22,7 +22,7 @@ from partcraft_desktop.composer.recipe_settings import RecipeSettings
 from partcraft_desktop.composer.render_button import RenderButton, RenderProgress
 from partcraft_desktop.widgets import drag_and_drop as dragging
 from partcraft_desktop.widgets import theme
-from partcraft_desktop.widgets.controls import tool_button
+from partcraft_desktop.widgets.controls import ShortLabel, tool_button
 from partcraft_desktop.widgets.disclosure import Disclosure
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 
@@ -58,7 +58,7 @@ class Composer(QWidget):
 
     def _build(self) -> None:
         session = self._session
-        self._title = QLabel()
+        self._title = ShortLabel()
         font = QFont(self._title.font())
         font.setPixelSize(theme.TITLE)
         font.setWeight(QFont.Weight.DemiBold)
