@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from engine.cli.console import DONE, FAILED, Answer
+from engine.cli.model_commands import models_check
 from engine.core.atomic_files import make_folder
 from engine.core.errors import UserError
 from engine.core.paths import data_dir, starter_pack
@@ -128,8 +129,6 @@ def _packs() -> Finding:
 
 
 def _models() -> Finding:
-    from engine.cli.model_commands import models_check
-
     answer = models_check(Namespace(model=None), "")
     lacking = [row["message"] for row in answer.document["models"] if not row["ok"]]
     detail = " ".join(lacking) or f"all {len(answer.document['models'])} that the packs need are here"

@@ -12,7 +12,7 @@ from engine.packs.library import PackLibrary
 
 def models_list(arguments: Namespace, handlers: str) -> Answer:
     """The models on this computer."""
-    from engine.models.hub import list_models
+    from engine.models.hub import list_models  # brings torch
 
     models = list_models()
     rows = [
@@ -27,7 +27,7 @@ def models_list(arguments: Namespace, handlers: str) -> Answer:
 
 def models_check(arguments: Namespace, handlers: str) -> Answer:
     """Whether a model is here and whole; without a name, those that the packs need."""
-    from engine.models.hub import check_model
+    from engine.models.hub import check_model  # brings torch
 
     ids = [arguments.model] if arguments.model else sorted(needed_models())
     rows, lines = [], []
@@ -48,7 +48,7 @@ def models_check(arguments: Namespace, handlers: str) -> Answer:
 
 def models_download(arguments: Namespace, handlers: str) -> Answer:
     """Fetch a model from the Hugging Face hub."""
-    from engine.models.hub import download
+    from engine.models.hub import download  # brings torch
 
     folder = download(arguments.model, lambda line: print(line, file=sys.stderr))
     return Answer({"id": arguments.model, "path": str(folder)}, f"{arguments.model} is in {folder}.")

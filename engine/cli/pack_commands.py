@@ -42,7 +42,7 @@ def packs_import(arguments: Namespace, handlers: str) -> Answer:
 
 
 def _import_original(checkpoint: Path, arguments: Namespace) -> Pack:
-    from engine.exchange.original_checkpoint import import_original
+    from engine.exchange.original_checkpoint import import_original  # brings torch
 
     if not arguments.base_model:
         raise UserError(
@@ -85,7 +85,7 @@ def packs_export(arguments: Namespace, handlers: str) -> Answer:
     library = PackLibrary()
     pack = library.find(arguments.pack)
     if arguments.plain:
-        from engine.exchange.textual_inversion import export_for_other_programs
+        from engine.exchange.textual_inversion import export_for_other_programs  # brings torch
 
         files = export_for_other_programs(pack, make_folder(Path(arguments.file), "the pack"))
         return Answer(

@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_image
+from engine.core.prompt import to_text
 from engine.core.recipe import Arrival, Creation, Receipt, Recipe
 from engine.core.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from PIL import Image
-
 
 CHUNK: Final = "partcraft"
 PARAMETERS: Final = "parameters"
@@ -41,10 +41,6 @@ def save_creation(
     ``sampler`` are names for other tools. Raises :class:`UserError` for a full disk, a folder that is gone or cannot
     be written to.
     """
-    from PIL.PngImagePlugin import PngInfo
-
-    from engine.core.prompt import to_text
-
     recipe = replace(recipe, count=1)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     document: dict[str, Any] = {
@@ -90,8 +86,6 @@ def parameters_line(recipe: Recipe, prompt: str, size: tuple[int, int], model: s
 
 def read_creation(path: Path | str) -> Creation:
     """The creation a PNG remembers. Raises :class:`UserError` if it is no PNG or has no recipe."""
-    from PIL.PngImagePlugin import PngImageFile
-
     path = Path(path)
     try:
         with open_image(path) as picture:

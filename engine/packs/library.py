@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.core.atomic_files import make_folder
 from engine.core.errors import UserError
 from engine.core.paths import free_folder, packs_dir, starter_pack, trash_dir
+from engine.packs.archive import read_archive, write_archive
 from engine.packs.pack import MANIFEST, Pack
 from engine.packs.validation import check_pack
 
@@ -77,14 +78,10 @@ class PackLibrary:
         A pack that is already here is not taken twice; another one with the same id gets an id of its own. Raises
         :class:`UserError`.
         """
-        from engine.packs.archive import read_archive
-
         return read_archive(Path(file), self.own, self.packs())
 
     def export_pack(self, pack: Pack, file: Path | str) -> Path:
         """Write a pack as a ``.partpack``, whole or not at all; its path. Raises :class:`UserError`."""
-        from engine.packs.archive import write_archive
-
         return write_archive(pack, Path(file))
 
     def delete(self, path: Path) -> Path:
