@@ -1,4 +1,4 @@
-"""A scriptable fake engine room and small packs, so that the window and the worker are tested without models.
+"""A scriptable fake engine and small packs, so that the window and the worker are tested without models.
 
 ``Engine(outlet, host, handlers="tests.fakes:HANDLERS")`` runs these handlers in either host. What they do is told by a
 small JSON file named by the environment variable ``PARTCRAFT_FAKE_SCRIPT``, read anew for each job, so that a test can

@@ -1,6 +1,6 @@
 """Pictures of the real window: ``python -m tests.screenshots OUT [--real]`` (offscreen; light, dark, and at 200 %).
 
-With the starter pack if it is here, else with a drawn one; with the fake engine room, so that no model is needed: its
+With the starter pack if it is here, else with a drawn one; with the fake engine, so that no model is needed: its
 creations are copies of references, to look at the layout only. ``--real`` renders with the starter pack's own models,
 for pictures that are shown to others. ``--wizard [STEPS]`` learns the practice birds, see ``wizard_screenshots``.
 """

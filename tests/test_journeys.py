@@ -1,6 +1,6 @@
 """The journeys as a person makes them: the real window, mouse and keys only.
 
-The engine room is the fake one, but in the last journey: there everything is real, on the starter's models.
+The engine is the fake one, but in the last journey: there everything is real, on the starter's models.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Prompts in the forms of the original program, read only when asked for by name.
 
-Where its answer is sensible we give the same; ``tests/engine/test_legacy.py`` has the table of where ours differs.
+Where its answer is sensible we give the same; the table of where ours
+differs is in ``tests/engine/core/test_legacy_prompt.py``.
 Text is stripped at both ends, as it did.
 """
 

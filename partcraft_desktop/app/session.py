@@ -199,7 +199,7 @@ class Session(Store):
     # Learning
 
     def show_learning(self, learning: LearningState) -> None:
-        """Take the wizard's new state into the circle."""
+        """Take the wizard's new state into the store."""
         self.update_state(learning=learning)
         self._save_soon()
 

@@ -1,4 +1,4 @@
-"""The real window and session with the fake engine room, offscreen."""
+"""The real window and session with the fake engine, offscreen."""
 
 from __future__ import annotations
 

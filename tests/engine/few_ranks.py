@@ -1,4 +1,4 @@
-"""One of several processes that learn and evaluate together: started by torchrun in test_parallel."""
+"""One of several processes that learn and evaluate together: started by torchrun in training/test_distributed."""
 
 from __future__ import annotations
 

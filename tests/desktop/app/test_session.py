@@ -1,4 +1,4 @@
-"""Session: verbs, the circle, undo, keeping work."""
+"""Session: verbs, the store, undo, keeping work."""
 
 from __future__ import annotations
 
