@@ -52,6 +52,9 @@ LARGEST_PSD: Final = 30_000
 THUMBNAIL_SIDE: Final = 256
 """Pixels; OpenRaster allows no more."""
 
+TRANSPARENT: Final[Pixels] = np.zeros((1, 1, 4), np.uint8)
+"""The pixel that stands where there is none: no PNG is of size 0."""
+
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Control characters and halves of surrogate pairs: XML holds no such thing, and a layer's name needs none."""
 
@@ -204,18 +207,21 @@ def _stack_xml(width: int, height: int, files: Mapping[str, Layer]) -> bytes:
 
 
 def _layers_with_ground(collage: Collage) -> list[Layer]:
-    """From back to front: the ground, if there is one, and the layers with names and sizes that both formats hold."""
+    """From back to front: the ground, if there is one, and the layers with names and sizes that both formats hold.
+
+    At least one: a transparent ground stands for nothing at all, since GIMP reads a PSD of no layers as white.
+    """
     layers = [_writable(layer) for layer in collage.layers]
     if collage.ground is None:
-        return layers
+        return layers or [Layer(NO_PART, GROUND, TRANSPARENT, 0, 0)]
     opaque = np.full((collage.height, collage.width), 255, np.uint8)
     return [Layer(NO_PART, GROUND, np.dstack([collage.ground, opaque]), 0, 0), *layers]
 
 
 def _writable(layer: Layer) -> Layer:
-    """A layer named as the formats allow; one of no pixels becomes a transparent pixel, for no PNG is of size 0."""
+    """A layer named as the formats allow; one of no pixels becomes a transparent pixel."""
     name = _UNPRINTABLE.sub(" ", layer.name).encode("utf-16-le")[: 2 * LONGEST_NAME].decode("utf-16-le", "ignore")
-    image = layer.image if layer.image.size else np.zeros((1, 1, 4), np.uint8)
+    image = layer.image if layer.image.size else TRANSPARENT
     return replace(layer, name=name.strip() or f"part {layer.part}", image=image)
 
 
