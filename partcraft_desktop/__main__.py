@@ -48,10 +48,15 @@ def _has_screen() -> bool:
 
 def _open_window(paths: list[str]) -> int:
     """Hand the files to a copy that already runs, or open the window and stay until it is closed."""
+    from engine.core.errors import UserError
     from engine.core.paths import data_dir
     from partcraft_desktop.app.single_instance import SingleInstance, hand_to_first_instance
 
-    home = data_dir()
+    try:
+        home = data_dir()
+    except UserError as error:
+        print(f"PartCraft: {error}", file=sys.stderr)
+        return 1
     if hand_to_first_instance(home, paths):
         return 0
 

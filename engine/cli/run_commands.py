@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from argparse import Namespace
 from contextlib import nullcontext, suppress
@@ -89,7 +90,12 @@ def _place(arguments: Namespace, handlers: str) -> Path:
         pack = Pack.open(place)
         return _run_of(pack, arguments, new_run(runs_dir(), pack.title), str(pack.path))
     run = new_run(runs_dir(), proposed_title(place))
-    return _run_of(_draft(place, run / VOCABULARY, arguments, handlers), arguments, run, VOCABULARY, pictures=place)
+    try:
+        return _run_of(_draft(place, run / VOCABULARY, arguments, handlers), arguments, run, VOCABULARY, pictures=place)
+    except BaseException:
+        if not (run / PLAN).is_file():  # it never became one
+            shutil.rmtree(run, ignore_errors=True)
+        raise
 
 
 def _draft(pictures: Path, out: Path, arguments: Namespace, handlers: str) -> Pack:

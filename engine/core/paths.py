@@ -10,6 +10,8 @@ from pathlib import Path
 
 import platformdirs
 
+from engine.core.errors import UserError
+
 
 def package_root() -> Path:
     """The folder that holds the packages ``engine`` and ``partcraft_desktop``."""
@@ -23,9 +25,13 @@ def resources_dir() -> Path:
 
 
 def data_dir() -> Path:
-    """The user's folder: ``PARTCRAFT_HOME``, or the platform's place for user data. Not created here."""
+    """The user's folder: ``PARTCRAFT_HOME``, or the platform's place for user data. Not created here. Raises
+    :class:`UserError` where there is no home."""
     home = os.environ.get("PARTCRAFT_HOME")
-    return Path(home).expanduser().resolve() if home else Path(platformdirs.user_data_dir("PartCraft", appauthor=False))
+    try:
+        return Path(home or platformdirs.user_data_dir("PartCraft", appauthor=False)).expanduser().resolve()
+    except RuntimeError as error:  # a user without a home folder, as in some containers
+        raise UserError("There is no home folder to keep anything in.", "Set PARTCRAFT_HOME to a folder.") from error
 
 
 def packs_dir() -> Path:
@@ -61,6 +67,22 @@ def trash_dir() -> Path:
 def starter_pack() -> Path:
     """The folder of the starter pack."""
     return resources_dir() / "starter" / "pack"
+
+
+def is_file(path: Path | str) -> bool:
+    """Whether there is a file; False too for a name that no file system takes, and for what may not be looked at."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path | str) -> bool:
+    """Whether there is a folder, as :func:`is_file` asks."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def local_model_folder(id: str) -> Path | None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 from engine.core.paths import data_dir, package_root
+
+_FOLDERS: Final = {"PARTCRAFT_HOME", "HF_HOME", "HF_HUB_CACHE", "SSL_CERT_FILE", "TMPDIR"}
 
 
 def own_command(*arguments: str, module: str = "engine") -> list[str]:
@@ -24,6 +27,8 @@ def own_environment() -> dict[str, str]:
     """The environment of :func:`own_command`. A checkout that is not installed is found again from any folder; entries
     of ``PYTHONPATH`` that mean the working folder, or a folder below it, are left out."""
     environment = dict(os.environ, PYTHONUNBUFFERED="1")
+    for name in _FOLDERS & environment.keys():  # what is relative is meant from the folder that we were started in
+        environment[name] = str(Path(environment[name]).expanduser().absolute())
     if not getattr(sys, "frozen", False):
         python_path = environment.get("PYTHONPATH", "").split(os.pathsep)
         absolute = [folder for folder in python_path if Path(folder).is_absolute()]

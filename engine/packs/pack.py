@@ -123,6 +123,11 @@ class Pack:
         """The centroids, checked against the vocabulary. Raises :class:`UserError`."""
         return Codebook.load(self.path / CODEBOOK, self.vocabulary)
 
+    def unet_for(self, base_model: str) -> str:
+        """The id of the UNet in place of the base model's own (empty: none) when this pack is used with a base model
+        (its id; empty: the pack's): the pack's UNet belongs to the pack's base model alone."""
+        return self.base_model.unet if base_model in ("", self.base_model.id) else ""
+
     def reference(self, id: str) -> Reference | None:
         """The reference with that id, or None."""
         return next((reference for reference in self.references if reference.id == id), None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.core.atomic_files import make_folder, write_bytes
+from engine.core.errors import UserError
 from engine.core.paths import free_folder, slug
 from engine.packs.pack import TOKENS, Pack
 from engine.runs.plan import PAPER, Plan, suitable_settings
@@ -49,21 +50,32 @@ def start_pack(base_model: str, packs: Iterable[Pack], extended: Pack | None = N
 
 
 def propose_plan(base_model: str, settings: Mapping[str, Any], start: Pack | None = None) -> dict[str, Any]:
-    """A plan's words for a training on a base model (its id): what suits it, eight checkpoints and samples on the way,
+    """A plan's words for a training on a base model (its id): what suits it, eight checkpoints and samples on the way
+    (more in a long training: one in 500 steps at least),
     tokens that begin at ``start``'s, and over all that ``settings``, which a person chose."""
     recipe = settings.get("recipe", "ours")
     suits = suitable_settings(base_model)
     steps = int(settings.get("steps") or suits.get("steps", Plan.steps))
-    suits = suits if recipe == "ours" else {}  # a plan's own "paper" says the rest
-    every = max(1, -(-steps // CHECKPOINTS))
+    suits = suits if recipe == "ours" else {}  # the paper's settings, for as many steps as suit the base model
+    every = max(1, min(-(-steps // CHECKPOINTS), Plan.checkpoint_every))
     begins = {"start": str(start.path)} if start is not None and recipe == "ours" else {}
     rhythm = {"base_model": base_model, "steps": steps, "checkpoint_every": every, "sample_every": every}
     return {**suits, **rhythm, **begins, **settings, "steps": steps}
 
 
 def new_run(runs: Path, name: str) -> Path:
-    """A folder for a run that is not there yet, named after its title. Raises :class:`UserError`."""
-    return free_folder(make_folder(runs, "the runs"), slug(name, "vocabulary"))
+    """A new, empty folder for a run, named after its title, with a number behind it if that name is taken: it is made
+    here, so that nobody else can take it meanwhile. Raises :class:`UserError`."""
+    make_folder(runs, "the runs")
+    while True:
+        run = free_folder(runs, slug(name, "vocabulary"))
+        try:
+            run.mkdir()
+        except FileExistsError:  # another program was quicker
+            continue
+        except OSError as error:
+            raise UserError(f"The folder of the training cannot be made in {runs}.", "Is it read-only?") from error
+        return run
 
 
 def write_run(run: Path, plan: Mapping[str, Any], beside: Mapping[str, Mapping[str, Any]] | None = None) -> Path:
@@ -79,8 +91,8 @@ def write_run(run: Path, plan: Mapping[str, Any], beside: Mapping[str, Mapping[s
 def create_run(
     run: Path, vocabulary: Path, plan: Mapping[str, Any], beside: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Path:
-    """Make a run's folder with a copy of an untrained pack and its plan; the folder. Refused, nothing is left of it.
-    Raises ``OSError`` or :class:`UserError`."""
+    """Fill the folder that :func:`new_run` made with a copy of an untrained pack and the plan; the folder. Refused,
+    nothing is left of it. Raises ``OSError`` or :class:`UserError`."""
     try:
         shutil.copytree(vocabulary, run / VOCABULARY)
         return write_run(run, {"pack": str(run / VOCABULARY), "run": str(run), **plan}, beside)

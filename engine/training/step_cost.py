@@ -42,7 +42,7 @@ def measure(models: Models, job: Measure, report: Report) -> Measured:
     pack = Pack.open(job.pack)
     if not pack.references:
         raise UserError(f"The pack {pack.title} has no references to try a step on.", "Choose another pack.")
-    base = base_model_entry(job.base_model or pack.base_model.id, "" if job.base_model else pack.base_model.unet)
+    base = base_model_entry(job.base_model or pack.base_model.id, pack.unet_for(job.base_model))
     pipeline = models.own_pipeline(base.id, base.unet)
     side = job.size or int(pipeline.unet.config.sample_size * pipeline.vae_scale_factor)
     grid = best_grid(pipeline.unet, side // pipeline.vae_scale_factor, Plan.grid)

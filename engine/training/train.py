@@ -73,7 +73,7 @@ def _train(models: Models, plan: Plan, pack: Pack, place: Path, report: Report, 
 def _learn(models: Models, plan: Plan, pack: Pack, place: Path, heed: Report, world: World) -> Pack:
     """Learn and write what was learned: beside ``place``, or there if it is the draft's own folder."""
     heed(Progress("Getting ready", 0, 0))
-    unet = plan.unet or ("" if plan.base_model else pack.base_model.unet)
+    unet = plan.unet or pack.unet_for(plan.base_model)
     base = base_model_entry(plan.base_model or pack.base_model.id, unet)
     pipeline = models.own_pipeline(base.id, base.unet, plan.precision)
     size = plan.size or int(pipeline.unet.config.sample_size * pipeline.vae_scale_factor)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine.core.atomic_files import read_json
+from engine.core.paths import is_file
 from engine.core.recipe import Recipe
 from partcraft_desktop.app.settings import FileWriter
 
@@ -113,4 +114,4 @@ def _recipe(line: object) -> Recipe | None:
 
 def existing(paths: Iterable[str]) -> list[str]:
     """Those of some paths that are still files."""
-    return [path for path in paths if Path(path).is_file()]
+    return [path for path in paths if is_file(path)]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, Final
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from shiboken6 import isValid
+
+LONGEST_S: Final = 10.0
+"""How long a window that is closed waits for what must finish: a drive that hangs keeps no program open."""
 
 
 class _Errand:
@@ -46,11 +49,16 @@ class BackgroundReader(QObject):
         self._closed = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="readers")
         self._under_way: set[_Errand] = set()
+        self._must_finish: set[Future[None]] = set()
+        self._may_be_dropped: set[Future[None]] = set()
         self._landed.connect(self._land, Qt.ConnectionType.QueuedConnection)
 
-    def ask(self, work: Callable[[], Any], landed: Callable[[Any], None], owner: QObject) -> None:
+    def ask(
+        self, work: Callable[[], Any], landed: Callable[[Any], None], owner: QObject, must_finish: bool = False
+    ) -> None:
         """Run ``work`` on a reader; ``landed`` gets its result, or the exception it raised, on the Qt thread, unless
-        ``owner``, whose widgets ``landed`` touches, is gone by then."""
+        ``owner``, whose widgets ``landed`` touches, is gone by then. ``must_finish``: it changes what is on disk as
+        somebody asked, and is done even if the window is closed before its turn."""
         if self._closed:  # a last paint of the window may still ask
             return
         errand = _Errand(work, landed, owner)
@@ -64,11 +72,22 @@ class BackgroundReader(QObject):
             except RuntimeError:
                 return  # The window closed while the picture was read; nobody waits for it.
 
-        self._pool.submit(errand.run).add_done_callback(arrive)
+        future = self._pool.submit(errand.run)
+        if must_finish:
+            self._must_finish.add(future)
+            future.add_done_callback(self._must_finish.discard)
+        else:
+            self._may_be_dropped.add(future)
+            future.add_done_callback(self._may_be_dropped.discard)
+        future.add_done_callback(arrive)
 
     def close(self) -> None:
-        """Forget what was not begun; what is being read ends unheard, and nothing more is read."""
+        """Forget what was not begun, but for what must finish, which is waited for; what is being read ends unheard.
+        Nothing more is read."""
         self._closed = True
+        for future in tuple(self._may_be_dropped):
+            future.cancel()
+        wait(tuple(self._must_finish), LONGEST_S)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     @Slot(object)

@@ -59,6 +59,7 @@ class CreationList:
             moved,
             "The creation cannot be deleted.",
             lambda _: self._add_back(deleted),
+            must_finish=True,
         )
 
     def restore(self) -> None:
@@ -69,6 +70,7 @@ class CreationList:
                 lambda: creation_files.restore_from_trash(asides),
                 self._add_back,
                 "The creation cannot be brought back.",
+                must_finish=True,
             )
 
     def _add_back(self, creations: list[Creation]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.core.image_files import read_label_map
+from engine.core.paths import is_file
 from engine.core.segmentation import Segmentation
 from engine.packs.pack import Pack
 from engine.worker.jobs import Cancelled, Failed, Finished, Job, News, Segment, Segmented
@@ -52,13 +53,17 @@ class OpenPictures:
             return
         still_wanted = self.requests.current()
 
+        def is_unasked_for() -> bool:
+            # A person's picture that was asked for before this may have landed meanwhile: it stays.
+            return still_wanted() and self._store.state.reference is None
+
         def landed(is_there: bool) -> None:
-            if still_wanted() and is_there:
-                self.open_image(id_or_path, still_wanted)
-            elif still_wanted():
+            if is_unasked_for() and is_there:
+                self.open_image(id_or_path, is_unasked_for)
+            elif is_unasked_for():
                 self._show_reference("")
 
-        self._store.ask(lambda: Path(id_or_path).is_file(), landed, f"“{Path(id_or_path).name}” cannot be opened.")
+        self._store.ask(lambda: is_file(id_or_path), landed, f"“{Path(id_or_path).name}” cannot be opened.")
 
     def open_reference(self, reference_id: str) -> None:
         """Show one of the pack's references; its parts come from the pack, without the engine."""
@@ -170,4 +175,4 @@ class OpenPictures:
 
     def _is_on_show(self, pack: Pack) -> bool:
         shown_pack = self._store.state.pack
-        return shown_pack is not None and shown_pack.id == pack.id
+        return shown_pack == pack  # by value: a pack that was written anew has other parts

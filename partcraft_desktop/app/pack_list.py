@@ -53,7 +53,7 @@ class PackList:
     def read(self, work: Callable[[], Any] = lambda: None, then: Callable[[Any], None] = lambda _: None) -> None:
         """See which packs there are now. ``work`` is done before, off the Qt thread; ``then`` has what it returned,
         after the packs are shown."""
-        self._change(work, then, "The packs cannot be read.")
+        self._change(work, then, "The packs cannot be read.", must_finish=False)
 
     def open_at(self, folder: str) -> None:
         """Switch to the pack in a folder, if it is in the library and no other is asked for meanwhile."""
@@ -98,7 +98,9 @@ class PackList:
     def _bring_back(self, trashed: Path) -> None:
         self._change(lambda: self._library.restore(trashed), lambda _: None, "The pack cannot come back.")
 
-    def _change(self, work: Callable[[], Any], then: Callable[[Any], None], otherwise: str) -> None:
+    def _change(
+        self, work: Callable[[], Any], then: Callable[[Any], None], otherwise: str, must_finish: bool = True
+    ) -> None:
         """Do something to the library and read what it has afterwards; show that, then go on with what was done."""
 
         def landed(outcome: tuple[Any, PackListing]) -> None:
@@ -110,7 +112,7 @@ class PackList:
                 self._listed(listing)
             then(result)
 
-        self._store.ask(lambda: (work(), self._read_listing()), landed, otherwise)
+        self._store.ask(lambda: (work(), self._read_listing()), landed, otherwise, must_finish=must_finish)
 
     def _read_listing(self) -> PackListing:
         number = next(self._numbers)

@@ -49,8 +49,7 @@ class RenderControl(QObject):
             self.submit(Prepare(str(pack.path)), lambda news: self._preparing(pack, news))
 
     def _preparing(self, pack: Pack, news: News) -> None:
-        shown_pack = self._store.state.pack
-        if shown_pack is None or shown_pack.id != pack.id:
+        if self._store.state.pack != pack:
             return
         match news:
             case Progress():

@@ -14,6 +14,7 @@ from typing import Final
 from PySide6.QtCore import QObject, Signal
 
 from engine.core.errors import UserError
+from engine.core.paths import is_folder
 from engine.core.png_metadata import read_creation
 from engine.core.recipe import Creation
 from engine.packs.library import PackLibrary
@@ -99,14 +100,14 @@ class Session(Store):
         still_wanted = self._pictures.requests.begin()
 
         def landed(are_folders: list[bool]) -> None:
-            for file, is_folder in zip(files, are_folders, strict=True):
-                if is_folder:
+            for file, opens_wizard in zip(files, are_folders, strict=True):
+                if opens_wizard:
                     self.learning.open_folder(file)
                 else:
                     self._open_file(file, still_wanted)
 
         if files:
-            self.ask(lambda: [file.is_dir() for file in files], landed, f"“{files[0].name}” cannot be opened.")
+            self.ask(lambda: [is_folder(file) for file in files], landed, f"“{files[0].name}” cannot be opened.")
 
     def _open_file(self, file: Path, still_wanted: Callable[[], bool]) -> None:
         if still_wanted():

@@ -47,9 +47,11 @@ class Store(QObject):
         then: Callable[[Any], None],
         otherwise: str,
         failed: Callable[[Message], None] | None = None,
+        must_finish: bool = False,
     ) -> None:
         """Run ``work`` off the Qt thread and ``then(result)`` on it. An error becomes one sentence
-        (``otherwise`` with the system's reason, if it has none of its own) after ``failed``."""
+        (``otherwise`` with the system's reason, if it has none of its own) after ``failed``. ``must_finish``: see
+        :meth:`BackgroundReader.ask`."""
 
         def landed(result: Any) -> None:
             if self._closed:
@@ -62,7 +64,7 @@ class Store(QObject):
                 failed(sentence)
             self.message.emit(sentence)
 
-        self._readers.ask(work, landed, self)
+        self._readers.ask(work, landed, self, must_finish)
 
 
 class LatestRequest:

@@ -210,9 +210,10 @@ class LearningController(QObject):
         """Make more for a pack, or (empty) a new vocabulary."""
         if folder != self.now.draft.extends:
             self._jobs.cancel("pack")
+            self._jobs.cancel("measure")
             self._cancel_start()
             self.parts.reset()
-            self._written = None
+            self._written, self._measured_for = None, ()
             self._store.replace_draft(extends=folder, sorting=PartSorting())
             self._store.replace(measured=None)
 

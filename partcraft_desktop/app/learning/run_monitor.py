@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine.core.errors import UserError
+from engine.core.paths import free_folder
 from engine.runs.run import Run
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.learning.state import ALIVE, PageError, RunsApi, Wish
@@ -46,7 +47,7 @@ class RunMonitor(QObject):
 
     def find(self) -> None:
         """List all runs, off the Qt thread."""
-        self._ask(self._runs.runs, lambda runs: self._take(tuple(runs)))
+        self._ask(self._runs.runs, lambda runs: self._take(tuple(runs)), must_finish=False)
 
     def begin(
         self, prepare: Callable[[], str], then: Callable[[Run], None], failed: Callable[[PageError], None]
@@ -108,8 +109,13 @@ class RunMonitor(QObject):
         self._ask(lambda: self._runs.discard(folder), landed)
 
     def bring_back(self, trashed: Path, folder: str) -> None:
-        """Move a discarded run to where it was."""
-        self._ask(lambda: trashed.rename(folder), lambda _: self.find())
+        """Move a discarded run to where it was, or beside that if another has taken its name."""
+
+        def move() -> None:
+            place = Path(folder)
+            shutil.move(trashed, free_folder(place.parent, place.name))
+
+        self._ask(move, lambda _: self.find())
 
     def close(self) -> None:
         """Watch no more."""
@@ -151,7 +157,7 @@ class RunMonitor(QObject):
             self._polling = False
             self.failed.emit(error)
 
-        self._ask(lambda: [self._read(run) for run in watched], landed, failed)
+        self._ask(lambda: [self._read(run) for run in watched], landed, failed, must_finish=False)
 
     def _read(self, run: Run) -> Run:
         """A run as it is now. Where its folder is gone, or its drive, what was known stays on show, as lost."""
@@ -166,6 +172,7 @@ class RunMonitor(QObject):
         work: Callable[[], Any],
         then: Callable[[Any], None],
         failed: Callable[[PageError], None] | None = None,
+        must_finish: bool = True,
     ) -> None:
         def landed(result: Any) -> None:
             if self._closed:
@@ -175,7 +182,7 @@ class RunMonitor(QObject):
             else:
                 then(result)
 
-        self._readers.ask(work, landed, self)
+        self._readers.ask(work, landed, self, must_finish)
 
 
 def page_error(error: Exception) -> PageError:

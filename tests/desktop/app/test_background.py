@@ -36,3 +36,14 @@ def test_what_a_closure_holds_is_freed_on_the_qt_thread(qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: len(landed) == 400, timeout=WAIT)
     readers.close()
     assert len(freed_by) == 400 and set(freed_by) == {threading.get_ident()}
+
+
+def test_what_was_asked_to_be_changed_is_done_though_the_window_closes(qtbot: QtBot) -> None:
+    readers = BackgroundReader(threads=1)
+    hold, done = threading.Event(), []
+    readers.ask(hold.wait, lambda _: None, readers)
+    readers.ask(lambda: done.append("read"), lambda _: None, readers)
+    readers.ask(lambda: done.append("undo"), lambda _: None, readers, must_finish=True)
+    threading.Timer(0.2, hold.set).start()
+    readers.close()
+    assert done == ["undo"]

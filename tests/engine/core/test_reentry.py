@@ -83,3 +83,9 @@ def test_a_run_that_brings_an_engine_along_does_not(trap: Path, tmp_path: Path) 
 
 def test_the_neutral_folder_is_the_apps_own(home: Path) -> None:
     assert neutral_folder() == home and home.is_dir()
+
+
+def test_a_relative_home_is_the_same_folder_for_a_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PARTCRAFT_HOME", "home")
+    assert own_environment()["PARTCRAFT_HOME"] == str(data_dir()) == str(tmp_path.resolve() / "home")

@@ -79,6 +79,18 @@ def test_a_larger_base_model_gets_the_defaults() -> None:
     }  # fmt: skip
 
 
+def test_a_long_training_keeps_its_state_as_often_as_any() -> None:
+    assert propose_plan("some/base", {"steps": 100_000})["checkpoint_every"] == Plan.checkpoint_every == 500
+    assert "batch" not in propose_plan("starter/base", {"recipe": "paper"}), "the paper's settings"
+
+
+def test_a_packs_own_unet_is_for_its_own_base_model(draft: Pack) -> None:
+    pack = replace(draft, base_model=replace(draft.base_model, unet="someone/turbo"))
+    plan = propose_plan(pack.base_model.id, {})
+    assert pack.unet_for(plan["base_model"]) == pack.unet_for("") == "someone/turbo"
+    assert pack.unet_for("another/base") == ""
+
+
 def test_tokens_begin_at_the_extended_pack_or_at_one_of_the_same_base(draft: Pack, tmp_path: Path) -> None:
     starter = Pack.open(starter_pack())
     assert start_pack("starter/base", (draft, starter)) == starter, "a pack without tokens is no beginning"
@@ -89,12 +101,12 @@ def test_tokens_begin_at_the_extended_pack_or_at_one_of_the_same_base(draft: Pac
 
 def test_a_run_is_whole_or_not_there(draft: Pack, tmp_path: Path) -> None:
     run = new_run(tmp_path / "runs", "Garden birds!")
-    assert run.name == "garden-birds" and not run.exists()
+    assert run.name == "garden-birds" and run.is_dir(), "the name is taken at once"
     create_run(run, draft.path, {"steps": 5}, {"draft.json": {"page": "plan"}})
     assert json.loads((run / "draft.json").read_text()) == {"page": "plan"}
     assert Plan.from_json((run / "plan.json").read_text()).pack == str(run / "vocabulary")
     other = new_run(tmp_path / "runs", "Garden birds!")
-    assert other.name == "garden-birds-2"
+    assert other.name == "garden-birds-2" != new_run(tmp_path / "runs", "Garden birds!").name
     with pytest.raises(UserError, match="steps"):
         create_run(other, draft.path, {"steps": 0})
     assert not other.exists()
