@@ -1,0 +1,96 @@
+"""The grain of a ground: what makes a smooth filling look like the photograph around it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from engine.collage.inpainting import Floats, Mask
+from engine.collage.layers import Pixels
+
+_CELLS: Final = 64  # along the longer side: grain is what is finer than such a cell
+_SHIFTS: Final = 5  # places from which grain is taken
+_NOWHERE: Final = 3e4  # the cost of a cell without grain, against squares of differences of colour of 0 to 255
+
+
+def add_grain(picture: Pixels, filled: Pixels) -> Pixels:
+    """A picture uint8 (H, W, 3) whose smooth filling, as far as ``filled`` (H, W) is not 0, has the grain of the rest.
+
+    Grain is how pixels differ from the mean around them. It is taken over as it lies from places of like colour. A
+    drawing has none and stays as it is.
+    """
+    strength = _strength(picture, filled == 0)
+    if not strength:
+        return picture
+    image, cell = Image.fromarray(picture), max(2, round(max(filled.shape) / _CELLS))
+    small, share = image.reduce(cell), np.asarray(Image.fromarray(filled).reduce(cell))
+    height, width = filled.shape
+    box = (0, 0, width / cell, height / cell)
+
+    def stretched(cells: Image.Image) -> Pixels:
+        return np.asarray(cells.resize((width, height), Image.Resampling.BILINEAR, box))
+
+    blurred = stretched(small)
+    grain, power = np.zeros(picture.shape, np.float32), np.zeros(filled.shape, np.float32)
+    for (down, right), cells in _sources(np.asarray(small, np.float32), share == 0):
+        weight = stretched(Image.fromarray(cells.astype(np.float32)))
+        rows, from_rows = _moved(np.flatnonzero(cells.any(1)), cell, down, height)
+        columns, from_columns = _moved(np.flatnonzero(cells.any(0)), cell, right, width)
+        here, there = (rows, columns), (from_rows, from_columns)
+        rest = picture[there].astype(np.float32) - blurred[there]
+        rest *= weight[here][..., None]
+        grain[here] += rest
+        power[here] += weight[here] ** 2
+    # Where two places are mixed the grain would be fainter; divided by the root of the squares it stays as it is.
+    grain *= (filled * np.float32(strength / 255) / np.sqrt(np.maximum(power, 0.25)))[..., None]
+    return np.clip(picture + grain + 0.5, 0, 255).astype(np.uint8)
+
+
+def _strength(picture: Pixels, known: Mask) -> float:
+    """How much of a picture's grain counts: 0 for a drawing, whose pixels are mostly like their neighbours, up to 1."""
+    step = max(1, round((known.size / 65536) ** 0.5))
+    apart = np.abs(picture[::step, 1::step].astype(np.int16) - picture[::step, :-1:step]).max(-1)
+    both = known[::step, 1::step] & known[::step, :-1:step]
+    return float(np.clip(np.median(apart[both]) - 1, 0, 1)) if both.any() else 0.0
+
+
+def _moved(cells: npt.NDArray[np.int_], cell: int, by: int, length: int) -> tuple[slice, slice]:
+    """Along one axis: the pixels of ``cells`` (in order) and a cell more to either side, and those ``by`` cells on."""
+    start, stop = int(cells[0]) * cell - cell, int(cells[-1] + 2) * cell
+    start, stop = max(start, 0, -by * cell), min(stop, length, length - by * cell)
+    return slice(start, stop), slice(start + by * cell, stop + by * cell)
+
+
+def _sources(colours: Floats, whole: Mask) -> list[tuple[tuple[int, int], Mask]]:
+    """Shifts (down, right) in cells, and which cells (h, w) take their grain from there.
+
+    A cell that is not ``whole`` takes it from one that is and whose colour (h, w, 3) is most like its own. A few
+    shifts serve all, so that neighbours mostly come from one place (He and Sun, Statistics of Patch Offsets for Image
+    Completion, 2012).
+    """
+    rows, columns = np.nonzero(~whole)
+    shifts = [
+        (round(radius * np.sin(angle)), round(radius * np.cos(angle)))
+        for radius in np.geomspace(2, max(3, 0.8 * max(whole.shape)), 8)
+        for angle in np.arange(12) * (np.pi / 6)
+    ]
+    costs = np.full((len(shifts), len(rows)), _NOWHERE, np.float32)
+    for cost, (down, right) in zip(costs, shifts, strict=True):
+        y, x = rows + down, columns + right
+        there = (y >= 0) & (y < whole.shape[0]) & (x >= 0) & (x < whole.shape[1])
+        there[there] = whole[y[there], x[there]]
+        cost[there] = ((colours[y[there], x[there]] - colours[rows[there], columns[there]]) ** 2).sum(-1)
+    best, taken = np.full(len(rows), _NOWHERE, np.float32), np.full(len(rows), -1)
+    for _ in range(_SHIFTS):
+        chosen = int(np.minimum(costs, best).mean(1).argmin())
+        taken[costs[chosen] < best] = chosen
+        best = np.minimum(best, costs[chosen])
+    sources = []
+    for chosen in np.unique(taken[taken >= 0]):
+        cells = np.zeros(whole.shape, bool)
+        cells[rows[taken == chosen], columns[taken == chosen]] = True
+        sources.append((shifts[chosen], cells))
+    return sources

@@ -1,0 +1,88 @@
+"""Hidden outlines: how a part goes on beneath the parts that lie in front of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy.spatial import ConvexHull
+
+from engine.collage.inpainting import Mask
+
+_ELLIPSE_ERROR: Final = 0.05  # of its radius: an outline that strays more from an ellipse is none
+_LEAST_SHOWN: Final = 0.3  # of an ellipse's area: less of it says too little about the rest
+_LARGEST: Final = 1.3  # an ellipse's longer radius, in sides of what is shown
+_MARGIN: Final = 2  # pixels from a cover: there the outline seen is the cover's
+
+
+def hidden_region(own: Mask, covers: Mask) -> Mask:
+    """Bool (h, w): where a part that shows at ``own`` goes on beneath ``covers``, both (h, w).
+
+    Its convex hull, and where its outline is an ellipse that ellipse, as far as there are covers.
+    """
+    if not covers.any() or not own.any():
+        return np.zeros_like(own)
+    return (_hull(own) | _ellipse(own, covers)) & covers
+
+
+def _hull(own: Mask) -> Mask:
+    """The convex hull of a mask (h, w) that is not empty."""
+    rows = np.flatnonzero(own.any(1))
+    first, last = own[rows].argmax(1), own.shape[1] - 1 - own[rows, ::-1].argmax(1)
+    # The corners of pixels, not their centres: a single row has a hull too.
+    rows = np.concatenate([rows, rows]) - 0.5
+    columns = np.concatenate([first - 0.5, last + 0.5])
+    points = np.stack([np.concatenate([columns, columns]), np.concatenate([rows, rows + 1])], 1)
+    corners = points[ConvexHull(points).vertices]
+    image = Image.new("1", (own.shape[1], own.shape[0]))
+    ImageDraw.Draw(image).polygon([(float(x), float(y)) for x, y in corners], fill=1)
+    return np.asarray(image, bool)
+
+
+def _ellipse(own: Mask, covers: Mask) -> Mask:
+    """The ellipse (h, w) along the visible outline of a part; empty where it does not have that shape."""
+    none = np.zeros_like(own)
+    y, x = np.nonzero(_outline(own, covers))
+    if len(x) < 12:
+        return none
+    middle, unit = np.array([x.mean(), y.mean()]), float(max(np.ptp(x), np.ptp(y), 1))
+    u, v = (x - middle[0]) / unit, (y - middle[1]) / unit
+    # u'Au + b'u = 1 in the sense of least squares; with its centre c it is (u - c)'A(u - c) = size.
+    terms = np.stack([u * u, 2 * u * v, v * v, u, v], 1)
+    (a, b, c, d, e), *_ = np.linalg.lstsq(terms, np.ones(len(u)), rcond=None)
+    form = np.array([[a, b], [b, c]])
+    if a * c - b * b <= 1e-6 or a + c <= 0:
+        return none
+    centre = -0.5 * np.linalg.solve(form, np.array([d, e]))
+    size = 1 + centre @ form @ centre
+    if size <= 0:
+        return none
+    form = form / size
+    longest = float(np.linalg.eigvalsh(form)[0]) ** -0.5
+    error = np.sqrt(np.einsum("in,ij,jn->n", (shift := np.stack([u, v]) - centre[:, None]), form, shift)) - 1
+    area = np.pi / np.sqrt(np.linalg.det(form)) * unit**2
+    if np.sqrt((error**2).mean()) > _ELLIPSE_ERROR or longest > _LARGEST or own.sum() < _LEAST_SHOWN * area:
+        return none
+    u = ((np.arange(own.shape[1]) - middle[0]) / unit - centre[0]).astype(np.float32)
+    v = ((np.arange(own.shape[0]) - middle[1]) / unit - centre[1]).astype(np.float32)[:, None]
+    inner = np.float32(2 * form[0, 1]) * v * u
+    inner += form[0, 0].astype(np.float32) * u**2
+    inner += form[1, 1].astype(np.float32) * v**2
+    return inner <= 1
+
+
+def _outline(own: Mask, covers: Mask) -> Mask:
+    """The outermost pixels of a part (h, w), but for those beside a cover or at the border."""
+    edge = np.zeros_like(own)
+    inner = own[1:-1, 1:-1]
+    edge[1:-1, 1:-1] = inner & ~(own[:-2, 1:-1] & own[2:, 1:-1] & own[1:-1, :-2] & own[1:-1, 2:])
+    beside = covers
+    for _ in range(_MARGIN):
+        wider = beside.copy()
+        wider[1:] |= beside[:-1]
+        wider[:-1] |= beside[1:]
+        wider[:, 1:] |= beside[:, :-1]
+        wider[:, :-1] |= beside[:, 1:]
+        beside = wider
+    return edge & ~beside
