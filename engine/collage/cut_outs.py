@@ -56,15 +56,16 @@ def cut_out(
     if box is None:
         return None
     reach = max(1, round(max(labels.shape) * _FEATHER * feather))
-    hidden = np.zeros(labels.shape, bool)
+    hidden, is_cover = np.zeros(labels.shape, bool), np.zeros(256, bool)
+    is_cover[list(covered_by)] = True
     if covered_by:
         longer = max(box[0].stop - box[0].start, box[1].stop - box[1].start)
         around = _widened(box, longer // 2, labels.shape)
-        hidden[around] = hidden_region(labels[around] == part, np.isin(labels[around], covered_by))
+        hidden[around] = hidden_region(labels[around] == part, is_cover[labels[around]])
         box = _window_of(hidden | (labels == part)) or box
     box = _widened(box, reach, labels.shape)
-    own, covers = labels[box] == part, np.isin(labels[box], covered_by)
-    image = _matted(picture[box], own, hidden[box], covers, 2 * reach + 1)
+    covers = is_cover[labels[box]]
+    image = _matted(picture[box], labels[box] == part, hidden[box], covers, 2 * reach + 1)
     return CutOut(image, int(box[1].start), int(box[0].start))
 
 
@@ -78,15 +79,16 @@ def _matted(colours: Pixels, own: Mask, hidden: Mask, covers: Mask, across: int)
     shown, whole, near_cover = _mean(own, across), _mean(shape, across), _mean(covers, across)
     planes = np.ascontiguousarray(colours.transpose(2, 0, 1), np.float32)
     inside = pull_push(planes, _trusted(own, shown))
+    outside = pull_push(planes, _trusted(~(shape | covers), 1 - np.maximum(whole, near_cover)))
+    image = np.dstack([colours, np.where(shape, np.uint8(255), np.uint8(0))])
     if hidden.any():
         # What is hidden is filled from the part's middle: at its edges there may be a drawn outline, and shade.
         middle = pull_push(planes, _trusted(own, _mean(own, _OUTLINE * across)) ** 2)
-        inside = np.where(hidden | (near_cover > 0), middle, inside)
-    outside = pull_push(planes, _trusted(~(shape | covers), 1 - np.maximum(whole, near_cover)))
-    image = np.dstack([colours, np.where(shape, np.uint8(255), np.uint8(0))])
-    edge = ((whole > 0) & (whole < 1)) | hidden | (own & (near_cover > 0))
-    covers, whole, near_cover = covers[edge], whole[edge], near_cover[edge]
-    inside, outside, seen = inside[:, edge], outside[:, edge], planes[:, edge]
+        np.copyto(inside, middle, where=hidden | (near_cover > 0))
+    np.copyto(image[..., :3], _rounded(inside.transpose(1, 2, 0)), where=~own[..., None])
+    edge = np.flatnonzero(((whole > 0) & (whole < 1)) | (own & (near_cover > 0)))
+    covers, whole, near_cover = covers.ravel()[edge], whole.ravel()[edge], near_cover.ravel()[edge]
+    inside, outside, seen = (each.reshape(3, -1)[:, edge] for each in (inside, outside, planes))
 
     soft = np.clip((whole - 0.5) * _STEEP + 0.5, 0, 1)
     span, beyond = inside - outside, seen - outside
@@ -100,9 +102,12 @@ def _matted(colours: Pixels, own: Mask, hidden: Mask, covers: Mask, across: int)
     # The part's own grain and pattern come back as far as a pixel is the part's and no cover is near.
     alone = np.where(covers, 0, alpha * np.clip(1 - 2 * near_cover, 0, 1))
     made = inside + alone * (beyond - alpha * span)
-    image[edge] = np.clip(np.vstack([made, 255 * alpha]) + 0.5, 0, 255).T
-    image[image[..., 3] == 0] = 0
+    image.reshape(-1, 4)[edge] = _rounded(np.vstack([made, 255 * alpha]).T)
     return image
+
+
+def _rounded(colours: Floats) -> Pixels:
+    return np.clip(colours + np.float32(0.5), 0, 255).astype(np.uint8)
 
 
 def _trusted(mask: Mask, mean: Floats) -> Floats:

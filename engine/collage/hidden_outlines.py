@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 from scipy.spatial import ConvexHull
 
@@ -34,10 +35,7 @@ def _hull(own: Mask) -> Mask:
     rows = np.concatenate([rows, rows]) - 0.5
     columns = np.concatenate([first - 0.5, last + 0.5])
     points = np.stack([np.concatenate([columns, columns]), np.concatenate([rows, rows + 1])], 1)
-    corners = points[ConvexHull(points).vertices]
-    image = Image.new("1", (own.shape[1], own.shape[0]))
-    ImageDraw.Draw(image).polygon([(float(x), float(y)) for x, y in corners], fill=1)
-    return np.asarray(image, bool)
+    return _polygon(points[ConvexHull(points).vertices], own.shape)
 
 
 def _ellipse(own: Mask, covers: Mask) -> Mask:
@@ -64,12 +62,18 @@ def _ellipse(own: Mask, covers: Mask) -> Mask:
     area = np.pi / np.sqrt(np.linalg.det(form)) * unit**2
     if np.sqrt((error**2).mean()) > _ELLIPSE_ERROR or longest > _LARGEST or own.sum() < _LEAST_SHOWN * area:
         return none
-    u = ((np.arange(own.shape[1]) - middle[0]) / unit - centre[0]).astype(np.float32)
-    v = ((np.arange(own.shape[0]) - middle[1]) / unit - centre[1]).astype(np.float32)[:, None]
-    inner = np.float32(2 * form[0, 1]) * v * u
-    inner += form[0, 0].astype(np.float32) * u**2
-    inner += form[1, 1].astype(np.float32) * v**2
-    return inner <= 1
+    # Its outline as a polygon: a circle, stretched by the root of the inverse of the form.
+    sizes, turned = np.linalg.eigh(form)
+    angles = np.linspace(0, 2 * np.pi, 180, endpoint=False)
+    circle = np.stack([np.cos(angles), np.sin(angles)])
+    return _polygon((middle + unit * centre) + unit * ((turned / np.sqrt(sizes)) @ circle).T, own.shape)
+
+
+def _polygon(corners: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Mask:
+    """Bool (h, w): the inside of a polygon with corners (n, 2), x and y of pixels' centres."""
+    image = Image.new("1", (shape[1], shape[0]))
+    ImageDraw.Draw(image).polygon([(float(x), float(y)) for x, y in corners], fill=1)
+    return np.asarray(image, bool)
 
 
 def _outline(own: Mask, covers: Mask) -> Mask:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-_SWEEPS: Final = 3  # of the diffusion on the finest grid; twice as many on each coarser one, where they cost less
+_SWEEPS: Final = 3  # of the diffusion on the finest grid; more on each coarser one, where they cost less
 _MOST_SWEEPS: Final = 32
 _UNEVEN: Final = 2.0  # a direction that counts this much more is the only one to be halved
 
@@ -69,7 +69,8 @@ def _diffused(colours: Floats, known: Mask, across: float, sweeps: int) -> Float
         halve_x, halve_y = width > 1, height > 1
     coarse, weights = _halved(colours, known.astype(np.float32), (halve_y, halve_x))
     coarser = across * (1 if halve_x == halve_y else 0.25 if halve_x else 4)
-    made = _doubled(_diffused(coarse, weights > 0, coarser, min(2 * sweeps, _MOST_SWEEPS)), (height, width))
+    more = min(sweeps * 2 if halve_x and halve_y else sweeps + 1, _MOST_SWEEPS)
+    made = _doubled(_diffused(coarse, weights > 0, coarser, more), (height, width))
     np.copyto(made, colours, where=known)
     for _ in range(sweeps):
         np.copyto(made, _neighbour_mean(made, across), where=~known)
