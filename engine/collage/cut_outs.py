@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 from scipy.ndimage import maximum_filter, uniform_filter
 
@@ -50,7 +51,7 @@ def cut_out(
     Its edge is soft and follows the picture's own, within a pixel at 128 px (4 at 512) times ``feather``; 2 suits
     labels that are coarser than their picture. Pixels of the edge have the part's colour without what was behind it.
     The parts ``covered_by`` lie in front of it: beneath them its outline goes on as an ellipse or straight, with
-    colours from around.
+    colours from around, and their grain.
     """
     box = _window_of(labels == part)
     if box is None:
@@ -65,7 +66,11 @@ def cut_out(
         box = _window_of(hidden | (labels == part)) or box
     box = _widened(box, reach, labels.shape)
     covers = is_cover[labels[box]]
-    image = _matted(picture[box], labels[box] == part, hidden[box], covers, 2 * reach + 1)
+    own, beneath = labels[box] == part, hidden[box]
+    image = _matted(picture[box], own, beneath, covers, 2 * reach + 1)
+    if beneath.any():
+        filled = np.where(beneath, np.uint8(255), np.uint8(0))
+        image[..., :3] = add_grain(np.ascontiguousarray(image[..., :3]), filled, own, max(labels.shape))
     return CutOut(image, int(box[1].start), int(box[0].start))
 
 
@@ -106,7 +111,7 @@ def _matted(colours: Pixels, own: Mask, hidden: Mask, covers: Mask, across: int)
     return image
 
 
-def _rounded(colours: Floats) -> Pixels:
+def _rounded(colours: npt.NDArray[np.floating]) -> Pixels:
     return np.clip(colours + np.float32(0.5), 0, 255).astype(np.uint8)
 
 
@@ -139,7 +144,7 @@ def fill_ground(picture: Pixels, labels: Pixels) -> Pixels:
     smooth, filled = _filled(picture[window], hole[window], grown)
     made, share = picture.copy(), np.zeros(labels.shape, np.uint8)
     made[window], share[window] = smooth, filled
-    return add_grain(made, share)
+    return add_grain(made, share, share == 0, max(labels.shape))
 
 
 def _filled(picture: Pixels, hole: Mask, grown: int) -> tuple[Pixels, Pixels]:

@@ -16,17 +16,20 @@ _SHIFTS: Final = 5  # places from which grain is taken
 _NOWHERE: Final = 3e4  # the cost of a cell without grain, against squares of differences of colour of 0 to 255
 
 
-def add_grain(picture: Pixels, filled: Pixels) -> Pixels:
-    """A picture uint8 (H, W, 3) whose smooth filling, as far as ``filled`` (H, W) is not 0, has the grain of the rest.
+def add_grain(picture: Pixels, filled: Pixels, known: Mask, side: int) -> Pixels:
+    """A picture uint8 (H, W, 3) whose smooth filling, as far as ``filled`` (H, W) is not 0, has the grain of ``known``.
 
-    Grain is how pixels differ from the mean around them. It is taken over as it lies from places of like colour. A
-    drawing has none and stays as it is.
+    Grain is how pixels differ from the mean around them. It is taken over as it lies from places of like colour that
+    are ``known`` (H, W). A drawing has none and stays as it is. ``side`` is the longer one of the whole picture, in
+    pixels, of which this may be a piece.
     """
-    strength = _strength(picture, filled == 0)
+    strength = _strength(picture, known)
     if not strength:
         return picture
-    image, cell = Image.fromarray(picture), max(2, round(max(filled.shape) / _CELLS))
-    small, share = image.reduce(cell), np.asarray(Image.fromarray(filled).reduce(cell))
+    image, cell = Image.fromarray(picture), max(2, round(side / _CELLS))
+    small = image.reduce(cell)
+    holes = np.asarray(Image.fromarray(filled.astype(np.float32)).reduce(cell)) > 0
+    whole = np.asarray(Image.fromarray(known.astype(np.float32)).reduce(cell)) > 1 - 1e-4
     height, width = filled.shape
     box = (0, 0, width / cell, height / cell)
 
@@ -35,7 +38,7 @@ def add_grain(picture: Pixels, filled: Pixels) -> Pixels:
 
     blurred = stretched(small)
     grain, power = np.zeros(picture.shape, np.float32), np.zeros(filled.shape, np.float32)
-    for (down, right), cells in _sources(np.asarray(small, np.float32), share == 0):
+    for (down, right), cells in _sources(np.asarray(small, np.float32), whole, holes):
         weight = stretched(Image.fromarray(cells.astype(np.float32)))
         rows, from_rows = _moved(np.flatnonzero(cells.any(1)), cell, down, height)
         columns, from_columns = _moved(np.flatnonzero(cells.any(0)), cell, right, width)
@@ -64,14 +67,14 @@ def _moved(cells: npt.NDArray[np.int_], cell: int, by: int, length: int) -> tupl
     return slice(start, stop), slice(start + by * cell, stop + by * cell)
 
 
-def _sources(colours: Floats, whole: Mask) -> list[tuple[tuple[int, int], Mask]]:
+def _sources(colours: Floats, whole: Mask, holes: Mask) -> list[tuple[tuple[int, int], Mask]]:
     """Shifts (down, right) in cells, and which cells (h, w) take their grain from there.
 
-    A cell that is not ``whole`` takes it from one that is and whose colour (h, w, 3) is most like its own. A few
+    One of the ``holes`` takes it from a ``whole`` cell whose colour (h, w, 3) is most like its own. A few
     shifts serve all, so that neighbours mostly come from one place (He and Sun, Statistics of Patch Offsets for Image
     Completion, 2012).
     """
-    rows, columns = np.nonzero(~whole)
+    rows, columns = np.nonzero(holes)
     shifts = [
         (round(radius * np.sin(angle)), round(radius * np.cos(angle)))
         for radius in np.geomspace(2, max(3, 0.8 * max(whole.shape)), 8)

@@ -69,7 +69,7 @@ def _ellipse(own: Mask, covers: Mask) -> Mask:
     return _polygon((middle + unit * centre) + unit * ((turned / np.sqrt(sizes)) @ circle).T, own.shape)
 
 
-def _polygon(corners: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Mask:
+def _polygon(corners: npt.NDArray[np.floating], shape: tuple[int, ...]) -> Mask:
     """Bool (h, w): the inside of a polygon with corners (n, 2), x and y of pixels' centres."""
     image = Image.new("1", (shape[1], shape[0]))
     ImageDraw.Draw(image).polygon([(float(x), float(y)) for x, y in corners], fill=1)

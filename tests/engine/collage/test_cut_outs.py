@@ -157,6 +157,15 @@ def test_a_hole_is_closed_and_the_colours_of_its_rim_go_on() -> None:
     assert (whole_alpha(piece, labels.shape)[disc(size, 64, 64, 45)] == 255).all()
 
 
+def test_what_is_completed_has_the_grain_of_the_part() -> None:
+    noise = np.clip(128 + 25 * np.random.default_rng(0).standard_normal((256, 256, 3)), 0, 255).astype(np.uint8)
+    part, cover = disc(256, 128, 128, 110), disc(256, 128, 128, 40)
+    labels = np.where(cover, np.uint8(1), np.where(part, np.uint8(0), np.uint8(NO_PART)))
+    picture = np.where((labels == 0)[..., None], noise, np.uint8(20))
+    made = laid(must_cut(picture, labels, 0, (1,)), picture)[cover]
+    assert abs(float(made.mean()) - 128) < 4 and 18 < float(made.std()) < 30
+
+
 def test_the_ground_goes_on_behind_it() -> None:
     picture, labels = scene()
     assert (fill_ground(picture, labels) == (0, 200, 0)).all()
