@@ -24,32 +24,36 @@ def add_grain(picture: Pixels, filled: Pixels, known: Mask, side: int) -> Pixels
     pixels, of which this may be a piece.
     """
     strength = _strength(picture, known)
-    if not strength:
+    if not strength or not filled.any():
         return picture
     image, cell = Image.fromarray(picture), max(2, round(side / _CELLS))
     small = image.reduce(cell)
     holes = np.asarray(Image.fromarray(filled.astype(np.float32)).reduce(cell)) > 0
     whole = np.asarray(Image.fromarray(known.astype(np.float32)).reduce(cell)) > 1 - 1e-4
     height, width = filled.shape
-    box = (0, 0, width / cell, height / cell)
-
-    def stretched(cells: Image.Image) -> Pixels:
-        return np.asarray(cells.resize((width, height), Image.Resampling.BILINEAR, box))
-
-    blurred = stretched(small)
+    size, box = (width, height), (0, 0, width / cell, height / cell)
+    blurred = np.asarray(small.resize(size, Image.Resampling.BILINEAR, box))
     grain, power = np.zeros(picture.shape, np.float32), np.zeros(filled.shape, np.float32)
     for (down, right), cells in _sources(np.asarray(small, np.float32), whole, holes):
-        weight = stretched(Image.fromarray(cells.astype(np.float32)))
         rows, from_rows = _moved(np.flatnonzero(cells.any(1)), cell, down, height)
         columns, from_columns = _moved(np.flatnonzero(cells.any(0)), cell, right, width)
-        here, there = (rows, columns), (from_rows, from_columns)
-        rest = picture[there].astype(np.float32) - blurred[there]
-        rest *= weight[here][..., None]
-        grain[here] += rest
-        power[here] += weight[here] ** 2
+        size = (columns.stop - columns.start, rows.stop - rows.start)
+        box = (columns.start / cell, rows.start / cell, columns.stop / cell, rows.stop / cell)
+        weight = np.asarray(Image.fromarray(cells.astype(np.float32)).resize(size, Image.Resampling.BILINEAR, box))
+        rest = np.subtract(picture[from_rows, from_columns], blurred[from_rows, from_columns], dtype=np.float32)
+        rest *= weight[..., None]
+        grain[rows, columns] += rest
+        power[rows, columns] += weight**2
     # Where two places are mixed the grain would be fainter; divided by the root of the squares it stays as it is.
-    grain *= (filled * np.float32(strength / 255) / np.sqrt(np.maximum(power, 0.25)))[..., None]
-    return np.clip(picture + grain + 0.5, 0, 255).astype(np.uint8)
+    rows, columns = np.flatnonzero(filled.any(1)), np.flatnonzero(filled.any(0))
+    changed = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    share = filled[changed] * np.float32(strength / 255) / np.sqrt(np.maximum(power[changed], 0.25))
+    made = picture.copy()
+    new = grain[changed]
+    new *= share[..., None]
+    new += picture[changed]
+    made[changed] = np.clip(new + np.float32(0.5), 0, 255, out=new)
+    return made
 
 
 def _strength(picture: Pixels, known: Mask) -> float:
@@ -77,8 +81,8 @@ def _sources(colours: Floats, whole: Mask, holes: Mask) -> list[tuple[tuple[int,
     rows, columns = np.nonzero(holes)
     shifts = [
         (round(radius * np.sin(angle)), round(radius * np.cos(angle)))
-        for radius in np.geomspace(2, max(3, 0.8 * max(whole.shape)), 8)
-        for angle in np.arange(12) * (np.pi / 6)
+        for radius in np.geomspace(2, max(3, 0.8 * max(whole.shape)), 6)
+        for angle in np.arange(10) * (np.pi / 5)
     ]
     costs = np.full((len(shifts), len(rows)), _NOWHERE, np.float32)
     for cost, (down, right) in zip(costs, shifts, strict=True):
