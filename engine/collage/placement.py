@@ -1,0 +1,259 @@
+"""Placement: which reference each part of a collage is taken from, and where it goes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any, Final
+
+from engine.collage.anatomy import Anatomy
+from engine.collage.label_measures import Point, ReferenceMeasures
+from engine.collage.transform import Transform
+from engine.core.errors import UserError
+from engine.core.recipe import Recipe
+from engine.core.vocabulary import Choice
+from engine.packs.pack import Pack, Reference
+
+SMALLEST_SCALE: Final = 0.7
+LARGEST_SCALE: Final = 1.4
+
+_APART: Final = 0.8  # of a part's width between two of the same part
+_OVERLAP: Final = 0.02  # of a creature's size: parts are pushed into each other, so that no gap shows
+_MARGIN: Final = 0.02  # of the collage's height: nearer to its upper edge nothing is lifted
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """What a person changed about a part after it was placed, about its own centre.
+
+    ``move`` is in shares of the collage's longer side (right and down are positive), ``scale`` a factor, ``turn`` in
+    degrees counterclockwise, ``mirror`` left to right; ``order`` moves it so many layers forward (below 0: back);
+    ``hidden`` leaves it out of the picture. ``nth`` tells two choices of one part apart, from 0.
+    """
+
+    part: int
+    move: Point = (0.0, 0.0)
+    scale: float = 1.0
+    turn: float = 0.0
+    mirror: bool = False
+    order: int = 0
+    hidden: bool = False
+    nth: int = 0
+
+    def to_document(self) -> dict[str, Any]:
+        """A JSON object, read back by :meth:`from_document`."""
+        return {**vars(self), "move": list(self.move)}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Adjustment:
+        """Read what :meth:`to_document` wrote; what is missing has its default. Raises ``ValueError``."""
+        try:
+            x, y = document.get("move", (0.0, 0.0))
+            return cls(
+                int(document["part"]), (float(x), float(y)), min(max(float(document.get("scale", 1.0)), 0.01), 100.0),
+                float(document.get("turn", 0.0)), document.get("mirror") is True, int(document.get("order", 0)),
+                document.get("hidden") is True, int(document.get("nth", 0)),
+            )  # fmt: skip
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise ValueError("this is not an adjustment") from error
+
+
+@dataclass(frozen=True)
+class PlacedPart:
+    """A part of a collage: from which reference (its id), and how it gets from there to its place."""
+
+    part: int
+    nth: int
+    source: str
+    transform: Transform
+    visible: bool = True
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A collage's parts from back to front, on the ground and at the size (pixels) of the reference ``pose``."""
+
+    pose: str
+    width: int
+    height: int
+    parts: tuple[PlacedPart, ...]
+
+
+def place(
+    recipe: Recipe, pack: Pack, anatomy: Anatomy, pose: str = "", adjustments: Sequence[Adjustment] = ()
+) -> Placement:
+    """Where each choice of a recipe goes.
+
+    ``pose`` is the id of the reference whose size, joints and ground are used; by default the one that the root part
+    is taken from, else that of the first choice. Each part hangs by its joint on the part it belongs to; the whole
+    creature then stands, on its own feet, where the pose's feet stood. Adjustments of parts that are not in the recipe
+    are ignored. Raises :class:`UserError` if nothing is chosen, or a part is to be seen nowhere.
+    """
+    taken = [(choice.part, source_of(choice, pack, anatomy).id) for choice in recipe.choices]
+    if not taken:
+        raise UserError("No part has been chosen yet.", "Choose a part of a reference.")
+    if pose and pose not in anatomy.references:
+        raise UserError("The picture that gives the pose is not in the pack any more.", "Choose another pose.")
+    pose = pose or next((source for part, source in taken if part == anatomy.root), taken[0][1])
+    placer = _Placer(anatomy, pose, dict(reversed(taken)))
+    placed: list[PlacedPart] = []
+    copies = Counter(part for part, _ in taken)
+    numbers: Counter[int] = Counter()
+    for part, source in taken:
+        transform = placer.transform(part, source)
+        box = anatomy.references[source].parts[part].box
+        aside = (numbers[part] - (copies[part] - 1) / 2) * _APART * (box[2] - box[0]) * transform.scale
+        placed.append(PlacedPart(part, numbers[part], source, transform.moved(aside, 0.0)))
+        numbers[part] += 1
+    placed = _stood(placed, anatomy, pose)
+    placed.sort(key=lambda one: anatomy.order.index(one.part))
+    size = anatomy.references[pose]
+    parts = _adjusted(placed, anatomy, adjustments, max(size.width, size.height))
+    return Placement(pose, size.width, size.height, tuple(parts))
+
+
+def source_of(choice: Choice, pack: Pack, anatomy: Anatomy) -> Reference:
+    """The reference a choice is taken from: its own ``source``, else the one that shows its code largest. Raises
+    :class:`UserError` if none shows it."""
+
+    def share(reference: Reference) -> float:
+        measures = anatomy.references.get(reference.id)
+        shape = measures.parts.get(choice.part) if measures else None
+        return shape.area / (measures.width * measures.height) if measures and shape else 0.0
+
+    if not any(part.index == choice.part for part in pack.vocabulary.visible_parts):
+        raise UserError(f"{pack.title} has no part number {choice.part}.", "Choose a part of a reference.")
+    if not 0 <= choice.code < pack.vocabulary.codes_per_part:
+        raise UserError(f"{pack.title} has no code number {choice.code}.", "Choose a part of a reference.")
+    own = pack.reference(choice.source) if choice.source else None
+    if own and own.codes[choice.part] == choice.code and share(own):
+        return own
+    best = max((one for one in pack.references if one.codes[choice.part] == choice.code), key=share, default=None)
+    if best and share(best):
+        return best
+    part = pack.vocabulary.parts[choice.part].name
+    if best and best.id not in anatomy.references:
+        raise UserError(f"The label map of {best.title} is gone or damaged.", "Get the pack again.")
+    code = pack.vocabulary.code_name(choice.part, choice.code)
+    raise UserError(f"No reference of {pack.title} shows {part} {code}.", f"Choose another {part}.")
+
+
+class _Placer:
+    """Transforms of parts by the joints of the pose. ``sources`` is the reference of each part that is chosen."""
+
+    def __init__(self, anatomy: Anatomy, pose: str, sources: Mapping[int, str]) -> None:
+        self._anatomy = anatomy
+        self._pose = pose
+        self._sources = sources
+        self._measures: ReferenceMeasures = anatomy.references[pose]
+
+    def transform(self, part: int, source: str) -> Transform:
+        """From a reference to the collage, with the part fastened where it belongs."""
+        anatomy, measures = self._anatomy, self._anatomy.references[source]
+        parent = anatomy.parents[part]
+        free = Transform(self._scale(source), mirror=anatomy.faces_away(source, self._pose))
+        anchor = anatomy.anchor(measures, part, parent)
+        target = self._target(part, parent)
+        if part == anatomy.root or anchor is None or target is None:
+            centre = measures.parts[part].centre
+            return free.carrying(centre, self._centre(part))
+        fastened = free.carrying(anchor, target)
+        return fastened if anatomy.lies_on[part] is not None else self._overlapping(fastened, measures, part, target)
+
+    def _target(self, part: int, parent: int | None) -> Point | None:
+        """Where a part is fastened in the collage. What it hangs on knows best, if it is there and was seen with such
+        a part; then the pose; then what is usual."""
+        if parent is None:
+            return None
+        source = self._sources.get(parent)
+        if source is not None:
+            joint = self._anatomy.anchor(self._anatomy.references[source], part, parent)
+            if joint is not None:
+                return self.transform(parent, source).apply(joint)
+        return self._anatomy.anchor(self._measures, part, parent) or self._usual(part)
+
+    def _centre(self, part: int) -> Point:
+        shape = self._measures.parts.get(part)
+        return shape.centre if shape else self._usual(part) or (self._measures.width / 2, self._measures.height / 2)
+
+    def _usual(self, part: int) -> Point | None:
+        """Where a part usually is, about the pose's root."""
+        root = self._measures.parts.get(-1 if self._anatomy.root is None else self._anatomy.root)
+        offset = self._anatomy.typical_points.get(part)
+        if root is None or offset is None:
+            return None
+        side = root.area**0.5
+        ahead = -side if self._anatomy.facings.get(self._pose, 0.0) < 0 else side
+        return root.centre[0] + offset[0] * ahead, root.centre[1] + offset[1] * side
+
+    def _scale(self, source: str) -> float:
+        """By the areas of the parts that both pictures show: their median tells size from shape, which the root's
+        alone does not. Kept within limits beside the ratio of the pictures' own sizes."""
+        measures, pose = self._anatomy.references[source], self._measures
+        pictures = (pose.width * pose.height / (measures.width * measures.height)) ** 0.5
+        ratios = [
+            (pose.parts[part].area / measures.parts[part].area) ** 0.5
+            for part in measures.parts.keys() & pose.parts.keys()
+        ]
+        creatures = median(ratios) if ratios else pictures
+        return min(max(creatures / pictures, SMALLEST_SCALE), LARGEST_SCALE) * pictures
+
+    def _overlapping(self, transform: Transform, measures: ReferenceMeasures, part: int, target: Point) -> Transform:
+        x, y = transform.apply(measures.parts[part].centre)
+        away = max(((x - target[0]) ** 2 + (y - target[1]) ** 2) ** 0.5, 1e-6)
+        push = _OVERLAP * (sum(shape.area for shape in self._measures.parts.values()) ** 0.5) / away
+        return transform.moved((target[0] - x) * push, (target[1] - y) * push)
+
+
+def _stood(placed: Sequence[PlacedPart], anatomy: Anatomy, pose: str) -> list[PlacedPart]:
+    """The creature lowered or lifted as a whole, until its lowest foot stands where the pose's stood. What that would
+    lift out of the picture is not lifted: then only the feet are, behind what they hang on."""
+    measures = anatomy.references[pose]
+    grounds = [measures.parts[foot].box[3] for foot in anatomy.feet if foot in measures.parts]
+    bottoms = {one: _box(one, anatomy)[3] for one in placed if one.part in anatomy.feet}
+    if not grounds or not bottoms:
+        return list(placed)
+    fall = max(grounds) - max(bottoms.values())
+    top = min(_box(one, anatomy)[1] for one in placed)
+    whole = fall if fall > 0 else max(fall, min(_MARGIN * measures.height - top, 0.0))
+    stood = []
+    for one in placed:
+        dy = fall if one.part in anatomy.feet else whole
+        stood.append(replace(one, transform=one.transform.moved(0.0, dy)))
+    return stood
+
+
+def _box(one: PlacedPart, anatomy: Anatomy) -> tuple[float, float, float, float]:
+    """The box of a placed part in the collage: left, top, right, bottom."""
+    left, top, right, bottom = anatomy.references[one.source].parts[one.part].box
+    corners = [one.transform.apply(corner) for corner in ((left, top), (right, top), (right, bottom), (left, bottom))]
+    across, down = zip(*corners, strict=True)
+    return min(across), min(down), max(across), max(down)
+
+
+def _adjusted(
+    placed: Sequence[PlacedPart], anatomy: Anatomy, adjustments: Sequence[Adjustment], side: int
+) -> list[PlacedPart]:
+    """Placed parts (back to front) with a person's changes; ``side`` is the collage's longer side in pixels."""
+    parts = list(placed)
+    for change in adjustments:
+        at = next((i for i, one in enumerate(parts) if (one.part, one.nth) == (change.part, change.nth)), None)
+        if at is None:
+            continue
+        one = parts.pop(at)
+        left, top, right, bottom = anatomy.references[one.source].parts[one.part].box
+        middle = (left + right) / 2, (top + bottom) / 2
+        x, y = one.transform.apply(middle)
+        turned = Transform(
+            one.transform.scale * change.scale,
+            (-one.transform.turn if change.mirror else one.transform.turn) + change.turn,
+            one.transform.mirror != change.mirror,
+        )
+        carried = turned.carrying(middle, (x + change.move[0] * side, y + change.move[1] * side))
+        parts.insert(
+            min(max(at + change.order, 0), len(parts)),
+            replace(one, transform=carried, visible=not change.hidden),
+        )
+    return parts
