@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -36,28 +37,21 @@ class Collage:
 
 def flatten(collage: Collage) -> Pixels:
     """The picture of a collage: uint8 (H, W, 4), straight alpha, opaque where there is a ground."""
-    canvas = np.zeros((collage.height, collage.width, 4), np.float32)
-    if collage.ground is not None:
-        canvas[..., :3], canvas[..., 3] = collage.ground, 1.0
+    if collage.ground is None:
+        canvas = Image.new("RGBA", (collage.width, collage.height))
+    else:
+        canvas = Image.fromarray(collage.ground).convert("RGBA")
     for layer in collage.layers:
         if layer.visible:
             _lay(canvas, layer)
-    alpha = canvas[..., 3:]
-    canvas[..., :3] = np.divide(canvas[..., :3], alpha, out=np.zeros_like(canvas[..., :3]), where=alpha > 0)
-    canvas[..., 3] *= 255
-    return np.clip(canvas + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(canvas)
 
 
-def _lay(canvas: npt.NDArray[np.float32], layer: Layer) -> None:
-    """Lay a layer over a canvas of premultiplied colours (0..255) and alpha (0..1), float32 (H, W, 4)."""
+def _lay(canvas: Image.Image, layer: Layer) -> None:
+    """Lay what is inside the canvas of a layer over it."""
     height, width = layer.image.shape[:2]
     top, left = max(layer.top, 0), max(layer.left, 0)
-    bottom, right = min(layer.top + height, canvas.shape[0]), min(layer.left + width, canvas.shape[1])
-    if bottom <= top or right <= left:
-        return
-    source = layer.image[top - layer.top : bottom - layer.top, left - layer.left : right - layer.left]
-    alpha = source[..., 3:].astype(np.float32) / 255
-    below = canvas[top:bottom, left:right]
-    below *= 1 - alpha
-    below[..., :3] += source[..., :3] * alpha
-    below[..., 3:] += alpha
+    bottom, right = min(layer.top + height, canvas.height), min(layer.left + width, canvas.width)
+    if bottom > top and right > left:
+        inside = layer.image[top - layer.top : bottom - layer.top, left - layer.left : right - layer.left]
+        canvas.alpha_composite(Image.fromarray(inside), (left, top))

@@ -1,0 +1,180 @@
+"""Assembling: a recipe becomes a collage of the references' own pixels, at the pose's own size, without a model."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final, Literal, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from engine.collage.anatomy import Anatomy, open_anatomy
+from engine.collage.cut_outs import CutOut, cut_out, fill_ground
+from engine.collage.label_measures import only_parts
+from engine.collage.layers import Collage, Layer, Pixels
+from engine.collage.placement import Adjustment, PlacedPart, place
+from engine.collage.transform import Transform
+from engine.core.errors import UserError
+from engine.core.image_files import open_picture, read_label_map
+from engine.core.recipe import Recipe
+from engine.core.segmentation import NO_PART
+from engine.packs.pack import Pack
+
+Ground = Literal["pose", "none"] | tuple[int, int, int]
+"""What is behind the parts: the pose's picture without its animal, nothing, or a plain colour (red, green, blue)."""
+
+Value = TypeVar("Value")
+
+_KEPT_BYTES: Final = 256 << 20
+_LARGEST_SIDE: Final = 4 * 8192  # no part is enlarged beyond what a picture can be
+
+
+def assemble(
+    recipe: Recipe, pack: Pack, pose: str = "", adjustments: Sequence[Adjustment] = (), ground: Ground = "pose"
+) -> Collage:
+    """One collage of a recipe. Who makes more than one keeps a :class:`CollageMaker`. Raises :class:`UserError`."""
+    return CollageMaker(pack).make(recipe, pose, adjustments, ground)
+
+
+class CollageMaker:
+    """Makes collages of one pack and keeps what it has decoded, cut out and scaled, so that a change costs only what
+    changed. One thread at a time works in it; others wait."""
+
+    def __init__(self, pack: Pack, kept_bytes: int = _KEPT_BYTES) -> None:
+        self._pack = pack
+        self._anatomy: Anatomy | None = None
+        self._cache = _Cache(kept_bytes)
+        self._lock = Lock()
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """How the pack's creatures hang together; read or measured when first asked for."""
+        if self._anatomy is None:
+            self._anatomy = open_anatomy(self._pack)
+        return self._anatomy
+
+    def make(
+        self, recipe: Recipe, pose: str = "", adjustments: Sequence[Adjustment] = (), ground: Ground = "pose"
+    ) -> Collage:
+        """The collage of a recipe; ``pose`` and ``adjustments`` as :func:`~engine.collage.placement.place` takes them.
+
+        Raises :class:`UserError` for references that are gone, have no label map or one of another size, and for parts
+        that no reference shows.
+        """
+        with self._lock:
+            placement = place(recipe, self._pack, self.anatomy, pose, adjustments)
+            layers = tuple(self._layer(placed) for placed in placement.parts)
+            behind = self._ground(placement.pose, ground, placement.width, placement.height)
+            return Collage(placement.width, placement.height, layers, behind)
+
+    def _layer(self, placed: PlacedPart) -> Layer:
+        cut = self._cut_out(placed.source, placed.part)
+        move = placed.transform
+        key = ("scaled", placed.source, placed.part, move.scale, move.turn, move.mirror)
+        image = self._cache.get(key, lambda: _transformed(cut.image, move))
+        height, width = cut.image.shape[:2]
+        x, y = move.apply((cut.left + width / 2, cut.top + height / 2))
+        name = self._pack.vocabulary.parts[placed.part].name + (f" {placed.nth + 1}" if placed.nth else "")
+        left, top = round(x - image.shape[1] / 2), round(y - image.shape[0] / 2)
+        return Layer(placed.part, name, image, left, top, placed.visible)
+
+    def _cut_out(self, id: str, part: int) -> CutOut:
+        def cut() -> CutOut:
+            picture, labels = self._reference(id)
+            covers = [other for other, beneath in enumerate(self.anatomy.lies_on) if beneath == part]
+            made = cut_out(*_uncovered(picture, labels, part, covers), part)
+            if made is None:
+                title = self._pack.vocabulary.parts[part].name
+                raise UserError(f"{id} does not show its {title} any more.", f"Choose another {title}.")
+            return made
+
+        return self._cache.get(("cut out", id, part), cut)
+
+    def _ground(self, id: str, ground: Ground, width: int, height: int) -> Pixels | None:
+        if ground == "none":
+            return None
+        if ground != "pose":
+            return np.full((height, width, 3), ground, np.uint8)
+        return self._cache.get(("ground", id), lambda: fill_ground(*self._reference(id)))
+
+    def _reference(self, id: str) -> tuple[Pixels, Pixels]:
+        """A reference's picture uint8 (H, W, 3), and its label map (H, W) without the background's labels."""
+
+        def read() -> tuple[Pixels, Pixels]:
+            reference = self._pack.reference(id)
+            if reference is None:
+                raise UserError(f"The reference {id} is not in {self._pack.title} any more.", "Choose another.")
+            picture = np.asarray(open_picture(reference.image, max_side=1 << 20))
+            visible = frozenset(part.index for part in self._pack.vocabulary.visible_parts)
+            labels = only_parts(read_label_map(reference.labels), visible)
+            if labels.shape != picture.shape[:2]:
+                raise UserError(
+                    f"The picture and the label map of {reference.title} have different sizes.", "Get the pack again."
+                )
+            return picture, labels
+
+        return self._cache.get(("reference", id), read)
+
+
+def _transformed(image: Pixels, transform: Transform) -> Pixels:
+    """A cut-out uint8 (h, w, 4) mirrored, scaled and turned about its middle. Pillow resamples transparent pictures
+    with premultiplied colours, so that nothing of what was around shows at the edge."""
+    made = Image.fromarray(image)
+    if transform.mirror:
+        made = made.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if transform.scale != 1.0:
+        size = [min(max(round(side * transform.scale), 1), _LARGEST_SIDE) for side in made.size]
+        made = made.resize((size[0], size[1]), Image.Resampling.BICUBIC)
+    if transform.turn % 360:
+        made = made.rotate(transform.turn, Image.Resampling.BICUBIC, expand=True)
+    return np.asarray(made)
+
+
+def _uncovered(picture: Pixels, labels: Pixels, part: int, covers: Sequence[int]) -> tuple[Pixels, Pixels]:
+    """Picture and label map with a part completed where others lie on it: between its own pixels, across or down."""
+    own, hidden = labels == part, np.isin(labels, covers)
+    if not hidden.any():
+        return picture, labels
+    between = [
+        np.maximum.accumulate(own, axis) & np.flip(np.maximum.accumulate(np.flip(own, axis), axis), axis)
+        for axis in (0, 1)
+    ]
+    hidden &= between[0] | between[1]
+    rest = np.where(own, NO_PART, 0).astype(np.uint8)
+    completed = np.where(hidden[..., None], fill_ground(picture, rest), picture)
+    return completed, np.where(hidden, np.uint8(part), labels)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    value: Any
+    size: int
+
+
+class _Cache:
+    """Values by key; those not used for longest are forgotten when all together are larger than ``limit`` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._entries: OrderedDict[tuple[Any, ...], _Entry] = OrderedDict()
+        self._size = 0
+
+    def get(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
+        """The value of a key; made if it is not there."""
+        if key not in self._entries:
+            value = make()
+            self._entries[key] = _Entry(value, _bytes_of(value))
+            self._size += self._entries[key].size
+        self._entries.move_to_end(key)
+        while self._size > self._limit and len(self._entries) > 1:
+            self._size -= self._entries.popitem(last=False)[1].size
+        return self._entries[key].value
+
+
+def _bytes_of(value: Any) -> int:
+    if isinstance(value, tuple):
+        return sum(array.nbytes for array in value)
+    return value.image.nbytes if isinstance(value, CutOut) else value.nbytes

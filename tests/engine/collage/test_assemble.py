@@ -1,0 +1,138 @@
+"""Assembling: the references' own pixels at their own size, and errors told in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.collage import assemble as assembling
+from engine.collage.assemble import CollageMaker, assemble
+from engine.collage.layers import Layer, flatten
+from engine.collage.placement import Adjustment
+from engine.core.errors import UserError
+from engine.core.image_files import open_picture, read_label_map
+from engine.core.recipe import Recipe
+from engine.core.vocabulary import Choice
+from engine.packs.pack import Pack
+from tests.engine.collage.creatures import make_crabs
+
+EYE, FEET, CLAW, SHELL = range(4)
+
+
+@pytest.fixture
+def crabs(tmp_path: Path) -> Pack:
+    return make_crabs(tmp_path / "crabs", mirrored=[1])
+
+
+def recipe_of(*choices: tuple[int, int]) -> Recipe:
+    return Recipe("crabs", tuple(Choice(part, code, source=str(code)) for part, code in choices))
+
+
+WHOLE = recipe_of((SHELL, 2), (CLAW, 2), (EYE, 2), (FEET, 2))
+
+
+def layer_of(maker: CollageMaker, recipe: Recipe, part: int, *changes: Adjustment) -> Layer:
+    return next(layer for layer in maker.make(recipe, adjustments=changes).layers if layer.part == part)
+
+
+def test_a_whole_creature_is_nearly_its_own_picture(crabs: Pack) -> None:
+    collage = assemble(WHOLE, crabs)
+    assert (collage.width, collage.height) == (160, 160)
+    assert [layer.name for layer in collage.layers][:2] == ["feet", "shell"]
+    picture = flatten(collage)
+    own = np.asarray(open_picture(crabs.references[2].image))
+    inside = read_label_map(crabs.references[2].labels) == SHELL
+    inside[:, 1:] &= inside[:, :-1]
+    difference = np.abs(picture[..., :3].astype(int) - own).max(-1)
+    assert picture[..., 3].min() == 255 and np.median(difference[inside]) == 0 and difference.mean() < 8
+
+
+def test_parts_come_from_their_sources(crabs: Pack) -> None:
+    collage = assemble(recipe_of((SHELL, 2), (CLAW, 3), (FEET, 0)), crabs)
+    reds = {layer.name: int(np.median(layer.image[layer.image[..., 3] == 255][:, 0])) for layer in collage.layers}
+    assert reds == {"shell": 100, "claw": 140, "feet": 20}
+
+
+def test_the_ground_can_be_plain_or_nothing(crabs: Pack) -> None:
+    assert assemble(WHOLE, crabs, ground="none").ground is None
+    plain = flatten(assemble(WHOLE, crabs, ground=(1, 2, 3)))
+    assert plain[0, 0].tolist() == [1, 2, 3, 255]
+    assert flatten(assemble(WHOLE, crabs, ground="none"))[0, 0, 3] == 0
+
+
+def test_no_fringe_of_the_old_ground(crabs: Pack) -> None:
+    """Scaled and turned, what can be seen of a layer has its part's own blue (10), none of the ground's (235)."""
+    layer = layer_of(CollageMaker(crabs), WHOLE, CLAW, Adjustment(CLAW, scale=1.3, turn=20))
+    assert layer.image[layer.image[..., 3] > 40][:, 2].max() <= 60
+
+
+def test_a_turned_part_stays_about_its_middle(crabs: Pack) -> None:
+    maker = CollageMaker(crabs)
+    plain, turned = layer_of(maker, WHOLE, CLAW), layer_of(maker, WHOLE, CLAW, Adjustment(CLAW, turn=37, scale=0.8))
+    middles = [(one.left + one.image.shape[1] / 2, one.top + one.image.shape[0] / 2) for one in (plain, turned)]
+    assert middles[0] == pytest.approx(middles[1], abs=1)
+
+
+def test_hidden_and_second_ones(crabs: Pack) -> None:
+    maker = CollageMaker(crabs)
+    assert not layer_of(maker, WHOLE, CLAW, Adjustment(CLAW, hidden=True)).visible
+    names = [layer.name for layer in maker.make(recipe_of((SHELL, 2), (EYE, 0), (EYE, 2))).layers]
+    assert names == ["shell", "eye", "eye 2"]
+
+
+def test_a_change_redoes_one_part(crabs: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: list[int] = []
+    original = assembling.cut_out
+    monkeypatch.setattr(assembling, "cut_out", lambda *words: cut.append(words[2]) or original(*words))
+    maker = CollageMaker(crabs)
+    maker.make(WHOLE)
+    assert sorted(cut) == [EYE, FEET, CLAW, SHELL]
+    maker.make(WHOLE.with_choice(Choice(CLAW, 3, source="3")))
+    assert cut[4:] == [CLAW]
+    before = maker.make(WHOLE).layers
+    after = maker.make(WHOLE, adjustments=[Adjustment(EYE, (0.1, 0.0))]).layers
+    assert all(one.image is other.image for one, other in zip(before, after, strict=True)) and len(cut) == 5
+
+
+def test_a_small_cache_changes_nothing(crabs: Pack) -> None:
+    assert (flatten(CollageMaker(crabs, 1).make(WHOLE)) == flatten(CollageMaker(crabs).make(WHOLE))).all()
+
+
+def test_sources_of_other_sizes_fit(tmp_path: Path) -> None:
+    pack = make_crabs(tmp_path)
+    for suffix, filter in (("", Image.Resampling.BICUBIC), ("-labels", Image.Resampling.NEAREST)):
+        file = tmp_path / f"3{suffix}.png"
+        with Image.open(file) as small:
+            small.resize((640, 640), filter).save(file)
+    collage = assemble(recipe_of((SHELL, 2), (CLAW, 3)), pack)
+    layers = {layer.part: layer for layer in collage.layers}
+    assert collage.width == 160 and layers[CLAW].image.shape[1] < 80
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda folder: (folder / "2.png").unlink(), "2.png is not there"),
+        (lambda folder: (folder / "2.png").write_bytes(b""), "2.png is empty"),
+        (lambda folder: Image.new("RGB", (80, 80)).save(folder / "2.png"), "different sizes"),
+        (lambda folder: (folder / "2-labels.png").unlink(), "label map of Crab 2"),
+        (lambda folder: (folder / "2-labels.png").write_bytes(b"x"), "label map of Crab 2"),
+    ],
+)
+def test_what_is_gone_or_damaged_is_said(crabs: Pack, damage, sentence: str) -> None:
+    damage(crabs.path)
+    with pytest.raises(UserError, match=sentence):
+        assemble(WHOLE, crabs)
+
+
+def test_a_pack_of_one_part(tmp_path: Path) -> None:
+    pack = make_crabs(tmp_path, names=("shell",))
+    collage = assemble(Recipe("crabs", (Choice(0, 1), Choice(0, 2))), pack)
+    assert [layer.name for layer in collage.layers] == ["shell", "shell 2"]
+
+
+def test_a_tiny_picture(tmp_path: Path) -> None:
+    assert flatten(assemble(WHOLE, make_crabs(tmp_path, size=24))).shape == (24, 24, 4)
