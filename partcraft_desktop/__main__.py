@@ -11,7 +11,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-COMMANDS: Final = ("segment", "render", "discover", "train", "runs", "evaluate", "packs", "models", "doctor", "help")
+COMMANDS: Final = (
+    "segment",
+    "render",
+    "collage",
+    "discover",
+    "train",
+    "runs",
+    "evaluate",
+    "packs",
+    "models",
+    "doctor",
+    "help",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -102,7 +102,7 @@ def _overlay(pack: Pack, picture: Image.Image, segmentation: Segmentation) -> Im
 def render_prompt(arguments: Namespace, handlers: str) -> Answer:
     """Creations of a prompt or of a recipe (a JSON file, or a PNG that remembers one)."""
     library = PackLibrary()
-    loaded = _recipe_in(Path(arguments.recipe)) if arguments.recipe else None
+    loaded = read_recipe(Path(arguments.recipe)) if arguments.recipe else None
     pack = library.find(arguments.pack or (loaded.pack if loaded else ""))
     recipe = loaded or pack.new_recipe(seed=secrets.randbelow(2**31))
     if arguments.prompt:
@@ -137,7 +137,8 @@ def _read_prompt(text: str, pack: Pack, legacy: str | None) -> tuple[str | Choic
     return prompt
 
 
-def _recipe_in(path: Path) -> Recipe:
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a JSON file, or in a PNG that remembers one. Raises :class:`UserError`."""
     if path.suffix.lower() == ".png":
         return read_creation(path).recipe
     try:

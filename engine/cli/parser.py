@@ -7,7 +7,7 @@ import importlib.metadata
 from collections.abc import Callable
 from typing import Any
 
-from engine.cli import commands, doctor, model_commands, pack_commands, run_commands
+from engine.cli import collage_command, commands, doctor, model_commands, pack_commands, run_commands
 from engine.cli.console import Answer
 from engine.core.recipe import LIMITS, MOST_SEED
 from engine.runs.launcher import RUN_WORD
@@ -51,6 +51,16 @@ def make_parser() -> argparse.ArgumentParser:
     subparser.add_argument("--size", type=_number(*LIMITS["size"]), metavar="PIXELS")
     subparser.add_argument("--legacy", choices=("bare", "bracketed", "app"), help="a form of the original PartCraft")
     subparser.add_argument("--out", default="", metavar="DIR", help="default: PartCraft's own folder of creations")
+
+    collage = "put a creature together from the references' own pixels, without a model"
+    subparser = command("collage", collage, collage_command.make_collage)
+    subparser.add_argument("recipe", metavar="RECIPE_OR_PROMPT", help="a recipe's JSON file, a PNG with one, or words")
+    pack(subparser)
+    subparser.add_argument(
+        "--out", default="", metavar="FILE", help="a .png, .psd or .ora (default: a new collage-1.png, -2, ... here)"
+    )
+    subparser.add_argument("--pose", default="", metavar="ID", help="the reference whose pose and ground are used")
+    subparser.add_argument("--ground", choices=("pose", "none"), default="pose", help="none: transparent")
 
     subparser = command("discover", "find a vocabulary in a folder of pictures", commands.discover_vocabulary)
     subparser.add_argument("folder", metavar="FOLDER")
