@@ -11,6 +11,7 @@ from PIL import Image
 
 from engine.cli.commands import read_recipe
 from engine.cli.console import Answer
+from engine.collage.arrangement import arrangement_of
 from engine.collage.assemble import assemble
 from engine.collage.layers import flatten
 from engine.core.atomic_files import write_whole
@@ -28,9 +29,13 @@ def make_collage(options: Namespace, handlers: str) -> Answer:
     kept = read_recipe(given) if given.suffix.lower() in (".json", ".png") else None
     pack = PackLibrary().find(options.pack or (kept.pack if kept else ""))
     recipe = replace(kept, pack=pack.id) if kept else pack.new_recipe(parse(options.recipe, pack.vocabulary))
-    collage = assemble(recipe, pack, options.pose, ground=options.ground)
+    arrangement = arrangement_of(recipe)
+    arrangement = replace(
+        arrangement, pose=options.pose or arrangement.pose, ground=options.ground or arrangement.ground
+    )
+    collage = assemble(recipe, pack, arrangement)
     picture = Image.fromarray(flatten(collage))
-    picture = picture if options.ground == "none" else picture.convert("RGB")
+    picture = picture if collage.ground is None else picture.convert("RGB")
     write_whole(file, lambda beside: picture.save(beside, "PNG"), "the collage")
     document = {
         "pack": pack.id,

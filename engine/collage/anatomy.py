@@ -62,6 +62,11 @@ class Anatomy:
         sides = self.facings.get(one, 0.0), self.facings.get(other, 0.0)
         return sides[0] * sides[1] < 0 and min(map(abs, sides)) >= _FACES
 
+    def covers(self, part: int) -> tuple[int, ...]:
+        """The parts that hide something of a part: those in front of it that hang on it, or that it hangs on."""
+        in_front = self.order[self.order.index(part) + 1 :]
+        return tuple(other for other in in_front if self.parents[other] == part or self.parents[part] == other)
+
     @cached_property
     def typical_points(self) -> Mapping[int, Point]:
         """Where each part usually is from the root's centre, in square roots of the root's area, facing ahead: its

@@ -6,16 +6,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from engine.collage.anatomy import Anatomy, open_anatomy
+from engine.collage.arrangement import Arrangement, Ground, arrangement_of
 from engine.collage.cut_outs import CutOut, cut_out, fill_ground
 from engine.collage.label_measures import only_parts
 from engine.collage.layers import Collage, Layer, Pixels
-from engine.collage.placement import Adjustment, PlacedPart, place
+from engine.collage.placement import PlacedPart, place
 from engine.collage.transform import Transform
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture, read_label_map
@@ -23,20 +24,15 @@ from engine.core.recipe import Recipe
 from engine.core.segmentation import NO_PART
 from engine.packs.pack import Pack
 
-Ground = Literal["pose", "none"] | tuple[int, int, int]
-"""What is behind the parts: the pose's picture without its animal, nothing, or a plain colour (red, green, blue)."""
-
 Value = TypeVar("Value")
 
 _KEPT_BYTES: Final = 256 << 20
-_LARGEST_SIDE: Final = 4 * 8192  # no part is enlarged beyond what a picture can be
+_MOST_PIXELS: Final = 64_000_000  # of one layer: 256 MB; what is enlarged beyond that stays smaller
 
 
-def assemble(
-    recipe: Recipe, pack: Pack, pose: str = "", adjustments: Sequence[Adjustment] = (), ground: Ground = "pose"
-) -> Collage:
-    """One collage of a recipe. Who makes more than one keeps a :class:`CollageMaker`. Raises :class:`UserError`."""
-    return CollageMaker(pack).make(recipe, pose, adjustments, ground)
+def assemble(recipe: Recipe, pack: Pack, arrangement: Arrangement | None = None) -> Collage:
+    """One collage of a recipe; see :meth:`CollageMaker.make`, which who makes more than one uses."""
+    return CollageMaker(pack).make(recipe, arrangement)
 
 
 class CollageMaker:
@@ -56,18 +52,17 @@ class CollageMaker:
             self._anatomy = open_anatomy(self._pack)
         return self._anatomy
 
-    def make(
-        self, recipe: Recipe, pose: str = "", adjustments: Sequence[Adjustment] = (), ground: Ground = "pose"
-    ) -> Collage:
-        """The collage of a recipe; ``pose`` and ``adjustments`` as :func:`~engine.collage.placement.place` takes them.
+    def make(self, recipe: Recipe, arrangement: Arrangement | None = None) -> Collage:
+        """The collage of a recipe, arranged as the recipe keeps it, or as ``arrangement`` says.
 
         Raises :class:`UserError` for references that are gone, have no label map or one of another size, and for parts
         that no reference shows.
         """
+        arranged = arrangement or arrangement_of(recipe)
         with self._lock:
-            placement = place(recipe, self._pack, self.anatomy, pose, adjustments)
+            placement = place(recipe, self._pack, self.anatomy, arranged.pose, arranged.adjustments)
             layers = tuple(self._layer(placed) for placed in placement.parts)
-            behind = self._ground(placement.pose, ground, placement.width, placement.height)
+            behind = self._ground(placement.pose, arranged.ground, placement.width, placement.height)
             return Collage(placement.width, placement.height, layers, behind)
 
     def _layer(self, placed: PlacedPart) -> Layer:
@@ -84,8 +79,7 @@ class CollageMaker:
     def _cut_out(self, id: str, part: int) -> CutOut:
         def cut() -> CutOut:
             picture, labels = self._reference(id)
-            covers = [other for other, beneath in enumerate(self.anatomy.lies_on) if beneath == part]
-            made = cut_out(*_uncovered(picture, labels, part, covers), part)
+            made = cut_out(*_uncovered(picture, labels, part, self.anatomy.covers(part)), part)
             if made is None:
                 title = self._pack.vocabulary.parts[part].name
                 raise UserError(f"{id} does not show its {title} any more.", f"Choose another {title}.")
@@ -126,7 +120,8 @@ def _transformed(image: Pixels, transform: Transform) -> Pixels:
     if transform.mirror:
         made = made.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if transform.scale != 1.0:
-        size = [min(max(round(side * transform.scale), 1), _LARGEST_SIDE) for side in made.size]
+        scale = min(transform.scale, (_MOST_PIXELS / (made.width * made.height)) ** 0.5)
+        size = [max(round(side * scale), 1) for side in made.size]
         made = made.resize((size[0], size[1]), Image.Resampling.BICUBIC)
     if transform.turn % 360:
         made = made.rotate(transform.turn, Image.Resampling.BICUBIC, expand=True)
@@ -135,14 +130,14 @@ def _transformed(image: Pixels, transform: Transform) -> Pixels:
 
 def _uncovered(picture: Pixels, labels: Pixels, part: int, covers: Sequence[int]) -> tuple[Pixels, Pixels]:
     """Picture and label map with a part completed where others lie on it: between its own pixels, across or down."""
-    own, hidden = labels == part, np.isin(labels, covers)
-    if not hidden.any():
-        return picture, labels
+    own = labels == part
     between = [
         np.maximum.accumulate(own, axis) & np.flip(np.maximum.accumulate(np.flip(own, axis), axis), axis)
         for axis in (0, 1)
     ]
-    hidden &= between[0] | between[1]
+    hidden = np.isin(labels, covers) & (between[0] | between[1])
+    if not hidden.any():
+        return picture, labels
     rest = np.where(own, NO_PART, 0).astype(np.uint8)
     completed = np.where(hidden[..., None], fill_ground(picture, rest), picture)
     return completed, np.where(hidden, np.uint8(part), labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +19,11 @@ from engine.packs.pack import Pack, Reference
 
 SMALLEST_SCALE: Final = 0.7
 LARGEST_SCALE: Final = 1.4
+LARGEST_FACTOR: Final = 10.0
+"""By how much a person can enlarge a part, or make it smaller."""
 
 _APART: Final = 0.8  # of a part's width between two of the same part
-_OVERLAP: Final = 0.02  # of a creature's size: parts are pushed into each other, so that no gap shows
+_OVERLAP: Final = 0.01  # of a creature's size: parts are pushed into each other, so that no gap shows
 _MARGIN: Final = 0.02  # of the collage's height: nearer to its upper edge nothing is lifted
 
 
@@ -48,16 +51,24 @@ class Adjustment:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Adjustment:
-        """Read what :meth:`to_document` wrote; what is missing has its default. Raises ``ValueError``."""
+        """Read what :meth:`to_document` wrote; what is missing has its default, what is too much its limit. Raises
+        ``ValueError``."""
         try:
             x, y = document.get("move", (0.0, 0.0))
             return cls(
-                int(document["part"]), (float(x), float(y)), min(max(float(document.get("scale", 1.0)), 0.01), 100.0),
-                float(document.get("turn", 0.0)), document.get("mirror") is True, int(document.get("order", 0)),
-                document.get("hidden") is True, int(document.get("nth", 0)),
+                int(document["part"]), (_limited(x, 10.0), _limited(y, 10.0)),
+                max(_limited(document.get("scale", 1.0), LARGEST_FACTOR), 1 / LARGEST_FACTOR),
+                _limited(document.get("turn", 0.0), 360.0), document.get("mirror") is True,
+                int(document.get("order", 0)), document.get("hidden") is True, int(document.get("nth", 0)),
             )  # fmt: skip
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError("this is not an adjustment") from error
+
+
+def _limited(value: Any, most: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("this is not a number")
+    return min(max(float(value), -most), most)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from statistics import median
 import numpy as np
 
 from engine.collage.anatomy import open_anatomy
+from engine.collage.arrangement import Arrangement
 from engine.collage.assemble import CollageMaker
 from engine.collage.layers import flatten
 from engine.collage.placement import Adjustment
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def step(adjust: Callable[[int], Adjustment]) -> Callable[[int], None]:
         def stepped(number: int) -> None:
             begun.append(time.thread_time())
-            flatten(warm.make(dragged, adjustments=(adjust(number),)))
+            flatten(warm.make(dragged, Arrangement(adjustments=(adjust(number),))))
 
         return stepped
 

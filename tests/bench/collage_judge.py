@@ -20,6 +20,7 @@ from PIL import Image
 from engine.aviary.drawing.attributes import PARTS
 from engine.aviary.evaluation import judge_pictures, requested_birds
 from engine.aviary.training.judge import NAMES, Judge
+from engine.collage.arrangement import Arrangement
 from engine.collage.assemble import CollageMaker
 from engine.collage.layers import flatten
 from engine.core.paths import starter_pack
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for bird in birds:
         sources = [(part, references[name]) for part, name in zip(indices, bird.sources, strict=True)]
         choices = tuple(Choice(part, source.codes[part], source=source.id) for part, source in sources)
-        collage = maker.make(pack.new_recipe(choices), ground=PLAIN if options.plain else "pose")
+        collage = maker.make(pack.new_recipe(choices), Arrangement(ground=PLAIN if options.plain else "pose"))
         pictures.append(Image.fromarray(flatten(collage)).convert("RGB"))
     small = np.stack([np.asarray(one.resize((SIDE, SIDE), Image.Resampling.BOX)) for one in pictures])
     result = judge_pictures(judge, birds, small)

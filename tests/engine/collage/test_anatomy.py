@@ -28,6 +28,7 @@ def test_of_crabs(tmp_path: Path) -> None:
     assert anatomy.root == SHELL
     assert anatomy.parents == (SHELL, SHELL, SHELL, None, None)
     assert anatomy.lies_on[EYE] == SHELL and anatomy.lies_on[CLAW] is None
+    assert set(anatomy.covers(SHELL)) == {EYE, CLAW} and anatomy.covers(FEET) == (SHELL,) and not anatomy.covers(EYE)
     order = [part for part in anatomy.order if part < 4]
     assert order.index(FEET) < order.index(SHELL) < order.index(CLAW) and order.index(SHELL) < order.index(EYE)
     assert sorted(anatomy.order) == list(range(5)) and anatomy.feet == (FEET,)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from engine.collage import assemble as assembling
+from engine.collage.arrangement import Arrangement, with_arrangement
 from engine.collage.assemble import CollageMaker, assemble
 from engine.collage.layers import Layer, flatten
 from engine.collage.placement import Adjustment
@@ -35,7 +36,7 @@ WHOLE = recipe_of((SHELL, 2), (CLAW, 2), (EYE, 2), (FEET, 2))
 
 
 def layer_of(maker: CollageMaker, recipe: Recipe, part: int, *changes: Adjustment) -> Layer:
-    return next(layer for layer in maker.make(recipe, adjustments=changes).layers if layer.part == part)
+    return next(layer for layer in maker.make(recipe, Arrangement(adjustments=changes)).layers if layer.part == part)
 
 
 def test_a_whole_creature_is_nearly_its_own_picture(crabs: Pack) -> None:
@@ -57,10 +58,10 @@ def test_parts_come_from_their_sources(crabs: Pack) -> None:
 
 
 def test_the_ground_can_be_plain_or_nothing(crabs: Pack) -> None:
-    assert assemble(WHOLE, crabs, ground="none").ground is None
-    plain = flatten(assemble(WHOLE, crabs, ground=(1, 2, 3)))
+    assert assemble(WHOLE, crabs, Arrangement(ground="none")).ground is None
+    plain = flatten(assemble(WHOLE, crabs, Arrangement(ground=(1, 2, 3))))
     assert plain[0, 0].tolist() == [1, 2, 3, 255]
-    assert flatten(assemble(WHOLE, crabs, ground="none"))[0, 0, 3] == 0
+    assert flatten(assemble(WHOLE, crabs, Arrangement(ground="none")))[0, 0, 3] == 0
 
 
 def test_no_fringe_of_the_old_ground(crabs: Pack) -> None:
@@ -93,8 +94,15 @@ def test_a_change_redoes_one_part(crabs: Pack, monkeypatch: pytest.MonkeyPatch) 
     maker.make(WHOLE.with_choice(Choice(CLAW, 3, source="3")))
     assert cut[4:] == [CLAW]
     before = maker.make(WHOLE).layers
-    after = maker.make(WHOLE, adjustments=[Adjustment(EYE, (0.1, 0.0))]).layers
+    after = maker.make(WHOLE, Arrangement(adjustments=(Adjustment(EYE, (0.1, 0.0)),))).layers
     assert all(one.image is other.image for one, other in zip(before, after, strict=True)) and len(cut) == 5
+
+
+def test_a_recipe_keeps_its_arrangement(crabs: Pack) -> None:
+    arranged = with_arrangement(WHOLE, Arrangement("0", "none", (Adjustment(EYE, hidden=True),)))
+    collage = assemble(Recipe.from_json(arranged.to_json()), crabs)
+    assert collage.ground is None and not next(layer for layer in collage.layers if layer.part == EYE).visible
+    assert flatten(assemble(arranged, crabs, Arrangement())).tobytes() == flatten(assemble(WHOLE, crabs)).tobytes()
 
 
 def test_a_small_cache_changes_nothing(crabs: Pack) -> None:
@@ -126,6 +134,12 @@ def test_what_is_gone_or_damaged_is_said(crabs: Pack, damage, sentence: str) -> 
     damage(crabs.path)
     with pytest.raises(UserError, match=sentence):
         assemble(WHOLE, crabs)
+
+
+def test_a_huge_part_is_not_larger_than_memory(crabs: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembling, "_MOST_PIXELS", 10_000)
+    layer = layer_of(CollageMaker(crabs), WHOLE, SHELL, Adjustment(SHELL, scale=10))
+    assert layer.image.shape[0] * layer.image.shape[1] == pytest.approx(10_000, rel=0.05)
 
 
 def test_a_pack_of_one_part(tmp_path: Path) -> None:

@@ -138,7 +138,24 @@ def test_a_persons_changes_come_after(crabs: Pack, anatomy: Anatomy) -> None:
     assert Adjustment.from_document(change.to_document()) == change
 
 
-@pytest.mark.parametrize("damaged", [{}, {"part": "x"}, {"part": 1, "move": 3}, {"part": 1, "scale": None}, []])
+def test_what_is_too_much_has_its_limit() -> None:
+    read = Adjustment.from_document({"part": 1, "move": [1e9, -1e9], "scale": 1e9, "turn": 1e9})
+    assert read == Adjustment(1, (10.0, -10.0), 10.0, 360.0)
+    assert Adjustment.from_document({"part": 1, "scale": -3}).scale == 0.1
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {},
+        {"part": "x"},
+        {"part": 1, "move": 3},
+        {"part": 1, "scale": None},
+        [],
+        {"part": 1, "turn": float("nan")},
+        {"part": 1, "move": [float("inf"), 0]},
+    ],
+)
 def test_a_damaged_adjustment_is_a_value_error(damaged: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         Adjustment.from_document(damaged)

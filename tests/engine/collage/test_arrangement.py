@@ -1,0 +1,38 @@
+"""Arrangements go with the recipe, through JSON and through versions that do not know them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.collage.arrangement import KEY, Arrangement, arrangement_of, with_arrangement
+from engine.collage.placement import Adjustment
+from engine.core.recipe import Recipe
+from engine.core.vocabulary import Choice
+
+RECIPE = Recipe("crabs", ("a crab with ", Choice(1, 2)), extra={"of a newer version": 1})
+ARRANGED = Arrangement("3", (1, 2, 3), (Adjustment(1, (0.1, 0.2), 1.5, 30, True, 1), Adjustment(2, hidden=True)))
+
+
+@pytest.mark.parametrize("arrangement", [ARRANGED, Arrangement(ground="none"), Arrangement()])
+def test_it_is_kept_in_the_recipe(arrangement: Arrangement) -> None:
+    recipe = with_arrangement(RECIPE, arrangement)
+    read = Recipe.from_json(recipe.to_json())
+    assert arrangement_of(read) == arrangement and read.extra["of a newer version"] == 1
+    assert with_arrangement(read, Arrangement()) == RECIPE
+    assert arrangement_of(read.with_choice(Choice(1, 3))) == arrangement, "a change of parts keeps it"
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [None, 1, [], {}, {"version": 99, "pose": "3"}, {"version": 1, "pose": 3, "ground": [1, 2, 999],
+     "adjustments": [{}, 5, {"part": "x"}]}, {"version": 1, "adjustments": 7, "ground": "sea"}],
+)  # fmt: skip
+def test_what_is_damaged_was_never_decided(damaged: Any) -> None:
+    assert arrangement_of(Recipe("crabs", extra={KEY: damaged})) == Arrangement()
+
+
+def test_one_damaged_adjustment_does_not_take_the_others_along() -> None:
+    kept = {"version": 1, "adjustments": [{"part": 1, "turn": 5}, {"part": None}]}
+    assert arrangement_of(Recipe("crabs", extra={KEY: kept})).adjustments == (Adjustment(1, turn=5.0),)
