@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final, TypeVar
@@ -21,7 +21,6 @@ from engine.collage.transform import Transform
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture, read_label_map
 from engine.core.recipe import Recipe
-from engine.core.segmentation import NO_PART
 from engine.packs.pack import Pack
 
 Value = TypeVar("Value")
@@ -79,7 +78,7 @@ class CollageMaker:
     def _cut_out(self, id: str, part: int) -> CutOut:
         def cut() -> CutOut:
             picture, labels = self._reference(id)
-            made = cut_out(*_uncovered(picture, labels, part, self.anatomy.covers(part)), part)
+            made = cut_out(picture, labels, part, covered_by=self.anatomy.covers(part))
             if made is None:
                 title = self._pack.vocabulary.parts[part].name
                 raise UserError(f"{id} does not show its {title} any more.", f"Choose another {title}.")
@@ -126,21 +125,6 @@ def _transformed(image: Pixels, transform: Transform) -> Pixels:
     if transform.turn % 360:
         made = made.rotate(transform.turn, Image.Resampling.BICUBIC, expand=True)
     return np.asarray(made)
-
-
-def _uncovered(picture: Pixels, labels: Pixels, part: int, covers: Sequence[int]) -> tuple[Pixels, Pixels]:
-    """Picture and label map with a part completed where others lie on it: between its own pixels, across or down."""
-    own = labels == part
-    between = [
-        np.maximum.accumulate(own, axis) & np.flip(np.maximum.accumulate(np.flip(own, axis), axis), axis)
-        for axis in (0, 1)
-    ]
-    hidden = np.isin(labels, covers) & (between[0] | between[1])
-    if not hidden.any():
-        return picture, labels
-    rest = np.where(own, NO_PART, 0).astype(np.uint8)
-    completed = np.where(hidden[..., None], fill_ground(picture, rest), picture)
-    return completed, np.where(hidden, np.uint8(part), labels)
 
 
 @dataclass(frozen=True)

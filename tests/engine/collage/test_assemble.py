@@ -87,7 +87,9 @@ def test_hidden_and_second_ones(crabs: Pack) -> None:
 def test_a_change_redoes_one_part(crabs: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     cut: list[int] = []
     original = assembling.cut_out
-    monkeypatch.setattr(assembling, "cut_out", lambda *words: cut.append(words[2]) or original(*words))
+    monkeypatch.setattr(
+        assembling, "cut_out", lambda *given, **options: cut.append(given[2]) or original(*given, **options)
+    )
     maker = CollageMaker(crabs)
     maker.make(WHOLE)
     assert sorted(cut) == [EYE, FEET, CLAW, SHELL]
