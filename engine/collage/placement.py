@@ -118,7 +118,7 @@ def place(
         aside = (numbers[part] - (copies[part] - 1) / 2) * _APART * (box[2] - box[0]) * transform.scale
         placed.append(PlacedPart(part, numbers[part], source, transform.moved(aside, 0.0)))
         numbers[part] += 1
-    placed = _stood(placed, anatomy, pose)
+    placed = _inside(_stood(placed, anatomy, pose), anatomy, pose)
     placed.sort(key=lambda one: anatomy.order.index(one.part))
     size = anatomy.references[pose]
     parts = _adjusted(placed, anatomy, adjustments, max(size.width, size.height))
@@ -234,6 +234,28 @@ def _stood(placed: Sequence[PlacedPart], anatomy: Anatomy, pose: str) -> list[Pl
         dy = fall if one.part in anatomy.feet else whole
         stood.append(replace(one, transform=one.transform.moved(0.0, dy)))
     return stood
+
+
+def _inside(placed: Sequence[PlacedPart], anatomy: Anatomy, pose: str) -> list[PlacedPart]:
+    """The creature made smaller as a whole, about where it stands, until all of it is in the picture; but for parts
+    that their own picture cut off."""
+    measures = anatomy.references[pose]
+    shapes = measures.parts.values()
+    x = sum(shape.area * shape.centre[0] for shape in shapes) / sum(shape.area for shape in shapes)
+    y = max(shape.box[3] for shape in shapes)
+    factor = 1.0
+    for one in placed:
+        source = anatomy.references[one.source]
+        left, top, right, bottom = source.parts[one.part].box
+        if left <= 1 or top <= 1 or right >= source.width - 1 or bottom >= source.height - 1:
+            continue
+        left, top, right, bottom = _box(one, anatomy)
+        for room, wanted in ((x, x - left), (y, y - top), (measures.width - x, right - x)):
+            factor = min(factor, room / wanted) if wanted > room else factor
+    factor = max(factor, SMALLEST_SCALE)
+    if factor == 1.0:
+        return list(placed)
+    return [replace(one, transform=one.transform.scaled(factor, (x, y))) for one in placed]
 
 
 def _box(one: PlacedPart, anatomy: Anatomy) -> tuple[float, float, float, float]:

@@ -30,6 +30,11 @@ class Transform:
         x, y = self.apply(point)
         return self.moved(to[0] - x, to[1] - y)
 
+    def scaled(self, factor: float, about: Point) -> Transform:
+        """This transform, and then a scaling about a point of the collage."""
+        dx, dy = about[0] + factor * (self.dx - about[0]), about[1] + factor * (self.dy - about[1])
+        return replace(self, scale=self.scale * factor, dx=dx, dy=dy)
+
     def moved(self, dx: float, dy: float) -> Transform:
         """This transform, and then a move by pixels of the collage."""
         return replace(self, dx=self.dx + dx, dy=self.dy + dy)

@@ -69,6 +69,26 @@ def test_it_stands_where_the_pose_stood(crabs: Pack, anatomy: Anatomy) -> None:
     assert bottom == pytest.approx(anatomy.references["0"].parts[FEET].box[3], abs=0.5)
 
 
+def test_what_would_stand_out_of_the_picture_is_made_smaller_as_a_whole(tmp_path: Path) -> None:
+    pack = make_crabs(tmp_path, count=2)
+    crabs = measure_pack(pack)
+    near = crabs.references["0"]
+    right = {
+        part: replace(
+            shape,
+            box=(shape.box[0] + 25, *shape.box[1:2], shape.box[2] + 25, shape.box[3]),
+            centre=(shape.centre[0] + 25, shape.centre[1]),
+        )
+        for part, shape in near.parts.items()
+    }
+    joints = tuple(replace(joint, point=(joint.point[0] + 25, joint.point[1])) for joint in near.joints)
+    moved = replace(crabs, references={**crabs.references, "0": replace(near, parts=right, joints=joints)})
+    placement = place(recipe_of((SHELL, 0), (CLAW, 1)), pack, moved)
+    claw = part_of(placement, CLAW)
+    tip = claw.transform.apply((moved.references["1"].parts[CLAW].box[2], 0.0))[0]
+    assert tip == pytest.approx(160, abs=1) and part_of(placement, SHELL).transform.scale < 1
+
+
 def test_the_pose_can_be_chosen(crabs: Pack, anatomy: Anatomy) -> None:
     placement = place(recipe_of((SHELL, 0), (CLAW, 0)), crabs, anatomy, pose="1")
     assert placement.pose == "1" and all(one.transform.mirror for one in placement.parts)
@@ -117,7 +137,8 @@ def test_scales_stay_within_limits(tmp_path: Path) -> None:
     pack = make_crabs(tmp_path, count=9)
     crabs = measure_pack(pack)
     placement = place(recipe_of((SHELL, 8), (CLAW, 0)), pack, crabs)
-    assert part_of(placement, CLAW).transform.scale == 1.4
+    ratio = part_of(placement, CLAW).transform.scale / part_of(placement, SHELL).transform.scale
+    assert ratio == pytest.approx(1.4), "whatever all were made smaller by"
 
 
 def test_a_persons_changes_come_after(crabs: Pack, anatomy: Anatomy) -> None:
