@@ -12,18 +12,8 @@ from pathlib import Path
 from typing import Final
 
 COMMANDS: Final = (
-    "segment",
-    "render",
-    "collage",
-    "discover",
-    "train",
-    "runs",
-    "evaluate",
-    "packs",
-    "models",
-    "doctor",
-    "help",
-)
+    "segment", "render", "collage", "discover", "train", "runs", "evaluate", "packs", "models", "doctor", "help"
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -60,7 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--out", default="", metavar="FILE", help="a .png, .psd or .ora (default: a new collage-1.png, -2, ... here)"
     )
     subparser.add_argument("--pose", default="", metavar="ID", help="the reference whose pose and ground are used")
-    subparser.add_argument("--ground", choices=("pose", "none"), default="pose", help="none: transparent")
+    subparser.add_argument("--ground", choices=("pose", "none"), default="", help="none: transparent")
 
     subparser = command("discover", "find a vocabulary in a folder of pictures", commands.discover_vocabulary)
     subparser.add_argument("folder", metavar="FOLDER")

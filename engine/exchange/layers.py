@@ -91,7 +91,9 @@ def layers_of_creation(picture: Image.Image, segmentation: Segmentation, vocabul
         cut = cut_out(pixels, labels, part.index)
         if cut is not None:
             layers.append(Layer(part.index, part.name, cut.image, cut.left, cut.top))
-    return Collage(picture.width, picture.height, tuple(layers), fill_ground(pixels, labels))
+    # Beside its parts the creation stays as it is: together, the layers are the picture again.
+    ground = np.where((labels == NO_PART)[..., None], pixels, fill_ground(pixels, labels))
+    return Collage(picture.width, picture.height, tuple(layers), ground)
 
 
 def _check_name(path: Path) -> None:

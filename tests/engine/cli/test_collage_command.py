@@ -35,7 +35,7 @@ def test_a_prompt(pack: Pack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
         "pack": "starter", "prompt": PROMPT, "file": str(file), "size": [128, 128], "layers": ["body", "head"],
     }  # fmt: skip
     with Image.open(file) as picture:
-        assert (picture.size, picture.mode) == ((128, 128), "RGB")
+        assert picture.size == (128, 128) and picture.getchannel("A").getextrema() == (255, 255)
 
 
 def test_a_recipe_on_no_ground(pack: Pack, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,7 +56,7 @@ def test_without_a_file_nothing_is_written_over(pack: Pack, tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([PROMPT, "--out", "a.jpg"], "a.jpg is not a PNG's name"),
+        ([PROMPT, "--out", "a.jpg"], "Layers cannot be saved as .jpg files"),
         (["a photo of a bird", "--out", "a.png"], "No part has been chosen yet"),
         ([PROMPT, "--pose", "gone", "--out", "a.png"], "Choose another pose"),
         (["gone.json", "--out", "a.png"], "gone.json cannot be read"),
