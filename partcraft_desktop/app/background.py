@@ -81,6 +81,11 @@ class BackgroundReader(QObject):
             future.add_done_callback(self._may_be_dropped.discard)
         future.add_done_callback(arrive)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is read, and nothing that was read waits to land."""
+        return not self._under_way
+
     def close(self) -> None:
         """Forget what was not begun, but for what must finish, which is waited for; what is being read ends unheard.
         Nothing more is read."""

@@ -117,6 +117,26 @@ def test_a_picture_that_was_open_and_is_gone_gives_way_to_the_first_reference(
     assert again.session.state.own == () and not again.messages
 
 
+def test_a_picture_asked_for_at_the_start_is_not_replaced_by_the_last_one(
+    qtbot: QtBot, session: Session, home: Path, tmp_path: Path
+) -> None:
+    large, picture = tmp_path / "saved.png", tmp_path / "asked.png"  # both slow: one is decoded while the other is
+    Image.effect_noise((2600, 2600), 90).convert("RGB").save(large)
+    Image.effect_noise((2000, 2000), 90).convert("RGB").save(picture)
+    session.open_image(large)
+    qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
+    session.keep()
+    again = Opened(home)
+    try:
+        again.session.begin()
+        again.session.open_paths([picture])
+        qtbot.waitUntil(lambda: len(again.session.state.own) == 2 and again.readers.idle, timeout=WAIT)
+        shown = again.session.state.reference
+        assert shown is not None and shown.id == str(picture)
+    finally:
+        again.close()
+
+
 def test_the_first_reference_opens_with_its_parts_without_the_engine(qtbot: QtBot, session: Session) -> None:
     qtbot.waitUntil(lambda: session.state.reference is not None and not session.state.reference.busy, timeout=WAIT)
     reference = session.state.reference
