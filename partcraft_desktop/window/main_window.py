@@ -37,6 +37,8 @@ from partcraft_desktop.window.status_bar import StatusBar
 from partcraft_desktop.wizard.wizard import TrainingWizard
 
 FIRST_SIZE: Final = QSize(1280, 832)
+TITLE_BAR: Final = 40
+"""What a system puts above a window at most, in logical pixels."""
 
 
 class MainWindow(QWidget):
@@ -291,11 +293,12 @@ class MainWindow(QWidget):
 
     def _restore_sizes(self) -> None:
         saved_window = self.session.settings.values.window
-        self.resize(FIRST_SIZE)
+        first_size = FIRST_SIZE.boundedTo(self.screen().availableSize() - QSize(0, TITLE_BAR))
+        self.resize(first_size)
         try:
             self.restoreGeometry(QByteArray(base64.b64decode(str(saved_window.get("geometry", "")), validate=True)))
         except (binascii.Error, ValueError):
-            self.resize(FIRST_SIZE)
+            self.resize(first_size)
         self.across.setSizes(_sizes(saved_window.get("across"), [248, 744, 288]))
         self.down.setSizes(_sizes(saved_window.get("down"), [600, 184]))
         self.library.setVisible(saved_window.get("library") is not False)

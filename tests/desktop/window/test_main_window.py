@@ -233,6 +233,13 @@ def test_ctrl_f_searches_even_with_the_library_folded(qtbot: QtBot, window: Main
     assert window.library.isVisible() and window.focusWidget() is window.library.search
 
 
+def test_the_first_window_fits_the_screen(qtbot: QtBot, opened: Opened, themed: Theme) -> None:
+    fresh = MainWindow(opened.session, opened.readers)
+    qtbot.addWidget(fresh)
+    room = fresh.screen().availableSize()
+    assert room.height() < 832 and fresh.height() < room.height(), "with its title bar"
+
+
 def test_sizes_are_kept(qtbot: QtBot, window: MainWindow, opened: Opened) -> None:
     # Offscreen the screen is 800 x 800, and a window comes back no larger than the screen.
     window.resize(880, 640)
