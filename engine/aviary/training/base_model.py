@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from engine.aviary.captions import TEMPLATES, CaptionTokenizer
+from engine.aviary.captions import CaptionTokenizer
 from engine.aviary.dataset import BirdDataset
 from engine.aviary.drawing.attributes import PARTS, Look, attribute_width, attributes
 from engine.aviary.drawing.species import SPECIES
@@ -360,32 +360,3 @@ def inference_scheduler() -> DPMSolverMultistepScheduler:
     return DPMSolverMultistepScheduler.from_config(  # pyright: ignore[reportReturnType]
         noise_schedule().config, algorithm_type="dpmsolver++", timestep_spacing="trailing", use_karras_sigmas=True
     )
-
-
-@torch.no_grad()
-def sample_latents(
-    model: TinyStableDiffusion,
-    prompter: CaptionTokenizer,
-    tokens: torch.Tensor,
-    seed: int = 0,
-    steps: int = 20,
-    guidance: float = 3.0,
-) -> torch.Tensor:
-    """Latents (B, C, 16, 16) for soft tokens (B, 5, WIDTH), with the app's own template."""
-    ids, _ = prompter.assemble(TEMPLATES[0], [(m, None) for m in range(len(PARTS))])
-    empty, _ = prompter.assemble("{}", [])
-    count = len(tokens)
-    states = torch.cat([
-        model.read(torch.from_numpy(empty).expand(count, -1), None),
-        model.read(torch.from_numpy(ids).expand(count, -1), tokens),
-    ])  # fmt: skip
-    scheduler = inference_scheduler()
-    scheduler.set_timesteps(steps)
-    generator = torch.Generator().manual_seed(seed)
-    latents = torch.randn(count, CHANNELS, 16, 16, generator=generator) * scheduler.init_noise_sigma
-    for time in scheduler.timesteps:
-        both = model(torch.cat([latents, latents]), time, states)
-        without, conditioned = both.chunk(2)
-        step = scheduler.step(without + guidance * (conditioned - without), time, latents)  # pyright: ignore
-        latents = step.prev_sample  # pyright: ignore
-    return latents
