@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -30,12 +31,15 @@ def make_collage(arguments: Namespace, handlers: str) -> Answer:
     pose, ground = arguments.pose or arrangement.pose, arguments.ground or arrangement.ground
     collage = assemble(recipe, pack, replace(arrangement, pose=pose, ground=ground))
     save_layers(collage, file)
+    for missing in collage.missing:
+        print(f"{missing.message} {missing.hint}", file=sys.stderr)
     document = {
         "pack": pack.id,
         "prompt": to_text(recipe.prompt, pack.vocabulary),
         "file": str(file),
         "size": [collage.width, collage.height],
         "layers": [layer.name for layer in collage.layers],
+        "missing": [missing.message for missing in collage.missing],
     }
     return Answer(document, f"{file} ({', '.join(document['layers'])}, from back to front)")
 

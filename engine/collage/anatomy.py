@@ -8,21 +8,15 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from engine.collage.label_measures import (
-    Joint,
-    PartShape,
-    Point,
-    ReferenceMeasures,
-    measure_labels,
-    only_parts,
-)
+from engine.collage.label_measures import Joint, PartShape, ReferenceMeasures, measure_labels, only_parts
+from engine.collage.layers import Point
 from engine.core.atomic_files import write_bytes
 from engine.core.errors import UserError
 from engine.core.image_files import read_label_map
@@ -66,6 +60,17 @@ class Anatomy:
         """The parts that hide something of a part: those in front of it that hang on it, or that it hangs on."""
         in_front = self.order[self.order.index(part) + 1 :]
         return tuple(other for other in in_front if self.parents[other] == part or self.parents[part] == other)
+
+    def with_picture(self, id: str, measures: ReferenceMeasures) -> Anatomy:
+        """This anatomy and one more picture, which changes nothing of what is known of the pack's creatures, unless
+        nothing is."""
+        references = {**self.references, id: measures}
+        joined = conclude(self.parts, references)
+        if self.root is None:
+            return joined
+        along = sum(side * joined.facings[one] for one, side in self.facings.items())
+        facing = joined.facings[id] if along >= 0 else -joined.facings[id]
+        return replace(self, references=references, facings={**self.facings, id: facing})
 
     @cached_property
     def typical_points(self) -> Mapping[int, Point]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from engine.collage.placement import Adjustment
+from engine.collage.layers import Point
 from engine.core.recipe import Recipe
 
 KEY: Final = "collage"
@@ -15,18 +16,73 @@ KEY: Final = "collage"
 
 ARRANGEMENT_VERSION: Final = 1
 
-Ground = Literal["pose", "none"] | tuple[int, int, int]
-"""What is behind the parts: the pose's picture without its animal, nothing, or a plain colour (red, green, blue)."""
+LARGEST_FACTOR: Final = 10.0
+"""By how much a person can enlarge a part, or make it smaller."""
+
+Colour = tuple[int, int, int]
+"""Red, green and blue, 0 to 255."""
+
+Ground = Literal["pose", "none"] | Colour | tuple[Colour, Colour]
+"""What is behind the parts: the pose's picture without its animal, nothing, a plain colour, or one that goes evenly
+into another from top to bottom."""
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """What a person changed about a part after it was placed, about its own centre.
+
+    ``move`` is in shares of the collage's longer side (right and down are positive), ``scale`` a factor, ``turn`` in
+    degrees counterclockwise, ``mirror`` left to right; ``order`` moves it so many layers forward (below 0: back);
+    ``hidden`` leaves it out of the picture. ``nth`` tells two choices of one part apart, from 0.
+    """
+
+    part: int
+    move: Point = (0.0, 0.0)
+    scale: float = 1.0
+    turn: float = 0.0
+    mirror: bool = False
+    order: int = 0
+    hidden: bool = False
+    nth: int = 0
+
+    def to_document(self) -> dict[str, Any]:
+        """A JSON object, read back by :meth:`from_document`."""
+        return {**vars(self), "move": list(self.move)}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Adjustment:
+        """Read what :meth:`to_document` wrote; what is missing has its default, what is too much its limit. Raises
+        ``ValueError``."""
+        try:
+            x, y = document.get("move", (0.0, 0.0))
+            return cls(
+                int(document["part"]), (_limited(x, 10.0), _limited(y, 10.0)),
+                max(_limited(document.get("scale", 1.0), LARGEST_FACTOR), 1 / LARGEST_FACTOR),
+                _limited(document.get("turn", 0.0), 360.0), document.get("mirror") is True,
+                int(document.get("order", 0)), document.get("hidden") is True, int(document.get("nth", 0)),
+            )  # fmt: skip
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise ValueError("this is not an adjustment") from error
+
+
+def _limited(value: Any, most: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("this is not a number")
+    return min(max(float(value), -most), most)
 
 
 @dataclass(frozen=True)
 class Arrangement:
     """``pose`` is the id of the reference that gives pose and ground (empty: the root part's own); ``adjustments``
-    are made in their order, after everything was placed."""
+    are made in their order, after everything was placed. ``match_colours`` brings the parts' colours and light near to
+    those of the part that gives the pose; ``blend`` lets them go over into each other where they overlap. Both are for
+    photographs."""
 
     pose: str = ""
     ground: Ground = "pose"
     adjustments: tuple[Adjustment, ...] = ()
+    match_colours: bool = False
+    blend: bool = False
 
 
 def arrangement_of(recipe: Recipe) -> Arrangement:
@@ -40,7 +96,10 @@ def arrangement_of(recipe: Recipe) -> Arrangement:
         with contextlib.suppress(ValueError):  # a damaged one: the others still count
             adjustments.append(Adjustment.from_document(document))
     pose = kept.get("pose")
-    return Arrangement(pose if isinstance(pose, str) else "", _ground(kept.get("ground")), tuple(adjustments))
+    return Arrangement(
+        pose if isinstance(pose, str) else "", _ground(kept.get("ground")), tuple(adjustments),
+        kept.get("match_colours") is True, kept.get("blend") is True,
+    )  # fmt: skip
 
 
 def with_arrangement(recipe: Recipe, arrangement: Arrangement) -> Recipe:
@@ -50,14 +109,31 @@ def with_arrangement(recipe: Recipe, arrangement: Arrangement) -> Recipe:
         extra[KEY] = {
             "version": ARRANGEMENT_VERSION,
             "pose": arrangement.pose,
-            "ground": arrangement.ground if isinstance(arrangement.ground, str) else list(arrangement.ground),
+            "ground": _ground_document(arrangement.ground),
             "adjustments": [adjustment.to_document() for adjustment in arrangement.adjustments],
+            "match_colours": arrangement.match_colours,
+            "blend": arrangement.blend,
         }
     return replace(recipe, extra=extra)
 
 
+def _ground_document(ground: Ground) -> str | list[Any]:
+    if isinstance(ground, str):
+        return ground
+    return [list(one) if isinstance(one, tuple) else one for one in ground]
+
+
 def _ground(kept: Any) -> Ground:
+    colours = [_colour(one) for one in kept] if isinstance(kept, list) and len(kept) == 2 else [_colour(kept)]
+    if len(colours) == 2 and colours[0] and colours[1]:
+        return colours[0], colours[1]
+    if len(colours) == 1 and colours[0]:
+        return colours[0]
+    return "none" if kept == "none" else "pose"
+
+
+def _colour(kept: Any) -> Colour | None:
     if isinstance(kept, list) and len(kept) == 3 and all(type(value) is int and 0 <= value <= 255 for value in kept):
         red, green, blue = kept
         return red, green, blue
-    return "none" if kept == "none" else "pose"
+    return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
 
@@ -13,15 +14,16 @@ from PIL import Image
 
 from engine.collage.anatomy import Anatomy, open_anatomy
 from engine.collage.arrangement import Arrangement, Ground, arrangement_of
-from engine.collage.cut_outs import CutOut, cut_out, fill_ground
-from engine.collage.label_measures import only_parts
-from engine.collage.layers import Collage, Layer, Pixels
+from engine.collage.cut_outs import CutOut, colour_ground, cut_out, fill_ground
+from engine.collage.label_measures import measure_labels, only_parts, stretched_labels
+from engine.collage.layers import Collage, Layer, MissingPart, Pixels
 from engine.collage.placement import PlacedPart, place
 from engine.collage.transform import Transform
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture, read_label_map
 from engine.core.recipe import Recipe
-from engine.packs.pack import Pack
+from engine.core.segmentation import Segmentation
+from engine.packs.pack import Pack, Reference
 
 Value = TypeVar("Value")
 
@@ -43,26 +45,70 @@ class CollageMaker:
         self._anatomy: Anatomy | None = None
         self._cache = _Cache(kept_bytes)
         self._lock = Lock()
+        self._own: dict[str, Reference] = {}
+        self._own_labels: dict[str, Pixels] = {}
 
     @property
     def anatomy(self) -> Anatomy:
-        """How the pack's creatures hang together; read or measured when first asked for."""
+        """How the pack's creatures hang together, own pictures with them; read or measured when first asked for."""
         if self._anatomy is None:
             self._anatomy = open_anatomy(self._pack)
         return self._anatomy
 
+    def add_picture(self, id: str, image: Path, segmentation: Segmentation) -> None:
+        """Let choices whose source is ``id``, and poses, be taken from a person's own picture, at most 4096 px a side.
+
+        The labels may be smaller than the picture. What was added under that id before is replaced; the pack's
+        ``anatomy.json`` stays as it is. Raises :class:`UserError` if the picture cannot be read.
+        """
+        visible = frozenset(part.index for part in self._pack.vocabulary.visible_parts)
+        width, height = open_picture(image).size
+        labels = stretched_labels(only_parts(segmentation.labels, visible), (height, width))
+        with self._lock:
+            self._anatomy = self.anatomy.with_picture(id, measure_labels(labels))
+            self._own[id] = Reference(id, image.stem, str(image), str(image), "", segmentation.codes)
+            self._own_labels[id] = labels
+            self._cache.forget(id)
+
     def make(self, recipe: Recipe, arrangement: Arrangement | None = None) -> Collage:
         """The collage of a recipe, arranged as the recipe keeps it, or as ``arrangement`` says.
 
-        Raises :class:`UserError` for references that are gone, have no label map or one of another size, and for parts
-        that no reference shows.
+        References that are gone, have no label map or one of another size, and parts that no reference shows are told
+        in ``missing``, and the rest is made without them. Raises :class:`UserError` if there is no rest.
         """
         arranged = arrangement or arrangement_of(recipe)
         with self._lock:
-            placement = place(recipe, self._pack, self.anatomy, arranged.pose, arranged.adjustments)
-            layers = tuple(self._layer(placed) for placed in placement.parts)
-            behind = self._ground(placement.pose, arranged.ground, placement.width, placement.height)
-            return Collage(placement.width, placement.height, layers, behind)
+            return self._made(recipe, arranged)
+
+    def _made(self, recipe: Recipe, arranged: Arrangement) -> Collage:
+        missing: dict[tuple[int | None, int], MissingPart] = {}
+        layers: dict[tuple[int, int], Layer] = {}
+        while True:
+            try:
+                placement = place(
+                    recipe, self._pack, self.anatomy, arranged.pose, arranged.adjustments,
+                    own=self._own, without=[(part, nth) for part, nth in missing if part is not None],
+                )  # fmt: skip
+            except UserError as error:
+                first = next(iter(missing.values()), error)  # nothing is left: what came first says why
+                raise UserError(first.message, first.hint) from error
+            failed = len(missing)
+            for placed in placement.parts:
+                try:
+                    layers[placed.part, placed.nth] = self._layer(placed)
+                except UserError as error:
+                    missing[placed.part, placed.nth] = MissingPart(placed.part, error.message, error.hint, placed.nth)
+            if failed == len(missing):
+                try:
+                    behind = self._ground(placement.pose, arranged.ground, placement.width, placement.height)
+                except UserError as error:
+                    missing[None, 0] = MissingPart(None, error.message, error.hint)
+                    # Only a pose that was chosen can fail alone: what is shown could be read.
+                    arranged = replace(arranged, pose="") if arranged.pose else replace(arranged, ground="none")
+                    continue
+                shown = tuple(layers[placed.part, placed.nth] for placed in placement.parts)
+                said = (*placement.missing, *missing.values())
+                return Collage(placement.width, placement.height, shown, behind, said)
 
     def _layer(self, placed: PlacedPart) -> Layer:
         cut = self._cut_out(placed.source, placed.part)
@@ -73,7 +119,12 @@ class CollageMaker:
         x, y = move.apply((cut.left + width / 2, cut.top + height / 2))
         name = self._pack.vocabulary.parts[placed.part].name + (f" {placed.nth + 1}" if placed.nth else "")
         left, top = round(x - image.shape[1] / 2), round(y - image.shape[0] / 2)
-        return Layer(placed.part, name, image, left, top, placed.visible)
+        scale = _scale_within_memory(width, height, move.scale)
+        size = (max(width * scale, 1.0), max(height * scale, 1.0))
+        return Layer(
+            placed.part, name, image, left, top, placed.visible, placed.nth, move.turn, size, move.mirror,
+            placed.source, placed.joint,
+        )  # fmt: skip
 
     def _cut_out(self, id: str, part: int) -> CutOut:
         def cut() -> CutOut:
@@ -90,13 +141,18 @@ class CollageMaker:
         if ground == "none":
             return None
         if ground != "pose":
-            return np.full((height, width, 3), ground, np.uint8)
+            return colour_ground(ground, (width, height))
         return self._cache.get(("ground", id), lambda: fill_ground(*self._reference(id)))
 
     def _reference(self, id: str) -> tuple[Pixels, Pixels]:
         """A reference's picture uint8 (H, W, 3), and its label map (H, W) without the background's labels."""
 
         def read() -> tuple[Pixels, Pixels]:
+            if id in self._own:
+                picture = np.asarray(open_picture(self._own[id].image))
+                if self._own_labels[id].shape == picture.shape[:2]:
+                    return picture, self._own_labels[id]
+                raise UserError(f"{self._own[id].title} has changed since its parts were found.", "Open it again.")
             reference = self._pack.reference(id)
             if reference is None:
                 raise UserError(f"The reference {id} is not in {self._pack.title} any more.", "Choose another.")
@@ -119,12 +175,16 @@ def _transformed(image: Pixels, transform: Transform) -> Pixels:
     if transform.mirror:
         made = made.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if transform.scale != 1.0:
-        scale = min(transform.scale, (_MOST_PIXELS / (made.width * made.height)) ** 0.5)
+        scale = _scale_within_memory(made.width, made.height, transform.scale)
         size = [max(round(side * scale), 1) for side in made.size]
         made = made.resize((size[0], size[1]), Image.Resampling.BICUBIC)
     if transform.turn % 360:
         made = made.rotate(transform.turn, Image.Resampling.BICUBIC, expand=True)
     return np.asarray(made)
+
+
+def _scale_within_memory(width: int, height: int, scale: float) -> float:
+    return min(scale, (_MOST_PIXELS / (width * height)) ** 0.5) if scale != 1.0 else scale
 
 
 @dataclass(frozen=True)
@@ -140,6 +200,11 @@ class _Cache:
         self._limit = limit
         self._entries: OrderedDict[tuple[Any, ...], _Entry] = OrderedDict()
         self._size = 0
+
+    def forget(self, id: str) -> None:
+        """Forget all that was made of one picture."""
+        for key in [key for key in self._entries if key[1] == id]:
+            self._size -= self._entries.pop(key).size
 
     def get(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
         """The value of a key; made if it is not there."""

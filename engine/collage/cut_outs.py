@@ -10,13 +10,13 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.ndimage import maximum_filter, uniform_filter
 
+from engine.collage.arrangement import Colour
 from engine.collage.ground_grain import add_grain
 from engine.collage.hidden_outlines import hidden_region
 from engine.collage.inpainting import Floats, Mask, across_of, diffuse, pull_push
 from engine.collage.layers import Pixels
 from engine.core.segmentation import NO_PART
 
-Colour = tuple[int, int, int]
 Window = tuple[slice, slice]
 
 # Lengths are shares of the picture's longer side.
@@ -174,6 +174,14 @@ def _filled(picture: Pixels, hole: Mask, grown: int) -> tuple[Pixels, Pixels]:
     made = Image.fromarray(np.ascontiguousarray(picture))
     made.paste(Image.fromarray(stretched(smooth)), mask=Image.fromarray(filled))
     return np.asarray(made), filled
+
+
+def colour_ground(colours: Colour | tuple[Colour, Colour], size: tuple[int, int]) -> Pixels:
+    """A ground uint8 (H, W, 3) of one colour, or from one to another downwards; ``size`` is (width, height)."""
+    first, last = colours[0], colours[-1]
+    if isinstance(first, tuple) and isinstance(last, tuple):
+        return gradient_ground(first, last, size)
+    return np.full((size[1], size[0], 3), colours, np.uint8)
 
 
 def plain_ground(colour: Colour, size: tuple[int, int]) -> Pixels:

@@ -7,13 +7,11 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from scipy.ndimage import maximum_filter, uniform_filter
 
-from engine.collage.layers import Pixels
+from engine.collage.layers import Pixels, Point
 from engine.core.segmentation import NO_PART
-
-Point = tuple[float, float]
-"""x from the left, y from the top, in pixels."""
 
 _SIDE: Final = 512  # larger label maps are measured on every n-th pixel: joints do not need more
 _FEWEST_PIXELS: Final = 1 / 40_000  # of a picture's: fewer are a slip of the segmentation, not a part
@@ -71,6 +69,20 @@ def only_parts(labels: Pixels, parts: frozenset[int]) -> Pixels:
     for part in parts:
         kept[part] = part
     return kept[labels]
+
+
+def stretched_labels(labels: Pixels, shape: tuple[int, int]) -> Pixels:
+    """A label map at the size (H, W), its outlines smooth where it grows."""
+    if labels.shape == shape:
+        return labels
+    best = np.full(shape, 0, np.uint8)
+    made = np.full(shape, NO_PART, np.uint8)
+    for part in np.unique(labels).tolist():
+        mask = Image.fromarray(np.where(labels == part, np.uint8(255), np.uint8(0)))
+        share = np.asarray(mask.resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
+        more = share > best
+        made[more], best[more] = part, share[more]
+    return made
 
 
 def measure_labels(labels: Pixels, labels_bytes: int = 0) -> ReferenceMeasures:

@@ -10,11 +10,20 @@ from PIL import Image
 
 Pixels = npt.NDArray[np.uint8]
 
+Point = tuple[float, float]
+"""x from the left, y from the top, in pixels."""
+
 
 @dataclass(frozen=True, eq=False)
 class Layer:
     """One part's cut-out where it stands: ``image`` is uint8 (h, w, 4), straight alpha; its upper left corner is at
-    ``left``, ``top`` of the collage and may lie outside. ``part`` is the part's index, ``name`` what people call it."""
+    ``left``, ``top`` of the collage and may lie outside. ``part`` is the part's index, ``name`` what people call it.
+
+    ``nth`` tells two choices of one part apart, ``source`` is the id of the picture it is from. ``turn`` is in degrees
+    counterclockwise as painted, ``size`` (width, height) the frame before it was turned about its middle, which is the
+    image's middle too (not told: the image's own size), ``mirror`` whether it is painted mirrored. ``joint`` is where
+    in the collage it is fastened to what it hangs on, before a person's adjustments; None where it hangs on nothing.
+    """
 
     part: int
     name: str
@@ -22,17 +31,40 @@ class Layer:
     left: int
     top: int
     visible: bool = True
+    nth: int = 0
+    turn: float = 0.0
+    size: tuple[float, float] = (0.0, 0.0)
+    mirror: bool = False
+    source: str = ""
+    joint: Point | None = None
+
+    def __post_init__(self) -> None:
+        if self.size == (0.0, 0.0):
+            height, width = self.image.shape[:2]
+            object.__setattr__(self, "size", (float(width), float(height)))
+
+
+@dataclass(frozen=True)
+class MissingPart:
+    """What was chosen and cannot be shown: the index of a part (None: the picture that gives the pose), which of
+    several (``nth``), and why, in two sentences for people."""
+
+    part: int | None
+    message: str
+    hint: str
+    nth: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Collage:
     """``layers`` from back to front on ``ground``, uint8 (H, W, 3); None for a transparent one. ``width`` and
-    ``height`` in pixels."""
+    ``height`` in pixels. ``missing`` is what was chosen and is not in it."""
 
     width: int
     height: int
     layers: tuple[Layer, ...]
     ground: Pixels | None = None
+    missing: tuple[MissingPart, ...] = ()
 
 
 def flatten(collage: Collage) -> Pixels:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Final
 
 from engine.collage.anatomy import Anatomy
-from engine.collage.label_measures import Point, ReferenceMeasures
+from engine.collage.arrangement import Adjustment
+from engine.collage.label_measures import ReferenceMeasures
+from engine.collage.layers import MissingPart, Point
 from engine.collage.transform import Transform
 from engine.core.errors import UserError
 from engine.core.recipe import Recipe
@@ -19,115 +21,101 @@ from engine.packs.pack import Pack, Reference
 
 SMALLEST_SCALE: Final = 0.7
 LARGEST_SCALE: Final = 1.4
-LARGEST_FACTOR: Final = 10.0
-"""By how much a person can enlarge a part, or make it smaller."""
 
+_NONE: Final[Mapping[str, Reference]] = MappingProxyType({})
 _APART: Final = 0.8  # of a part's width between two of the same part
 _OVERLAP: Final = 0.01  # of a creature's size: parts are pushed into each other, so that no gap shows
 _MARGIN: Final = 0.02  # of the collage's height: nearer to its upper edge nothing is lifted
 
 
 @dataclass(frozen=True)
-class Adjustment:
-    """What a person changed about a part after it was placed, about its own centre.
-
-    ``move`` is in shares of the collage's longer side (right and down are positive), ``scale`` a factor, ``turn`` in
-    degrees counterclockwise, ``mirror`` left to right; ``order`` moves it so many layers forward (below 0: back);
-    ``hidden`` leaves it out of the picture. ``nth`` tells two choices of one part apart, from 0.
-    """
-
-    part: int
-    move: Point = (0.0, 0.0)
-    scale: float = 1.0
-    turn: float = 0.0
-    mirror: bool = False
-    order: int = 0
-    hidden: bool = False
-    nth: int = 0
-
-    def to_document(self) -> dict[str, Any]:
-        """A JSON object, read back by :meth:`from_document`."""
-        return {**vars(self), "move": list(self.move)}
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Adjustment:
-        """Read what :meth:`to_document` wrote; what is missing has its default, what is too much its limit. Raises
-        ``ValueError``."""
-        try:
-            x, y = document.get("move", (0.0, 0.0))
-            return cls(
-                int(document["part"]), (_limited(x, 10.0), _limited(y, 10.0)),
-                max(_limited(document.get("scale", 1.0), LARGEST_FACTOR), 1 / LARGEST_FACTOR),
-                _limited(document.get("turn", 0.0), 360.0), document.get("mirror") is True,
-                int(document.get("order", 0)), document.get("hidden") is True, int(document.get("nth", 0)),
-            )  # fmt: skip
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError("this is not an adjustment") from error
-
-
-def _limited(value: Any, most: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError("this is not a number")
-    return min(max(float(value), -most), most)
-
-
-@dataclass(frozen=True)
 class PlacedPart:
-    """A part of a collage: from which reference (its id), and how it gets from there to its place."""
+    """A part of a collage: from which reference (its id), and how it gets from there to its place. ``joint`` is where
+    it is fastened in the collage before a person's changes, None for what hangs on nothing."""
 
     part: int
     nth: int
     source: str
     transform: Transform
     visible: bool = True
+    joint: Point | None = None
 
 
 @dataclass(frozen=True)
 class Placement:
-    """A collage's parts from back to front, on the ground and at the size (pixels) of the reference ``pose``."""
+    """A collage's parts from back to front, on the ground and at the size (pixels) of the reference ``pose``; and what
+    was chosen but cannot be placed."""
 
     pose: str
     width: int
     height: int
     parts: tuple[PlacedPart, ...]
+    missing: tuple[MissingPart, ...] = ()
 
 
 def place(
-    recipe: Recipe, pack: Pack, anatomy: Anatomy, pose: str = "", adjustments: Sequence[Adjustment] = ()
-) -> Placement:
+    recipe: Recipe, pack: Pack, anatomy: Anatomy, pose: str = "", adjustments: Sequence[Adjustment] = (), *,
+    own: Mapping[str, Reference] = _NONE, without: Collection[tuple[int, int]] = (),
+) -> Placement:  # fmt: skip
     """Where each choice of a recipe goes.
 
     ``pose`` is the id of the reference whose size, joints and ground are used; by default the one that the root part
     is taken from, else that of the first choice. Each part hangs by its joint on the part it belongs to; the whole
     creature then stands, on its own feet, where the pose's feet stood. Adjustments of parts that are not in the recipe
-    are ignored. Raises :class:`UserError` if nothing is chosen, or a part is to be seen nowhere.
+    are ignored. ``own`` are a person's own pictures by id, measured in the anatomy too; ``without`` leaves out choices
+    by part and nth. Choices that no picture shows, and a pose that is gone, are told as missing. Raises
+    :class:`UserError` if nothing is chosen, or nothing of it can be placed.
     """
-    taken = [(choice.part, source_of(choice, pack, anatomy).id) for choice in recipe.choices]
-    if not taken:
-        raise UserError("No part has been chosen yet.", "Choose a part of a reference.")
-    if pose and pose not in anatomy.references:
-        raise UserError("The picture that gives the pose is not in the pack any more.", "Choose another pose.")
-    pose = pose or next((source for part, source in taken if part == anatomy.root), taken[0][1])
-    placer = _Placer(anatomy, pose, dict(reversed(taken)))
-    placed: list[PlacedPart] = []
-    copies = Counter(part for part, _ in taken)
+    taken: list[tuple[int, int, str]] = []
+    missing: list[MissingPart] = []
     numbers: Counter[int] = Counter()
-    for part, source in taken:
-        transform = placer.transform(part, source)
-        box = anatomy.references[source].parts[part].box
-        aside = (numbers[part] - (copies[part] - 1) / 2) * _APART * (box[2] - box[0]) * transform.scale
-        placed.append(PlacedPart(part, numbers[part], source, transform.moved(aside, 0.0)))
+    for choice in recipe.choices:
+        part, nth = choice.part, numbers[choice.part]
         numbers[part] += 1
-    placed = _inside(_stood(placed, anatomy, pose), anatomy, pose)
+        if (part, nth) in without:
+            continue
+        try:
+            taken.append((part, nth, source_of(choice, pack, anatomy, own).id))
+        except UserError as error:
+            missing.append(MissingPart(part, error.message, error.hint, nth))
+    if not taken:
+        if missing:
+            raise UserError(missing[0].message, missing[0].hint)
+        raise UserError("No part has been chosen yet.", "Choose a part of a reference.")
+    if pose and not (pose in anatomy.references and anatomy.references[pose].parts):
+        missing.append(MissingPart(None, "The picture that gives the pose is gone.", "Choose another pose."))
+        pose = ""
+    pose = pose or next((source for part, _, source in taken if part == anatomy.root), taken[0][2])
+    placer = _Placer(anatomy, pose, {part: source for part, _, source in reversed(taken)})
+    placed = _stood(_side_by_side(taken, placer, anatomy), anatomy, pose)
+    placed = [_fastened(one, anatomy) for one in _inside(placed, anatomy, pose)]
     placed.sort(key=lambda one: anatomy.order.index(one.part))
     size = anatomy.references[pose]
     parts = _adjusted(placed, anatomy, adjustments, max(size.width, size.height))
-    return Placement(pose, size.width, size.height, tuple(parts))
+    return Placement(pose, size.width, size.height, tuple(parts), tuple(missing))
 
 
-def source_of(choice: Choice, pack: Pack, anatomy: Anatomy) -> Reference:
-    """The reference a choice is taken from: its own ``source``, else the one that shows its code largest. Raises
-    :class:`UserError` if none shows it."""
+def _side_by_side(taken: Sequence[tuple[int, int, str]], placer: _Placer, anatomy: Anatomy) -> list[PlacedPart]:
+    """Each part (its index, nth and source) at its joint; several of one part beside each other about it."""
+    placed: list[PlacedPart] = []
+    copies, before = Counter(part for part, _, _ in taken), Counter[int]()
+    for part, nth, source in taken:
+        transform = placer.transform(part, source)
+        box = anatomy.references[source].parts[part].box
+        aside = (before[part] - (copies[part] - 1) / 2) * _APART * (box[2] - box[0]) * transform.scale
+        placed.append(PlacedPart(part, nth, source, transform.moved(aside, 0.0)))
+        before[part] += 1
+    return placed
+
+
+def _fastened(one: PlacedPart, anatomy: Anatomy) -> PlacedPart:
+    anchor = anatomy.anchor(anatomy.references[one.source], one.part, anatomy.parents[one.part])
+    return replace(one, joint=None if anchor is None else one.transform.apply(anchor))
+
+
+def source_of(choice: Choice, pack: Pack, anatomy: Anatomy, own: Mapping[str, Reference] = _NONE) -> Reference:
+    """The reference a choice is taken from: its own ``source`` (of the pack, or one of a person's ``own`` pictures),
+    else the one that shows its code largest. Raises :class:`UserError` if none shows it."""
 
     def share(reference: Reference) -> float:
         measures = anatomy.references.get(reference.id)
@@ -138,9 +126,9 @@ def source_of(choice: Choice, pack: Pack, anatomy: Anatomy) -> Reference:
         raise UserError(f"{pack.title} has no part number {choice.part}.", "Choose a part of a reference.")
     if not 0 <= choice.code < pack.vocabulary.codes_per_part:
         raise UserError(f"{pack.title} has no code number {choice.code}.", "Choose a part of a reference.")
-    own = pack.reference(choice.source) if choice.source else None
-    if own and own.codes[choice.part] == choice.code and share(own):
-        return own
+    named = (own.get(choice.source) or pack.reference(choice.source)) if choice.source else None
+    if named and named.codes[choice.part] == choice.code and share(named):
+        return named
     best = max((one for one in pack.references if one.codes[choice.part] == choice.code), key=share, default=None)
     if best and share(best):
         return best

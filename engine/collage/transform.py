@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from engine.collage.label_measures import Point
+from engine.collage.layers import Point
 
 
 @dataclass(frozen=True)

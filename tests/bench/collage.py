@@ -16,10 +16,9 @@ from statistics import median
 import numpy as np
 
 from engine.collage.anatomy import open_anatomy
-from engine.collage.arrangement import Arrangement
+from engine.collage.arrangement import Adjustment, Arrangement
 from engine.collage.assemble import CollageMaker
 from engine.collage.layers import flatten
-from engine.collage.placement import Adjustment
 from engine.core.paths import starter_pack
 from engine.core.recipe import Recipe
 from engine.core.vocabulary import Choice

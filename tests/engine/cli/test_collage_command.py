@@ -33,6 +33,7 @@ def test_a_prompt(pack: Pack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     document = json.loads(capsys.readouterr().out)
     assert document == {
         "pack": "starter", "prompt": PROMPT, "file": str(file), "size": [128, 128], "layers": ["body", "head"],
+        "missing": [],
     }  # fmt: skip
     with Image.open(file) as picture:
         assert picture.size == (128, 128) and picture.getchannel("A").getextrema() == (255, 255)
@@ -47,6 +48,24 @@ def test_a_recipe_on_no_ground(pack: Pack, tmp_path: Path, capsys: pytest.Captur
         assert picture.mode == "RGBA" and picture.getpixel((0, 0)) == (0, 0, 0, 0)
 
 
+def test_what_is_missing_is_said_and_the_rest_is_made(
+    pack: Pack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "out.png"
+    Path(pack.references[0].image).write_bytes(b"")
+    source = pack.references[0]
+    other = pack.references[1]
+    kept = tmp_path / "recipe.json"
+    recipe = Recipe(
+        "starter", (Choice(0, source.codes[0], source=source.id), Choice(3, other.codes[3], source=other.id))
+    )
+    kept.write_text(recipe.to_json(), "utf-8")
+    assert main(["collage", str(kept), "--pose", "gone", "--out", str(file)], NO_HANDLERS) == 0
+    said = capsys.readouterr()
+    assert "Choose another pose" in said.err and "is empty" in said.err and "(head, from" in said.out
+    assert file.is_file()
+
+
 def test_without_a_file_nothing_is_written_over(pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert [main(["collage", PROMPT], NO_HANDLERS) for _ in range(2)] == [0, 0]
@@ -58,7 +77,6 @@ def test_without_a_file_nothing_is_written_over(pack: Pack, tmp_path: Path, monk
     [
         ([PROMPT, "--out", "a.jpg"], "Layers cannot be saved as .jpg files"),
         (["a photo of a bird", "--out", "a.png"], "No part has been chosen yet"),
-        ([PROMPT, "--pose", "gone", "--out", "a.png"], "Choose another pose"),
         (["gone.json", "--out", "a.png"], "gone.json cannot be read"),
     ],
 )

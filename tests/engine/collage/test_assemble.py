@@ -9,13 +9,14 @@ import pytest
 from PIL import Image
 
 from engine.collage import assemble as assembling
-from engine.collage.arrangement import Arrangement, with_arrangement
+from engine.collage.anatomy import ANATOMY
+from engine.collage.arrangement import Adjustment, Arrangement, with_arrangement
 from engine.collage.assemble import CollageMaker, assemble
 from engine.collage.layers import Layer, flatten
-from engine.collage.placement import Adjustment
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture, read_label_map
 from engine.core.recipe import Recipe
+from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import Choice
 from engine.packs.pack import Pack
 from tests.engine.collage.creatures import make_crabs
@@ -136,6 +137,68 @@ def test_what_is_gone_or_damaged_is_said(crabs: Pack, damage, sentence: str) -> 
     damage(crabs.path)
     with pytest.raises(UserError, match=sentence):
         assemble(WHOLE, crabs)
+
+
+def test_what_is_gone_leaves_the_rest(crabs: Pack) -> None:
+    """The body's picture is gone: the others stand as in the next one's, on its ground."""
+    (crabs.path / "2.png").unlink()
+    collage = CollageMaker(crabs).make(recipe_of((SHELL, 2), (CLAW, 3), (EYE, 0), (EYE, 2)), Arrangement(pose="2"))
+    assert {(layer.part, layer.nth, layer.source) for layer in collage.layers} == {(CLAW, 0, "3"), (EYE, 0, "0")}
+    assert {(one.part, one.nth) for one in collage.missing} == {(SHELL, 0), (EYE, 1), (None, 0)}
+    assert all("2.png is not there" in one.message and one.hint for one in collage.missing)
+    assert collage.ground is not None and not CollageMaker(crabs).make(recipe_of((CLAW, 3))).missing
+
+
+def test_a_layer_says_how_it_is_painted(crabs: Pack) -> None:
+    maker = CollageMaker(crabs)
+    turned = layer_of(maker, WHOLE, CLAW, Adjustment(CLAW, scale=1.5, turn=30, mirror=True))
+    plain = layer_of(maker, WHOLE, CLAW)
+    assert (turned.turn, turned.mirror, turned.source, turned.nth) == (30.0, True, "2", 0)
+    assert turned.size == pytest.approx((plain.size[0] * 1.5, plain.size[1] * 1.5))
+    assert plain.size == pytest.approx(plain.image.shape[1::-1])
+    across = turned.size[0] * np.cos(np.pi / 6) + turned.size[1] * np.sin(np.pi / 6)
+    assert turned.image.shape[1] == pytest.approx(across, abs=3)
+    assert turned.joint == plain.joint is not None and layer_of(maker, WHOLE, SHELL).joint is None
+
+
+def test_a_ground_of_two_colours(crabs: Pack) -> None:
+    picture = flatten(assemble(WHOLE, crabs, Arrangement(ground=((0, 0, 0), (200, 100, 50)))))
+    assert picture[0, 0].tolist() == [0, 0, 0, 255] and picture[-1, -1].tolist() == [200, 100, 50, 255]
+
+
+def test_a_persons_own_picture_is_a_source_and_a_pose(crabs: Pack, tmp_path: Path) -> None:
+    """It faces left, its labels are half as large, and no file of it lies in the pack."""
+    other = make_crabs(tmp_path / "other", count=3, size=320, mirrored=[2])
+    picture, kept = Path(other.references[2].image), CollageMaker(crabs)
+    labels = read_label_map(other.references[2].labels)[::2, ::2]
+    before = kept.anatomy
+    (crabs.path / ANATOMY).unlink()
+    kept.add_picture(str(picture), picture, Segmentation(labels, other.references[2].codes))
+    assert not (crabs.path / ANATOMY).exists() and kept.anatomy.order == before.order
+    recipe = Recipe("crabs", (Choice(SHELL, 0, source="0"), Choice(CLAW, 2, source=str(picture))))
+    layers = {layer.part: layer for layer in kept.make(recipe).layers}
+    assert layers[CLAW].source == str(picture) and layers[CLAW].mirror and not layers[SHELL].mirror
+    assert layers[CLAW].image.shape[1] < 80, "its picture is twice as large"
+    posed = kept.make(recipe, Arrangement(pose=str(picture)))
+    assert (posed.width, posed.height) == (320, 320) and {layer.mirror for layer in posed.layers} == {True, False}
+    Image.new("RGB", (50, 50)).save(picture)
+    assert kept.make(recipe).layers, "what was cut out stays"
+    changed = CollageMaker(crabs)
+    with pytest.raises(UserError):
+        changed.add_picture("gone", tmp_path / "gone.png", Segmentation(labels, other.references[2].codes))
+
+
+def test_a_pack_without_label_maps_takes_a_persons_own_picture(crabs: Pack, tmp_path: Path) -> None:
+    for reference in crabs.references:
+        Path(reference.labels).unlink()
+    other = make_crabs(tmp_path / "other").references[1]
+    maker = CollageMaker(crabs)
+    maker.add_picture("own", Path(other.image), Segmentation(read_label_map(other.labels), other.codes))
+    collage = maker.make(
+        Recipe("crabs", (Choice(SHELL, 1, source="own"), Choice(CLAW, 1, source="own"), Choice(EYE, 3)))
+    )
+    assert [layer.name for layer in collage.layers] == ["shell", "claw"]
+    assert [one.part for one in collage.missing] == [EYE]
 
 
 def test_a_huge_part_is_not_larger_than_memory(crabs: Pack, monkeypatch: pytest.MonkeyPatch) -> None:

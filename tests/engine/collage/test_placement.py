@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.collage.anatomy import Anatomy, measure_pack
-from engine.collage.placement import Adjustment, PlacedPart, Placement, place
+from engine.collage.arrangement import Adjustment
+from engine.collage.placement import PlacedPart, Placement, place
 from engine.collage.transform import Transform
 from engine.core.errors import UserError
 from engine.core.recipe import Recipe
@@ -58,6 +59,7 @@ def test_a_part_of_another_hangs_at_its_joint(crabs: Pack, anatomy: Anatomy, sou
     wanted = anatomy.references["2"].joint(CLAW, SHELL)
     assert joint is not None and wanted is not None
     assert claw.transform.apply(joint.point) == pytest.approx(wanted.point, abs=4)
+    assert claw.joint == pytest.approx(claw.transform.apply(joint.point)) and part_of(placement, SHELL).joint is None
     ratio = (anatomy.references["2"].parts[CLAW].area / anatomy.references[str(source)].parts[CLAW].area) ** 0.5
     assert claw.transform.scale == pytest.approx(ratio, abs=0.1)
 
@@ -92,8 +94,8 @@ def test_what_would_stand_out_of_the_picture_is_made_smaller_as_a_whole(tmp_path
 def test_the_pose_can_be_chosen(crabs: Pack, anatomy: Anatomy) -> None:
     placement = place(recipe_of((SHELL, 0), (CLAW, 0)), crabs, anatomy, pose="1")
     assert placement.pose == "1" and all(one.transform.mirror for one in placement.parts)
-    with pytest.raises(UserError, match="pose"):
-        place(recipe_of((SHELL, 0)), crabs, anatomy, pose="gone")
+    gone = place(recipe_of((SHELL, 0)), crabs, anatomy, pose="gone")
+    assert gone.pose == "0" and [one.part for one in gone.missing] == [None] and "pose" in gone.missing[0].message
 
 
 def test_without_a_root_parts_stand_as_in_the_first_choice(crabs: Pack, anatomy: Anatomy) -> None:
@@ -125,6 +127,9 @@ def test_what_cannot_be_placed_is_said(crabs: Pack, anatomy: Anatomy) -> None:
     ):
         with pytest.raises(UserError, match=sentence):
             place(bad, crabs, anatomy)
+    placement = place(recipe_of((CLAW, 1), (CLAW, 99), (EYE, 99), (CLAW, 2)), crabs, anatomy)
+    assert {(one.part, one.nth) for one in placement.parts} == {(CLAW, 0), (CLAW, 2)}, "numbers stay as chosen"
+    assert [(one.part, one.nth) for one in placement.missing] == [(CLAW, 1), (EYE, 0)]
     blind = replace(anatomy, references={})
     with pytest.raises(UserError, match="label map of Crab 0"):
         place(recipe_of((CLAW, 0)), crabs, blind)
@@ -152,7 +157,7 @@ def test_a_persons_changes_come_after(crabs: Pack, anatomy: Anatomy) -> None:
     x, y = before.transform.apply(middle)
     assert claw.transform.apply(middle) == pytest.approx((x + 16, y - 8))
     assert (claw.transform.scale, claw.transform.turn, claw.transform.mirror) == (1.5, 30.0, True)
-    assert not claw.visible
+    assert not claw.visible and claw.joint == before.joint
     assert [one.part for one in changed.parts] == [FEET, CLAW, SHELL]
     others = [one for one in plain.parts if one.part != CLAW]
     assert [one for one in changed.parts if one.part != CLAW] == others, "parts that are gone change nothing"
