@@ -23,6 +23,7 @@ from engine.runs.launcher import LocalRuns
 from engine.worker.jobs import Event, Job, News
 from partcraft_desktop.app.autosave import Autosave, Saved, existing
 from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.collage_control import CollageControl
 from partcraft_desktop.app.creation_list import CreationList
 from partcraft_desktop.app.engine_client import EngineClient, EngineLike
 from partcraft_desktop.app.learning.controller import LearningController
@@ -69,6 +70,7 @@ class Session(Store):
         self._renders.creation_added.connect(self.creation_added)
         self._pictures = OpenPictures(self, self._renders.submit, self._save_soon)
         self._recipes = RecipeControl(self, self._show_pack, self._save_soon)
+        self._collages = CollageControl(self)
         self._packs = PackList(self, packs, self._packs_listed, self._switch_pack)
         self._creations = CreationList(self, settings)
         settings.changed.connect(self._creations.settings_changed)
@@ -89,6 +91,7 @@ class Session(Store):
     def start_engine(self) -> None:
         """Start the engine and load what the pack needs; called once the window is on screen."""
         self._renders.start_engine()
+        self._collages.warm_up()
 
     def open_path(self, path: str | Path) -> None:
         """Open whatever was dropped or named: a folder, a picture, a creation (its recipe is offered), a .partpack."""
@@ -325,5 +328,6 @@ class Session(Store):
         self.learning.close()
         self._autosave.close()
         self.settings.flush()
+        self._collages.close()
         self._readers.close()
         self._client.close()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from engine.collage.layers import Collage
 from engine.core.recipe import Creation, Recipe
 from engine.core.segmentation import Segmentation
+from engine.core.vocabulary import Choice
 from engine.packs.pack import Pack
 from partcraft_desktop.app.learning.state import LearningState
 
@@ -29,6 +31,21 @@ class OpenPicture:
     segmentation: Segmentation | None = None
     note: str = ""
     busy: bool = False
+
+
+@dataclass(frozen=True)
+class Creature:
+    """The recipe put together from the references' own pixels.
+
+    ``collage`` is None where nothing is chosen, or where it cannot be put together: ``note`` and ``hint`` then say why.
+    ``choices`` are those it was made for; ``missing`` has a sentence for each that cannot be shown.
+    """
+
+    collage: Collage | None = None
+    choices: tuple[Choice, ...] = ()
+    missing: tuple[str, ...] = ()
+    note: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,9 @@ class State:
     pack: Pack | None = None
     recipe: Recipe = field(default_factory=lambda: Recipe(pack=""))
     seed_locked: bool = False
+    tried: Choice | None = None
+    """A choice that is only looked at: seen in the creature, not in the recipe."""
+    creature: Creature = field(default_factory=Creature)
     reference: OpenPicture | None = None
     own: tuple[OpenPicture, ...] = ()
     """A person's own pictures, newest first, with their segmentations once found."""

@@ -15,7 +15,6 @@ from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import Choice, Vocabulary
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.composer.fly_animation import FlyAnimation
 from partcraft_desktop.composer.part_slot import CROP, PartSlot, SlotValue
 from partcraft_desktop.composer.prompt_field import PromptField
 from partcraft_desktop.composer.recipe_settings import RecipeSettings
@@ -24,6 +23,7 @@ from partcraft_desktop.widgets import drag_and_drop as dragging
 from partcraft_desktop.widgets import theme
 from partcraft_desktop.widgets.controls import ShortLabel, tool_button
 from partcraft_desktop.widgets.disclosure import Disclosure
+from partcraft_desktop.widgets.fly_animation import FlyAnimation
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 
 OWN_PICTURES: Final = 16

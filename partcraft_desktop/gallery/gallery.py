@@ -32,7 +32,7 @@ class Gallery(QWidget):
         super().__init__(parent)
         self._session = session
         self.setAccessibleName("Gallery")
-        self.setMinimumHeight(136)
+        self.setMinimumHeight(112)
 
         self.model = CreationListModel(self)
         self.model.names = self._names

@@ -22,9 +22,9 @@ from PySide6.QtWidgets import QWidget
 from engine.core.segmentation import Segmentation
 from partcraft_desktop.reference.overlay_layers import OverlayLayers
 from partcraft_desktop.reference.part_label import PartLabel, draw_focus, draw_hint, hint_rect
-from partcraft_desktop.reference.placement import Placement, rects_of
 from partcraft_desktop.widgets.images import PictureLevels
 from partcraft_desktop.widgets.part_outlines import PartShape
+from partcraft_desktop.widgets.placement import Placement, rects_of
 
 MARGIN: Final = 16.0
 

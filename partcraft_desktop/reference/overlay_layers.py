@@ -9,10 +9,10 @@ from typing import Final
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen, QPixmap, QRegion, QTransform
 
-from partcraft_desktop.reference.placement import Placement, covering, rects_of
 from partcraft_desktop.widgets.images import PictureLevels
 from partcraft_desktop.widgets.part_glyphs import draw_check, readable_on, with_alpha
 from partcraft_desktop.widgets.part_outlines import PartShape
+from partcraft_desktop.widgets.placement import Placement, covering, rects_of
 
 CORNER = 10.0
 """Radius of a picture's corners in logical pixels."""

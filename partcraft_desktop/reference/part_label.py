@@ -8,8 +8,8 @@ from typing import Final
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPalette, QPen
 
-from partcraft_desktop.reference.placement import label_rect
 from partcraft_desktop.widgets.part_glyphs import draw_check, glyph, with_alpha
+from partcraft_desktop.widgets.placement import label_rect
 
 GLYPH: Final = 10.0
 PAD: Final = 10.0

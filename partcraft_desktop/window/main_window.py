@@ -19,6 +19,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPalette,
     QPen,
+    QPixmap,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
@@ -26,17 +27,21 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVB
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.composer.composer import Composer
+from partcraft_desktop.creature.creature_pane import CreaturePane
 from partcraft_desktop.gallery.gallery import Gallery
 from partcraft_desktop.library.library import Library
 from partcraft_desktop.reference.reference_view import ReferenceView
 from partcraft_desktop.widgets.controls import ShortLabel, hairline, tool_button
 from partcraft_desktop.widgets.theme import UNIT, draw_app_icon, icon, icon_of
 from partcraft_desktop.widgets.thumbnails import Thumbnails
+from partcraft_desktop.window.centre import Centre
 from partcraft_desktop.window.dialog_launcher import DialogLauncher
 from partcraft_desktop.window.status_bar import StatusBar
 from partcraft_desktop.wizard.wizard import TrainingWizard
 
 FIRST_SIZE: Final = QSize(1280, 832)
+NARROW: Final = 920
+"""Logical pixels of width below which the library gives its room to the pictures, unless it is asked for."""
 TITLE_BAR: Final = 40
 """What a system puts above a window at most, in logical pixels."""
 
@@ -53,21 +58,24 @@ class MainWindow(QWidget):
         self.session = session
         self._readers = readers
         self._was_painted = False
+        self._narrow = self._gave_way = False  # the library gave way, for want of room
         self._thumbnails = Thumbnails(readers, parent=self)
         self.openings = DialogLauncher(self, session, self._thumbnails, readers)
         self.setWindowTitle("PartCraft")
         self.setAcceptDrops(True)
-        self.setMinimumSize(880, 560)
+        self.setMinimumSize(720, 480)
 
         self.library = Library(session, self._thumbnails)
         self.view = ReferenceView(session, readers)
+        self.creature = CreaturePane(session, readers)
+        self.centre = Centre(self.view, self.creature)
         self.composer = Composer(session, self._thumbnails)
         self.gallery = Gallery(session, self._thumbnails)
         self.status = StatusBar(session)
         self._make_actions()
 
         self.across = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
-        for widget in (self.library, self.view, self.composer):
+        for widget in (self.library, self.centre, self.composer):
             self.across.addWidget(widget)
         self.across.setStretchFactor(1, 1)
         self.down = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
@@ -165,12 +173,13 @@ class MainWindow(QWidget):
     def _wire(self) -> None:
         session = self.session
         self.across.splitterMoved.connect(self._place_title)
+        self.centre.splitter.splitterMoved.connect(self._place_title)
         session.changed.connect(self._refresh)
         self.library.open_wanted.connect(self.openings.ask_picture)
         self.library.import_wanted.connect(self.openings.ask_pack)
         session.learning.mixing.connect(self._begin_mixing)
         self.view.open_wanted.connect(self.openings.ask_picture)
-        self.view.part_taken.connect(self.composer.fly_in)
+        self.view.part_taken.connect(self._fly_in)
         self.view.shown.connect(self._focus_first)
         self.view.lit_changed.connect(self.composer.light)
         self.composer.lit_changed.connect(self.view.light)
@@ -229,12 +238,29 @@ class MainWindow(QWidget):
         if self.focusWidget() in (None, self):
             self.view.canvas.setFocus()
 
+    def _fly_in(self, part: int, departure: tuple[QPixmap, QPoint] | None) -> None:
+        """Let a chosen part fly to its place in the creature, or into its slot where the creature is not seen."""
+        (self.creature if self.creature.isVisible() else self.composer).fly_in(part, departure)
+
     # What the window itself does
 
     def fold_library(self) -> None:
         """Show the library, or hide it to give its room to the picture."""
+        self._gave_way = False
         self.library.setVisible(self.library.isHidden())
         QTimer.singleShot(0, self, self._place_title)
+
+    def _make_room(self) -> None:
+        """Fold the library away where the window is narrow, and bring it back where it is wide again."""
+        narrow = self.width() < NARROW
+        if narrow != self._narrow:
+            self._narrow = narrow
+            if narrow and not self.library.isHidden():
+                self._gave_way = True
+                self.library.hide()
+            elif not narrow and self._gave_way:
+                self._gave_way = False
+                self.library.show()
 
     def _find(self) -> None:
         self.library.setVisible(True)
@@ -242,7 +268,7 @@ class MainWindow(QWidget):
         self.library.search.selectAll()
 
     def _next_area(self) -> None:
-        mixing = [self.library, self.view, self.composer, self.gallery]
+        mixing = [self.library, self.view, self.creature, self.composer, self.gallery]
         areas = [*(mixing if self.wizard is None or not self.wizard.isVisible() else [self.wizard]), self.status]
         visible_areas = [area for area in areas if area.isVisible()]
         focus = self.focusWidget()
@@ -299,16 +325,18 @@ class MainWindow(QWidget):
             self.restoreGeometry(QByteArray(base64.b64decode(str(saved_window.get("geometry", "")), validate=True)))
         except (binascii.Error, ValueError):
             self.resize(first_size)
-        self.across.setSizes(_sizes(saved_window.get("across"), [248, 744, 288]))
+        self.across.setSizes(_sizes(saved_window.get("across"), [208, 792, 280]))
         self.down.setSizes(_sizes(saved_window.get("down"), [600, 184]))
+        self.centre.splitter.setSizes(_sizes(saved_window.get("centre"), [396, 396]))
         self.library.setVisible(saved_window.get("library") is not False)
 
     def _keep_sizes(self) -> None:
-        folded = self.library.isHidden()  # by a person; what the wizard stands in front of is not
+        folded = self.library.isHidden() and not self._gave_way  # by a person
         sizes = {
             "geometry": base64.b64encode(self.saveGeometry().data()).decode("ascii"),
-            "across": None if folded else self.across.sizes(),
+            "across": None if self.library.isHidden() else self.across.sizes(),
             "down": self.down.sizes(),
+            "centre": self.centre.splitter.sizes() if self.centre.side_by_side else None,
             "library": not folded,
         }
         before = self.session.settings.values.window
@@ -324,6 +352,7 @@ class MainWindow(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._drop_hint.setGeometry(self.rect())
+        self._make_room()
         QTimer.singleShot(0, self, self._place_title)
 
     def _place_title(self) -> None:

@@ -53,7 +53,7 @@ class _DropArea(QWidget):
             "If they are sorted into subfolders by kind, each kind gets a name of its own."
         )
         advice.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        advice.setFixedSize(464, 3 * advice.fontMetrics().lineSpacing() + 4)
+        advice.setFixedSize(384, 4 * advice.fontMetrics().lineSpacing() + 4)
         self.choose = push_button("Choose folder…", choose, "folder", "primary")
         self.practice = push_button("Try it with the practice birds", learning.open_practice, look="flat")
         column = QVBoxLayout(self)

@@ -105,9 +105,9 @@ class TrainingWizard(QWidget):
                 row.addWidget(widget)
             if side is left:
                 row.addStretch(1)
-            # Both sides as wide as each other, so that the steps stand in the middle.
+            # Both sides as wide as each other where there is room, so that the steps stand in the middle.
+            side.setMinimumWidth(sum(widget.sizeHint().width() for widget in widgets) + UNIT)
             side.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-            side.setMinimumWidth(150)
         head.addWidget(left, 1)
         head.addWidget(self.steps)
         head.addWidget(right, 1)

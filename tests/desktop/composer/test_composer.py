@@ -15,12 +15,12 @@ from pytestqt.qtbot import QtBot
 from engine.core.recipe import Recipe
 from engine.core.vocabulary import Choice, Part, Vocabulary
 from partcraft_desktop.composer.composer import Composer
-from partcraft_desktop.composer.fly_animation import FlyAnimation
 from partcraft_desktop.composer.part_slot import PartSlot
 from partcraft_desktop.composer.prompt_completer import completion_for
 from partcraft_desktop.composer.prompt_field import PromptField
 from partcraft_desktop.composer.render_button import RenderButton, RenderProgress
 from partcraft_desktop.widgets import drag_and_drop as dragging
+from partcraft_desktop.widgets.fly_animation import FlyAnimation
 from partcraft_desktop.widgets.number_field import NumberField
 from partcraft_desktop.widgets.theme import Theme
 from partcraft_desktop.widgets.thumbnails import Thumbnails

@@ -26,7 +26,7 @@ from pytestqt.qtbot import QtBot
 from partcraft_desktop.__main__ import main
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.single_instance import SingleInstance, hand_to_first_instance
-from partcraft_desktop.composer.fly_animation import FlyAnimation
+from partcraft_desktop.widgets.fly_animation import FlyAnimation
 from partcraft_desktop.widgets.theme import DARK, LIGHT, Colours, Theme
 from partcraft_desktop.window.help_dialogs import DetailsDialog
 from partcraft_desktop.window.main_window import MainWindow
@@ -80,7 +80,7 @@ def test_hover_lights_and_a_click_takes_and_puts_back(qtbot: QtBot, window: Main
     assert session.state.recipe.choice_of(HEAD) is None
 
 
-def test_a_taken_part_flies_into_its_slot_and_hover_lights_both_ways(qtbot: QtBot, window: MainWindow) -> None:
+def test_a_taken_part_flies_to_its_place_and_hover_lights_both_ways(qtbot: QtBot, window: MainWindow) -> None:
     hover(window, point(window, HEAD))
     dark = window.composer.slots[WING].grab().toImage()
     hover(window, point(window, WING))
@@ -88,7 +88,7 @@ def test_a_taken_part_flies_into_its_slot_and_hover_lights_both_ways(qtbot: QtBo
     window.composer.lit_changed.emit(HEAD)
     assert window.view.canvas.lit == HEAD
     qtbot.mouseClick(window.view.canvas, Qt.MouseButton.LeftButton, pos=point(window, HEAD))
-    assert len(window.findChildren(FlyAnimation)) == 1
+    qtbot.waitUntil(lambda: len(window.findChildren(FlyAnimation)) == 1, timeout=WAIT)
     qtbot.waitUntil(lambda: not window.findChildren(FlyAnimation), timeout=WAIT)
     qtbot.mouseClick(window.view.canvas, Qt.MouseButton.LeftButton, pos=point(window, HEAD))
     assert not window.findChildren(FlyAnimation)  # put back, nothing flies
@@ -242,14 +242,17 @@ def test_the_first_window_fits_the_screen(qtbot: QtBot, opened: Opened, themed: 
 
 def test_sizes_are_kept(qtbot: QtBot, window: MainWindow, opened: Opened) -> None:
     # Offscreen the screen is 800 x 800, and a window comes back no larger than the screen.
-    window.resize(880, 640)
-    window.across.setSizes([230, 350, 290])
+    window.resize(790, 640)
+    window.fold_library()  # which had given way
+    window.across.setSizes([220, 280, 290])
     sizes = window.across.sizes()
     window.close()
     again = MainWindow(opened.session, opened.readers)
     qtbot.addWidget(again)
     again.show()
-    assert again.height() == 640 and again.across.sizes() == sizes
+    again.fold_library()
+    qtbot.waitUntil(lambda: again.across.sizes() == sizes, timeout=WAIT)
+    assert again.height() == 640
 
 
 def test_a_library_behind_the_wizard_is_not_a_folded_one(qtbot: QtBot, window: MainWindow, opened: Opened) -> None:
@@ -260,6 +263,7 @@ def test_a_library_behind_the_wizard_is_not_a_folded_one(qtbot: QtBot, window: M
     again = MainWindow(opened.session, opened.readers)
     qtbot.addWidget(again)
     again.session.learning.hide()
+    again.resize(1280, 832)
     again.show()
     assert again.library.isVisible()
 
@@ -283,7 +287,7 @@ def test_broken_sizes_fall_back(qtbot: QtBot, opened: Opened, broken: dict[str, 
     window = MainWindow(opened.session, opened.readers)
     qtbot.addWidget(window)
     window.show()
-    assert window.width() >= 880 and window.library.isVisible()
+    assert window.width() >= 720 and window.composer.isVisible()
 
 
 def test_the_theme_changes_at_once(qtbot: QtBot, window: MainWindow, opened: Opened, themed: Theme) -> None:

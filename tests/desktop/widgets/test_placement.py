@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QPointF, QRectF, QSizeF
 
-from partcraft_desktop.reference.placement import Placement, label_rect
+from partcraft_desktop.widgets.placement import Placement, label_rect
 
 sides = st.integers(1, 8000)
 views = st.floats(20, 4000)

@@ -1,4 +1,4 @@
-"""A chosen part flies from the picture into its slot."""
+"""A chosen part flies from where it was seen to where it goes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FlyAnimation(QWidget):
         self._animation.start()
 
     def _move(self, share: float) -> None:
-        fit = min(self._end.width() / self._size.width(), self._end.height() / self._size.height(), 1.0)
+        fit = min(self._end.width() / self._size.width(), self._end.height() / self._size.height())
         scale = 1 + (fit - 1) * share
         middle = self._start + (self._end.center() - self._start) * share
         before = self._now

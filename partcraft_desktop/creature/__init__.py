@@ -1,0 +1,1 @@
+"""The creature: seen, arranged by hand, compared with what was rendered of it."""

@@ -1,0 +1,161 @@
+"""The creature as it is seen: a collage's layers or a picture, fitted into its room, zoomed and moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from engine.collage.layers import Collage, Layer
+from partcraft_desktop.creature.layer_images import LayerImages
+from partcraft_desktop.widgets.controls import CORNER, paint_ring, rounded
+from partcraft_desktop.widgets.placement import Placement
+
+MARGIN: Final = 16.0
+ZOOM_STEP: Final = 1.25
+BY_KEYS: Final = (
+    Qt.FocusReason.TabFocusReason,
+    Qt.FocusReason.BacktabFocusReason,
+    Qt.FocusReason.ShortcutFocusReason,
+)
+
+
+class CreatureCanvas(QWidget):
+    """Shows a collage, or a picture of it. ``zoomed()``: it is seen at another scale or place."""
+
+    zoomed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumSize(160, 120)
+        self._images = LayerImages()
+        self._collage: Collage | None = None
+        self._picture: QImage | None = None
+        self._away: frozenset[int] = frozenset()
+        self._ring = False
+        self._placement = Placement.fitted(1, 1, self.width(), self.height(), MARGIN)
+
+    # What is shown
+
+    @property
+    def collage(self) -> Collage | None:
+        """The collage on show, or behind the picture that is."""
+        return self._collage
+
+    def show_collage(self, collage: Collage | None) -> None:
+        """Show a collage; one of the same size keeps zoom and place."""
+        self._collage, self._picture = collage, None
+        if collage is not None:
+            self._images.keep(collage)
+            self._fit_to(collage.width, collage.height)
+        self.update()
+
+    def show_picture(self, picture: QImage) -> None:
+        """Show a picture in front of the collage."""
+        self._picture = picture
+        self._fit_to(picture.width(), picture.height())
+        self.update()
+
+    def set_away(self, parts: Iterable[int]) -> None:
+        """Leave these parts out: they are on their way here."""
+        away = frozenset(parts)
+        if away != self._away:
+            self._away = away
+            self.update()
+
+    def rect_of(self, part: int) -> QRect | None:
+        """Where a part of the collage is seen, in global coordinates; None if it is not."""
+        layer = next((layer for layer in self._layers() if layer.part == part), None)
+        if layer is None or self._picture is not None:
+            return None
+        height, width = layer.image.shape[:2]
+        seen = self._placement.rect_to_view(QRectF(layer.left, layer.top, width, height)).toAlignedRect()
+        return QRect(self.mapToGlobal(seen.topLeft()), seen.size())
+
+    def _layers(self) -> tuple[Layer, ...]:
+        return self._collage.layers if self._collage is not None else ()
+
+    # Zoom and place
+
+    @property
+    def placement(self) -> Placement:
+        """Where the creature lies in the view."""
+        return self._placement
+
+    def zoom(self, factor: float, at: QPointF | None = None) -> None:
+        """Enlarge about a point of the view, or about its middle."""
+        self._place(self._placement.zoomed(factor, at or QPointF(self.width() / 2, self.height() / 2)))
+
+    def fit(self) -> None:
+        """Show all of it."""
+        self._place(self._placement.refitted())
+
+    def _fit_to(self, width: int, height: int) -> None:
+        if (self._placement.width, self._placement.height) != (width, height):
+            self._place(Placement.fitted(width, height, self.width(), self.height(), MARGIN))
+
+    def _place(self, placement: Placement) -> None:
+        if placement != self._placement:
+            self._placement = placement
+            self.update()
+            self.zoomed.emit()
+
+    # Painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHints(QPainter.RenderHint.SmoothPixmapTransform | QPainter.RenderHint.Antialiasing)
+        target = self._placement.rect
+        painter.setClipPath(rounded(target, CORNER))
+        if self._picture is not None:
+            painter.drawImage(target, self._picture, QRectF(self._picture.rect()))
+        elif self._collage is not None:
+            self._paint_collage(painter, self._collage, target)
+        painter.setClipping(False)
+        if self._ring:
+            seen = target.intersected(QRectF(self.rect())).toAlignedRect()
+            paint_ring(painter, seen, self.palette().color(QPalette.ColorRole.Highlight))
+        painter.end()
+
+    def _paint_collage(self, painter: QPainter, collage: Collage, target: QRectF) -> None:
+        self._images.draw_ground(painter, collage, target, self.palette())
+        for layer in collage.layers:
+            if layer.visible and layer.part not in self._away:
+                self._images.draw_layer(painter, layer, self._placement.scale, target.topLeft())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._placement = self._placement.resized(self.width(), self.height())
+        self.zoomed.emit()
+
+    # Wheel and keys
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        turned = event.angleDelta()
+        self.zoom(2 ** ((turned.y() or turned.x()) / 480), event.position())
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        if control and event.key() in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
+            self.zoom(ZOOM_STEP)
+        elif control and event.key() == Qt.Key.Key_Minus:
+            self.zoom(1 / ZOOM_STEP)
+        elif control and event.key() == Qt.Key.Key_0:
+            self.fit()
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self._ring = event.reason() in BY_KEYS
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._ring = False
+        self.update()

@@ -1,0 +1,138 @@
+"""The creature beside the reference: the collage as it grows with every click, the render as it comes, the result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QPoint, QTimer, Signal
+from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
+
+from engine.core.recipe import Creation
+from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.session import Session
+from partcraft_desktop.app.state import Creature
+from partcraft_desktop.creature.creature_canvas import CreatureCanvas
+from partcraft_desktop.creature.empty_creature import EmptyCreature
+from partcraft_desktop.widgets import theme
+from partcraft_desktop.widgets.fly_animation import FlyAnimation
+from partcraft_desktop.widgets.images import PictureLevels, read_levels, to_qimage
+
+FLIGHT_WAITS_MS = 400
+"""A part that was taken waits so long for its place; then it is there without having flown."""
+
+
+class CreaturePane(QWidget):
+    """Shows the session's creature. ``changed()``: something else is seen than before."""
+
+    changed = Signal()
+
+    def __init__(self, session: Session, readers: BackgroundReader, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._readers = readers
+        self._creature: Creature | None = None
+        self._shown: Creation | None = None  # the creation in front of the collage
+        self._rendering = False
+        self._taken: tuple[int, QPixmap, QPoint] | None = None
+        self._build()
+        session.changed.connect(self._refresh)
+        session.preview.connect(self._preview)
+        session.creation_added.connect(self.show_creation)
+        self._refresh()
+
+    def _build(self) -> None:
+        self.canvas = CreatureCanvas(self)
+        self.empty = EmptyCreature(self)
+        self._stack = QStackedWidget(self)
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.canvas)
+        self.note = QLabel(wordWrap=True)
+        self.note.setProperty("quiet", True)
+        self._late = QTimer(self, singleShot=True, interval=FLIGHT_WAITS_MS)
+        self._late.timeout.connect(self._give_up_flight)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._stack, 1)
+        below = QVBoxLayout()
+        below.setContentsMargins(theme.UNIT * 2, 0, theme.UNIT * 2, theme.UNIT)
+        below.addWidget(self.note)
+        column.addLayout(below)
+
+    # What others ask of it
+
+    def fly_in(self, part: int, departure: tuple[QPixmap, QPoint] | None) -> None:
+        """Let a part that was just chosen fly to its place, from where it is seen (picture, its middle in global
+        coordinates), as soon as the place is known. At once where motion is reduced."""
+        if departure is not None and not self._session.settings.values.reduced_motion and self.isVisible():
+            self._give_up_flight()
+            self._taken = (part, *departure)
+            self._late.start()
+
+    def show_collage(self) -> None:
+        """Show the collage."""
+        self._shown = None
+        self._show_what_is_here()
+
+    def show_creation(self, creation: Creation) -> None:
+        """Show a creation in front of the collage, once its file is read."""
+        self._shown = creation
+        path = creation.path
+        self._readers.ask(lambda: read_levels(path), lambda result: self._arrive(creation, result), self)
+
+    # Showing the session
+
+    def _refresh(self) -> None:
+        state = self._session.state
+        began = state.render is not None and not self._rendering
+        self._rendering = state.render is not None
+        if began and self._shown is not None:
+            self.show_collage()
+        if state.creature is not self._creature:
+            self._creature = state.creature
+            self.show_collage()
+            self._begin_flight()
+        noun = state.pack.vocabulary.noun if state.pack else ""
+        self.empty.show_noun(noun)
+        self.canvas.setAccessibleName(f"Your {noun}" if noun else "Creature")
+
+    def _show_what_is_here(self) -> None:
+        creature = self._creature or Creature()
+        self.canvas.show_collage(creature.collage)
+        self._stack.setCurrentWidget(self.canvas if creature.collage is not None else self.empty)
+        lines = [*creature.missing, f"{creature.note} {creature.hint}".strip()]
+        self.note.setText("\n".join(line for line in lines if line))
+        self.note.setVisible(bool(self.note.text()))
+        self.changed.emit()
+
+    def _preview(self, index: int, pixels: Any) -> None:
+        self._show_picture(to_qimage(pixels))
+
+    def _arrive(self, creation: Creation, result: PictureLevels | Exception) -> None:
+        if creation is self._shown and not isinstance(result, Exception):
+            self._show_picture(result.images[0])
+
+    def _show_picture(self, picture: QImage) -> None:
+        self.canvas.show_picture(picture)
+        self._stack.setCurrentWidget(self.canvas)
+        self.changed.emit()
+
+    # Flight
+
+    def _begin_flight(self) -> None:
+        if self._taken is None or self._creature is None:
+            return
+        part, picture, start = self._taken
+        place = self.canvas.rect_of(part)
+        if place is None or not any(choice.part == part for choice in self._creature.choices):
+            return
+        self._taken = None
+        self._late.stop()
+        self.canvas.set_away({part})
+        FlyAnimation(self.window(), picture, start, place, lambda: self.canvas.set_away(()))
+
+    def _give_up_flight(self) -> None:
+        self._late.stop()
+        self._taken = None
+        self.canvas.set_away(())

@@ -1,0 +1,86 @@
+"""A collage on its way to the screen: its layers as images, scaled once for the size at which they are seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPalette, QPixmap
+
+from engine.collage.layers import Collage, Layer, Pixels
+from partcraft_desktop.widgets.images import to_qimage
+
+_SQUARE = 8  # logical pixels of the squares that mean: nothing is here
+
+
+@dataclass
+class _Kept:
+    """``pixels`` is held on to, so that its id stays its own."""
+
+    pixels: Pixels
+    image: QImage
+    width: int = 0
+    scaled: QPixmap = field(default_factory=QPixmap)
+
+    def at(self, width: int, height: int) -> QPixmap:
+        """The image at a size in device pixels; enlarged it stays as it is, the painter does that as well."""
+        width, height = min(width, self.image.width()), min(height, self.image.height())
+        if self.width != width:
+            smooth = Qt.TransformationMode.SmoothTransformation
+            smaller = self.image.scaled(max(width, 1), max(height, 1), Qt.AspectRatioMode.IgnoreAspectRatio, smooth)
+            self.scaled, self.width = QPixmap.fromImage(smaller), width
+        return self.scaled
+
+
+class LayerImages:
+    """Paints collages. What has not changed since the last one is neither converted nor scaled again."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, _Kept] = {}
+
+    def keep(self, collage: Collage) -> None:
+        """Convert what is new in a collage and let go of what is no longer in it."""
+        arrays = [layer.image for layer in collage.layers]
+        if collage.ground is not None:
+            arrays.append(collage.ground)
+        before = self._kept
+        self._kept = {id(array): before.get(id(array)) or _Kept(array, _image(array)) for array in arrays}
+
+    def draw_ground(self, painter: QPainter, collage: Collage, target: QRectF, palette: QPalette) -> None:
+        """Paint the ground into ``target``, or squares where there is none."""
+        if collage.ground is None:
+            draw_squares(painter, target, palette)
+        else:
+            self._draw(painter, collage.ground, target)
+
+    def draw_layer(self, painter: QPainter, layer: Layer, scale: float, corner: QPointF) -> None:
+        """Paint one layer of a collage whose upper left corner is at ``corner``, with ``scale`` logical pixels for one
+        of the collage."""
+        height, width = layer.image.shape[:2]
+        place = QPointF(layer.left * scale, layer.top * scale) + corner
+        self._draw(painter, layer.image, QRectF(place, QSizeF(width * scale, height * scale)))
+
+    def _draw(self, painter: QPainter, pixels: Pixels, target: QRectF) -> None:
+        ratio = painter.device().devicePixelRatio()
+        kept = self._kept[id(pixels)]
+        pixmap = kept.at(round(target.width() * ratio), round(target.height() * ratio))
+        painter.drawPixmap(target, pixmap, QRectF(pixmap.rect()))
+
+
+def draw_squares(painter: QPainter, target: QRectF, palette: QPalette) -> None:
+    """Paint the pattern of squares that stands for a transparent ground."""
+    painter.fillRect(target, palette.color(QPalette.ColorRole.Base))
+    tile = QPixmap(2 * _SQUARE, 2 * _SQUARE)
+    tile.fill(Qt.GlobalColor.transparent)
+    shade = QColor(palette.color(QPalette.ColorRole.Mid))
+    shade.setAlphaF(0.5)
+    drawing = QPainter(tile)
+    for corner in (0, _SQUARE):
+        drawing.fillRect(corner, corner, _SQUARE, _SQUARE, shade)
+    drawing.end()
+    painter.drawTiledPixmap(target, tile)
+
+
+def _image(pixels: Pixels) -> QImage:
+    image = to_qimage(pixels)
+    return image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied) if pixels.shape[2] == 4 else image
