@@ -15,8 +15,12 @@ from partcraft_desktop.app.state import Creature
 from partcraft_desktop.creature.creature_canvas import CreatureCanvas
 from partcraft_desktop.creature.empty_creature import EmptyCreature
 from partcraft_desktop.widgets import theme
+from partcraft_desktop.widgets.busy_line import BusyLine
 from partcraft_desktop.widgets.fly_animation import FlyAnimation
 from partcraft_desktop.widgets.images import PictureLevels, read_levels, to_qimage
+
+QUIET_FOR_MS = 250
+"""What is done within this time needs no sign of waiting."""
 
 FLIGHT_WAITS_MS = 400
 """A part that was taken waits so long for its place; then it is there without having flown."""
@@ -49,12 +53,16 @@ class CreaturePane(QWidget):
         self._stack.addWidget(self.canvas)
         self.note = QLabel(wordWrap=True)
         self.note.setProperty("quiet", True)
-        self._late = QTimer(self, singleShot=True, interval=FLIGHT_WAITS_MS)
-        self._late.timeout.connect(self._give_up_flight)
+        self.busy_line = BusyLine(self)
+        self._busy_late = QTimer(self, singleShot=True, interval=QUIET_FOR_MS)
+        self._busy_late.timeout.connect(lambda: self.busy_line.start("Putting it together"))
+        self._flight_late = QTimer(self, singleShot=True, interval=FLIGHT_WAITS_MS)
+        self._flight_late.timeout.connect(self._give_up_flight)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._stack, 1)
+        column.addWidget(self.busy_line)
         below = QVBoxLayout()
         below.setContentsMargins(theme.UNIT * 2, 0, theme.UNIT * 2, theme.UNIT)
         below.addWidget(self.note)
@@ -68,7 +76,7 @@ class CreaturePane(QWidget):
         if departure is not None and not self._session.settings.values.reduced_motion and self.isVisible():
             self._give_up_flight()
             self._taken = (part, *departure)
-            self._late.start()
+            self._flight_late.start()
 
     def show_collage(self) -> None:
         """Show the collage."""
@@ -93,9 +101,20 @@ class CreaturePane(QWidget):
             self._creature = state.creature
             self.show_collage()
             self._begin_flight()
+        self._show_waiting()
         noun = state.pack.vocabulary.noun if state.pack else ""
         self.empty.show_noun(noun)
         self.canvas.setAccessibleName(f"Your {noun}" if noun else "Creature")
+
+    def _show_waiting(self) -> None:
+        """Show quietly that the creature is not yet that of the recipe, once that takes a moment."""
+        state = self._session.state
+        self.busy_line.set_reduced_motion(self._session.settings.values.reduced_motion)
+        if state.tried is not None or state.pack is None or state.creature.choices == state.recipe.choices:
+            self._busy_late.stop()
+            self.busy_line.stop()
+        elif not self._busy_late.isActive() and not self.busy_line.running:
+            self._busy_late.start()
 
     def _show_what_is_here(self) -> None:
         creature = self._creature or Creature()
@@ -128,11 +147,11 @@ class CreaturePane(QWidget):
         if place is None or not any(choice.part == part for choice in self._creature.choices):
             return
         self._taken = None
-        self._late.stop()
+        self._flight_late.stop()
         self.canvas.set_away({part})
         FlyAnimation(self.window(), picture, start, place, lambda: self.canvas.set_away(()))
 
     def _give_up_flight(self) -> None:
-        self._late.stop()
+        self._flight_late.stop()
         self._taken = None
         self.canvas.set_away(())
