@@ -25,7 +25,7 @@ from partcraft_desktop.widgets.tile_delegate import CHOSEN, Index, Ring, TileDel
 
 TileRole: Final = Qt.ItemDataRole.UserRole
 CAPTION: Final = 24
-SMALLEST_CELL: Final = 96
+SMALLEST_CELL: Final = 84
 
 
 @dataclass(frozen=True)
