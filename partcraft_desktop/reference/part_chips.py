@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QSizePolicy, QToolT
 from partcraft_desktop.widgets.part_glyphs import draw_check, glyph, mixed, with_alpha
 
 HEIGHT: Final = 32
-GAP: Final = 8
+GAP: Final = 6
 WIDEST: Final = 176
 
 
@@ -80,7 +80,7 @@ class ChipButton(QAbstractButton):
 
     def sizeHint(self) -> QSize:
         text = QFontMetrics(self.font()).horizontalAdvance(self.chip.name)
-        return QSize(min(WIDEST, text + 44 + (18 if self.chip.taken else 0)), HEIGHT)
+        return QSize(min(WIDEST, text + 38 + (16 if self.chip.taken else 0)), HEIGHT)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         chip, palette = self.chip, self.palette()
@@ -102,16 +102,16 @@ class ChipButton(QAbstractButton):
             painter.setPen(QPen(palette.color(QPalette.ColorRole.Accent), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(rect, rect.height() / 2, rect.height() / 2)
-        mark = QRectF(rect.left() + 12, rect.center().y() - 5, 10, 10)
+        mark = QRectF(rect.left() + 10, rect.center().y() - 5, 10, 10)
         painter.fillPath(glyph(chip.part, mark), with_alpha(chip.colour, 0.4) if quiet else chip.colour)
         colour = palette.color(QPalette.ColorRole.PlaceholderText if quiet else QPalette.ColorRole.Text)
         painter.setPen(colour)
-        room = rect.adjusted(30, 0, -28 if chip.taken else -10, 0)
+        room = rect.adjusted(26, 0, -24 if chip.taken else -8, 0)
         text = painter.fontMetrics().elidedText(chip.name, Qt.TextElideMode.ElideRight, int(room.width()) + 1)
         painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
         if chip.taken:
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            draw_check(painter, QRectF(rect.right() - 24, rect.center().y() - 6, 12, 12), colour)
+            draw_check(painter, QRectF(rect.right() - 21, rect.center().y() - 6, 12, 12), colour)
 
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)

@@ -99,7 +99,7 @@ class ReferenceView(QWidget):
         self._zoom.hide()
 
         below = QVBoxLayout()
-        below.setContentsMargins(theme.UNIT * 2, 0, theme.UNIT * 2, theme.UNIT * 2)
+        below.setContentsMargins(theme.UNIT, 0, theme.UNIT, theme.UNIT * 2)
         below.setSpacing(theme.UNIT)
         below.addWidget(self.chips)
         below.addWidget(self._note)
