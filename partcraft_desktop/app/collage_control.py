@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,10 @@ class CollageControl(QObject):
     def _refresh(self) -> None:
         wanted = self._wanted()
         contents = wanted.contents if wanted is not None else None
-        if self._under_way or contents == self._shown:
+        if self._under_way:
+            return
+        if contents == self._shown:
+            self._keep_up(wanted)
             return
         self._shown = contents
         if wanted is None:
@@ -72,6 +75,12 @@ class CollageControl(QObject):
             return
         self._under_way = True
         self._thread.ask(lambda: self._bench.make(wanted), lambda result: self._land(wanted, result), self)
+
+    def _keep_up(self, wanted: _Wanted | None) -> None:
+        """The same picture of another recipe: strengths and words are not seen."""
+        creature = self._store.state.creature
+        if wanted is not None and creature.choices != wanted.recipe.choices:
+            self._store.update_state(creature=replace(creature, choices=wanted.recipe.choices))
 
     def _land(self, wanted: _Wanted, result: Collage | Exception) -> None:
         self._under_way = False

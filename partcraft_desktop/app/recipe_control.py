@@ -130,7 +130,8 @@ class RecipeControl:
     def _show(self) -> None:
         recipe = self._history.now
         self.last_recipes[recipe.pack] = recipe
-        self._store.update_state(recipe=recipe, can_undo=self._history.can_undo, can_redo=self._history.can_redo)
+        can_undo, can_redo = self._history.can_undo, self._history.can_redo
+        self._store.update_state(recipe=recipe, tried=None, can_undo=can_undo, can_redo=can_redo)
         shown_pack = self._store.state.pack
         pack = next((p for p in self._store.state.packs if p.id == recipe.pack), None)
         if pack is not None and (shown_pack is None or pack.id != shown_pack.id):

@@ -17,6 +17,7 @@ from engine.core.errors import UserError
 from engine.core.paths import is_folder
 from engine.core.png_metadata import read_creation
 from engine.core.recipe import Creation
+from engine.core.vocabulary import Choice
 from engine.packs.library import PackLibrary
 from engine.packs.pack import Pack
 from engine.runs.launcher import LocalRuns
@@ -230,6 +231,11 @@ class Session(Store):
             self.remove(part)
         else:
             self.choose(part, code, source)
+
+    def try_choice(self, choice: Choice | None) -> None:
+        """Show a choice in the creature without taking it; None: no longer. Any change of the recipe ends it."""
+        if choice != self.state.tried:
+            self.update_state(tried=choice)
 
     def remove(self, part: int) -> None:
         """Take a part out of the recipe."""

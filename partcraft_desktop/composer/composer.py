@@ -33,11 +33,13 @@ OWN_PICTURES: Final = 16
 class Composer(QWidget):
     """Shows the recipe and changes it.
 
-    ``part_wanted(part)``: a slot was pressed, so the part should be shown in the picture; ``lit_changed(part or
+    ``part_wanted(part)``: a slot was pressed, so its part should be shown in the picture it came from;
+    ``variants_wanted(part)``: all of a part's kind should be shown; ``lit_changed(part or
     None)``: the pointer is on a slot.
     """
 
     part_wanted = Signal(int)
+    variants_wanted = Signal(int)
     lit_changed = Signal(object)
 
     def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
@@ -192,6 +194,7 @@ class Composer(QWidget):
         for part in vocabulary.visible_parts if vocabulary else ():
             slot = PartSlot(SlotValue(part.index, part.name, QColor(part.colour)))
             slot.wanted.connect(self._want)
+            slot.variants_asked.connect(self.variants_wanted)
             slot.remove_asked.connect(self._remove)
             slot.strength_changed.connect(self._session.set_strength)
             slot.dropped.connect(self._take)

@@ -56,11 +56,13 @@ class SlotValue:
 class PartSlot(QWidget):
     """One part of the recipe.
 
-    ``wanted(part)``: pressed, to pick a part or see where it came from; ``remove_asked(part)``;
+    ``wanted(part)``: pressed, to see where its part came from; ``variants_asked(part)``: to choose among all of its
+    kind, which is what a press on an empty one asks; ``remove_asked(part)``;
     ``strength_changed(part, 0.0 to 2.0)``; ``dropped(Choice)``; ``lit(part or None)``.
     """
 
     wanted = Signal(int)
+    variants_asked = Signal(int)
     remove_asked = Signal(int)
     strength_changed = Signal(int, float)
     dropped = Signal(object)
@@ -81,6 +83,7 @@ class PartSlot(QWidget):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.remove_button = tool_button("close", "Remove", lambda: self.remove_asked.emit(self.value.part), "Del")
+        self.variants_button = tool_button("grid", "Change", lambda: self.variants_asked.emit(self.value.part), "F2")
         self.strength_button = QToolButton()
         self.strength_button.setCheckable(True)
         self.strength_button.toggled.connect(self._show_slider)
@@ -89,7 +92,14 @@ class PartSlot(QWidget):
         self._slider.setPageStep(10)
         self._slider.valueChanged.connect(self._slide)
         self._least, self._most = QLabel("any"), QLabel("more")
-        for child in (self.remove_button, self.strength_button, self._slider, self._least, self._most):
+        for child in (
+            self.remove_button,
+            self.variants_button,
+            self.strength_button,
+            self._slider,
+            self._least,
+            self._most,
+        ):
             child.setParent(self)
             child.setCursor(Qt.CursorShape.ArrowCursor)
             child.installEventFilter(self)
@@ -111,15 +121,16 @@ class PartSlot(QWidget):
         self.strength_button.setToolTip(f"How strongly this {value.name} is meant")
         self._slider.setAccessibleName(f"Strength of {value.name} in percent")
         self.remove_button.setAccessibleName(f"Remove {value.name}")
+        self.variants_button.setAccessibleName(f"Change {value.name}")
         if value.choice is None:
             self.strength_button.setChecked(False)
             self.setAccessibleName(f"{value.name}: empty")
-            self.setAccessibleDescription(f"Press Enter to pick a {value.name}.")
+            self.setAccessibleDescription(f"Press Enter to pick {_a(value.name)}.")
             self.setToolTip("")
         else:
             came = f", from {value.source}" if value.source else ""
             self.setAccessibleName(f"{value.name}: {value.code}{came}")
-            self.setAccessibleDescription("Enter shows where it came from, Delete removes it.")
+            self.setAccessibleDescription("Enter shows where it came from, F2 shows others, Delete removes it.")
             self.setToolTip(f"{value.name}: {value.code}{came}")
         self._show_buttons()
         self.update()
@@ -163,7 +174,8 @@ class PartSlot(QWidget):
         top = (HEIGHT - side) // 2
         self.remove_button.setGeometry(self.width() - side - PAD, top, side, side)
         wide = self.strength_button.sizeHint().width()
-        self.strength_button.setGeometry(self.remove_button.x() - wide - 2, top, wide, side)
+        self.variants_button.setGeometry(self.remove_button.x() - side - 2, top, side, side)
+        self.strength_button.setGeometry(self.variants_button.x() - wide - 2, top, wide, side)
         row = QRect(PAD, HEIGHT - 4, self.width() - 2 * PAD, STRENGTH_HEIGHT - 4)
         self._least.setGeometry(row.adjusted(4, 0, 0, 0))
         self._least.resize(self._least.sizeHint().width(), row.height())
@@ -177,6 +189,7 @@ class PartSlot(QWidget):
         strength = self.value.choice.strength if self.value.choice else 1.0
         active = self.underMouse() or self.hasFocus() or self.isAncestorOf(QApplication.focusWidget() or self.window())
         self.remove_button.setVisible(chosen and active)
+        self.variants_button.setVisible(chosen and active)
         self.strength_button.setVisible(chosen and (active or strength != 1.0 or self.strength_button.isChecked()))
         open_ = chosen and self.strength_button.isChecked()
         for child in (self._slider, self._least, self._most):
@@ -249,7 +262,7 @@ class PartSlot(QWidget):
         value = self.value
         left = self.tile.right() + 13
         right = self.width() - PAD
-        for button in (self.remove_button, self.strength_button):
+        for button in (self.remove_button, self.variants_button, self.strength_button):
             if button.isVisible():
                 right = min(right, button.x() - 4)
         room = right - left
@@ -307,7 +320,9 @@ class PartSlot(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.wanted.emit(self.value.part)
+            self._press()
+        elif event.key() == Qt.Key.Key_F2:
+            self.variants_asked.emit(self.value.part)
         elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and self.value.choice is not None:
             self.remove_asked.emit(self.value.part)
         elif event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
@@ -327,8 +342,15 @@ class PartSlot(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._pressed is not None and self.rect().contains(event.position().toPoint()):
-            self.wanted.emit(self.value.part)
+            self._press()
         self._pressed = None
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.variants_asked.emit(self.value.part)
+
+    def _press(self) -> None:
+        (self.variants_asked if self.value.choice is None else self.wanted).emit(self.value.part)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         choice = dragging.choice_in(event.mimeData())

@@ -98,8 +98,9 @@ class CreaturePane(QWidget):
         if began and self._shown is not None:
             self.show_collage()
         if state.creature is not self._creature:
-            self._creature = state.creature
-            self.show_collage()
+            before, self._creature = self._creature, state.creature
+            if before is None or (before.collage, before.note) != (state.creature.collage, state.creature.note):
+                self.show_collage()
             self._begin_flight()
         self._show_waiting()
         noun = state.pack.vocabulary.noun if state.pack else ""

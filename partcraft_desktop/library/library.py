@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QMenu,
+    QPushButton,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine.runs.run import Run
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.library.pack_menu import RUN_STATES, PackButton
-from partcraft_desktop.library.picture_wall import PictureTileDelegate, PictureWallModel, Tile, TileRole, WallView
+from partcraft_desktop.library.picture_wall import (
+    CAPTION,
+    SMALLEST_CELL,
+    PictureTileDelegate,
+    PictureWallModel,
+    Tile,
+    TileRole,
+)
 from partcraft_desktop.widgets.controls import push_button
 from partcraft_desktop.widgets.theme import UNIT, icon
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.widgets.tile_delegate import Index
+from partcraft_desktop.widgets.tile_wall import TileWall
 
 
 class Library(QWidget):
@@ -41,7 +59,9 @@ class Library(QWidget):
         )
 
         self.model = PictureWallModel(self)
-        self.wall = WallView()
+        self.wall = TileWall(SMALLEST_CELL, CAPTION)
+        self.wall.setDragEnabled(True)
+        self.wall.setDragDropMode(QListView.DragDropMode.DragOnly)
         self.wall.setObjectName("wall")
         self.wall.setAccessibleName("Pictures")
         self.wall.setModel(self.model)

@@ -12,20 +12,20 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QRect,
-    QSize,
     Qt,
     QUrl,
-    Signal,
 )
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPalette, QResizeEvent
-from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyleOptionViewItem, QWidget
+from PySide6.QtGui import QFontMetrics, QPainter, QPalette
+from PySide6.QtWidgets import QListView, QStyle, QStyleOptionViewItem
 
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.widgets.tile_delegate import CHOSEN, Index, Ring, TileDelegate
 
 TileRole: Final = Qt.ItemDataRole.UserRole
 CAPTION: Final = 24
+"""Logical pixels below a tile for its title."""
 SMALLEST_CELL: Final = 84
+"""Logical pixels of a tile with its margins."""
 
 
 @dataclass(frozen=True)
@@ -118,37 +118,3 @@ class PictureTileDelegate(TileDelegate):
 
     def _is_open(self, index: Index) -> bool:
         return index.data(TileRole).id == self.open_id
-
-
-class WallView(QListView):
-    """The wall; letters typed into it go to the search field."""
-
-    typed = Signal(str)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setViewMode(QListView.ViewMode.IconMode)
-        self.setResizeMode(QListView.ResizeMode.Adjust)
-        self.setMovement(QListView.Movement.Static)
-        self.setUniformItemSizes(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setMouseTracking(True)
-        self.setDragEnabled(True)
-        self.setDragDropMode(QListView.DragDropMode.DragOnly)
-        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        width = self.viewport().width() - 1
-        cell = width // max(1, width // SMALLEST_CELL)
-        self.setGridSize(QSize(cell, cell + CAPTION))
-        super().resizeEvent(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        plain = not event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self.currentIndex().isValid():
-            self.activated.emit(self.currentIndex())
-        elif plain and event.text().isprintable() and event.text().strip():
-            self.typed.emit(event.text())
-        else:
-            super().keyPressEvent(event)

@@ -17,10 +17,12 @@ PAN_STEP: Final = 64.0
 class PictureCanvas(CanvasPainting):
     """Shows one picture and its parts; says what a person does with them.
 
-    ``toggled(part)``: taken, or put back; ``drag_wanted(part or None)``: a drag began on a part or beside all parts.
+    ``toggled(part)``: taken, or put back; ``opened(part)``: pressed twice, to see others of its kind;
+    ``drag_wanted(part or None)``: a drag began on a part or beside all parts.
     """
 
     toggled = Signal(int)
+    opened = Signal(int)
     drag_wanted = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -83,9 +85,11 @@ class PictureCanvas(CanvasPainting):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton:
             return
-        if self._placement.is_fitted:
-            return  # The first click said it; a second one by habit takes nothing back.
         part = self.part_at(event.position())
+        if self._placement.is_fitted:
+            if part is not None:
+                self.opened.emit(part)  # The first click has taken it.
+            return
         if part is not None:
             self.toggled.emit(part)  # The first click of the two was not meant for the part.
         self.fit()

@@ -37,11 +37,12 @@ class ReferenceView(QWidget):
     """Shows the session's reference and lets parts of it be taken.
 
     ``part_taken(part, departure)``: a part went into the recipe; ``departure`` is where it was seen, as
-    :meth:`cut_out` gives it. ``lit_changed(part or None)``; ``open_wanted()``: the button of the empty view was
-    pressed; ``shown(path)``: a picture is on screen.
+    :meth:`cut_out` gives it. ``part_opened(part)``: others of a part's kind are wanted. ``lit_changed(part or None)``;
+    ``open_wanted()``: the button of the empty view was pressed; ``shown(path)``: a picture is on screen.
     """
 
     part_taken = Signal(int, object)
+    part_opened = Signal(int)
     lit_changed = Signal(object)
     open_wanted = Signal()
     shown = Signal(str)
@@ -69,6 +70,7 @@ class ReferenceView(QWidget):
         self.canvas = PictureCanvas(self)
         self.canvas.setAccessibleName("Reference")
         self.canvas.toggled.connect(self._toggle)
+        self.canvas.opened.connect(self.part_opened)
         self.canvas.lit_changed.connect(self._light)
         self.canvas.zoomed.connect(self._show_zoom)
         self.canvas.drag_wanted.connect(self._drag)

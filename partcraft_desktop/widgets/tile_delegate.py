@@ -56,6 +56,10 @@ class TileDelegate(QStyledItemDelegate):
             return FOCUSED
         return HOVERED if state & QStyle.StateFlag.State_MouseOver else None
 
+    def paint_picture(self, painter: QPainter, pixmap: QPixmap, square: QRect, index: Index) -> None:
+        """Paint the picture of a tile: it covers the square, cut at its longer sides."""
+        paint_cover(painter, pixmap, square)
+
     def paint_below(self, painter: QPainter, square: QRect, index: Index, option: QStyleOptionViewItem) -> None:
         """Paint what stands below the picture, which is ``square``."""
 
@@ -69,7 +73,7 @@ class TileDelegate(QStyledItemDelegate):
         painter.fillPath(rounded(square.toRectF(), UNIT), palette.color(Role.AlternateBase))
         pixmap = self.picture(index, side, painter.device().devicePixelRatioF())
         if pixmap is not None and not pixmap.isNull():
-            paint_cover(painter, pixmap, square)
+            self.paint_picture(painter, pixmap, square, index)
         elif pixmap is not None:
             middle = QRect(0, 0, ICON, ICON)
             middle.moveCenter(square.center())

@@ -1,4 +1,5 @@
-"""The centre of the window: the reference one picks from and the creature, side by side or one behind the other."""
+"""The centre of the window: the reference one picks from and the creature, side by side or one behind the other. The
+wall of a part's variants takes the place of the reference while it is open."""
 
 from __future__ import annotations
 
@@ -6,10 +7,20 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSplitter, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QSplitter,
+    QStackedLayout,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from partcraft_desktop.creature.creature_pane import CreaturePane
 from partcraft_desktop.reference.reference_view import ReferenceView
+from partcraft_desktop.variants.part_wall import PartWall
 from partcraft_desktop.widgets.theme import UNIT
 
 SIDE_BY_SIDE: Final = 560
@@ -21,9 +32,16 @@ class Centre(QWidget):
 
     arranged = Signal()
 
-    def __init__(self, view: ReferenceView, creature: CreaturePane, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, view: ReferenceView, wall: PartWall, creature: CreaturePane, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self.view, self.creature = view, creature
+        self.view, self.wall, self.creature = view, wall, creature
+        self._picks = QStackedWidget()  # where one picks from
+        self._picks.addWidget(view)
+        self._picks.addWidget(wall)
+        wall.opened.connect(self._show_wall)
+        wall.closed.connect(self._hide_wall)
         self.setMinimumWidth(200)
         self.splitter = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         self.splitter.setHandleWidth(UNIT // 2)
@@ -63,6 +81,16 @@ class Centre(QWidget):
         """Bring the creature in front where only one of them is seen."""
         self._show(1)
 
+    def _show_wall(self) -> None:
+        self._picks.setCurrentWidget(self.wall)
+        self.show_reference()
+
+    def _hide_wall(self) -> None:
+        had_focus = self.wall.isAncestorOf(self.focusWidget() or self)
+        self._picks.setCurrentWidget(self.view)
+        if had_focus:
+            self.view.canvas.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def _tab(self, text: str, index: int) -> QToolButton:
         button = QToolButton()
         button.setText(text)
@@ -84,7 +112,7 @@ class Centre(QWidget):
             return
         focus = self.focusWidget()
         self._splits = splits
-        for widget in (self.view, self.creature):
+        for widget in (self._picks, self.creature):
             if splits:
                 self.splitter.addWidget(widget)
                 widget.show()

@@ -31,6 +31,7 @@ from partcraft_desktop.creature.creature_pane import CreaturePane
 from partcraft_desktop.gallery.gallery import Gallery
 from partcraft_desktop.library.library import Library
 from partcraft_desktop.reference.reference_view import ReferenceView
+from partcraft_desktop.variants.part_wall import PartWall
 from partcraft_desktop.widgets.controls import ShortLabel, hairline, tool_button
 from partcraft_desktop.widgets.theme import UNIT, draw_app_icon, icon, icon_of
 from partcraft_desktop.widgets.thumbnails import Thumbnails
@@ -68,7 +69,8 @@ class MainWindow(QWidget):
         self.library = Library(session, self._thumbnails)
         self.view = ReferenceView(session, readers)
         self.creature = CreaturePane(session, readers)
-        self.centre = Centre(self.view, self.creature)
+        self.wall = PartWall(session, self._thumbnails)
+        self.centre = Centre(self.view, self.wall, self.creature)
         self.composer = Composer(session, self._thumbnails)
         self.gallery = Gallery(session, self._thumbnails)
         self.status = StatusBar(session)
@@ -184,6 +186,9 @@ class MainWindow(QWidget):
         self.view.lit_changed.connect(self.composer.light)
         self.composer.lit_changed.connect(self.view.light)
         self.composer.part_wanted.connect(self.view.invite)
+        self.composer.variants_wanted.connect(self.wall.open_part)
+        self.view.part_opened.connect(self.wall.open_part)
+        self.wall.taken.connect(self._fly_in)
         self.gallery.view_wanted.connect(self.openings.show_creation)
         self.gallery.copy_wanted.connect(self.openings.copy_picture)
         self.gallery.folder_wanted.connect(self.openings.show_folder_of)
