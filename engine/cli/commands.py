@@ -27,6 +27,7 @@ from engine.core.prompt import choice_text, parse, to_text
 from engine.core.recipe import Creation, Recipe
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Choice
+from engine.packs.base_sizes import size_warning, sizes_of
 from engine.packs.library import PackLibrary
 from engine.packs.pack import MANIFEST, Pack
 from engine.worker.jobs import Discover, Evaluate, Evaluated, EyeSettings, Render, Segment, Segmented
@@ -112,6 +113,8 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
     named = ("negative", "seed", "count", "steps", "guidance", "size")
     settings = {name: getattr(arguments, name) for name in named if getattr(arguments, name) is not None}
     recipe = replace(recipe, pack=pack.id, **settings)
+    if warning := size_warning(sizes_of(pack.base_model), recipe.size):
+        print(f"{warning} Without --size it is painted at the model's own.", file=sys.stderr)
     out = make_folder(Path(arguments.out) if arguments.out else creations_dir())
     code = DONE
     with JobRunner(handlers) as desk:

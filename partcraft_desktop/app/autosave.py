@@ -14,16 +14,19 @@ from engine.core.atomic_files import read_json
 from engine.core.paths import is_file
 from engine.core.recipe import Recipe
 from partcraft_desktop.app.settings import FileWriter
+from partcraft_desktop.app.timings import Timings
 
 SAVE_AFTER_MS: Final = 250
 """Changes within this time are one write: a slider drag does not write a hundred files."""
+
+MOST_QUEUED: Final = 1000
 
 
 @dataclass(frozen=True)
 class Saved:
     """What was there last time. ``recipes`` has the last one of each pack by the pack's id; ``reference`` is a
     reference's id or the path of a person's own picture, ``own`` are such paths, newest first. ``learning`` is what
-    :meth:`partcraft_desktop.app.learning.draft.Draft.to_document` says."""
+    :meth:`partcraft_desktop.app.learning.draft.Draft.to_document` says. ``queue`` is what was not rendered yet."""
 
     pack: str = ""
     reference: str = ""
@@ -31,6 +34,8 @@ class Saved:
     seed_locked: bool = False
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
     learning: Mapping[str, Any] = field(default_factory=dict)
+    queue: tuple[Recipe, ...] = ()
+    timings: Timings = field(default_factory=Timings)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Saved:
@@ -41,6 +46,8 @@ class Saved:
             return value if isinstance(value, str) else ""
 
         own, lines, learning = document.get("own"), document.get("recipes"), document.get("learning")
+        queue = document.get("queue")
+        queued = [_recipe(line) for line in queue[:MOST_QUEUED]] if isinstance(queue, list) else []
         recipes = [_recipe(line) for line in lines.values()] if isinstance(lines, dict) else []
         return cls(
             text("pack"),
@@ -49,6 +56,8 @@ class Saved:
             document.get("seed_locked") is True,
             {recipe.pack: recipe for recipe in recipes if recipe is not None},
             learning if isinstance(learning, dict) else {},
+            tuple(recipe for recipe in queued if recipe is not None),
+            Timings.from_document(document.get("timings")),
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -62,6 +71,8 @@ class Saved:
             "seed_locked": self.seed_locked,
             "recipes": recipes,
             "learning": dict(self.learning),
+            "queue": [recipe.to_json() for recipe in self.queue],
+            "timings": self.timings.to_document(),
         }
 
 

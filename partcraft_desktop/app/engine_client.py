@@ -47,6 +47,11 @@ class EngineClient(QObject):
         """Whether the engine was started."""
         return self._engine is not None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a job has not ended yet."""
+        return bool(self._listeners)
+
     def submit(self, job: Job, listener: Callable[[News], None]) -> int | None:
         """Hand in a job; its id, or None when closed. ``listener`` hears its news, on the Qt thread."""
         if self._engine is None or self._closed:

@@ -87,7 +87,8 @@ class RecipeControl:
 
     def set_setting(self, name: str, value: str | float) -> None:
         """Set ``negative`` or one of ``recipe_edits.OFFERED``; setting the seed locks it."""
-        self._set(recipe_edits.with_setting(self._store.state.recipe, name, value), name)
+        state = self._store.state
+        self._set(recipe_edits.with_setting(state.recipe, name, value, state.sizes), name)
         if name == "seed":
             self.lock_seed(True)
 

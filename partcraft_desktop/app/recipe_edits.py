@@ -8,12 +8,14 @@ from typing import Final
 
 from engine.core.recipe import LIMITS, MOST_SEED, Recipe
 from engine.core.vocabulary import ABSENT, Choice
+from engine.packs.base_sizes import BaseSizes
 from engine.packs.pack import Pack
 
 OFFERED: Final[dict[str, tuple[int, int]]] = {
     **LIMITS, "guidance": (0, 30), "seed": (0, MOST_SEED), "count": (1, 64)
 }  # fmt: skip
-"""What a setting can be in the window; a value outside is moved to the nearest end."""
+"""What a setting can be in the window; a value outside is moved to the nearest end. Sizes are the base model's: see
+:class:`engine.packs.base_sizes.BaseSizes`."""
 
 
 def random_seed() -> int:
@@ -38,10 +40,13 @@ def random_recipe(recipe: Recipe, pack: Pack) -> Recipe:
     return recipe
 
 
-def with_setting(recipe: Recipe, name: str, value: str | float) -> Recipe:
-    """``negative`` (text) or one of ``OFFERED`` (a number) changed. Raises ``KeyError`` for any other name."""
+def with_setting(recipe: Recipe, name: str, value: str | float, sizes: BaseSizes) -> Recipe:
+    """``negative`` (text) or one of ``OFFERED`` (a number) changed; a size becomes the nearest one that the base model
+    can paint. Raises ``KeyError`` for any other name."""
     if name == "negative":
         return replace(recipe, negative=str(value))
+    if name == "size":
+        return replace(recipe, size=sizes.nearest(int(value)))
     low, high = OFFERED[name]
     number = min(max(float(value), low), high)
     return replace(recipe, **{name: number if name == "guidance" else int(number)})

@@ -1,12 +1,14 @@
-"""Rendering: one render at a time and its news; the engine started and made ready for it."""
+"""Rendering: one render at a time and its news; the engine started and made ready for it. What comes next is for
+:mod:`partcraft_desktop.app.render_queue`."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 
@@ -14,9 +16,17 @@ from engine.core.recipe import Recipe
 from engine.packs.pack import Pack
 from engine.worker.jobs import Cancelled, Failed, Finished, Job, News, Prepare, Preview, Progress, Render, Rendered
 from partcraft_desktop.app.engine_client import EngineClient
-from partcraft_desktop.app.messages import reason
-from partcraft_desktop.app.state import RenderStatus
+from partcraft_desktop.app.messages import Message, reason
+from partcraft_desktop.app.state import LoadStatus, RenderStatus
 from partcraft_desktop.app.store import Store
+
+
+@dataclass(frozen=True)
+class RenderEnd:
+    """How a render ended, and what is to be said of it ("unusable": creations cannot be kept where they should be)."""
+
+    outcome: Literal["done", "cancelled", "failed", "unusable"]
+    message: Message | None = None
 
 
 class RenderControl(QObject):
@@ -25,15 +35,26 @@ class RenderControl(QObject):
     preview = Signal(int, object)
     """index of the creation, uint8 (H, W, 3) array"""
     creation_added = Signal(object)
+    measured = Signal()
+    """A load was measured that is worth keeping."""
 
     def __init__(self, store: Store, client: EngineClient) -> None:
         super().__init__(store)
         self._store = store
         self._client = client
+        self._engine_started: float | None = None
+        """When the engine's process was asked for, until it says its first word."""
+        self._load_began: dict[str, float] = {}
+        self._loaded: set[str] = set()
+        """The packs whose models were loaded since the app began, by id."""
+        self._began: float | None = None
+        self._was_loaded: bool | None = None
+        """When the running render said its first word, and whether its models were loaded then."""
 
     def start_engine(self) -> None:
         """Start the engine, unless it runs, and load what the pack needs."""
         if self._client.start():
+            self._engine_started = time.monotonic()
             self.prepare()
 
     def submit(self, job: Job, listener: Callable[[News], None]) -> int | None:
@@ -45,49 +66,75 @@ class RenderControl(QObject):
         """Load what the pack needs, if the engine runs."""
         pack = self._store.state.pack
         if pack is not None and self._client.running:
-            self._store.update_state(engine="waking", engine_stage="")
+            load = LoadStatus(time.monotonic(), 0.0 if self._client.busy else self._expected_load(pack))
+            self._store.update_state(engine="waking", engine_stage="", load=load)
             self.submit(Prepare(str(pack.path)), lambda news: self._preparing(pack, news))
 
+    def _expected_load(self, pack: Pack) -> float:
+        """Seconds until a pack is loaded; 0 if that was never measured, or much of it is there already."""
+        timings, seconds = self._store.state.timings, self._store.state.timings.load_of(pack)
+        if pack.id in self._loaded or not seconds:
+            return 0.0
+        if self._engine_started is None:
+            return seconds
+        return timings.engine + seconds if timings.engine else 0.0
+
     def _preparing(self, pack: Pack, news: News) -> None:
+        now = time.monotonic()
+        match news:
+            case Progress() if pack.id not in self._load_began:
+                self._load_began[pack.id] = now
+                if self._engine_started is not None:
+                    timings = replace(self._store.state.timings, engine=now - self._engine_started)
+                    self._engine_started = None
+                    self._store.update_state(timings=timings)
+                if self._store.state.pack == pack:
+                    self._store.update_state(load=LoadStatus(now, self._expected_load(pack)))
+            case Finished():
+                # A second load finds much of the first in memory: it says nothing of the next start.
+                if pack.id not in self._loaded and pack.id in self._load_began:
+                    seconds = now - self._load_began[pack.id]
+                    self._store.update_state(timings=self._store.state.timings.with_load(pack, seconds))
+                    self.measured.emit()
+                self._loaded.add(pack.id)
+            case _:
+                pass
         if self._store.state.pack != pack:
             return
         match news:
             case Progress():
                 self._store.update_state(engine_stage=news.stage)
             case Finished():
-                self._store.update_state(engine="ready", engine_stage="")
+                self._store.update_state(engine="ready", engine_stage="", load=None)
             case Failed():
-                self._store.update_state(engine="failed", engine_stage="")
+                self._store.update_state(engine="failed", engine_stage="", load=None)
                 self._say_failure(news)
             case _:
                 pass
 
-    def render(self, pack: Pack, recipe: Recipe, out: Path) -> None:
-        """Render a recipe into a folder, which is made if it is not there; one render at a time."""
-        if self._store.state.render is not None:
-            return
-        self._store.update_state(render=RenderStatus(started=time.monotonic(), count=recipe.count))
+    def render(self, pack: Pack, recipe: Recipe, out: Path, ended: Callable[[RenderEnd], None]) -> None:
+        """Render a recipe into a folder, which is made if it is not there. ``state.render`` is there already, and is
+        the caller's to take away once ``ended`` is called."""
+        self._began = self._was_loaded = None
 
         def looked_at(unusable: str) -> None:
             if unusable:
                 hint = "Choose another folder in the settings."
-                self._store.update_state(render=None)
-                self._store.say(f"Creations cannot be kept in {out}: {unusable}", hint, "error")
+                ended(RenderEnd("unusable", Message(f"Creations cannot be kept in {out}: {unusable}", hint, "error")))
             else:
-                self._submit_render(Render(str(pack.path), recipe, str(out)))
+                self._submit_render(Render(str(pack.path), recipe, str(out)), pack, ended)
 
-        self._store.ask(lambda: _why_unusable(out), looked_at, f"Creations cannot be kept in {out}.", self._give_up)
+        otherwise = f"Creations cannot be kept in {out}."
+        self._store.ask(lambda: _why_unusable(out), looked_at, otherwise, lambda _: ended(RenderEnd("unusable")))
 
-    def _submit_render(self, job: Render) -> None:
+    def _submit_render(self, job: Render, pack: Pack, ended: Callable[[RenderEnd], None]) -> None:
         render = self._store.state.render
-        number = None if render is None or render.cancelling else self.submit(job, self._rendering)
+        cancelled = render is None or render.cancelling
+        number = None if cancelled else self.submit(job, lambda news: self._rendering(pack, job.recipe, news, ended))
         if render is None or number is None:
-            self._store.update_state(render=None)
+            ended(RenderEnd("cancelled"))
         else:
             self._store.update_state(render=replace(render, job=number, started=time.monotonic()))
-
-    def _give_up(self, _: object) -> None:
-        self._store.update_state(render=None)
 
     def cancel(self) -> None:
         """Stop the running render; creations that are whole stay."""
@@ -97,16 +144,13 @@ class RenderControl(QObject):
             if render.job is not None:
                 self._client.cancel(render.job)
 
-    def _rendering(self, news: News) -> None:
+    def _rendering(self, pack: Pack, recipe: Recipe, news: News, ended: Callable[[RenderEnd], None]) -> None:
         render = self._store.state.render
         if render is None:
             return
         match news:
             case Progress():
-                # Each stage has its own pace: the time that is left is told from when the stage began.
-                started = render.started if news.stage == render.stage else time.monotonic()
-                render = replace(render, stage=news.stage, done=news.done, total=news.total, started=started)
-                self._store.update_state(render=render)
+                self._store.update_state(render=self._progressed(render, pack, news))
             case Preview():
                 self.preview.emit(news.index, news.image)
             case Rendered():
@@ -114,12 +158,31 @@ class RenderControl(QObject):
                 self._store.update_state(render=replace(render, whole=render.whole + 1), creations=creations)
                 self.creation_added.emit(news.creation)
             case Failed():
-                self._store.update_state(render=None)
-                self._say_failure(news)
-            case Finished() | Cancelled():
-                self._store.update_state(render=None)
+                ended(RenderEnd("failed", Message(news.message, news.hint, "error", details=news.details)))
+            case Finished():
+                if self._began is not None and self._was_loaded:
+                    seconds = time.monotonic() - self._began
+                    self._store.update_state(timings=self._store.state.timings.with_pace(recipe, pack, seconds))
+                self._loaded.add(pack.id)
+                ended(RenderEnd("done"))
+            case Cancelled():
+                ended(RenderEnd("cancelled"))
             case _:
                 pass
+
+    def _progressed(self, render: RenderStatus, pack: Pack, news: Progress) -> RenderStatus:
+        now = time.monotonic()
+        if self._began is None:
+            self._began, self._was_loaded = now, pack.id in self._loaded
+        # Each stage has its own pace: the time that is left is told from when the stage began.
+        started = render.started if news.stage == render.stage else now
+        load = render.load
+        if news.total:
+            load = None
+            self._loaded.add(pack.id)
+        elif load is None and not self._was_loaded:
+            load = LoadStatus(now, self._store.state.timings.load_of(pack))
+        return replace(render, stage=news.stage, done=news.done, total=news.total, started=started, load=load)
 
     def _say_failure(self, news: Failed) -> None:
         self._store.say(news.message, news.hint, "error", details=news.details)

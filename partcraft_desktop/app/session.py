@@ -16,8 +16,9 @@ from PySide6.QtCore import QObject, Signal
 from engine.core.errors import UserError
 from engine.core.paths import is_folder
 from engine.core.png_metadata import read_creation
-from engine.core.recipe import Creation
+from engine.core.recipe import Creation, Recipe
 from engine.core.vocabulary import Choice
+from engine.packs.base_sizes import BaseSizes, sizes_of
 from engine.packs.library import PackLibrary
 from engine.packs.pack import Pack
 from engine.runs.launcher import LocalRuns
@@ -34,6 +35,7 @@ from partcraft_desktop.app.open_pictures import OWN_LIMIT, OpenPictures
 from partcraft_desktop.app.pack_list import PackList, PackListing
 from partcraft_desktop.app.recipe_control import RecipeControl
 from partcraft_desktop.app.render_control import RenderControl
+from partcraft_desktop.app.render_queue import RenderQueue
 from partcraft_desktop.app.settings import Settings
 from partcraft_desktop.app.store import Store
 
@@ -69,6 +71,10 @@ class Session(Store):
         self._renders = RenderControl(self, self._client)
         self._renders.preview.connect(self.preview)
         self._renders.creation_added.connect(self.creation_added)
+        self._renders.creation_added.connect(self._save_soon)
+        self._renders.measured.connect(self._save_soon)
+        self._queue = RenderQueue(self, self._renders, lambda: settings.out, self._save_soon)
+        self._saved_queue: tuple[Recipe, ...] = ()
         self._pictures = OpenPictures(self, self._renders.submit, self._save_soon)
         self._recipes = RecipeControl(self, self._show_pack, self._save_soon)
         self._collages = CollageControl(self)
@@ -84,7 +90,8 @@ class Session(Store):
         saved = self._autosave.read()
         self._saved_pack, self._saved_reference = saved.pack, saved.reference
         self._recipes.bring_back(saved.recipes)
-        self.update_state(seed_locked=saved.seed_locked, hint=not self.settings.values.hint_seen)
+        self._saved_queue = saved.queue
+        self.update_state(timings=saved.timings, seed_locked=saved.seed_locked, hint=not self.settings.values.hint_seen)
         self.learning.begin(saved.learning, self.state.packs)
         self._packs.read(lambda: existing(saved.own[:OWN_LIMIT]), self._pictures.bring_back)
         self._creations.read()
@@ -159,9 +166,17 @@ class Session(Store):
         own = tuple(replace(picture, segmentation=None, note="", busy=False) for picture in self.state.own)
         picture_id = self.state.reference.id if self.state.reference else self._saved_reference
         self._saved_reference = ""
-        self.update_state(pack=pack, reference=None, own=own)
+        self.update_state(pack=pack, reference=None, own=own, sizes=BaseSizes())
+        self._find_sizes(pack)
         self._renders.prepare()
         self._pictures.open_first(picture_id)
+
+    def _find_sizes(self, pack: Pack) -> None:
+        def found(sizes: BaseSizes) -> None:
+            if self.state.pack == pack:
+                self.update_state(sizes=sizes)
+
+        self.ask(lambda: sizes_of(pack.base_model), found, "The base model’s size cannot be read.")
 
     def import_pack(self, path: str | Path) -> None:
         """Take a .partpack into the library and show it."""
@@ -198,6 +213,8 @@ class Session(Store):
             self._recipes.begin_with(next((p for p in packs if is_first and p.id == self._saved_pack), packs[0]))
         elif same is None:
             self.update_state(pack=None, reference=None)
+        if is_first:
+            self._queue.bring_back(self._saved_queue, packs)
         for error in listing.errors if is_first else ():
             self.say(error.message, error.hint, "warning")
 
@@ -279,15 +296,39 @@ class Session(Store):
     # Rendering, and what came of it
 
     def render(self) -> None:
-        """Render the recipe into the output folder; one render at a time."""
+        """Render the recipe into the output folder, or add it to the queue while something else is rendered."""
         pack = self.state.pack
-        if pack is not None and self.state.render is None:
+        if pack is not None:
             self._recipes.draw_seed()
-            self._renders.render(pack, self.state.recipe, self.settings.out)
+            self._queue.add(pack, self.state.recipe)
 
     def cancel(self) -> None:
-        """Stop the running render; creations that are whole stay."""
+        """Stop the running render; creations that are whole stay, and the next in the queue begins."""
         self._renders.cancel()
+
+    def cancel_queued(self, id: int) -> None:
+        """Take a render off the queue, or stop it if it is the running one."""
+        self._queue.cancel(id)
+
+    def cancel_all(self) -> None:
+        """Stop the running render and empty the queue; what waited can be brought back."""
+        self._queue.cancel_all()
+
+    def move_queued(self, id: int, index: int) -> None:
+        """Put a waiting render at another place of the queue, 0 for the first."""
+        self._queue.move(id, index)
+
+    def retry(self, id: int) -> None:
+        """Render once more what failed."""
+        self._queue.retry(id)
+
+    def go_on(self) -> None:
+        """Render what still waited when the app ended last time."""
+        self._queue.go_on()
+
+    def clear_held(self) -> None:
+        """Take off the queue what still waited when the app ended last time."""
+        self._queue.clear_held()
 
     def delete_creations(self, creations: Iterable[Creation]) -> None:
         """Put creations aside; they can be brought back."""
@@ -316,6 +357,8 @@ class Session(Store):
             self.state.seed_locked,
             dict(self._recipes.last_recipes),
             self.state.learning.draft.to_document(),
+            self._queue.kept(),
+            self.state.timings,
         )
 
     def _tell_unsaved(self, error: UserError) -> None:

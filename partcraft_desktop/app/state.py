@@ -9,8 +9,10 @@ from engine.collage.layers import Collage
 from engine.core.recipe import Creation, Recipe
 from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import Choice
+from engine.packs.base_sizes import BaseSizes
 from engine.packs.pack import Pack
 from partcraft_desktop.app.learning.state import LearningState
+from partcraft_desktop.app.timings import Timings
 
 EngineStatus = Literal["off", "waking", "ready", "failed"]
 """Whether the engine process has what the pack needs: not started, loading, loaded, or could not load."""
@@ -49,10 +51,39 @@ class Creature:
 
 
 @dataclass(frozen=True)
+class QueuedRender:
+    """A render in the queue: a recipe with its own seed, the id of its pack, and what it is in a few words.
+
+    ``held``: it waits for a person to say "Go on". ``failed``: why it came to nothing, in a sentence.
+    """
+
+    id: int
+    recipe: Recipe
+    pack: str
+    title: str
+    held: bool = False
+    failed: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is rendered by itself when its turn comes."""
+        return not self.held and not self.failed
+
+
+@dataclass(frozen=True)
+class LoadStatus:
+    """Models that load: since when (``time.monotonic()`` seconds), and how many seconds they took last time (0: not
+    known)."""
+
+    started: float
+    expected: float = 0.0
+
+
+@dataclass(frozen=True)
 class RenderStatus:
     """How far the running render is: steps ``done`` of ``total`` (0: unknown); ``started`` is
     ``time.monotonic()`` seconds; ``whole`` creations of ``count`` are on disk. ``job`` is None until the
-    engine has it."""
+    engine has it. ``load`` is there while the render loads its models itself."""
 
     job: int | None = None
     stage: str = ""
@@ -62,6 +93,8 @@ class RenderStatus:
     whole: int = 0
     count: int = 1
     cancelling: bool = False
+    item: QueuedRender | None = None
+    load: LoadStatus | None = None
 
 
 @dataclass(frozen=True)
@@ -82,8 +115,15 @@ class State:
     """A person's own pictures, newest first, with their segmentations once found."""
     creations: tuple[Creation, ...] = ()
     render: RenderStatus | None = None
+    queue: tuple[QueuedRender, ...] = ()
+    """What is not rendered yet, in order; the running render is not among them."""
+    sizes: BaseSizes = field(default_factory=BaseSizes)
+    """What the pack's base model can paint."""
     engine: EngineStatus = "off"
     engine_stage: str = ""
+    load: LoadStatus | None = None
+    """There while the engine loads what the pack needs."""
+    timings: Timings = field(default_factory=Timings)
     can_undo: bool = False
     can_redo: bool = False
     hint: bool = False

@@ -7,18 +7,20 @@ from collections import OrderedDict
 from typing import Final
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QFont, QPixmap
+from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QFont, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from engine.core.recipe import Recipe
 from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import Choice, Vocabulary
+from engine.packs.base_sizes import BaseSizes
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.composer.part_slot import CROP, PartSlot, SlotValue
 from partcraft_desktop.composer.prompt_field import PromptField
-from partcraft_desktop.composer.recipe_settings import RecipeSettings
-from partcraft_desktop.composer.render_button import RenderButton, RenderProgress
+from partcraft_desktop.composer.queue_list import QueueList
+from partcraft_desktop.composer.recipe_settings import RecipeSettings, SizeNote
+from partcraft_desktop.composer.render_button import RenderButton
 from partcraft_desktop.widgets import drag_and_drop as dragging
 from partcraft_desktop.widgets import theme
 from partcraft_desktop.widgets.controls import ShortLabel, tool_button
@@ -28,6 +30,8 @@ from partcraft_desktop.widgets.thumbnails import Thumbnails
 
 OWN_PICTURES: Final = 16
 """So many of a person's own pictures are remembered with their parts, for the crops of choices made from them."""
+LITTLE_ROOM: Final = 480
+"""A composer less high than this, in logical pixels, keeps the queue short."""
 
 
 class Composer(QWidget):
@@ -47,7 +51,7 @@ class Composer(QWidget):
         self._session = session
         self._thumbnails = thumbnails
         self._vocabulary: Vocabulary | None = None
-        self._shown: tuple[Pack | None, Recipe, bool] | None = None
+        self._shown: tuple[Pack | None, Recipe, bool, BaseSizes] | None = None
         self._own: OrderedDict[str, Segmentation] = OrderedDict()
         self.slots: dict[int, PartSlot] = {}
         self.setAcceptDrops(True)
@@ -106,11 +110,15 @@ class Composer(QWidget):
         self.why.setProperty("quiet", True)
         self.why.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.render_button = RenderButton()
-        self.render_button.render_asked.connect(session.render)
-        self.render_button.cancel_asked.connect(session.cancel)
+        self.render_button.clicked.connect(lambda: session.render())
+        self.queue = self._make_queue()
+        self.size_note = SizeNote()
+        self.size_note.size_asked.connect(lambda size: session.set_setting("size", size))
         foot = QVBoxLayout()
         foot.setContentsMargins(theme.UNIT * 2, theme.UNIT, theme.UNIT * 2, theme.UNIT * 2)
         foot.setSpacing(theme.UNIT)
+        foot.addWidget(self.queue)
+        foot.addWidget(self.size_note)
         foot.addWidget(self.why)
         foot.addWidget(self.render_button)
 
@@ -122,8 +130,23 @@ class Composer(QWidget):
         layout.addWidget(self._scroll, 1)
         layout.addLayout(foot)
 
+    def _make_queue(self) -> QueueList:
+        session, queue = self._session, QueueList()
+        queue.cancel_asked.connect(session.cancel)
+        queue.cancel_all_asked.connect(session.cancel_all)
+        queue.go_on_asked.connect(session.go_on)
+        queue.clear_asked.connect(session.clear_held)
+        queue.remove_asked.connect(session.cancel_queued)
+        queue.retry_asked.connect(session.retry)
+        queue.moved.connect(session.move_queued)
+        return queue
+
     def sizeHint(self) -> QSize:
         return QSize(304, 640)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.queue.set_little_room(self.height() < LITTLE_ROOM)
 
     # What others ask of it
 
@@ -160,16 +183,19 @@ class Composer(QWidget):
         self.mix.setEnabled(vocabulary is not None)
         self._remember_own()
         self.more.set_reduced_motion(self._reduced)
-        shown = (state.pack, state.recipe, state.seed_locked)
+        self.queue.set_reduced_motion(self._reduced)
+        self.queue.show_state(state)
+        shown = (state.pack, state.recipe, state.seed_locked, state.sizes)
         if shown != self._shown:
             self._shown = shown
             self._refresh_slots()
             self.prompt.show_prompt(state.recipe.prompt, vocabulary)
-            self.settings.show_recipe(state.recipe, state.seed_locked)
+            self.settings.show_recipe(state.recipe, state.seed_locked, state.sizes)
+            self.size_note.show_size(state.recipe.size, state.sizes)
         blocked = self._blocked()
         self.why.setText(blocked)
-        self.why.setVisible(bool(blocked) and state.render is None)
-        self.render_button.show_state(self._progress(), blocked, state.recipe.count)
+        self.why.setVisible(bool(blocked))
+        self.render_button.show_state(state.render is not None, blocked, state.recipe.count)
 
     def _blocked(self) -> str:
         state = self._session.state
@@ -178,12 +204,6 @@ class Composer(QWidget):
         if not any(isinstance(piece, Choice) or piece.strip() for piece in state.recipe.prompt):
             return "Pick a part or write a prompt to render."
         return ""
-
-    def _progress(self) -> RenderProgress | None:
-        render = self._session.state.render
-        if render is None:
-            return None
-        return RenderProgress(render.stage, render.done, render.total, render.whole, render.count, render.cancelling)
 
     def _make_slots(self, vocabulary: Vocabulary | None) -> None:
         for slot in self.slots.values():

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-from typing import Final
 
 from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QWidget
 
 from engine.core.recipe import MOST_SEED, Recipe
+from engine.packs.base_sizes import BaseSizes, size_warning
 from partcraft_desktop.widgets import theme
-from partcraft_desktop.widgets.controls import tool_button
+from partcraft_desktop.widgets.controls import push_button, tool_button
 from partcraft_desktop.widgets.number_field import NumberField
-
-SIZES: Final = (128, 256, 384, 512, 640, 768, 1024)
 
 
 class RecipeSettings(QWidget):
@@ -32,9 +30,7 @@ class RecipeSettings(QWidget):
         self.size_box = QComboBox()
         self.size_box.setAccessibleName("Size")
         self.size_box.setToolTip("Side of the picture in pixels")
-        self.size_box.addItem("Model’s own", 0)
-        for side in SIZES:
-            self.size_box.addItem(f"{side} px", side)
+        self._offered: tuple[BaseSizes, int] | None = None
         self.size_box.activated.connect(lambda _: self.changed.emit("size", self.size_box.currentData()))
         self.size_box.installEventFilter(self)
         same = "The same seed and recipe give the same picture"
@@ -75,8 +71,8 @@ class RecipeSettings(QWidget):
             else:
                 grid.addLayout(field, row, 1)
 
-    def show_recipe(self, recipe: Recipe, seed_locked: bool) -> None:
-        """Show a recipe's values without saying that they changed."""
+    def show_recipe(self, recipe: Recipe, seed_locked: bool, sizes: BaseSizes) -> None:
+        """Show a recipe's values without saying that they changed; ``sizes`` are those that are offered."""
         for widget, value in (
             (self.steps, recipe.steps),
             (self.guidance, recipe.guidance),
@@ -86,14 +82,23 @@ class RecipeSettings(QWidget):
             widget.set_value(value)
         if self.negative.text() != recipe.negative:
             self.negative.setText(recipe.negative)
-        if self.size_box.findData(recipe.size) < 0:
-            self.size_box.addItem(f"{recipe.size} px", recipe.size)
+        self._offer(sizes, recipe.size)
         self.size_box.setCurrentIndex(self.size_box.findData(recipe.size))
         self.lock.setChecked(seed_locked)
         self.lock.setIcon(theme.icon("lock" if seed_locked else "unlock"))
         name = "The seed is kept. Press for a new one each time." if seed_locked else "Keep the seed"
         self.lock.setAccessibleName(name)
         self.lock.setToolTip(name)
+
+    def _offer(self, sizes: BaseSizes, size: int) -> None:
+        """Offer what the base model can paint, and the recipe's own size whatever it is."""
+        if self._offered == (sizes, size):
+            return
+        self._offered = (sizes, size)
+        self.size_box.clear()
+        self.size_box.addItem(f"Model’s own, {sizes.own} px" if sizes.own else "Model’s own", 0)
+        for side in sorted({side for side in sizes.sides if side != sizes.own} | {size} - {0}):
+            self.size_box.addItem(f"{side} px", side)
 
     def _number(
         self,
@@ -119,3 +124,32 @@ class RecipeSettings(QWidget):
 
     def _roll(self) -> None:
         self.changed.emit("seed", random.randrange(MOST_SEED + 1))
+
+
+class SizeNote(QWidget):
+    """A quiet sentence about a size that the base model cannot paint, and the way to the nearest that it can:
+    ``size_asked(size)``. Not seen where all is well."""
+
+    size_asked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.text = QLabel(wordWrap=True)
+        self.text.setProperty("quiet", True)
+        self.use = push_button("", lambda: self.size_asked.emit(self._size), look="flat")
+        self._size = 0
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.UNIT)
+        row.addWidget(self.text, 1)
+        row.addWidget(self.use)
+        self.hide()
+
+    def show_size(self, size: int, sizes: BaseSizes) -> None:
+        """Say what is wrong with a recipe's size, or nothing."""
+        warning = size_warning(sizes, size)
+        self._size = sizes.nearest(size)
+        self.text.setText(warning)
+        self.use.setText(f"Use {self._size or sizes.own} px")
+        self.use.setAccessibleName(self.use.text())
+        self.setVisible(bool(warning))

@@ -61,6 +61,8 @@ class CreationListModel(QAbstractListModel):
                 self.render = render
                 self.endInsertRows()
         elif render is not self.render:
+            if render is not None and self.render is not None and render.item is not self.render.item:
+                self.preview = None
             self.render = render
             self.dataChanged.emit(self.index(0), self.index(0))
         self._show_creations(creations)

@@ -203,7 +203,7 @@ class MainWindow(QWidget):
         self.undo.setEnabled(state.can_undo if mixes else sorts and learning.can_undo)
         self.redo.setEnabled(state.can_redo if mixes else sorts and learning.can_redo)
         self.stop.setEnabled(mixes and state.render is not None)
-        self.render_action.setEnabled(mixes and state.pack is not None and state.render is None)
+        self.render_action.setEnabled(mixes and state.pack is not None)
         self.mix.setEnabled(mixes and state.pack is not None)
         for action in (self.fold, self.search):
             action.setEnabled(mixes)

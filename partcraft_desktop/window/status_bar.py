@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 from engine.core.durations import duration
 from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.app.state import RenderStatus
+from partcraft_desktop.app.time_left import doing_text
 from partcraft_desktop.widgets.controls import ShortLabel, push_button, tool_button
 from partcraft_desktop.widgets.theme import UNIT, icon
 
@@ -43,7 +43,7 @@ class StatusBar(QWidget):
         self.doing.setProperty("quiet", True)
         self.cancel = push_button("Cancel", session.cancel, look="flat")
         self.cancel.setObjectName("cancel")
-        self.cancel.setToolTip("Stop rendering (Esc). What is whole stays.")
+        self.cancel.setToolTip("Stop the running render (Esc). What is whole stays.")
 
         self.training = push_button("", self._show_training, look="flat")
         self.training.setObjectName("training")
@@ -138,38 +138,13 @@ class StatusBar(QWidget):
         state = self._session.state
         render = state.render
         busy = state.reference is not None and state.reference.busy and state.reference.segmentation is None
-        if render is not None:
-            waits = state.engine == "waking" and not render.stage and not render.cancelling
-            text = _waking_text(state.engine_stage) if waits else render_text(render, time.monotonic())
-            self.doing.setText(text)
-        elif state.engine == "waking":
-            self.doing.setText(_waking_text(state.engine_stage))
-        elif busy:
-            self.doing.setText("Finding the parts…")
-        else:
-            self.doing.setText("")
+        text = doing_text(state, time.monotonic())
+        if not text and state.engine == "waking":
+            text = f"{state.engine_stage or 'Opening the models'}…"
+        self.doing.setText(text or ("Finding the parts…" if busy else ""))
         active = render is not None or state.engine == "waking" or busy
         self.doing.setVisible(active)
         self.cancel.setVisible(render is not None)
         self.cancel.setEnabled(render is not None and not render.cancelling)
-        if render is not None and not self._clock.isActive():
-            self._clock.start()
-        elif render is None:
-            self._clock.stop()
-
-
-def _waking_text(stage: str) -> str:
-    return f"{stage or 'Opening the models'}…"
-
-
-def render_text(render: RenderStatus, now: float) -> str:
-    """What a render does and how long it will yet take, in a few words; ``now`` is ``time.monotonic()``."""
-    if render.cancelling:
-        return "Stopping…"
-    text = render.stage or "Starting"
-    if render.count > 1:
-        text += f" {min(render.whole + 1, render.count)} of {render.count}"
-    if render.total and render.done:
-        seconds_left = (now - render.started) / render.done * (render.total - render.done)
-        text += f", {duration(seconds_left)} left"
-    return text
+        if (render is None and state.load is None) == self._clock.isActive():
+            self._clock.stop() if self._clock.isActive() else self._clock.start()

@@ -104,14 +104,15 @@ def test_a_second_press_and_a_cancel_before_the_engine_has_it(
 ) -> None:
     session.set_setting("steps", 1)
     session.render()
-    session.render()  # the folder is still looked at: one render all the same
-    qtbot.waitUntil(lambda: idle(session) and len(session.state.creations) == 1, timeout=WAIT)
+    session.render()  # the folder is still looked at: it waits its turn
+    assert len(session.state.queue) == 1
+    qtbot.waitUntil(lambda: idle(session) and len(session.state.creations) == 2, timeout=WAIT)
     script(render={"delay": 0.02})
     session.set_setting("steps", 500)
     session.render()
     session.cancel()
     qtbot.waitUntil(lambda: idle(session), timeout=WAIT)
-    assert len(session.state.creations) == 1 and not opened.messages
+    assert len(session.state.creations) == 2 and not opened.messages
 
 
 def test_what_is_changed_after_the_press_is_for_the_next_render(qtbot: QtBot, session: Session) -> None:

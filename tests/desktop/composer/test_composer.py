@@ -18,7 +18,6 @@ from partcraft_desktop.composer.composer import Composer
 from partcraft_desktop.composer.part_slot import PartSlot
 from partcraft_desktop.composer.prompt_completer import completion_for
 from partcraft_desktop.composer.prompt_field import PromptField
-from partcraft_desktop.composer.render_button import RenderButton, RenderProgress
 from partcraft_desktop.widgets import drag_and_drop as dragging
 from partcraft_desktop.widgets.fly_animation import FlyAnimation
 from partcraft_desktop.widgets.number_field import NumberField
@@ -332,9 +331,6 @@ def test_more_unfolds_and_sets(composer: Composer, opened: Opened, qtbot: QtBot)
     assert recipe().seed == 17 and opened.session.state.seed_locked and settings.lock.isChecked()
     qtbot.mouseClick(settings.lock, LEFT)
     assert not opened.session.state.seed_locked
-    settings.size_box.setCurrentIndex(settings.size_box.findData(256))
-    settings.size_box.activated.emit(settings.size_box.currentIndex())
-    assert recipe().size == 256
     composer.more.button.click()
     assert not settings.isVisible()
 
@@ -342,11 +338,6 @@ def test_more_unfolds_and_sets(composer: Composer, opened: Opened, qtbot: QtBot)
 def test_more_unfolds_with_motion_too(composer: Composer, qtbot: QtBot) -> None:
     composer.more.button.click()
     qtbot.waitUntil(lambda: composer.settings.isVisible() and composer.more.fold.maximumHeight() > 10_000, timeout=WAIT)
-
-
-def test_an_unusual_size_of_a_recipe_is_shown(composer: Composer, opened: Opened) -> None:
-    opened.session.set_setting("size", 333)
-    assert composer.settings.size_box.currentText() == "333 px"
 
 
 @pytest.mark.parametrize(
@@ -366,18 +357,19 @@ def test_a_number_is_read_or_keeps_its_last_value(qtbot: QtBot, typed: str, valu
 # Render
 
 
-def test_render_becomes_cancel_and_back(
+def test_render_becomes_add_to_queue_and_back(
     composer: Composer, opened: Opened, qtbot: QtBot, script: Callable[..., None]
 ) -> None:
     script(render={"delay": 0.03})
-    button = composer.render_button
+    button, running = composer.render_button, composer.queue.running
+    assert not composer.queue.isVisible()
     qtbot.mouseClick(button, LEFT)
-    assert button.text() == "Cancel"
-    qtbot.waitUntil(lambda: "step" in button.accessibleDescription(), timeout=WAIT)
-    qtbot.mouseClick(button, LEFT)
-    assert button.text() == "Stopping" and not button.isEnabled()
+    assert button.text() == button.accessibleName() == "Add to queue" and button.isEnabled()
+    qtbot.waitUntil(lambda: "left" in running.doing.text(), timeout=WAIT)
+    qtbot.mouseClick(running.cancel, LEFT)
+    assert running.doing.text() == "Stopping…" and not running.cancel.isEnabled()
     qtbot.waitUntil(lambda: button.text() == "Render" and button.isEnabled(), timeout=WAIT)
-    assert opened.session.state.render is None
+    assert opened.session.state.render is None and not composer.queue.isVisible()
 
 
 def test_nothing_to_render_says_why(composer: Composer, opened: Opened) -> None:
@@ -388,24 +380,6 @@ def test_nothing_to_render_says_why(composer: Composer, opened: Opened) -> None:
     assert composer.why.isVisible() and composer.why.text() == button.toolTip()
     opened.session.choose(HEAD, 1, "1")
     assert button.isEnabled() and not composer.why.isVisible()
-
-
-@pytest.mark.parametrize(
-    ("progress", "said"),
-    [
-        (RenderProgress("Waiting", 0, 0, 0, 1), "waiting"),
-        (RenderProgress("Rendering", 3, 20, 0, 1), "step 3 of 20"),
-        (RenderProgress("Rendering", 3, 20, 1, 4), "2 of 4, step 3 of 20"),
-        (RenderProgress("Rendering", 3, 20, 1, 4, True), "The render is being stopped."),
-    ],
-)
-def test_how_far_a_render_is_in_words(qtbot: QtBot, progress: RenderProgress, said: str) -> None:
-    button = RenderButton()
-    qtbot.addWidget(button)
-    button.resize(280, 44)
-    button.show_state(progress, "", 1)
-    assert button.accessibleDescription() == said
-    assert not button.grab().isNull()
 
 
 # Everything by keyboard

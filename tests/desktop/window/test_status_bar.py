@@ -7,7 +7,8 @@ from pytestqt.qtbot import QtBot
 
 from partcraft_desktop.app.messages import Action, Message
 from partcraft_desktop.app.state import RenderStatus
-from partcraft_desktop.window.status_bar import StatusBar, render_text
+from partcraft_desktop.app.time_left import render_text
+from partcraft_desktop.window.status_bar import StatusBar
 from tests.desktop.conftest import WAIT, Opened
 
 

@@ -1,0 +1,204 @@
+"""The queue of renders: what waits, in which order, what comes next when one ends, and what is kept for the next start.
+
+The window's own: one render at a time goes to the engine, so that what waits can be moved, taken off and kept.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from engine.core.recipe import Recipe
+from engine.packs.pack import Pack
+from partcraft_desktop.app.messages import Action, Message
+from partcraft_desktop.app.render_control import RenderControl, RenderEnd
+from partcraft_desktop.app.state import QueuedRender, RenderStatus
+from partcraft_desktop.app.store import Store
+
+GO_ON_HINT = "The others are rendered all the same."
+
+
+class RenderQueue:
+    """Owns ``state.queue``, and ``state.render`` coming and going. ``out`` says where creations are kept; ``save_soon``
+    is told when there is something else to keep."""
+
+    def __init__(
+        self, store: Store, control: RenderControl, out: Callable[[], Path], save_soon: Callable[[], None]
+    ) -> None:
+        self._store = store
+        self._control = control
+        self._out = out
+        self._save_soon = save_soon
+        self._ids = itertools.count(1)
+        self._failures = 0
+        """Renders that failed since the queue last came to rest."""
+
+    # What a person does
+
+    def add(self, pack: Pack, recipe: Recipe) -> None:
+        """Render a recipe when its turn comes: at once if nothing else is rendered."""
+        self._go_on_with((*self._store.state.queue, self._item(pack, recipe)))
+
+    def cancel(self, id: int) -> None:
+        """Take a render off the queue, or stop it if it is the running one."""
+        render = self._store.state.render
+        if render is not None and render.item is not None and render.item.id == id:
+            self._control.cancel()
+        else:
+            self._put(tuple(item for item in self._store.state.queue if item.id != id))
+
+    def cancel_all(self) -> None:
+        """Stop the running render and take all others off the queue; they can be brought back."""
+        taken = self._store.state.queue
+        self._put(())
+        self._control.cancel()
+        self._say_taken(taken)
+
+    def clear_held(self) -> None:
+        """Take off what waits for "Go on"; it can be brought back."""
+        queue = self._store.state.queue
+        self._put(tuple(item for item in queue if not item.held))
+        self._say_taken(tuple(item for item in queue if item.held))
+
+    def go_on(self) -> None:
+        """Render what waited for this."""
+        self._go_on_with(tuple(replace(item, held=False) for item in self._store.state.queue))
+
+    def retry(self, id: int) -> None:
+        """Render once more what failed."""
+        self._go_on_with(tuple(replace(q, failed="") if q.id == id else q for q in self._store.state.queue))
+
+    def move(self, id: int, index: int) -> None:
+        """Put a waiting render at another place of the queue, 0 for the first."""
+        queue = self._store.state.queue
+        moved = next((item for item in queue if item.id == id), None)
+        if moved is not None:
+            others = [item for item in queue if item is not moved]
+            others.insert(min(max(index, 0), len(others)), moved)
+            if tuple(others) != queue:
+                self._put(tuple(others))
+
+    # Kept from one start to the next
+
+    def kept(self) -> tuple[Recipe, ...]:
+        """What is not rendered yet, the running one first, without its pictures that are whole."""
+        render = self._store.state.render
+        recipes = [item.recipe for item in self._store.state.queue]
+        if render is not None and render.item is not None and not render.cancelling:
+            recipes = [*_rest(render.item.recipe, render.whole), *recipes]
+        return tuple(recipes)
+
+    def bring_back(self, recipes: Sequence[Recipe], packs: Iterable[Pack]) -> None:
+        """Show what waited when the app ended; nothing is rendered until a person says so. What was meant for packs
+        that are gone is dropped, with one sentence."""
+        by_id = {pack.id: pack for pack in packs}
+        items = [replace(self._item(by_id[r.pack], r), held=True) for r in recipes if r.pack in by_id]
+        gone = [recipe.pack for recipe in recipes if recipe.pack not in by_id]
+        if items:
+            self._store.update_state(queue=(*items, *self._store.state.queue))
+        if gone:
+            number = "A render that waited was" if len(gone) == 1 else f"{len(gone)} renders that waited were"
+            names = " and ".join(f"“{name}”" for name in dict.fromkeys(gone))
+            self._store.say(f"{number} taken off the queue: the pack {names} is not here.", "", "warning")
+
+    # How it goes on
+
+    def _item(self, pack: Pack, recipe: Recipe) -> QueuedRender:
+        return QueuedRender(next(self._ids), recipe, pack.id, title_of(recipe, pack))
+
+    def _put(self, queue: tuple[QueuedRender, ...]) -> None:
+        self._store.update_state(queue=queue)
+        self._save_soon()
+
+    def _say_taken(self, taken: tuple[QueuedRender, ...]) -> None:
+        if taken:
+            text = "One render was" if len(taken) == 1 else f"{len(taken)} renders were"
+            back = Action("Bring back", lambda: self._bring_back(taken))
+            self._store.say(f"{text} taken off the queue.", action=back)
+
+    def _bring_back(self, taken: tuple[QueuedRender, ...]) -> None:
+        self._go_on_with((*taken, *self._store.state.queue))
+
+    def _go_on_with(self, queue: tuple[QueuedRender, ...]) -> None:
+        if self._store.state.render is None:
+            self._begin(queue)
+        else:
+            self._put(queue)
+
+    def _begin(self, queue: tuple[QueuedRender, ...]) -> None:
+        """Keep a queue and begin with its first that waits, in the place of the running render. One change of the
+        state, so that nobody sees the queue at rest between two renders."""
+        packs = {pack.id: pack for pack in self._store.state.packs}
+        lost = [item for item in queue if item.waits and item.pack not in packs]
+        queue = tuple(replace(q, failed=f"The pack “{q.pack}” is not here.") if q in lost else q for q in queue)
+        item = next((item for item in queue if item.waits), None)
+        queue = tuple(other for other in queue if other is not item)
+        render = None
+        if item is not None:
+            render = RenderStatus(started=time.monotonic(), count=item.recipe.count, item=item)
+        else:
+            self._failures = 0
+        self._store.update_state(render=render, queue=queue)
+        self._save_soon()
+        if lost:
+            self._store.say(f"The pack “{lost[0].pack}” is not here.", "Import it, then try again.", "warning")
+        if item is not None:
+            self._control.render(packs[item.pack], item.recipe, self._out(), self._ended)
+
+    def _ended(self, end: RenderEnd) -> None:
+        render, queue = self._store.state.render, self._store.state.queue
+        message = end.message
+        if end.outcome == "unusable" and queue:
+            # It would be the same for all of them: they wait until there is a folder.
+            items = (*self._unfinished(render), *queue)
+            queue = tuple(replace(item, held=True) if item.waits else item for item in items)
+        elif end.outcome == "failed" and message is not None:
+            self._failures += 1
+            goes_on = any(item.waits for item in queue)
+            if queue:  # alone, it is one press of Render away
+                queue = (*(replace(item, failed=message.text) for item in self._unfinished(render)), *queue)
+            message = self._failure(message, goes_on)
+        self._begin(queue)
+        if message is not None:
+            self._store.message.emit(message)
+
+    def _unfinished(self, render: RenderStatus | None) -> list[QueuedRender]:
+        """What a render that ended early has left to do, as one that can wait again."""
+        if render is None or render.item is None:
+            return []
+        item = render.item
+        pack = next((pack for pack in self._store.state.packs if pack.id == item.pack), None)
+        return [
+            replace(item, recipe=recipe, title=title_of(recipe, pack) if pack is not None else item.title)
+            for recipe in _rest(item.recipe, render.whole)
+        ]
+
+    def _failure(self, message: Message, goes_on: bool) -> Message | None:
+        """What is said of a failure: the first is told with its hint, further ones once all is over."""
+        if self._failures == 1:
+            return replace(message, hint=f"{message.hint} {GO_ON_HINT}".strip()) if goes_on else message
+        if goes_on:
+            return None
+        return replace(message, text=f"{self._failures} renders failed. {message.text}")
+
+
+def title_of(recipe: Recipe, pack: Pack) -> str:
+    """A render in a few words: "head Cardinal, wing Toucan", or what its prompt says."""
+    words = pack.vocabulary
+    names: list[str] = []
+    for choice in recipe.choices:
+        if 0 <= choice.part < len(words.parts):
+            known = 0 <= choice.code < words.codes_per_part
+            code = words.code_name(choice.part, choice.code) if known else str(choice.code)
+            names.append(f"{words.parts[choice.part].name} {code}")
+    text = ", ".join(names) or " ".join("".join(p for p in recipe.prompt if isinstance(p, str)).split())
+    return f"{text or words.noun} × {recipe.count}" if recipe.count > 1 else text or words.noun
+
+
+def _rest(recipe: Recipe, whole: int) -> list[Recipe]:
+    """The pictures of a recipe that are not whole yet, as a recipe; empty if all are."""
+    left = recipe.count - whole
+    return [replace(recipe, seed=(recipe.seed + whole) % 2**63, count=left)] if left > 0 else []

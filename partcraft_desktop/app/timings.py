@@ -1,0 +1,81 @@
+"""Timings: how long loading and rendering took on this computer, kept from one start to the next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from engine.core.recipe import Recipe
+from engine.packs.pack import BaseModel, Pack
+
+MOST: Final = 64
+"""So many of each are kept, the newest."""
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds as measured last: ``engine`` to start the engine's process, ``loads`` to load what a base model needs,
+    ``paces`` for one step of one picture, all in all (0 or missing: never measured)."""
+
+    engine: float = 0.0
+    loads: Mapping[str, float] = field(default_factory=dict)
+    paces: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_document(cls, document: object) -> Timings:
+        """From JSON values; whatever is wrong is left out."""
+        if not isinstance(document, dict):
+            return cls()
+        return cls(
+            _seconds(document.get("engine")) or 0.0, _table(document.get("loads")), _table(document.get("paces"))
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON values, read back by :meth:`from_document`."""
+        return {"engine": self.engine, "loads": dict(self.loads), "paces": dict(self.paces)}
+
+    def load_of(self, pack: Pack) -> float:
+        """Seconds to load what a pack needs; 0 if never measured."""
+        return self.loads.get(_base_key(pack.base_model), 0.0)
+
+    def with_load(self, pack: Pack, seconds: float) -> Timings:
+        """With a load that was just measured."""
+        return replace(self, loads=_with(self.loads, _base_key(pack.base_model), seconds))
+
+    def seconds_of(self, recipe: Recipe, pack: Pack) -> float:
+        """Seconds a recipe's pictures take once its models are loaded; 0 if nothing like it was measured."""
+        return self.paces.get(_pace_key(recipe, pack.base_model), 0.0) * recipe.count * recipe.steps
+
+    def with_pace(self, recipe: Recipe, pack: Pack, seconds: float) -> Timings:
+        """With a whole render that was just measured."""
+        pace = seconds / (recipe.count * recipe.steps)
+        return replace(self, paces=_with(self.paces, _pace_key(recipe, pack.base_model), pace))
+
+
+def _base_key(base: BaseModel) -> str:
+    return f"{base.id} {base.unet}".strip()
+
+
+def _pace_key(recipe: Recipe, base: BaseModel) -> str:
+    """What the time of a step depends on: the model, the size, and whether each step is asked twice."""
+    return f"{_base_key(base)} {recipe.size} {'guided' if recipe.guidance > 1 else 'plain'}"
+
+
+def _with(table: Mapping[str, float], key: str, seconds: float) -> dict[str, float]:
+    kept = {name: value for name, value in table.items() if name != key} | {key: seconds}
+    return dict(list(kept.items())[-MOST:])
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value) if 0 < value < 1e6 else None
+
+
+def _table(value: object) -> dict[str, float]:
+    if not isinstance(value, dict):
+        return {}
+    read = {str(key): _seconds(seconds) for key, seconds in list(value.items())[-MOST:]}
+    return {key: seconds for key, seconds in read.items() if seconds is not None}
