@@ -143,6 +143,18 @@ def make_pack(folder: Path, codes: int = 8, references: int = 6, width: int = 16
     return pack
 
 
+def make_base_config(
+    folder: Path, sample_size: Any = 64, width: Any = 768, sdxl: bool = False, blocks: int = 4
+) -> Path:
+    """What a base model's JSON files say of its sizes; no weights. Stable Diffusion 1.5's unless told otherwise."""
+    unet = {"sample_size": sample_size, "cross_attention_dim": width}
+    unet |= {"addition_embed_type": "text_time"} if sdxl else {}
+    for name, config in (("unet", unet), ("vae", {"block_out_channels": [8] * blocks})):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "config.json").write_text(json.dumps(config))
+    return folder
+
+
 def _script(job: Job) -> dict[str, Any]:
     path = os.environ.get(SCRIPT)
     if not path:

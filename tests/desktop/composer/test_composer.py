@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
@@ -12,8 +15,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from engine.core.recipe import Recipe
+from engine.core.recipe import Creation, Recipe
 from engine.core.vocabulary import Choice, Part, Vocabulary
+from engine.packs.base_sizes import BaseSizes
+from engine.packs.pack import BaseModel, Pack
 from partcraft_desktop.composer.composer import Composer
 from partcraft_desktop.composer.part_slot import PartSlot
 from partcraft_desktop.composer.prompt_completer import completion_for
@@ -338,6 +343,70 @@ def test_more_unfolds_and_sets(composer: Composer, opened: Opened, qtbot: QtBot)
 def test_more_unfolds_with_motion_too(composer: Composer, qtbot: QtBot) -> None:
     composer.more.button.click()
     qtbot.waitUntil(lambda: composer.settings.isVisible() and composer.more.fold.maximumHeight() > 10_000, timeout=WAIT)
+
+
+def offered(composer: Composer) -> list[tuple[str, int]]:
+    """What the box of sizes has."""
+    box = composer.settings.size_box
+    return [(box.itemText(row), box.itemData(row)) for row in range(box.count())]
+
+
+@pytest.fixture
+def base(home: Path, pack: Pack, opened: Opened, qtbot: QtBot) -> Callable[..., None]:
+    """Gives the pack on show a base model of other sizes."""
+
+    def give(**config: Any) -> None:
+        folder = fakes.make_base_config(home / "models" / f"base-{len(list(home.rglob('base-*')))}", **config)
+        replace(pack, base_model=BaseModel(folder.name)).save()
+        opened.session.list_packs()
+
+        def is_shown() -> bool:
+            state = opened.session.state
+            return state.pack is not None and state.pack.base_model.id == folder.name and state.sizes.own > 0
+
+        qtbot.waitUntil(is_shown, timeout=WAIT)
+
+    return give
+
+
+def test_only_sizes_that_the_base_can_paint_are_offered(
+    composer: Composer, opened: Opened, base: Callable[..., None]
+) -> None:
+    base()
+    own, *others = offered(composer)
+    assert own == ("Model’s own, 512 px", 0) and others == [(f"{side} px", side) for side in (576, 640, 704, 768)]
+    box = composer.settings.size_box
+    box.setCurrentIndex(box.findData(640))
+    box.activated.emit(box.currentIndex())
+    assert opened.session.state.recipe.size == 640 and not composer.size_note.isVisible()
+    opened.session.set_setting("size", 9999)
+    assert opened.session.state.recipe.size == 768
+    base(sample_size=16, width=128)
+    assert offered(composer) == [("Model’s own, 128 px", 0), ("768 px", 768)]
+
+
+def test_a_size_that_the_base_cannot_paint_is_shown_as_it_is_with_a_way_out(
+    composer: Composer, opened: Opened, base: Callable[..., None], qtbot: QtBot
+) -> None:
+    base(sample_size=16, width=128)
+    recipe = replace(opened.session.state.recipe, size=512)
+    opened.session.use_recipe(Creation("", recipe))
+    note = composer.size_note
+    assert opened.session.state.recipe.size == 512 and composer.settings.size_box.currentText() == "512 px"
+    assert note.isVisible() and note.text.text() == "This model paints 128 px; this recipe asks for 512 px."
+    assert note.use.text() == note.use.accessibleName() == "Use 128 px" and composer.render_button.isEnabled()
+    qtbot.mouseClick(note.use, LEFT)
+    assert opened.session.state.recipe.size == 0 and not note.isVisible()
+    opened.session.undo()
+    assert opened.session.state.recipe.size == 512 and note.isVisible()
+
+
+def test_an_unknown_base_offers_its_own_size_and_the_recipes(composer: Composer, opened: Opened) -> None:
+    opened.session.update_state(sizes=BaseSizes())
+    assert offered(composer) == [("Model’s own", 0)]
+    opened.session.use_recipe(Creation("", replace(opened.session.state.recipe, size=333)))
+    assert offered(composer) == [("Model’s own", 0), ("333 px", 333)] and not composer.size_note.isVisible()
+    assert composer.settings.size_box.currentText() == "333 px"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from engine.core.png_metadata import read_creation
 from engine.core.recipe import Recipe
 from engine.core.vocabulary import Choice
 from engine.packs import library
-from engine.packs.pack import Pack
+from engine.packs.pack import BaseModel, Pack
 from tests.conftest import REPOSITORY
-from tests.fakes import SCRIPT, make_pack, write_script
+from tests.fakes import SCRIPT, make_base_config, make_pack, write_script
 
 FAKES = "tests.fakes:HANDLERS"
 
@@ -86,6 +87,18 @@ def test_render_for_people(run: Callable[..., Run], tmp_path: Path) -> None:
     done = run("render", PROMPT, "--out", tmp_path / "out")
     assert done.code == 0
     assert done.out.strip().endswith(".png  head ✓  wing ✗") and done.out.count("\n") == 1
+
+
+def test_a_size_that_the_base_model_cannot_paint_is_a_warning(
+    run: Callable[..., Run], pack: Pack, tmp_path: Path
+) -> None:
+    base = make_base_config(tmp_path / "base", sample_size=16, width=64)
+    replace(pack, base_model=BaseModel(str(base))).save()
+    out = ("--steps", 1, "--out", tmp_path / "out")
+    done = run("render", PROMPT, "--size", 512, *out)
+    assert done.code == 0 and "This model paints 128 px; this recipe asks for 512 px." in done.err
+    for sizes in ((), ("--size", 128), ("--size", 0)):
+        assert "paints" not in run("render", PROMPT, *sizes, *out).err
 
 
 def test_render_again_from_a_png_or_a_file(run: Callable[..., Run], tmp_path: Path) -> None:

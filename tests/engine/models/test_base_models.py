@@ -24,6 +24,7 @@ from engine.models.lora import lora_state, merge_lora
 from engine.models.part_tokens import PartTokens, TokenSet, load_tokens
 from engine.models.text_encoding import tokenize_prompt
 from engine.models.vae import encode_pictures
+from engine.packs.base_sizes import sizes_of
 from engine.packs.pack import LORA, TOKENS, BaseModel, Pack
 from engine.packs.validation import check_pack
 from engine.rendering.painter import Painter, open_painter
@@ -56,6 +57,12 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def own(bases: dict[str, Path], tmp_path: Path) -> Any:
     """A copy of a base model, to break."""
     return lambda kind: Path(shutil.copytree(bases[kind], tmp_path / f"own {kind}"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_json_files_say_the_size_that_its_pipeline_paints(bases: dict[str, Path], kind: str) -> None:
+    pipeline = Models(device="cpu").pipeline(str(bases[kind]))
+    assert sizes_of(BaseModel(str(bases[kind]))).own == Painter(pipeline).size > 0
 
 
 def told(match: str, do: Any, *words: Any) -> UserError:
