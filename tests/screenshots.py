@@ -18,6 +18,7 @@ SCENES = (
     "first",
     "made",
     "rendering",
+    "queue",
     "empty",
     "viewer",
     "settings",
@@ -156,13 +157,18 @@ class _Scene:
 
         window, session = self.window, self.session
         window.resize(1280, 832)
-        if scene in ("made", "rendering", "viewer", "trouble", "small", "long"):
+        if scene in ("made", "rendering", "queue", "viewer", "trouble", "small", "long"):
             self.make(9)
             session.begin()
         window.show()
         self.settle()
-        if scene in ("made", "rendering", "trouble", "small", "long"):
+        if scene in ("made", "rendering", "queue", "trouble", "small", "long"):
             self.choose()
+        if scene == "queue":
+            fakes.write_script(self.script, render={"delay": 0.1})
+            for _ in range(7):
+                session.random_mix()
+                session.render()
         if scene == "rendering":
             fakes.write_script(self.script, render={"delay": 0.1})
             session.render()

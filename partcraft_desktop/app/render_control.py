@@ -182,7 +182,8 @@ class RenderControl(QObject):
             self._loaded.add(pack.id)
         elif load is None and not self._was_loaded:
             load = LoadStatus(now, self._store.state.timings.load_of(pack))
-        return replace(render, stage=news.stage, done=news.done, total=news.total, started=started, load=load)
+        told = {"stage": news.stage, "done": news.done, "total": news.total, "updated": now}
+        return replace(render, **told, started=started, load=load)
 
     def _say_failure(self, news: Failed) -> None:
         self._store.say(news.message, news.hint, "error", details=news.details)

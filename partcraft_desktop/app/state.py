@@ -95,6 +95,8 @@ class RenderStatus:
     cancelling: bool = False
     item: QueuedRender | None = None
     load: LoadStatus | None = None
+    updated: float = 0.0
+    """When ``done`` was told, in ``time.monotonic()`` seconds; 0: just now."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from engine.core.durations import duration
 from engine.packs.pack import Pack
-from partcraft_desktop.app.state import LoadStatus, RenderStatus, State
+from partcraft_desktop.app.state import LoadStatus, QueuedRender, RenderStatus, State
+from partcraft_desktop.app.timings import pace_key
 
 
 def doing_text(state: State, now: float) -> str:
@@ -76,11 +79,23 @@ def queue_seconds(state: State, now: float) -> float | None:
             continue
         pack = packs.get(item.pack)
         seconds = state.timings.seconds_of(item.recipe, pack) if pack is not None else 0.0
+        seconds = seconds or _like_running(item, render, packs)
         if pack is None or not seconds:
             return None
         total += seconds + (state.timings.load_of(pack) if loaded not in ("", item.pack) else 0.0)
         loaded = item.pack
     return total
+
+
+def _like_running(item: QueuedRender, render: RenderStatus | None, packs: Mapping[str, Pack]) -> float:
+    """Seconds a render takes if it goes as the running one does; 0 where it is of another kind, or nothing is known."""
+    if render is None or render.item is None or not (render.total and render.done):
+        return 0.0
+    one, other = packs.get(item.pack), packs.get(render.item.pack)
+    if one is None or other is None or pace_key(item.recipe, one) != pace_key(render.item.recipe, other):
+        return 0.0
+    pace = max(0.0, render.updated - render.started) / render.done
+    return pace * item.recipe.count * item.recipe.steps
 
 
 def _render_seconds(state: State, render: RenderStatus, pack: Pack | None, now: float) -> float | None:
@@ -92,12 +107,15 @@ def _render_seconds(state: State, render: RenderStatus, pack: Pack | None, now: 
         return left
     seconds = state.timings.seconds_of(render.item.recipe, pack)
     load = current_load(state)
-    if not seconds or (load is not None and not load.expected):
-        return None
-    return seconds + (max(0.0, load.expected - (now - load.started)) if load is not None else 0.0)
+    if load is None or not seconds:
+        return seconds or None
+    left = load.expected - (now - load.started)
+    return seconds + left if left > 0 else None
 
 
 def _steps_left(render: RenderStatus, now: float) -> float | None:
     if not (render.total and render.done):
         return None
-    return (now - render.started) / render.done * (render.total - render.done)
+    told = render.updated or now
+    left = (told - render.started) / render.done * (render.total - render.done)
+    return max(0.0, left - (now - told))  # between two steps the clock goes on

@@ -46,21 +46,21 @@ class Timings:
 
     def seconds_of(self, recipe: Recipe, pack: Pack) -> float:
         """Seconds a recipe's pictures take once its models are loaded; 0 if nothing like it was measured."""
-        return self.paces.get(_pace_key(recipe, pack.base_model), 0.0) * recipe.count * recipe.steps
+        return self.paces.get(pace_key(recipe, pack), 0.0) * recipe.count * recipe.steps
 
     def with_pace(self, recipe: Recipe, pack: Pack, seconds: float) -> Timings:
         """With a whole render that was just measured."""
         pace = seconds / (recipe.count * recipe.steps)
-        return replace(self, paces=_with(self.paces, _pace_key(recipe, pack.base_model), pace))
+        return replace(self, paces=_with(self.paces, pace_key(recipe, pack), pace))
 
 
 def _base_key(base: BaseModel) -> str:
     return f"{base.id} {base.unet}".strip()
 
 
-def _pace_key(recipe: Recipe, base: BaseModel) -> str:
+def pace_key(recipe: Recipe, pack: Pack) -> str:
     """What the time of a step depends on: the model, the size, and whether each step is asked twice."""
-    return f"{_base_key(base)} {recipe.size} {'guided' if recipe.guidance > 1 else 'plain'}"
+    return f"{_base_key(pack.base_model)} {recipe.size} {'guided' if recipe.guidance > 1 else 'plain'}"
 
 
 def _with(table: Mapping[str, float], key: str, seconds: float) -> dict[str, float]:

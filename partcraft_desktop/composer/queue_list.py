@@ -40,6 +40,7 @@ class QueueList(QWidget):
         self.setAccessibleName("Queue")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._state = State()
+        self._told: object = None
         self._rows_shown = ROWS_SHOWN
         self._shown: tuple[QueuedRender, ...] = ()
         self.rows: dict[int, QueueRow] = {}
@@ -103,7 +104,13 @@ class QueueList(QWidget):
         self.setVisible(render is not None or bool(queue))
         if (render is not None) != self._clock.isActive():
             self._clock.start() if render is not None else self._clock.stop()
-        self._tell_time()
+        # Every step changes the state: words that changed as often could not be read.
+        told = (queue, current_load(state), render and (render.item, render.stage, render.whole, render.cancelling))
+        if told != self._told:
+            self._told = told
+            self._tell_time()
+        elif render is not None:
+            self.running.show_share(state, render, time.monotonic())
 
     def _tell_time(self) -> None:
         now = time.monotonic()
@@ -198,7 +205,11 @@ class RunningRow(QWidget):
         self.doing.setAccessibleName(text)
         self.cancel.setEnabled(not render.cancelling)
         self.cancel.setAccessibleName(f"Cancel {title}")
-        load = current_load(state)
+        self.show_share(state, render, now)
+
+    def show_share(self, state: State, render: RenderStatus, now: float) -> None:
+        """Show how far a render is by its bar alone."""
+        load, text = current_load(state), self.doing.text()
         share = render.done / render.total if render.total and load is None else None
         share = load_share(load, now) if load is not None else share
         if share is None:

@@ -278,12 +278,15 @@ def test_how_long_the_queue_takes_is_told_only_where_all_of_it_was_measured(pack
     assert queue_text(state, 100.0) == "2 pictures"
     state = replace(state, timings=Timings().with_pace(recipe, pack, 5.0))
     assert queue_text(state, 100.0) == "2 pictures, about 7 s"
+    told = replace(state, timings=Timings(), render=replace(render, updated=99.5))
+    assert queue_text(told, 100.0) == "2 pictures, about 4 s"  # 1 s left, and 3 s as the running one goes
     larger = replace(item, recipe=replace(recipe, size=512))
     assert queue_text(replace(state, queue=(item, larger)), 100.0) == "3 pictures"
     waits = RenderStatus(1, started=98.0, item=item)
     loading = replace(state, render=waits, load=LoadStatus(99.0, 6.0))
     assert queue_text(loading, 100.0) == "2 pictures, about 15 s"
     assert queue_text(replace(loading, load=LoadStatus(99.0)), 100.0) == "2 pictures"
+    assert queue_text(loading, 106.0) == "2 pictures"  # it takes longer than last time
 
 
 def test_a_load_is_told_with_the_time_it_took_last(pack: Pack) -> None:
