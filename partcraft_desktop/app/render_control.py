@@ -175,7 +175,8 @@ class RenderControl(QObject):
         if self._began is None:
             self._began, self._was_loaded = now, pack.id in self._loaded
         # Each stage has its own pace: the time that is left is told from when the stage began.
-        started = render.started if news.stage == render.stage else now
+        same = news.stage == render.stage
+        started, first = (render.started, render.first) if same else (now, news.done)
         load = render.load
         if news.total:
             load = None
@@ -183,7 +184,7 @@ class RenderControl(QObject):
         elif load is None and not self._was_loaded:
             load = LoadStatus(now, self._store.state.timings.load_of(pack))
         told = {"stage": news.stage, "done": news.done, "total": news.total, "updated": now}
-        return replace(render, **told, started=started, load=load)
+        return replace(render, **told, started=started, first=first, load=load)
 
     def _say_failure(self, news: Failed) -> None:
         self._store.say(news.message, news.hint, "error", details=news.details)

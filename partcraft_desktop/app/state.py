@@ -97,6 +97,8 @@ class RenderStatus:
     load: LoadStatus | None = None
     updated: float = 0.0
     """When ``done`` was told, in ``time.monotonic()`` seconds; 0: just now."""
+    first: int = 0
+    """The steps that were done when the stage began."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def queue_seconds(state: State, now: float) -> float | None:
             continue
         pack = packs.get(item.pack)
         seconds = state.timings.seconds_of(item.recipe, pack) if pack is not None else 0.0
-        seconds = seconds or _like_running(item, render, packs)
+        seconds = seconds or _like_running(item, render, packs, now)
         if pack is None or not seconds:
             return None
         total += seconds + (state.timings.load_of(pack) if loaded not in ("", item.pack) else 0.0)
@@ -87,14 +87,14 @@ def queue_seconds(state: State, now: float) -> float | None:
     return total
 
 
-def _like_running(item: QueuedRender, render: RenderStatus | None, packs: Mapping[str, Pack]) -> float:
+def _like_running(item: QueuedRender, render: RenderStatus | None, packs: Mapping[str, Pack], now: float) -> float:
     """Seconds a render takes if it goes as the running one does; 0 where it is of another kind, or nothing is known."""
-    if render is None or render.item is None or not (render.total and render.done):
+    pace = _pace(render, render.updated or now) if render is not None else None
+    if pace is None or render is None or render.item is None:
         return 0.0
     one, other = packs.get(item.pack), packs.get(render.item.pack)
     if one is None or other is None or pace_key(item.recipe, one) != pace_key(render.item.recipe, other):
         return 0.0
-    pace = max(0.0, render.updated - render.started) / render.done
     return pace * item.recipe.count * item.recipe.steps
 
 
@@ -114,8 +114,13 @@ def _render_seconds(state: State, render: RenderStatus, pack: Pack | None, now: 
 
 
 def _steps_left(render: RenderStatus, now: float) -> float | None:
-    if not (render.total and render.done):
-        return None
     told = render.updated or now
-    left = (told - render.started) / render.done * (render.total - render.done)
-    return max(0.0, left - (now - told))  # between two steps the clock goes on
+    pace = _pace(render, told)
+    # Between two steps the clock goes on.
+    return None if pace is None else max(0.0, pace * (render.total - render.done) - (now - told))
+
+
+def _pace(render: RenderStatus, told: float) -> float | None:
+    """Seconds a step takes; None before the second."""
+    steps = render.done - render.first
+    return (told - render.started) / steps if render.total and steps > 0 else None

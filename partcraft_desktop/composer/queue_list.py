@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 from partcraft_desktop.app.state import QueuedRender, RenderStatus, State
 from partcraft_desktop.app.time_left import current_load, doing_text, load_share, queue_text
@@ -21,6 +31,8 @@ from partcraft_desktop.widgets.theme import UNIT
 ROWS_SHOWN: Final = 2.5
 ROWS_IN_LITTLE_ROOM: Final = 1.5
 """So many waiting renders are seen at once: the half says that there are more."""
+MOST_ROWS: Final = 48
+"""The first of a long queue have rows; the others are counted, so that a thousand renders do not stop the window."""
 
 
 class QueueList(QWidget):
@@ -42,6 +54,7 @@ class QueueList(QWidget):
         self._state = State()
         self._told: object = None
         self._rows_shown = ROWS_SHOWN
+        self._queue: tuple[QueuedRender, ...] = ()
         self._shown: tuple[QueuedRender, ...] = ()
         self.rows: dict[int, QueueRow] = {}
         self.total = ShortLabel(quiet=True)
@@ -58,6 +71,11 @@ class QueueList(QWidget):
         self._column = QVBoxLayout(self._inner)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
+        self.more = QLabel(self._inner)
+        self.more.setProperty("quiet", True)
+        self.more.setFixedHeight(ROW)
+        self.more.hide()
+        self._column.addWidget(self.more)
         self.area = QScrollArea(widgetResizable=True)
         self.area.setFrameShape(QFrame.Shape.NoFrame)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -90,7 +108,7 @@ class QueueList(QWidget):
         """Show the running render and what waits."""
         self._state = state
         render, queue = state.render, state.queue
-        if queue is not self._shown:
+        if queue is not self._queue:
             self._show_rows(queue)
         held = sum(item.held for item in queue)
         several = sum(not item.held for item in queue) + (render is not None) > 1
@@ -124,14 +142,20 @@ class QueueList(QWidget):
     def _show_rows(self, queue: tuple[QueuedRender, ...]) -> None:
         focused = next((id for id, row in self.rows.items() if row.isAncestorOf(self.focusWidget() or self)), None)
         place = next((index for index, item in enumerate(self._shown) if item.id == focused), 0)
-        self._shown = queue
+        if len(queue) > len(self._queue) and any(item.waits for item in queue):
+            text = f"Added to the queue, {len(queue)} wait"
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
+        self._queue, count = queue, len(queue)
+        queue = self._shown = queue[:MOST_ROWS]
+        self.more.setText(f"and {count - len(queue)} more")
+        self.more.setVisible(count > len(queue))
         ids = {item.id for item in queue}
         gone = [self.rows.pop(id) for id in list(self.rows) if id not in ids]
         for index, item in enumerate(queue):
             if item.id not in self.rows:
                 self.rows[item.id] = self._make_row(item)
             row = self.rows[item.id]
-            row.show_item(item, index, len(queue))
+            row.show_item(item, index, count)
             if self._column.indexOf(row) != index:
                 self._column.removeWidget(row)
                 self._column.insertWidget(index, row)

@@ -127,6 +127,8 @@ class MainWindow(QWidget):
         self.render_action.setShortcuts([QKeySequence("Ctrl+Return"), QKeySequence("Ctrl+Enter")])
         self.stop = self._action("Stop rendering", "stop", "Esc", session.cancel)
         self.stop.setEnabled(False)
+        for once in (self.render_action, self.stop):
+            once.setAutoRepeat(False)  # a key held too long must not fill the queue, or empty it
         self.fold = self._action("Library", "sidebar", "Ctrl+B", self.fold_library)
         self.search = self._action("Search pictures", "search", "Ctrl+F", self._find)
         self.next_area = self._action("Next area", "fit", "F6", self._next_area)

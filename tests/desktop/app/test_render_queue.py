@@ -275,11 +275,13 @@ def test_how_long_the_queue_takes_is_told_only_where_all_of_it_was_measured(pack
     item = QueuedRender(1, recipe, pack.id, "a bird")
     render = RenderStatus(1, "Rendering", 5, 10, started=98.0, item=item)
     state = State(packs=(pack,), render=render, queue=(item, replace(item, held=True), replace(item, failed="No.")))
-    assert queue_text(state, 100.0) == "2 pictures"
+    assert queue_text(state, 100.0) == "2 pictures, about 6 s"  # 2 s left, and 4 s as the running one goes
     state = replace(state, timings=Timings().with_pace(recipe, pack, 5.0))
     assert queue_text(state, 100.0) == "2 pictures, about 7 s"
     told = replace(state, timings=Timings(), render=replace(render, updated=99.5))
     assert queue_text(told, 100.0) == "2 pictures, about 4 s"  # 1 s left, and 3 s as the running one goes
+    at_first = replace(state, timings=Timings(), render=replace(render, first=5, updated=98.0))
+    assert queue_text(at_first, 98.0) == "2 pictures" and doing_text(at_first, 98.0) == "Rendering"
     larger = replace(item, recipe=replace(recipe, size=512))
     assert queue_text(replace(state, queue=(item, larger)), 100.0) == "3 pictures"
     waits = RenderStatus(1, started=98.0, item=item)

@@ -15,7 +15,7 @@ from engine.core.recipe import Recipe
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.state import LoadStatus, QueuedRender, RenderStatus, State
 from partcraft_desktop.composer.composer import Composer
-from partcraft_desktop.composer.queue_list import QueueList
+from partcraft_desktop.composer.queue_list import MOST_ROWS, QueueList
 from partcraft_desktop.composer.queue_row import ROW, QueueRow
 from partcraft_desktop.widgets.theme import Theme
 from partcraft_desktop.widgets.thumbnails import Thumbnails
@@ -100,6 +100,18 @@ def test_it_never_takes_more_than_three_rows(queue: QueueList) -> None:
     assert 0 <= seen <= queue.area.height() - ROW
     queue.set_little_room(True)
     assert queue.area.height() <= 2 * ROW
+
+
+def test_of_a_very_long_queue_the_first_are_shown_and_the_others_counted(qtbot: QtBot, queue: QueueList) -> None:
+    queue.show_state(State(queue=items(*range(1000))))
+    assert list(queue.rows) == list(range(MOST_ROWS)) and queue.more.text() == "and 952 more"
+    assert queue.rows[0].accessibleName() == "Waiting, 1 of 1000: head 0"
+    queue.show_state(State(queue=items(*range(1, 1000))))
+    assert sorted(queue.rows) == list(range(1, MOST_ROWS + 1)) and queue.more.text() == "and 951 more"
+    last = queue.rows[MOST_ROWS]
+    qtbot.waitUntil(lambda: last.y() + ROW == queue.more.y(), timeout=WAIT)
+    queue.show_state(State(queue=items(1, 2)))
+    assert not queue.more.isVisible() and sorted(queue.rows) == [1, 2]
 
 
 def test_what_is_held_asks_to_go_on_or_to_be_cleared(qtbot: QtBot, queue: QueueList) -> None:

@@ -140,6 +140,23 @@ def test_render_by_key_and_stop_by_escape(
     assert not cancel.isVisible() and not doing.isVisible()
 
 
+def test_the_key_of_render_adds_to_the_queue_and_escape_stops_the_running_one_only(
+    qtbot: QtBot, window: MainWindow, session: Session, script: Callable[..., None]
+) -> None:
+    script(render={"delay": 0.02})
+    session.set_setting("steps", 400)
+    for _ in range(3):
+        qtbot.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    first, second = session.state.render, session.state.queue[0]
+    assert first is not None and len(session.state.queue) == 2
+    assert not window.render_action.autoRepeat() and not window.stop.autoRepeat()
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: session.state.render is not None and session.state.render.item == second, timeout=WAIT)
+    assert len(session.state.queue) == 1
+    session.cancel_all()
+    qtbot.waitUntil(lambda: session.state.render is None, timeout=WAIT)
+
+
 def test_an_error_stays_until_dismissed_and_is_never_a_dialog(
     qtbot: QtBot, window: MainWindow, session: Session, script: Callable[..., None]
 ) -> None:
