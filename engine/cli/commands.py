@@ -114,7 +114,7 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
     settings = {name: getattr(arguments, name) for name in named if getattr(arguments, name) is not None}
     recipe = replace(recipe, pack=pack.id, **settings)
     if warning := size_warning(sizes_of(pack.base_model), recipe.size):
-        print(f"{warning} Without --size it is painted at the model's own.", file=sys.stderr)
+        print(f"{warning} --size 0 is the model's own.", file=sys.stderr)
     out = make_folder(Path(arguments.out) if arguments.out else creations_dir())
     code = DONE
     with JobRunner(handlers) as desk:
