@@ -141,11 +141,11 @@ def test_strength_on_demand(composer: Composer, opened: Opened, qtbot: QtBot) ->
     assert slot.slider.value() == 100
 
 
-def test_an_empty_slot_asks_for_its_part(composer: Composer, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(composer.part_wanted) as told:
+def test_an_empty_slot_asks_for_every_variant_of_its_part(composer: Composer, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(composer.variants_wanted) as told:
         QTest.keyClick(composer.slots[WING], Qt.Key.Key_Return)
     assert told.args == [WING]
-    with qtbot.waitSignal(composer.part_wanted):
+    with qtbot.waitSignal(composer.variants_wanted):
         qtbot.mouseClick(composer.slots[WING], LEFT, pos=QPoint(100, 20))
 
 
