@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -69,6 +70,12 @@ class CollageMaker:
             self._own[id] = Reference(id, image.stem, str(image), str(image), "", segmentation.codes)
             self._own_labels[id] = labels
             self._cache.forget(id)
+
+    def prepare(self, id: str) -> None:
+        """Read a reference that a person looks at, and fill its ground, so that a click on it costs less. What cannot
+        be read is told when it is clicked."""
+        with self._lock, contextlib.suppress(UserError):
+            self._ground(id, "pose", 0, 0)
 
     def make(self, recipe: Recipe, arrangement: Arrangement | None = None) -> Collage:
         """The collage of a recipe, arranged as the recipe keeps it, or as ``arrangement`` says.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
-from scipy.ndimage import maximum_filter, uniform_filter
+from PIL import Image, ImageFilter
+from scipy.ndimage import maximum_filter
 
 from engine.collage.arrangement import Colour
-from engine.collage.ground_grain import add_grain
+from engine.collage.ground_grain import add_grain, grain_strength
 from engine.collage.hidden_outlines import hidden_region
 from engine.collage.inpainting import Floats, Mask, across_of, diffuse, pull_push
 from engine.collage.layers import Pixels
@@ -57,43 +58,56 @@ def cut_out(
     if box is None:
         return None
     reach = max(1, round(max(labels.shape) * _FEATHER * feather))
-    hidden, is_cover = np.zeros(labels.shape, bool), np.zeros(256, bool)
-    is_cover[list(covered_by)] = True
+    hidden = np.zeros(labels.shape, bool)
     if covered_by:
         longer = max(box[0].stop - box[0].start, box[1].stop - box[1].start)
         around = _widened(box, longer // 2, labels.shape)
-        hidden[around] = hidden_region(labels[around] == part, is_cover[labels[around]])
+        hidden[around] = hidden_region(labels[around] == part, _any_of(labels[around], covered_by))
         box = _window_of(hidden | (labels == part)) or box
     box = _widened(box, reach, labels.shape)
-    covers = is_cover[labels[box]]
     own, beneath = labels[box] == part, hidden[box]
-    image = _matted(picture[box], own, beneath, covers, 2 * reach + 1)
-    if beneath.any():
+    image = _matted(picture[box], own, beneath, _any_of(labels[box], covered_by), reach)
+    strength = grain_strength(picture[box], own) if beneath.any() else 0.0
+    if strength:
         filled = np.where(beneath, np.uint8(255), np.uint8(0))
-        image[..., :3] = add_grain(np.ascontiguousarray(image[..., :3]), filled, own, max(labels.shape))
+        image[..., :3] = add_grain(np.ascontiguousarray(image[..., :3]), filled, own, max(labels.shape), strength)
     return CutOut(image, int(box[1].start), int(box[0].start))
 
 
-def _matted(colours: Pixels, own: Mask, hidden: Mask, covers: Mask, across: int) -> Pixels:
-    """Uint8 (h, w, 4): a part's ``own`` pixels and ``hidden`` ones, with an edge that is ``across`` pixels wide.
+def _any_of(labels: Pixels, parts: tuple[int, ...]) -> Mask:
+    made = np.zeros(labels.shape, bool)
+    for part in parts:
+        made |= labels == part
+    return made
+
+
+def _matted(colours: Pixels, own: Mask, hidden: Mask, covers: Mask, reach: int) -> Pixels:
+    """Uint8 (h, w, 4): a part's ``own`` pixels and ``hidden`` ones, with an edge that ``reach``es to either side.
 
     In the edge a pixel is taken for a mixture of the part's colour beside it and that of the surroundings (the model
     of Bayesian matting, Chuang and others 2001, with one colour each).
     """
-    shape = own | hidden
-    shown, whole, near_cover = _mean(own, across), _mean(shape, across), _mean(covers, across)
-    planes = np.ascontiguousarray(colours.transpose(2, 0, 1), np.float32)
-    inside = pull_push(planes, _trusted(own, shown))
-    outside = pull_push(planes, _trusted(~(shape | covers), 1 - np.maximum(whole, near_cover)))
-    image = np.dstack([colours, np.where(shape, np.uint8(255), np.uint8(0))])
-    if hidden.any():
+    shape = own | hidden if hidden.any() else own
+    shown = _mean(own, reach)
+    whole = _mean(shape, reach) if shape is not own else shown
+    near_cover = _mean(covers, reach)
+    seen = np.empty((*own.shape, 4), np.uint8)
+    seen[..., :3], seen[..., 3] = colours, 255
+    masks = [(own, shown, 1), (~(shape | covers), ~np.maximum(whole, near_cover), 1)]
+    if shape is own:
+        inside, outside = _spread(seen, masks, reach)
+    else:
         # What is hidden is filled from the part's middle: at its edges there may be a drawn outline, and shade.
-        middle = pull_push(planes, _trusted(own, _mean(own, _OUTLINE * across)) ** 2)
-        np.copyto(inside, middle, where=hidden | (near_cover > 0))
-    np.copyto(image[..., :3], _rounded(inside.transpose(1, 2, 0)), where=~own[..., None])
-    edge = np.flatnonzero(((whole > 0) & (whole < 1)) | (own & (near_cover > 0)))
-    covers, whole, near_cover = covers.ravel()[edge], whole.ravel()[edge], near_cover.ravel()[edge]
-    inside, outside, seen = (each.reshape(3, -1)[:, edge] for each in (inside, outside, planes))
+        masks.append((own, _mean(own, _OUTLINE * reach + 1), 2))
+        inside, outside, middle = _spread(seen, masks, reach)
+        np.copyto(_whole(inside), _whole(middle), where=hidden | (near_cover > 0))
+    image = np.empty_like(seen)
+    np.copyto(_whole(image), np.where(own, _whole(seen), _whole(inside)))
+    image[..., 3] = shape.view(np.uint8) * np.uint8(255)
+    edge = np.flatnonzero(((whole > 0) & (whole < 255)) | (own & (near_cover > 0)))
+    covers = covers.ravel()[edge]
+    whole, near_cover = (each.ravel()[edge] / np.float32(255) for each in (whole, near_cover))
+    inside, outside, seen = (_planes(_whole(each).ravel()[edge]) for each in (inside, outside, seen))
 
     soft = np.clip((whole - 0.5) * _STEEP + 0.5, 0, 1)
     span, beyond = inside - outside, seen - outside
@@ -107,25 +121,61 @@ def _matted(colours: Pixels, own: Mask, hidden: Mask, covers: Mask, across: int)
     # The part's own grain and pattern come back as far as a pixel is the part's and no cover is near.
     alone = np.where(covers, 0, alpha * np.clip(1 - 2 * near_cover, 0, 1))
     made = inside + alone * (beyond - alpha * span)
-    image.reshape(-1, 4)[edge] = _rounded(np.vstack([made, 255 * alpha]).T)
+    image.reshape(-1, 4)[edge] = _rounded(np.vstack([made, 255 * alpha])).T
     return image
+
+
+def _whole(colours: Pixels) -> npt.NDArray[np.uint32]:
+    """The same pixels (h, w, 4) as one number each, (h, w): four times as quick to pick and to copy."""
+    return colours.view(np.uint32)[..., 0]
+
+
+def _planes(pixels: npt.NDArray[np.uint32]) -> Floats:
+    """Red, green and blue, float32 (3, n), of pixels that are one number each."""
+    return np.ascontiguousarray(pixels.view(np.uint8).reshape(-1, 4)[:, :3].T, np.float32)
 
 
 def _rounded(colours: npt.NDArray[np.floating]) -> Pixels:
     return np.clip(colours + np.float32(0.5), 0, 255).astype(np.uint8)
 
 
-def _trusted(mask: Mask, mean: Floats) -> Floats:
-    """How far a pixel's colour is that of its side alone: little beside the edge, but thin things have no more."""
-    return mask * (np.clip(2 * mean - 1, 0, 1) ** 2 + np.float32(1e-3))
+def _spread(colours: Pixels, masks: Sequence[tuple[Mask, Pixels, int]], reach: int) -> list[Pixels]:
+    """For each mask uint8 (h, w, 4): the colours (h, w, 4), all opaque, of the mask spread beyond it. Smooth, and made
+    at a size at which the ``reach`` is about a pixel.
+
+    Beside a mask is its mean, 0 to 255: how much of it is around, by which (to a power) its pixels are trusted.
+    """
+    height, width = masks[0][0].shape
+    shrink = 1 << (reach.bit_length() - 1)
+    planes, weights = [], []
+    for mask, mean, power in masks:
+        only = np.where(mask, _whole(colours), np.uint32(0)).view(np.uint8).reshape(height, width, 4)
+        if shrink > 1:
+            # CMYK is four channels that Pillow does not weigh by the last one.
+            only = np.asarray(Image.frombuffer("CMYK", (width, height), only, "raw", "CMYK", 0, 1).reduce(shrink))
+            mean = np.asarray(Image.fromarray(mean).reduce(shrink))
+        only = np.ascontiguousarray(only.transpose(2, 0, 1), np.float32)
+        around = np.clip(mean * np.float32(2 / 255) - 1, 0, 1)
+        planes.append(only[:3] * (255 / np.maximum(only[3], np.float32(1))))
+        # Little counts beside the edge, but thin things have no more.
+        weights.append(only[3] / 255 * (around**2 + np.float32(1e-3)) ** power)
+    made = []
+    for one in pull_push(np.stack(planes), np.stack(weights)[:, None]):
+        spread = np.full((*one.shape[1:], 4), 255, np.uint8)
+        spread[..., :3] = _rounded(one).transpose(1, 2, 0)
+        if shrink > 1:
+            smaller = Image.frombuffer("CMYK", (spread.shape[1], spread.shape[0]), spread, "raw", "CMYK", 0, 1)
+            box = (0, 0, width / shrink, height / shrink)
+            spread = np.array(smaller.resize((width, height), Image.Resampling.BILINEAR, box))
+        made.append(spread)
+    return made
 
 
-def _mean(mask: Mask, across: int) -> Floats:
-    """The share of a square around each pixel that is true."""
+def _mean(mask: Mask, reach: int) -> Pixels:
+    """The share, 0 to 255, of a square that ``reach``es that far around each pixel that is true."""
     if not mask.any():
-        return np.zeros(mask.shape, np.float32)
-    mean = uniform_filter(mask.astype(np.float32), across, mode="nearest")
-    return np.clip(mean * np.float32(1 + 1e-4) - np.float32(5e-5), 0, 1)  # 0 and 1 in spite of rounding
+        return np.zeros(mask.shape, np.uint8)
+    return np.asarray(Image.fromarray(mask.view(np.uint8) * np.uint8(255)).filter(ImageFilter.BoxBlur(reach)))
 
 
 def fill_ground(picture: Pixels, labels: Pixels) -> Pixels:
@@ -141,10 +191,10 @@ def fill_ground(picture: Pixels, labels: Pixels) -> Pixels:
         return np.full_like(picture, 255)
     grown = max(1, round(max(labels.shape) * _GROWN))
     window = _widened(window, 3 * grown, labels.shape)
-    smooth, filled = _filled(picture[window], hole[window], grown)
     made, share = picture.copy(), np.zeros(labels.shape, np.uint8)
-    made[window], share[window] = smooth, filled
-    return add_grain(made, share, share == 0, max(labels.shape))
+    made[window], share[window] = _filled(picture[window], hole[window], grown)
+    known = share == 0
+    return add_grain(made, share, known, max(labels.shape), grain_strength(made, known))
 
 
 def _filled(picture: Pixels, hole: Mask, grown: int) -> tuple[Pixels, Pixels]:
@@ -157,7 +207,7 @@ def _filled(picture: Pixels, hole: Mask, grown: int) -> tuple[Pixels, Pixels]:
     small_enough = 2 ** max(0, int(np.log2(max(hole.shape) / _FILL_SIDE)))
     shrink, known = 1, ~hole
     for shrink, by in ((small_enough, -(-grown // small_enough)), (small_enough, 0), (1, 0)):
-        taken = np.asarray(Image.fromarray(hole.astype(np.float32)).reduce(shrink)) > 0
+        taken = np.asarray(Image.fromarray(hole.view(np.uint8) * np.uint8(255)).reduce(shrink)) > 0
         known = ~np.asarray(maximum_filter(taken, 2 * by + 1), bool)
         if known.any():
             break
@@ -165,15 +215,24 @@ def _filled(picture: Pixels, hole: Mask, grown: int) -> tuple[Pixels, Pixels]:
     smooth = diffuse(small * known, known, across_of(small, known, _LEVEL))
     smooth = np.clip(smooth + 0.5, 0, 255).astype(np.uint8).transpose(1, 2, 0)
 
-    def stretched(values: Pixels) -> Pixels:
-        box = (0, 0, width / shrink, height / shrink)
-        image = Image.fromarray(np.ascontiguousarray(values))
-        return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box))
+    rows, columns = _widened(_window_of(~known) or (slice(0, 0), slice(0, 0)), 1, known.shape)
+    top, left = rows.start * shrink, columns.start * shrink
+    bottom, right = min(rows.stop * shrink, height), min(columns.stop * shrink, width)
 
-    filled = np.where(hole, np.uint8(255), stretched(np.where(known, np.uint8(0), np.uint8(255))))
-    made = Image.fromarray(np.ascontiguousarray(picture))
-    made.paste(Image.fromarray(stretched(smooth)), mask=Image.fromarray(filled))
-    return np.asarray(made), filled
+    def stretched(values: Pixels) -> Image.Image:
+        box = (left / shrink, top / shrink, right / shrink, bottom / shrink)
+        image = Image.fromarray(np.ascontiguousarray(values))
+        return image.resize((right - left, bottom - top), Image.Resampling.BILINEAR, box)
+
+    inner = slice(top, bottom), slice(left, right)
+    filled = np.zeros(hole.shape, np.uint8)
+    filled[inner] = np.asarray(stretched(np.where(known, np.uint8(0), np.uint8(255))))
+    filled[hole] = 255
+    made = Image.fromarray(np.ascontiguousarray(picture[inner]))
+    made.paste(stretched(smooth), mask=Image.fromarray(filled[inner]))
+    new = picture.copy()
+    new[inner] = np.asarray(made)
+    return new, filled
 
 
 def colour_ground(colours: Colour | tuple[Colour, Colour], size: tuple[int, int]) -> Pixels:

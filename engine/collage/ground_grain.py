@@ -16,14 +16,13 @@ _SHIFTS: Final = 5  # places from which grain is taken
 _NOWHERE: Final = 3e4  # the cost of a cell without grain, against squares of differences of colour of 0 to 255
 
 
-def add_grain(picture: Pixels, filled: Pixels, known: Mask, side: int) -> Pixels:
+def add_grain(picture: Pixels, filled: Pixels, known: Mask, side: int, strength: float) -> Pixels:
     """A picture uint8 (H, W, 3) whose smooth filling, as far as ``filled`` (H, W) is not 0, has the grain of ``known``.
 
     Grain is how pixels differ from the mean around them. It is taken over as it lies from places of like colour that
-    are ``known`` (H, W). A drawing has none and stays as it is. ``side`` is the longer one of the whole picture, in
-    pixels, of which this may be a piece.
+    are ``known`` (H, W). ``strength`` is how much of it counts, see :func:`grain_strength`. ``side`` is the longer one
+    of the whole picture, in pixels, of which this may be a piece.
     """
-    strength = _strength(picture, known)
     if not strength or not filled.any():
         return picture
     image, cell = Image.fromarray(picture), max(2, round(side / _CELLS))
@@ -56,9 +55,9 @@ def add_grain(picture: Pixels, filled: Pixels, known: Mask, side: int) -> Pixels
     return made
 
 
-def _strength(picture: Pixels, known: Mask) -> float:
+def grain_strength(picture: Pixels, known: Mask) -> float:
     """How much of a picture's grain counts: 0 for a drawing, whose pixels are mostly like their neighbours, up to 1."""
-    step = max(1, round((known.size / 65536) ** 0.5))
+    step = max(1, round((known.size / 16384) ** 0.5))
     apart = np.abs(picture[::step, 1::step].astype(np.int16) - picture[::step, :-1:step]).max(-1)
     both = known[::step, 1::step] & known[::step, :-1:step]
     return float(np.clip(np.median(apart[both]) - 1, 0, 1)) if both.any() else 0.0

@@ -123,10 +123,10 @@ def _upright_rgb(picture: Image.Image, max_side: int) -> Image.Image:
         scale = max_side / max(picture.size)
         size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
         picture = picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
-    picture = ImageOps.exif_transpose(picture)
+    ImageOps.exif_transpose(picture, in_place=True)  # else it copies also what is upright
     if picture.mode == "RGBA":
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _eight_bits(values: np.ndarray, mode: str) -> np.ndarray:
