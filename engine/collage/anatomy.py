@@ -17,14 +17,16 @@ import numpy as np
 
 from engine.collage.label_measures import Joint, PartShape, ReferenceMeasures, measure_labels, only_parts
 from engine.collage.layers import Point
+from engine.collage.mended_labels import found_labels
 from engine.core.atomic_files import write_bytes
 from engine.core.errors import UserError
-from engine.core.image_files import read_label_map
+from engine.core.image_files import open_picture, read_label_map
 from engine.packs.pack import Pack, Reference
 
 ANATOMY: Final = "anatomy.json"
-ANATOMY_VERSION: Final = 1
+ANATOMY_VERSION: Final = 2
 
+_SAMPLE: Final = 12  # references by which a pack is told whose label maps are exact
 _LIES_ON: Final = 0.5  # share of a part's outline along another, on average
 _LOWEST: Final = 0.05  # of a creature's height above its lowest point still stands on the ground
 _FACES: Final = 0.25  # of the usual distance to a side: less is a view from the front
@@ -39,7 +41,8 @@ class Anatomy:
     touch, None without any part. ``parents[m]`` is the part that part m hangs on, None for the root and for parts never
     seen. ``lies_on[m]`` is the part that part m lies on or in, or None. ``order`` is every part once, from back to
     front. ``feet`` are the parts, never the root, that most often reach lowest. ``facings`` tells by reference's id
-    which way it faces: references with opposite signs face opposite ways, near 0 faces neither.
+    which way it faces: references with opposite signs face opposite ways, near 0 faces neither. ``mended``: the label
+    maps are not exact and were measured, and are to be used, as :func:`found_labels` mends them.
     """
 
     parts: int
@@ -50,6 +53,7 @@ class Anatomy:
     order: tuple[int, ...]
     feet: tuple[int, ...]
     facings: Mapping[str, float]
+    mended: bool = False
 
     def faces_away(self, one: str, other: str) -> bool:
         """Whether two references, by their ids, face opposite ways."""
@@ -105,7 +109,8 @@ class Anatomy:
             "feet": self.feet, "facings": {id: round(side, 4) for id, side in self.facings.items()},
         }  # fmt: skip
         references = {id: asdict(measures) for id, measures in self.references.items()}
-        document = {"version": ANATOMY_VERSION, "parts": self.parts, **conclusions, "references": references}
+        first = {"version": ANATOMY_VERSION, "parts": self.parts, "mended": self.mended}
+        document = {**first, **conclusions, "references": references}
         return json.dumps(document, ensure_ascii=False)
 
     @classmethod
@@ -122,7 +127,7 @@ class Anatomy:
             raise ValueError("this is an anatomy of another version")
         parts = document["parts"]
         measures = {id: _measures(kept, parts) for id, kept in document["references"].items()}
-        return conclude(parts, measures)
+        return replace(conclude(parts, measures), mended=document["mended"] is True)
 
 
 def open_anatomy(pack: Pack) -> Anatomy:
@@ -147,12 +152,28 @@ def open_anatomy(pack: Pack) -> Anatomy:
 def measure_pack(pack: Pack) -> Anatomy:
     """The anatomy from the label maps of all references that can be read. Writes nothing."""
     visible = frozenset(part.index for part in pack.vocabulary.visible_parts)
+    mended = _are_found(pack, visible)
     measures: dict[str, ReferenceMeasures] = {}
     for reference in pack.references:
         with contextlib.suppress(UserError):  # it is named when it is asked for
             labels = only_parts(read_label_map(reference.labels), visible)
+            if mended:
+                with contextlib.suppress(UserError):  # the picture is gone, its label map is not
+                    labels = found_labels(np.asarray(open_picture(reference.image, max_side=1 << 20)), labels)
             measures[reference.id] = measure_labels(labels, _bytes_of(reference))
-    return conclude(len(pack.vocabulary.parts), measures)
+    return replace(conclude(len(pack.vocabulary.parts), measures), mended=mended)
+
+
+def _are_found(pack: Pack, visible: frozenset[int]) -> bool:
+    """Whether a pack's label maps were found in its pictures and are not exact: most of some need mending."""
+    some = pack.references[:: -(-len(pack.references) // _SAMPLE) or 1]
+    wrong = 0
+    for reference in some:
+        with contextlib.suppress(UserError):
+            labels = only_parts(read_label_map(reference.labels), visible)
+            picture = np.asarray(open_picture(reference.image, max_side=1 << 20))
+            wrong += found_labels(picture, labels) is not labels
+    return 2 * wrong > len(some)
 
 
 def conclude(parts: int, references: Mapping[str, ReferenceMeasures]) -> Anatomy:

@@ -18,6 +18,7 @@ from engine.collage.arrangement import Arrangement, Ground, arrangement_of
 from engine.collage.cut_outs import CutOut, colour_ground, cut_out, fill_ground
 from engine.collage.label_measures import measure_labels, only_parts, stretched_labels
 from engine.collage.layers import Collage, Layer, MissingPart, Pixels
+from engine.collage.mended_labels import found_labels
 from engine.collage.placement import PlacedPart, place
 from engine.collage.transform import Transform
 from engine.core.errors import UserError
@@ -63,8 +64,8 @@ class CollageMaker:
         ``anatomy.json`` stays as it is. Raises :class:`UserError` if the picture cannot be read.
         """
         visible = frozenset(part.index for part in self._pack.vocabulary.visible_parts)
-        width, height = open_picture(image).size
-        labels = stretched_labels(only_parts(segmentation.labels, visible), (height, width))
+        picture = np.asarray(open_picture(image))
+        labels = found_labels(picture, stretched_labels(only_parts(segmentation.labels, visible), picture.shape[:2]))
         with self._lock:
             self._anatomy = self.anatomy.with_picture(id, measure_labels(labels))
             self._own[id] = Reference(id, image.stem, str(image), str(image), "", segmentation.codes)
@@ -170,7 +171,7 @@ class CollageMaker:
                 raise UserError(
                     f"The picture and the label map of {reference.title} have different sizes.", "Get the pack again."
                 )
-            return picture, labels
+            return picture, found_labels(picture, labels) if self.anatomy.mended else labels
 
         return self._cache.get(("reference", id), read)
 

@@ -161,8 +161,8 @@ def _spread(colours: Pixels, masks: Sequence[tuple[Mask, Pixels, int]], reach: i
         weights.append(only[3] / 255 * (around**2 + np.float32(1e-3)) ** power)
     made = []
     for one in pull_push(np.stack(planes), np.stack(weights)[:, None]):
-        spread = np.full((*one.shape[1:], 4), 255, np.uint8)
-        spread[..., :3] = _rounded(one).transpose(1, 2, 0)
+        red, green, blue = _rounded(one)
+        spread = np.dstack([red, green, blue, np.full_like(red, 255)])
         if shrink > 1:
             smaller = Image.frombuffer("CMYK", (spread.shape[1], spread.shape[0]), spread, "raw", "CMYK", 0, 1)
             box = (0, 0, width / shrink, height / shrink)
