@@ -15,6 +15,8 @@ from PIL import Image
 
 from engine.collage.anatomy import Anatomy, open_anatomy
 from engine.collage.arrangement import Arrangement, Ground, arrangement_of
+from engine.collage.blending import blend
+from engine.collage.colour_matching import match_colours
 from engine.collage.cut_outs import CutOut, colour_ground, cut_out, fill_ground
 from engine.collage.label_measures import measure_labels, only_parts, stretched_labels
 from engine.collage.layers import Collage, Layer, MissingPart, Pixels
@@ -30,6 +32,7 @@ from engine.packs.pack import Pack, Reference
 Value = TypeVar("Value")
 
 _KEPT_BYTES: Final = 256 << 20
+_MATCHED: Final = 0.35  # of the way to the pose's colours: all of it would make every part look like the body
 _MOST_PIXELS: Final = 64_000_000  # of one layer: 256 MB; what is enlarged beyond that stays smaller
 
 
@@ -103,7 +106,8 @@ class CollageMaker:
             failed = len(missing)
             for placed in placement.parts:
                 try:
-                    layers[placed.part, placed.nth] = self._layer(placed)
+                    like = placement.pose if arranged.match_colours else ""
+                    layers[placed.part, placed.nth] = self._layer(placed, like)
                 except UserError as error:
                     missing[placed.part, placed.nth] = MissingPart(placed.part, error.message, error.hint, placed.nth)
             if failed == len(missing):
@@ -115,13 +119,17 @@ class CollageMaker:
                     arranged = replace(arranged, pose="") if arranged.pose else replace(arranged, ground="none")
                     continue
                 shown = tuple(layers[placed.part, placed.nth] for placed in placement.parts)
+                if arranged.blend:
+                    shown = blend(shown, placement.width, placement.height)
                 said = (*placement.missing, *missing.values())
                 return Collage(placement.width, placement.height, shown, behind, said)
 
-    def _layer(self, placed: PlacedPart) -> Layer:
+    def _layer(self, placed: PlacedPart, like: str) -> Layer:
         cut = self._cut_out(placed.source, placed.part)
+        if like and like != placed.source:
+            cut = self._matched(placed.source, placed.part, like)
         move = placed.transform
-        key = ("scaled", placed.source, placed.part, move.scale, move.turn, move.mirror)
+        key = ("scaled", placed.source, placed.part, like, move.scale, move.turn, move.mirror)
         image = self._cache.get(key, lambda: _transformed(cut.image, move))
         height, width = cut.image.shape[:2]
         x, y = move.apply((cut.left + width / 2, cut.top + height / 2))
@@ -144,6 +152,18 @@ class CollageMaker:
             return made
 
         return self._cache.get(("cut out", id, part), cut)
+
+    def _matched(self, id: str, part: int, like: str) -> CutOut:
+        """A cut-out, its colours nearer to those of the root part, or any part, of the reference ``like``."""
+
+        def match() -> CutOut:
+            cut, shown = self._cut_out(id, part), self.anatomy.references[like].parts
+            root = self.anatomy.root if self.anatomy.root in shown else next(iter(shown), None)
+            if root is None:
+                return cut
+            return replace(cut, image=match_colours(cut.image, self._cut_out(like, root).image, _MATCHED))
+
+        return self._cache.get(("matched", id, part, like), match)
 
     def _ground(self, id: str, ground: Ground, width: int, height: int) -> Pixels | None:
         if ground == "none":

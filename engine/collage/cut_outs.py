@@ -162,7 +162,7 @@ def _spread(colours: Pixels, masks: Sequence[tuple[Mask, Pixels, int]], reach: i
     made = []
     for one in pull_push(np.stack(planes), np.stack(weights)[:, None]):
         red, green, blue = _rounded(one)
-        spread = np.dstack([red, green, blue, np.full_like(red, 255)])
+        spread = np.ascontiguousarray(np.dstack([red, green, blue, np.full_like(red, 255)]))
         if shrink > 1:
             smaller = Image.frombuffer("CMYK", (spread.shape[1], spread.shape[0]), spread, "raw", "CMYK", 0, 1)
             box = (0, 0, width / shrink, height / shrink)

@@ -75,12 +75,12 @@ def flatten(collage: Collage) -> Pixels:
         canvas = Image.fromarray(collage.ground).convert("RGBA")
     for layer in collage.layers:
         if layer.visible:
-            _lay(canvas, layer)
+            lay(canvas, layer)
     return np.asarray(canvas)
 
 
-def _lay(canvas: Image.Image, layer: Layer) -> None:
-    """Lay what is inside the canvas of a layer over it."""
+def lay(canvas: Image.Image, layer: Layer) -> None:
+    """Lay what is inside the canvas (RGBA) of a layer over it."""
     height, width = layer.image.shape[:2]
     top, left = max(layer.top, 0), max(layer.left, 0)
     bottom, right = min(layer.top + height, canvas.height), min(layer.left + width, canvas.width)

@@ -276,6 +276,16 @@ def test_a_part_at_the_border_is_not_soft_there() -> None:
     assert (alpha[60:, 0] == 255).all() and (alpha[-1, :50] == 255).all()
 
 
+@pytest.mark.parametrize("height", [1, 3, 4, 97, 98, 99, 100])
+def test_parts_of_any_height_and_width_are_cut(height: int) -> None:
+    for width in (1, 2, 5, 60, 61, 63):
+        picture, labels = np.full((520, 500, 3), GREEN, np.uint8), np.full((520, 500), NO_PART, np.uint8)
+        place = slice(200, 200 + height), slice(100, 100 + width)
+        picture[place], labels[place] = RED, 0
+        alpha = whole_alpha(must_cut(picture, labels, 0), labels.shape)
+        assert alpha[200 + height // 2, 100 + width // 2] > (60 if min(width, height) > 2 else 0)
+
+
 def test_thin_and_tiny_parts_are_seen() -> None:
     picture, labels = np.full((128, 128, 3), GREEN, np.uint8), np.full((128, 128), NO_PART, np.uint8)
     picture[20:100, 64:66], labels[20:100, 64:66] = RED, 0
