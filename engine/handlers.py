@@ -13,6 +13,7 @@ from engine.packs.pack import TOKENS, Pack
 from engine.rendering.evaluation import evaluate
 from engine.rendering.painter import open_painter
 from engine.rendering.preview import open_preview
+from engine.rendering.receipts import examine
 from engine.rendering.render import render
 from engine.segmentation.dino import open_dino
 from engine.segmentation.discover import discover
@@ -24,6 +25,7 @@ from engine.training.train import train
 from engine.worker.jobs import (
     Discover,
     Evaluate,
+    Examine,
     FindParts,
     Measure,
     Prepare,
@@ -51,6 +53,7 @@ HANDLERS: Final[dict[type, Callable[[Models, Any, Report], Any]]] = {
     Prepare: prepare,
     Segment: segment,
     Render: render,
+    Examine: examine,
     Survey: survey,
     FindParts: find_parts,
     Discover: discover,

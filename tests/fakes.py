@@ -42,6 +42,8 @@ from engine.worker.jobs import (
     Discover,
     Evaluate,
     Evaluated,
+    Examine,
+    Examined,
     FindParts,
     Job,
     Losses,
@@ -224,6 +226,16 @@ def render(models: Any, job: Render, report: Any) -> tuple[Creation, ...]:
     return tuple(made)
 
 
+def examine(models: Any, job: Examine, report: Any) -> Examined:
+    """Every second choice arrives, half in its place."""
+    _step(_script(job), 0)
+    receipt = tuple(
+        Arrival(choice.part, choice.code, choice.code if i % 2 == 0 else ABSENT, 0.9 if i % 2 == 0 else 0.1, 0.5)
+        for i, choice in enumerate(job.recipe.choices)
+    )
+    return Examined(job.recipe, receipt)
+
+
 def keep(job: Render, picture: Image.Image, name: str, recipe: Any, receipt: Any) -> Creation:
     """Save a picture the way the engine does."""
     from engine.core.png_metadata import save_creation
@@ -345,6 +357,7 @@ HANDLERS = {
     Prepare: prepare,
     Segment: segment,
     Render: render,
+    Examine: examine,
     Survey: survey,
     FindParts: find_parts,
     Discover: discover,

@@ -23,9 +23,10 @@ from engine.core.image_files import open_picture, picture_files
 from engine.core.legacy_prompt import parse_legacy
 from engine.core.paths import creations_dir
 from engine.core.png_metadata import read_creation
-from engine.core.prompt import choice_text, parse, to_text
+from engine.core.prompt import choice_text, no_such_part, parse, to_text
 from engine.core.recipe import Creation, Recipe
 from engine.core.segmentation import NO_PART, Segmentation
+from engine.core.start import Start, default_freedom
 from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.base_sizes import size_warning, sizes_of
 from engine.packs.library import PackLibrary
@@ -112,7 +113,7 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
         raise UserError("There is nothing to render.", 'Say a prompt, such as "a photo of a bird", or give --recipe.')
     named = ("negative", "seed", "count", "steps", "guidance", "size")
     settings = {name: getattr(arguments, name) for name in named if getattr(arguments, name) is not None}
-    recipe = replace(recipe, pack=pack.id, **settings)
+    recipe = replace(recipe, pack=pack.id, start=_read_start(arguments, recipe.start, pack), **settings)
     if warning := size_warning(sizes_of(pack.base_model), recipe.size):
         print(f"{warning} --size 0 is the model's own.", file=sys.stderr)
     out = make_folder(Path(arguments.out) if arguments.out else creations_dir())
@@ -129,6 +130,30 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
         "interrupted": code == INTERRUPTED,
     }
     return Answer(document, "\n".join(_creation_line(pack, creation) for creation in creations), code)
+
+
+def _read_start(arguments: Namespace, loaded: Start | None, pack: Pack) -> Start | None:
+    """What a render begins with: as its recipe says, changed by what is said now."""
+    kept, changed = (_read_parts(words, pack) for words in (arguments.keep, arguments.reroll))
+    if not (arguments.from_collage or arguments.start_from or kept or changed or arguments.freedom is not None):
+        return loaded
+    start = loaded or Start(default_freedom(pack.base_model.id))
+    if arguments.start_from:
+        start = replace(start, creation=str(Path(arguments.start_from).absolute()))
+    if arguments.from_collage:
+        start = replace(start, creation="")
+    freedom = start.freedom if arguments.freedom is None else arguments.freedom
+    return replace(start, freedom=freedom, keep=kept or start.keep, only=changed or start.only)
+
+
+def _read_parts(words: Sequence[str] | None, pack: Pack) -> tuple[int, ...]:
+    parts = []
+    for word in words or ():
+        part = pack.vocabulary.find_part(word)
+        if part is None:
+            raise no_such_part(word, pack.vocabulary)
+        parts.append(part.index)
+    return tuple(parts)
 
 
 def _read_prompt(text: str, pack: Pack, legacy: str | None) -> tuple[str | Choice, ...]:
@@ -165,6 +190,7 @@ def _creation(pack: Pack, creation: Creation) -> dict[str, Any]:
                 "found": vocabulary.code_name(arrival.part, arrival.found),
                 "arrived": arrival.arrived,
                 "similarity": round(arrival.similarity, 4),
+                **({} if arrival.where is None else {"where": round(arrival.where, 4)}),
             }
             for arrival in creation.receipt
         ],

@@ -49,6 +49,16 @@ def make_parser() -> argparse.ArgumentParser:
     subparser.add_argument("--steps", type=_number(*LIMITS["steps"]), metavar="N")
     subparser.add_argument("--guidance", type=_guidance, metavar="G")
     subparser.add_argument("--size", type=_number(*LIMITS["size"]), metavar="PIXELS")
+    beginning = subparser.add_mutually_exclusive_group()
+    beginning.add_argument(
+        "--from-collage", action="store_true", help="begin with the recipe's collage, not with noise"
+    )
+    beginning.add_argument("--start-from", metavar="PICTURE", help="begin with a picture, such as a creation")
+    subparser.add_argument(
+        "--freedom", type=_share, metavar="F", help="how far from there: 0 keeps the picture, 1 ignores it"
+    )
+    subparser.add_argument("--keep", action="append", metavar="PART", help="a part that stays as it is there")
+    subparser.add_argument("--reroll", action="append", metavar="PART", help="change this part, the rest stays")
     subparser.add_argument("--legacy", choices=("bare", "bracketed", "app"), help="a form of the original PartCraft")
     subparser.add_argument("--out", default="", metavar="DIR", help="default: PartCraft's own folder of creations")
 
@@ -177,6 +187,13 @@ def _guidance(text: str) -> float:
     low, high = LIMITS["guidance"]
     if not low <= value <= high:
         raise argparse.ArgumentTypeError(f"{value} is not between {low} and {high}")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
     return value
 
 

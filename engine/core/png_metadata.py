@@ -46,7 +46,7 @@ def save_creation(
     document: dict[str, Any] = {
         "version": _CHUNK_VERSION,
         "recipe": json.loads(recipe.to_json()),
-        "receipt": [asdict(arrival) for arrival in receipt],
+        "receipt": [_arrival_document(arrival) for arrival in receipt],
         "created": created,
     }
     if vocabulary:
@@ -114,10 +114,17 @@ def _creation(path: Path, text: str) -> Creation:
     return Creation(str(path), recipe, receipt, created if isinstance(created, str) else "")
 
 
+def _arrival_document(arrival: Arrival) -> dict[str, Any]:
+    return {name: value for name, value in asdict(arrival).items() if value is not None}
+
+
 def _arrival(row: Any) -> Arrival | None:
     if not isinstance(row, Mapping):
         return None
     part, code, found, similarity = (row.get(key) for key in ("part", "code", "found", "similarity"))
     if not (isinstance(part, int) and isinstance(code, int) and isinstance(found, int)):
         return None
-    return Arrival(part, code, found, float(similarity) if isinstance(similarity, int | float) else 0.0)
+    where = row.get("where")
+    if isinstance(where, bool) or not isinstance(where, int | float) or not 0 <= where <= 1:
+        where = None
+    return Arrival(part, code, found, float(similarity) if isinstance(similarity, int | float) else 0.0, where)

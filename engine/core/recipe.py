@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, TypeGuard
 
+from engine.core.start import Start
 from engine.core.vocabulary import Choice
 
 RECIPE_VERSION: Final = 1
@@ -21,7 +22,8 @@ class Recipe:
 
     ``pack`` is a pack's id. ``prompt`` is words and choices in order. ``seed`` belongs to the first
     picture; picture i of ``count`` has seed ``seed + i`` and can be rendered alone. ``size`` is the
-    side in pixels, 0 for the base model's own. ``extra`` keeps keys of newer versions unharmed.
+    side in pixels, 0 for the base model's own. ``extra`` keeps keys of newer versions unharmed. ``start`` is the
+    picture rendering begins with; None: noise alone.
     """
 
     pack: str
@@ -33,6 +35,7 @@ class Recipe:
     guidance: float = 3.0
     size: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
+    start: Start | None = None
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -73,8 +76,10 @@ class Recipe:
         document: dict[str, Any] = dict(self.extra)
         document["version"] = RECIPE_VERSION
         for spec in fields(self):
-            if spec.name not in ("prompt", "extra"):
+            if spec.name not in ("prompt", "extra", "start"):
                 document[spec.name] = getattr(self, spec.name)
+        if self.start is not None:
+            document["start"] = self.start.to_document()
         document["prompt"] = [piece if isinstance(piece, str) else _choice_json(piece) for piece in self.prompt]
         return json.dumps(document, ensure_ascii=False)
 
@@ -99,7 +104,10 @@ class Recipe:
                 values[spec.name] = min(max(number, low), high)
         pieces = document.get("prompt")
         values["prompt"] = _tidy(_piece(piece) for piece in pieces) if isinstance(pieces, list) else ()
+        values["start"] = Start.from_document(document.get("start"))
         names = {spec.name for spec in fields(cls)} | {"version"}
+        if values["start"] is None:
+            names.discard("start")  # one of a newer version
         return cls(**values, extra={key: value for key, value in document.items() if key not in names})
 
 
@@ -154,12 +162,16 @@ def _tidy(pieces: Any) -> Prompt:
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """What became of one choice: the code found in the picture (``ABSENT`` if the part is not
-    visible) and the cosine (-1..1) between the found part and the chosen code's centroid."""
+    visible) and the cosine (-1..1) between the found part and the chosen code's centroid.
+
+    ``where`` says whether the part is in its place, for pictures that had a place for it: how much the place where it
+    was found and the one where it was put overlap (intersection over union, 0..1); None: there was none."""
 
     part: int
     code: int
     found: int
     similarity: float
+    where: float | None = None
 
     @property
     def arrived(self) -> bool:

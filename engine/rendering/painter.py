@@ -13,7 +13,7 @@ from engine.core.recipe import Prompt
 from engine.models.conditioning import encode_prompt
 from engine.models.loader import Models
 from engine.models.part_tokens import Tokens, load_tokens
-from engine.models.text_encoding import tokenize_prompt
+from engine.models.text_encoding import TokenizedPrompt, tokenize_prompt
 from engine.packs.pack import TOKENS, Pack
 
 Step = Callable[[int, Tensor], None]
@@ -52,21 +52,10 @@ class Painter:
         Raises :class:`UserError` for choices the tokens do not have and prompts that would be cut.
         """
         pipeline = self.pipeline
-        length = pipeline.text_encoder.config.max_position_embeddings
-        sentences = [tokenize_prompt(pieces, pipeline.tokenizer, length) for pieces in (prompt, negative)]
-        with torch.no_grad():
-            encoded = encode_prompt(pipeline, sentences, self.tokens)
-        embeddings = {"prompt_embeds": encoded.hidden[:1], "negative_prompt_embeds": encoded.hidden[1:]}
-        if pipeline.unet.config.addition_embed_type == "text_time":  # SDXL; it says the sizes itself
-            embeddings |= {
-                "pooled_prompt_embeds": encoded.pooled[:1],
-                "negative_pooled_prompt_embeds": encoded.pooled[1:],
-            }
+        embeddings, _ = self.embeddings(prompt, negative)
 
         def after(pipe: Any, index: int, _timestep: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-            # DPM-Solver++ keeps the clean picture it predicted; other schedulers have only the noisy latents.
-            predicted = getattr(pipe.scheduler, "model_outputs", None)
-            step(index, predicted[-1] if predicted and predicted[-1] is not None else tensors["latents"])
+            step(index, predicted_clean(pipe, tensors))
             return {}
 
         side = fitting_size(size or self.size, pipeline.vae_scale_factor)
@@ -82,6 +71,29 @@ class Painter:
             callback_on_step_end=after,
             output_type=output,
         ).images
+
+    def embeddings(self, prompt: Prompt, negative: Prompt) -> tuple[dict[str, Tensor], TokenizedPrompt]:
+        """What any pipeline of this base model is told of a prompt (its arguments by name), and the prompt's tokens.
+        Raises :class:`UserError` as :meth:`paint`."""
+        pipeline = self.pipeline
+        length = pipeline.text_encoder.config.max_position_embeddings
+        sentences = [tokenize_prompt(pieces, pipeline.tokenizer, length) for pieces in (prompt, negative)]
+        with torch.no_grad():
+            encoded = encode_prompt(pipeline, sentences, self.tokens)
+        embeddings = {"prompt_embeds": encoded.hidden[:1], "negative_prompt_embeds": encoded.hidden[1:]}
+        if pipeline.unet.config.addition_embed_type == "text_time":  # SDXL; it says the sizes itself
+            embeddings |= {
+                "pooled_prompt_embeds": encoded.pooled[:1],
+                "negative_pooled_prompt_embeds": encoded.pooled[1:],
+            }
+        return embeddings, sentences[0]
+
+
+def predicted_clean(pipe: Any, tensors: dict[str, Tensor]) -> Tensor:
+    """The clean latents a pipeline predicted in its last step."""
+    # DPM-Solver++ keeps them; other schedulers have only the noisy latents.
+    predicted = getattr(pipe.scheduler, "model_outputs", None)
+    return predicted[-1] if predicted and predicted[-1] is not None else tensors["latents"]
 
 
 def open_painter(models: Models, pack: Pack) -> Painter:

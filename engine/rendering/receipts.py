@@ -1,22 +1,57 @@
-"""The receipt of one creation: which of the chosen parts arrived."""
+"""The receipt of one picture: which of the chosen parts arrived, and whether they are where they were put."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
+from engine.collage.assemble import CollageMaker
 from engine.core.recipe import Receipt, Recipe
 from engine.models.loader import Models
 from engine.packs.pack import CODEBOOK, Pack
+from engine.rendering.start_picture import picture_of, placed_labels
 from engine.segmentation.dino import open_dino
+from engine.segmentation.mask_refinement import segment_picture
+from engine.worker.jobs import Examine, Examined, Progress, Report
+
+Labels = npt.NDArray[np.uint8]
 
 
-def receipt_of(models: Models, pack: Pack, picture: Image.Image, recipe: Recipe) -> Receipt:
+def examine(models: Models, job: Examine, report: Report) -> Examined:
+    """What a recipe's collage shows. The engine's handler of :class:`Examine`. Raises :class:`UserError`."""
+    pack = Pack.open(job.pack)
+    report(Progress("Looking", 0, 0))
+    return Examined(job.recipe, collage_receipt(models, pack, job.recipe))
+
+
+def collage_receipt(models: Models, pack: Pack, recipe: Recipe) -> Receipt:
+    """The receipt of a recipe's collage, with each part's place; empty as :func:`receipt_of`. Raises
+    :class:`UserError` as that and :meth:`CollageMaker.make`."""
+    collage = CollageMaker(pack).make(recipe)
+    return receipt_of(models, pack, picture_of(collage), recipe, placed_labels(collage))
+
+
+def receipt_of(models: Models, pack: Pack, picture: Image.Image, recipe: Recipe, put: Labels | None = None) -> Receipt:
     """What became of each choice of a recipe in its picture: seen again by the pack's eyes and codebook.
 
-    Empty without choices, and where the pack has no codebook or its eyes are not on this computer: a picture
+    ``put`` uint8 (H, W), of the picture's size, says where each part was put; then the receipt says whether it is
+    there. Empty without choices, and where the pack has no codebook or its eyes are not on this computer: a picture
     is worth keeping without a receipt. Raises :class:`UserError` when they are there but do not fit together.
     """
     if not recipe.choices or not (pack.path / CODEBOOK).is_file() or not models.has(pack.backbone.id):
         return ()
     (features,) = open_dino(models, pack.backbone).features([picture])
-    return pack.codebook().receipt(features, recipe.choices)
+    codebook = pack.codebook()
+    receipt = codebook.receipt(features, recipe.choices)
+    if put is None:
+        return receipt
+    found = segment_picture(codebook, features, np.asarray(picture.convert("RGB"))).labels
+    return tuple(replace(arrival, where=overlap(put == arrival.part, found == arrival.part)) for arrival in receipt)
+
+
+def overlap(put: npt.NDArray[np.bool_], found: npt.NDArray[np.bool_]) -> float | None:
+    """Intersection over union of two masks of one size; None where nothing was put."""
+    return float((put & found).sum() / (put | found).sum()) if put.any() else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +15,14 @@ from engine.core.atomic_files import make_folder
 from engine.core.errors import UserError, out_of_memory
 from engine.core.png_metadata import save_creation
 from engine.core.prompt import parse
-from engine.core.recipe import Creation, Recipe
+from engine.core.recipe import Creation, Prompt, Recipe
 from engine.models.loader import Models
 from engine.packs.pack import Pack
-from engine.rendering.painter import Painter, open_painter
+from engine.rendering.image_to_image import paint_from, schedule_of
+from engine.rendering.painter import Painter, Step, open_painter
 from engine.rendering.preview import open_preview
 from engine.rendering.receipts import receipt_of
+from engine.rendering.start_picture import StartPicture, open_start, portable
 from engine.worker.jobs import Preview, Progress, Render, Rendered, Report
 
 _PREVIEWS = 10
@@ -37,45 +40,52 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
     negative = parse(recipe.negative, pack.vocabulary)
     report(Progress("Getting ready", 0, 0))
     painter = open_painter(models, pack)
+    start = open_start(models, pack, painter, recipe, out)
     look = open_preview(models, pack, painter)
     seeds = [(recipe.seed + index) % 2**63 for index in range(recipe.count)]
-    every = -(-recipe.steps // _PREVIEWS)
+    # A picture that is kept as it is takes no step.
+    steps = max(schedule_of(start.freedom, recipe.steps)[1], 1) if start else recipe.steps
+    every = -(-steps // _PREVIEWS)
     batch = _first_batch(models, painter, recipe)
     creations: list[Creation] = []
     while len(creations) < recipe.count:
         first = len(creations)
 
         def step(index: int, latents: Tensor, first: int = first) -> None:
-            done = first * recipe.steps + (index + 1) * len(latents)
-            report(Progress("Rendering", done, recipe.count * recipe.steps))
-            if index % every == every - 1 and index + 1 < recipe.steps:
+            done = first * steps + (index + 1) * len(latents)
+            report(Progress("Rendering", done, recipe.count * steps))
+            if index % every == every - 1 and index + 1 < steps:
                 for offset, latent in enumerate(latents):
                     report(Preview(first + offset, look(latent)))
 
         try:
-            pictures = painter.paint(
-                recipe.prompt,
-                negative,
-                seeds[first : first + batch],
-                steps=recipe.steps,
-                guidance=recipe.guidance,
-                size=recipe.size,
-                step=step,
-            )
+            pictures = _painted(painter, start, recipe, negative, seeds[first : first + batch], step)
         except Exception as error:
             if not out_of_memory(error):
                 raise
             batch = _smaller(batch, recipe, painter.size, error)
             continue
         for picture, seed in zip(pictures, seeds[first:], strict=False):
-            creation = _keep(models, pack, picture, replace(recipe, seed=seed, count=1), out)
+            creation = _keep(models, pack, picture, replace(recipe, seed=seed, count=1), out, start)
             creations.append(creation)
             report(Rendered(len(creations) - 1, creation))
     return tuple(creations)
 
 
-def _keep(models: Models, pack: Pack, picture: Image.Image, recipe: Recipe, out: Path) -> Creation:
-    receipt = receipt_of(models, pack, picture, recipe)
+def _painted(
+    painter: Painter, start: StartPicture | None, recipe: Recipe, negative: Prompt, seeds: Sequence[int], step: Step
+) -> list[Image.Image]:
+    steps, guidance = recipe.steps, recipe.guidance
+    if start:
+        return paint_from(painter, start, recipe.prompt, negative, seeds, steps=steps, guidance=guidance, step=step)
+    return painter.paint(recipe.prompt, negative, seeds, steps=steps, guidance=guidance, size=recipe.size, step=step)
+
+
+def _keep(
+    models: Models, pack: Pack, picture: Image.Image, recipe: Recipe, out: Path, start: StartPicture | None
+) -> Creation:
+    receipt = receipt_of(models, pack, picture, recipe, start.labels if start else None)
+    recipe = portable(recipe, out)
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{recipe.seed}"
     path, again = out / f"{stem}.png", 1
     while path.exists():

@@ -9,8 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.core.errors import UserError
-
 Rest = Literal["parts", "start", "peak"]
 """What part attention is normalised over: the caption's parts alone (the paper), these and the start token, or each
 part's own largest value (Break-a-Scene, arXiv 2305.16311)."""
@@ -59,18 +57,6 @@ class _Recorder:
         if attn.residual_connection:
             out = out + hidden_states
         return out / attn.rescale_output_factor
-
-
-def best_grid(unet: Any, side: int, target: int) -> int:
-    """The side of a UNet's cross-attention layers that is nearest to ``target``, for latents of ``side``: not every
-    base model and picture size has 16. Raises :class:`UserError` if it has no cross-attention."""
-    kinds = list(unet.config.down_block_types)
-    levels = [level for level, kind in enumerate(kinds) if "CrossAttn" in kind]
-    if "CrossAttn" in (unet.config.mid_block_type or ""):
-        levels.append(len(kinds) - 1)
-    if not levels:
-        raise UserError("This base model's UNet does not look at the words of a prompt.", "Choose another base model.")
-    return min((-(-side // 2**level) for level in levels), key=lambda grid: (abs(grid - target), grid))
 
 
 class AttentionCapture:

@@ -11,6 +11,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from engine.core.errors import JobCancelled, UserError
+from engine.models.cross_attention import best_grid
 from engine.models.distributed import World, join_world
 from engine.models.hub import base_model_entry
 from engine.models.loader import Models
@@ -18,7 +19,6 @@ from engine.packs.pack import Pack
 from engine.runs.plan import Plan
 from engine.runs.run_folder import EXAMPLES, checkpoints, clear_wish, open_plan, pack_destination, read_wish
 from engine.runs.status import LEARNING_STAGE
-from engine.training.attention_loss import best_grid
 from engine.training.captions import Captions
 from engine.training.examples import Examples, prepare_examples, segmented_pictures
 from engine.training.learner import Learner

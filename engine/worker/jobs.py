@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.core.errors import ErrorKind
-from engine.core.recipe import Creation, Recipe
+from engine.core.recipe import Creation, Receipt, Recipe
 from engine.core.segmentation import Segmentation
 
 # Jobs: what can be asked. ``pack`` is always the pack's folder.
@@ -38,6 +38,14 @@ class Render:
     pack: str
     recipe: Recipe
     out: str
+
+
+@dataclass(frozen=True)
+class Examine:
+    """Look at a recipe's collage as at a creation: which parts does it show, and where? Result: :class:`Examined`."""
+
+    pack: str
+    recipe: Recipe
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,7 @@ class Evaluate:
     seed: int = 0
 
 
-Job = Prepare | Segment | Render | Survey | FindParts | Discover | Measure | Train | Evaluate
+Job = Prepare | Segment | Render | Examine | Survey | FindParts | Discover | Measure | Train | Evaluate
 
 
 @dataclass(frozen=True)
@@ -152,6 +160,14 @@ class Segmented:
     image: str
     segmentation: Segmentation
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The receipt of a recipe's collage; empty where the pack's eyes are not on this computer."""
+
+    recipe: Recipe
+    receipt: Receipt
 
 
 @dataclass(frozen=True)

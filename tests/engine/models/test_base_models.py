@@ -18,6 +18,7 @@ from engine.core.errors import UserError
 from engine.core.paths import models_dir
 from engine.core.vocabulary import Choice
 from engine.models.conditioning import encode_prompt, encoders_of
+from engine.models.cross_attention import best_grid
 from engine.models.hub import base_model_entry, check_model, list_models, weight_bytes
 from engine.models.loader import Models
 from engine.models.lora import lora_state, merge_lora
@@ -30,7 +31,6 @@ from engine.packs.validation import check_pack
 from engine.rendering.painter import Painter, open_painter
 from engine.rendering.preview import smooth_noise
 from engine.rendering.render import render
-from engine.training.attention_loss import best_grid
 from engine.training.train import train
 from engine.worker.jobs import News, Render, Train
 from tests.engine import tiny

@@ -1,0 +1,73 @@
+"""Starts: what a render begins with, and how far it may go from there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+START_VERSION: Final = 1
+
+_MOST_PARTS: Final = 255
+
+
+@dataclass(frozen=True)
+class Start:
+    """A render that begins with a picture: the recipe's own collage, or a creation.
+
+    ``freedom`` says how far it may go from there: 0 keeps the picture, 1 ignores it. ``creation`` is the path of the
+    picture to begin with (a name alone: one in the folder that is rendered into); empty: the collage. Parts (their
+    indices) of ``keep`` stay as they are. Where ``only`` names parts, these change and the rest stays.
+    """
+
+    freedom: float = 0.5
+    creation: str = ""
+    keep: tuple[int, ...] = ()
+    only: tuple[int, ...] = ()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether some places may change more than others."""
+        return bool(self.keep or self.only)
+
+    @property
+    def is_ignored(self) -> bool:
+        """Whether it makes no difference: everything is free."""
+        return self.freedom >= 1 and not self.is_local
+
+    def to_document(self) -> dict[str, Any]:
+        """A JSON object, read back by :meth:`from_document`."""
+        document = asdict(self) | {"keep": list(self.keep), "only": list(self.only)}
+        return {"version": START_VERSION, **document}
+
+    @classmethod
+    def from_document(cls, document: Any) -> Start | None:
+        """Read what :meth:`to_document` wrote; wrong values fall back to the defaults. None for what is no start, or
+        one of a newer version."""
+        if not isinstance(document, Mapping) or document.get("version") != START_VERSION:
+            return None
+        freedom, creation = document.get("freedom"), document.get("creation")
+        if isinstance(freedom, bool) or not isinstance(freedom, int | float) or not math.isfinite(freedom):
+            freedom = cls.freedom
+        return cls(
+            min(max(float(freedom), 0.0), 1.0),
+            creation if isinstance(creation, str) and "\0" not in creation else "",
+            _parts(document.get("keep")),
+            _parts(document.get("only")),
+        )
+
+
+def default_freedom(base_model: str) -> float:
+    """The freedom to begin with on a base model (its id, as in ``Pack.base_model.id``): what judge and eye found best
+    on the starter's (docs/rendering.md), and for all others what SDEdit (arXiv 2108.01073) calls realistic and faithful
+    alike."""
+    return 0.5 if base_model.startswith("starter/") else 0.6
+
+
+def _parts(listed: Any) -> tuple[int, ...]:
+    """The part indices in a list, each once, in order."""
+    if not isinstance(listed, list):
+        return ()
+    parts = [part for part in listed if type(part) is int and 0 <= part < _MOST_PARTS]
+    return tuple(dict.fromkeys(parts))

@@ -1,0 +1,73 @@
+"""Starts in recipes: kept, read leniently, and carried unharmed by versions that do not know them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from engine.core.png_metadata import CHUNK, read_creation, save_creation
+from engine.core.recipe import Arrival, Recipe
+from engine.core.start import Start, default_freedom
+
+START = Start(0.4, "bird.png", keep=(1, 3), only=(0,))
+
+
+@pytest.mark.parametrize("start", [None, Start(), START])
+def test_a_start_reads_back(start: Start | None) -> None:
+    recipe = Recipe("p", ("a bird",), start=start)
+    assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_a_recipe_without_start_is_written_as_ever() -> None:
+    assert "start" not in json.loads(Recipe("p").to_json())
+
+
+@pytest.mark.parametrize(
+    ("changes", "read"),
+    [({"freedom": 7}, Start(1.0)), ({"freedom": -1}, Start(0.0)), ({"freedom": "much"}, Start()),
+     ({"freedom": True}, Start()), ({"creation": 3}, Start()), ({"creation": "a\0b"}, Start()),
+     ({"keep": [2, 2, -1, 255, "x", True, 1]}, Start(keep=(2, 1))), ({"only": 4}, Start()), ({"more": 1}, Start())],
+)  # fmt: skip
+def test_wrong_values_fall_back(changes: dict[str, Any], read: Start) -> None:
+    assert Start.from_document(Start().to_document() | changes) == read
+
+
+def test_a_start_of_a_newer_version_is_kept_unharmed() -> None:
+    newer = {"version": 2, "freedom": {"head": 0.2}}
+    recipe = Recipe.from_json(json.dumps({"pack": "p", "start": newer}))
+    assert recipe.start is None and json.loads(recipe.to_json())["start"] == newer
+    assert Recipe.from_json('{"pack": "p", "start": "here"}').start is None
+
+
+def test_only_full_freedom_everywhere_ignores_the_start() -> None:
+    assert Start(1.0).is_ignored
+    assert not any(start.is_ignored for start in (Start(0.99), Start(1.0, keep=(0,)), Start(1.0, only=(0,))))
+
+
+def test_every_base_has_a_default() -> None:
+    assert 0 < default_freedom("starter/base") < 1 and 0 < default_freedom("some/sdxl") < 1
+
+
+def test_a_png_remembers_start_and_places(tmp_path: Path) -> None:
+    receipt = (Arrival(0, 1, 1, 0.5, 0.75), Arrival(1, 1, 2, 0.25))
+    save_creation(Image.new("RGB", (8, 8)), tmp_path / "a.png", Recipe("p", start=START), receipt)
+    kept = read_creation(tmp_path / "a.png")
+    assert kept.recipe.start == START and kept.receipt == receipt
+    with Image.open(tmp_path / "a.png") as picture:
+        rows = json.loads(picture.info[CHUNK])["receipt"]
+    assert rows[0]["where"] == 0.75 and "where" not in rows[1]
+
+
+@pytest.mark.parametrize("where", ["far", 3, -0.5, True, None, [0.5]])
+def test_a_strange_place_is_no_place(tmp_path: Path, where: Any) -> None:
+    from PIL.PngImagePlugin import PngInfo
+
+    row = {"part": 0, "code": 1, "found": 1, "similarity": 0.5, "where": where}
+    info = PngInfo()
+    info.add_itxt(CHUNK, json.dumps({"recipe": json.loads(Recipe("p").to_json()), "receipt": [row]}))
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png", pnginfo=info)
+    assert read_creation(tmp_path / "a.png").receipt == (Arrival(0, 1, 1, 0.5),)
