@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -21,7 +22,6 @@ from PIL import Image
 from torch import Tensor
 
 from engine.core.recipe import Prompt
-from engine.core.segmentation import NO_PART
 from engine.models.text_encoding import TokenizedPrompt
 from engine.models.vae import encode_pictures
 from engine.rendering.change_map import Changes, merged
@@ -155,14 +155,18 @@ def _layout(
     painter: Painter, start: StartPicture, sentence: TokenizedPrompt, doubled: bool, strength: float
 ) -> LayoutGuidance | None:
     """The guidance of a prompt's parts to where the start shows them; None if it shows none."""
-    if start.labels is None or not strength:
+    numbers: Counter[int] = Counter()
+    columns: list[int] = []
+    masks: list[Any] = []
+    for column, choice in sentence.places if strength else ():
+        place = start.place_of(choice.part, numbers[choice.part])
+        numbers[choice.part] += 1
+        if place.any():
+            columns.append(column)
+            masks.append(place)
+    if not masks:
         return None
-    shown = set(np.unique(start.labels).tolist()) - {NO_PART}
-    places = [(place, choice.part) for place, choice in sentence.places if choice.part in shown]
-    if not places:
-        return None
-    masks = torch.from_numpy(np.stack([start.labels == part for _, part in places])).float()
     factor = painter.pipeline.vae_scale_factor
     size = start.image.height // factor, start.image.width // factor
-    columns = [place for place, _ in places]
-    return LayoutGuidance(painter.pipeline.unet, masks, columns, len(sentence.ids), size, doubled, strength)
+    stacked = torch.from_numpy(np.stack(masks)).float()
+    return LayoutGuidance(painter.pipeline.unet, stacked, columns, len(sentence.ids), size, doubled, strength)

@@ -8,16 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from engine.collage.assemble import CollageMaker
 from engine.core.recipe import Receipt, Recipe
 from engine.models.loader import Models
 from engine.packs.pack import CODEBOOK, Pack
-from engine.rendering.start_picture import picture_of, placed_labels
+from engine.rendering.collages import Labels, open_collage, picture_of, placed_labels
 from engine.segmentation.dino import open_dino
 from engine.segmentation.mask_refinement import segment_picture
 from engine.worker.jobs import Examine, Examined, Progress, Report
-
-Labels = npt.NDArray[np.uint8]
 
 
 def examine(models: Models, job: Examine, report: Report) -> Examined:
@@ -29,9 +26,9 @@ def examine(models: Models, job: Examine, report: Report) -> Examined:
 
 def collage_receipt(models: Models, pack: Pack, recipe: Recipe) -> Receipt:
     """The receipt of a recipe's collage, with each part's place; empty as :func:`receipt_of`. Raises
-    :class:`UserError` as that and :meth:`CollageMaker.make`."""
-    collage = CollageMaker(pack).make(recipe)
-    return receipt_of(models, pack, picture_of(collage), recipe, placed_labels(collage))
+    :class:`UserError` as that and :func:`open_collage`."""
+    collage = open_collage(models, pack, recipe)
+    return receipt_of(models, pack, picture_of(collage), recipe, placed_labels(collage)[0])
 
 
 def receipt_of(models: Models, pack: Pack, picture: Image.Image, recipe: Recipe, put: Labels | None = None) -> Receipt:

@@ -10,9 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from engine.collage.assemble import CollageMaker
-from engine.collage.label_measures import only_parts
-from engine.collage.layers import Collage, flatten
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
 from engine.core.recipe import Recipe
@@ -20,51 +17,58 @@ from engine.core.segmentation import NO_PART
 from engine.models.loader import Models
 from engine.packs.pack import CODEBOOK, Pack
 from engine.rendering.change_map import Changes, change_map
+from engine.rendering.collages import Labels, look_at, open_collage, picture_of, placed_labels
 from engine.rendering.painter import Painter, fitting_size
-from engine.segmentation.dino import open_dino
-from engine.segmentation.mask_refinement import segment_picture
 
 _WIDEST: Final = 2.0
 _NEARLY_SQUARE: Final = 1.05
-_PAPER: Final = (255, 255, 255)
 
 Box = tuple[float, float, float, float]
-Labels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
 class StartPicture:
     """``image`` is RGB at the size of the render. ``labels`` uint8 (H, W) says which part is where (``NO_PART``: none),
-    None where nobody could look. ``changes`` float32 (H, W) in 0..1 says how much of ``freedom`` each pixel has; None:
-    all have all of it."""
+    None where nobody could look; ``nths`` which of several of one part, None where these cannot be told apart.
+    ``changes`` float32 (H, W) in 0..1 says how much of ``freedom`` each pixel has; None: all have all of it."""
 
     image: Image.Image
     labels: Labels | None
     freedom: float
     changes: Changes | None = None
+    nths: Labels | None = None
+
+    def place_of(self, part: int, nth: int = 0) -> npt.NDArray[np.bool_]:
+        """Bool (H, W): where a part is, the one of several where they can be told apart."""
+        if self.labels is None:
+            return np.zeros((self.image.height, self.image.width), np.bool_)
+        everywhere = self.labels == part
+        own = everywhere & (self.nths == nth) if self.nths is not None else everywhere
+        return own if own.any() else everywhere
 
 
 def open_start(models: Models, pack: Pack, painter: Painter, recipe: Recipe, out: Path) -> StartPicture | None:
     """What a recipe's render begins with; None for noise alone. A creation that is named without a folder is looked
     for in ``out``. Raises :class:`UserError` for a picture or reference that is gone, for parts that cannot be found,
-    and as :meth:`CollageMaker.make`."""
+    and as :func:`open_collage`."""
     start = recipe.start
     if start is None or start.is_ignored:
         return None
     side = recipe.size or painter.size
+    nths: Labels | None = None
     if start.creation:
         image, labels = _creation(models, pack, out / start.creation, start.is_local)
     else:
-        collage = CollageMaker(pack).make(recipe)
-        image, labels = picture_of(collage), placed_labels(collage)
-    image, labels = _framed(image, labels, side, painter)
+        collage = open_collage(models, pack, recipe)
+        image, (labels, nths) = picture_of(collage), placed_labels(collage)
+    image, labels, nths = _framed(image, labels, nths, side, painter)
     changes = None
     if start.is_local:
         if labels is None:
             raise UserError("The parts of the start cannot be told apart.", "Render without keeping or changing parts.")
         _require_parts(pack, labels, start.only)
         changes = change_map(labels, start.keep, start.only, painter.pipeline.vae_scale_factor)
-    return StartPicture(image, labels, start.freedom, changes)
+    return StartPicture(image, labels, start.freedom, changes, nths)
 
 
 def portable(recipe: Recipe, out: Path) -> Recipe:
@@ -74,28 +78,6 @@ def portable(recipe: Recipe, out: Path) -> Recipe:
     if start is None or not start.creation or Path(start.creation).parent.resolve() != out.resolve():
         return recipe
     return replace(recipe, start=replace(start, creation=Path(start.creation).name))
-
-
-def picture_of(collage: Collage) -> Image.Image:
-    """A collage as RGB, on white paper where it has no ground."""
-    flat = Image.fromarray(flatten(collage))
-    paper = Image.new("RGBA", flat.size, (*_PAPER, 255))
-    return Image.alpha_composite(paper, flat).convert("RGB")
-
-
-def placed_labels(collage: Collage) -> Labels:
-    """Which part is seen where in a collage: uint8 (H, W), ``NO_PART`` on the ground."""
-    labels = np.full((collage.height, collage.width), NO_PART, np.uint8)
-    for layer in collage.layers:
-        if not layer.visible:
-            continue
-        height, width = layer.image.shape[:2]
-        top, left = max(layer.top, 0), max(layer.left, 0)
-        bottom, right = min(layer.top + height, collage.height), min(layer.left + width, collage.width)
-        if bottom > top and right > left:
-            seen = layer.image[top - layer.top : bottom - layer.top, left - layer.left : right - layer.left, 3] > 127
-            labels[top:bottom, left:right][seen] = layer.part
-    return labels
 
 
 def _creation(models: Models, pack: Pack, path: Path, needed: bool) -> tuple[Image.Image, Labels | None]:
@@ -109,17 +91,15 @@ def _creation(models: Models, pack: Pack, path: Path, needed: bool) -> tuple[Ima
     image = open_picture(path)
     if not (pack.path / CODEBOOK).is_file() or not (needed or models.has(pack.backbone.id)):
         return image, None
-    (features,) = open_dino(models, pack.backbone).features([image])
-    labels = segment_picture(pack.codebook(), features, np.asarray(image)).labels
-    return image, only_parts(labels, frozenset(part.index for part in pack.vocabulary.visible_parts))
+    return image, look_at(models, pack, image).labels
 
 
 def _framed(
-    image: Image.Image, labels: Labels | None, side: int, painter: Painter
-) -> tuple[Image.Image, Labels | None]:
-    """Picture and labels at the size of the render: the shape of the picture is kept, its area becomes that of a square
-    of ``side`` pixels. Of pictures more than twice as wide as high (or the other way round) the middle of the creature
-    is kept."""
+    image: Image.Image, labels: Labels | None, nths: Labels | None, side: int, painter: Painter
+) -> tuple[Image.Image, Labels | None, Labels | None]:
+    """Picture, labels and numbers at the size of the render: the shape of the picture is kept, its area becomes that of
+    a square of ``side`` pixels. Of pictures more than twice as wide as high (or the other way round) the middle of the
+    creature is kept."""
     pipeline = painter.pipeline
     ratio = min(max(image.width / image.height, 1 / _WIDEST), _WIDEST)
     if 1 / _NEARLY_SQUARE < ratio < _NEARLY_SQUARE:
@@ -131,10 +111,14 @@ def _framed(
             fitting_size(round(side / ratio**0.5), coarsest),
         )
     box = _cropped(image.width, image.height, width / height, _middle(labels, image))
-    framed = image.resize((width, height), Image.Resampling.LANCZOS, box)
-    if labels is None:
-        return framed, None
-    return framed, np.asarray(Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST, box))
+    size = (width, height)
+
+    def scaled(values: Labels | None) -> Labels | None:
+        if values is None:
+            return None
+        return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.NEAREST, box))
+
+    return image.resize(size, Image.Resampling.LANCZOS, box), scaled(labels), scaled(nths)
 
 
 def _middle(labels: Labels | None, image: Image.Image) -> tuple[float, float]:

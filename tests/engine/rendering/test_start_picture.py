@@ -22,9 +22,10 @@ from engine.core.vocabulary import Choice
 from engine.handlers import HANDLERS
 from engine.models.loader import Models
 from engine.packs.pack import CODEBOOK, Pack
+from engine.rendering.collages import look_at, open_collage, picture_of, placed_labels
 from engine.rendering.painter import open_painter
 from engine.rendering.render import render
-from engine.rendering.start_picture import open_start, picture_of, placed_labels, portable
+from engine.rendering.start_picture import open_start, portable
 from engine.worker.jobs import Examine, News, Preview, Progress, Render
 
 SIDE = 64
@@ -215,7 +216,7 @@ def test_a_collage_has_a_receipt_with_places(tiny_pack: Path, models: Models, re
         choice.part for choice in recipe.choices
     ]
     assert sum(arrival.arrived for arrival in result.receipt) > len(result.receipt) / 2
-    shown = placed_labels(assemble(recipe, Pack.open(tiny_pack)))
+    shown, _ = placed_labels(assemble(recipe, Pack.open(tiny_pack)))
     large = [arrival for arrival in result.receipt if (shown == arrival.part).mean() > 0.02]
     assert large and np.mean([arrival.where or 0.0 for arrival in large]) > 0.4
     hidden = [arrival for arrival in result.receipt if not (shown == arrival.part).any()]
@@ -224,7 +225,7 @@ def test_a_collage_has_a_receipt_with_places(tiny_pack: Path, models: Models, re
 
 def test_labels_say_which_part_is_on_top(tiny_pack: Path, recipe: Recipe) -> None:
     collage = assemble(recipe, Pack.open(tiny_pack))
-    labels = placed_labels(collage)
+    labels, _ = placed_labels(collage)
     assert labels.shape == (collage.height, collage.width)
     top = collage.layers[-1]
     rows, columns = np.nonzero(top.image[..., 3] > 200)
@@ -233,3 +234,37 @@ def test_labels_say_which_part_is_on_top(tiny_pack: Path, recipe: Recipe) -> Non
         & (columns + top.left >= 0) & (columns + top.left < collage.width)
     )  # fmt: skip
     assert (labels[rows[inside] + top.top, columns[inside] + top.left] == top.part).all()
+
+
+def test_two_of_one_part_are_told_apart(tiny_pack: Path, models: Models, recipe: Recipe) -> None:
+    pack = Pack.open(tiny_pack)
+    part = recipe.choices[0].part
+    codes = sorted({one.codes[part] for one in pack.references if one.codes[part] >= 0})[:2]
+    twins = replace(recipe, prompt=("a ", Choice(part, codes[0]), " ", Choice(part, codes[-1]), " bird"))
+    start = begun(models, tiny_pack, twins, Start(0.5))
+    first, second = start.place_of(part, 0), start.place_of(part, 1)
+    assert first.any() and second.any() and not (first & second).any()
+    assert np.array_equal(first | second, start.labels == part)
+    assert np.array_equal(start.place_of(part, 7), start.labels == part), "nobody knows which"
+
+
+def test_a_persons_own_picture_is_a_source(tiny_pack: Path, models: Models, recipe: Recipe, tmp_path: Path) -> None:
+    pack = Pack.open(tiny_pack)
+    reference = next(one for one in pack.references if one.id == recipe.choices[0].source)
+    own = tmp_path / "my own bird.png"
+    with Image.open(reference.image) as picture:
+        picture.convert("RGB").resize((120, 120)).save(own)
+    with Image.open(own) as picture:
+        seen = look_at(models, pack, picture)
+    shown = set(np.unique(seen.labels)) - {NO_PART}
+    choices = [Choice(part, code, source=str(own)) for part, code in enumerate(seen.codes) if part in shown]
+    words = replace(recipe, prompt=("a ", *choices, " bird"))
+    collage = open_collage(models, pack, words)
+    assert (collage.width, collage.height) == (120, 120)
+    assert {layer.source for layer in collage.layers} == {str(own)}
+    job = Render(str(tiny_pack), replace(words, start=Start(0.4)), str(tmp_path))
+    (made,) = render(models, job, silent)
+    assert len(made.receipt) == len(choices)
+    own.write_text("no picture any more")
+    with pytest.raises(UserError, match="not a picture"):
+        render(models, job, silent)
