@@ -104,7 +104,9 @@ def _overlay(pack: Pack, picture: Image.Image, segmentation: Segmentation) -> Im
 def render_prompt(arguments: Namespace, handlers: str) -> Answer:
     """Creations of a prompt or of a recipe (a JSON file, or a PNG that remembers one)."""
     library = PackLibrary()
-    loaded = read_recipe(Path(arguments.recipe)) if arguments.recipe else None
+    # A creation to start from knows its recipe.
+    source = arguments.recipe or ("" if arguments.prompt else arguments.start_from)
+    loaded = _started_beside(read_recipe(Path(source)), Path(source)) if source else None
     pack = library.find(arguments.pack or (loaded.pack if loaded else ""))
     recipe = loaded or pack.new_recipe(seed=secrets.randbelow(2**31))
     if arguments.prompt:
@@ -130,6 +132,14 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
         "interrupted": code == INTERRUPTED,
     }
     return Answer(document, "\n".join(_creation_line(pack, creation) for creation in creations), code)
+
+
+def _started_beside(recipe: Recipe, path: Path) -> Recipe:
+    """The recipe of a file; a picture it starts from, if named without a folder, is the one beside it."""
+    start = recipe.start
+    if start is None or not start.creation:
+        return recipe
+    return replace(recipe, start=replace(start, creation=str(path.absolute().parent / start.creation)))
 
 
 def _read_start(arguments: Namespace, loaded: Start | None, pack: Pack) -> Start | None:

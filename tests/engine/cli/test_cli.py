@@ -19,6 +19,7 @@ from PIL import Image
 from engine.__main__ import main
 from engine.core.png_metadata import read_creation
 from engine.core.recipe import Recipe
+from engine.core.start import Start, default_freedom
 from engine.core.vocabulary import Choice
 from engine.packs import library
 from engine.packs.pack import BaseModel, Pack
@@ -109,6 +110,48 @@ def test_render_again_from_a_png_or_a_file(run: Callable[..., Run], tmp_path: Pa
     file.write_text(Recipe("starter", ("a bird",), seed=3, count=2).to_json(), "utf-8")
     done = run("render", "--recipe", file, "--count", 1, "--out", tmp_path / "c", "--json")
     assert [one["seed"] for one in done.json["creations"]] == [3]
+
+
+def test_render_from_the_collage(run: Callable[..., Run], tmp_path: Path) -> None:
+    words = (PROMPT, "--out", tmp_path / "out", "--json")
+
+    def start(*more: object) -> Start | None:
+        return read_creation(run("render", *words, *more).json["creations"][0]["path"]).recipe.start
+
+    assert start() is None
+    assert start("--from-collage") == Start(default_freedom("starter/base"))
+    assert start("--freedom", 0.25) == Start(0.25)
+    local = start("--from-collage", "--freedom", 1, "--keep", "wing", "--keep", "4", "--reroll", "head")
+    assert local == Start(1.0, keep=(1, 4), only=(3,))
+
+
+def test_render_from_a_picture(run: Callable[..., Run], tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "out", "--json")
+    first = run("render", PROMPT, "--seed", 7, *out).json["creations"][0]
+    again = run("render", "--start-from", first["path"], "--reroll", "head", "--freedom", 0.9, *out).json
+    kept = read_creation(again["creations"][0]["path"]).recipe
+    assert kept == replace(read_creation(first["path"]).recipe, start=Start(0.9, first["path"], only=(3,)))
+    back = run("render", "--recipe", again["creations"][0]["path"], "--from-collage", *out).json["creations"][0]
+    assert back["recipe"]["start"]["creation"] == "" and back["recipe"]["start"]["freedom"] == 0.9
+    said = run("render", "a <head:Kiwi> bird", "--start-from", first["path"], *out).json
+    assert said["prompt"] == "a <head:Kiwi> bird"
+
+
+def test_a_start_that_is_named_without_a_folder_is_beside_the_recipe(run: Callable[..., Run], tmp_path: Path) -> None:
+    file = tmp_path / "recipe.json"
+    file.write_text(Recipe("starter", ("a bird",), start=Start(0.4, "first.png")).to_json(), "utf-8")
+    done = run("render", "--recipe", file, "--out", tmp_path / "out", "--json").json["creations"][0]
+    assert done["recipe"]["start"]["creation"] == str(tmp_path / "first.png")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [(("--freedom", "1.5"), 2, "not between 0 and 1"), (("--keep", "beak"), 1, "no part called"),
+     (("--from-collage", "--start-from", "a.png"), 2, "not allowed with")],
+)  # fmt: skip
+def test_wrong_starts(run: Callable[..., Run], tmp_path: Path, words: tuple[str, ...], code: int, said: str) -> None:
+    done = run("render", PROMPT, *words, "--out", tmp_path / "out")
+    assert done.code == code and said in done.err
 
 
 def test_a_legacy_prompt_is_read_only_when_asked(run: Callable[..., Run], tmp_path: Path) -> None:
