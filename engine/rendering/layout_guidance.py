@@ -12,9 +12,9 @@ from torch import Tensor
 
 from engine.models.cross_attention import recorded_grid
 
-STRENGTH: Final = 2.0
-"""What is added to a score in a part's own place, and taken away in the others', when all is noise (logits); it falls
-with the steps. More draws parts together a little better and spoils them (docs/rendering.md)."""
+STRENGTH: Final = 4.0
+"""What is added to a score in a part's own place, and taken away in the others', when all is noise (logits). What lasts
+into the late steps spoils parts (docs/rendering.md)."""
 
 
 class LayoutGuidance:
@@ -62,9 +62,9 @@ class LayoutGuidance:
     ) -> None:
         self.unet.set_attn_processor(self._before)
 
-    def weaken(self, share: float) -> None:
-        """From now on only ``share`` (0..1) of the strength."""
-        self._share, self._bias = share, None
+    def weaken(self, left: float) -> None:
+        """From now on only as much of the strength as suits ``left`` (0..1) of all steps: it falls with its square."""
+        self._share, self._bias = left**2, None
 
     def bias(self, hidden: Tensor) -> Tensor:
         """What is added to the scores of a layer: (B, h * w, T) like ``hidden`` (B, h * w, C); kept for a step."""

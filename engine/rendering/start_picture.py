@@ -17,7 +17,7 @@ from engine.core.segmentation import NO_PART
 from engine.models.loader import Models
 from engine.packs.pack import CODEBOOK, Pack
 from engine.rendering.change_map import Changes, change_map
-from engine.rendering.collages import Labels, look_at, open_collage, picture_of, placed_labels
+from engine.rendering.collages import Labels, is_file, look_at, open_collage, picture_of, placed_labels
 from engine.rendering.painter import Painter, fitting_size
 
 _WIDEST: Final = 2.0
@@ -83,9 +83,9 @@ def portable(recipe: Recipe, out: Path) -> Recipe:
 def _creation(models: Models, pack: Pack, path: Path, needed: bool) -> tuple[Image.Image, Labels | None]:
     """A picture file, and its parts as the pack's eyes see them; None when they are not here. Raises
     :class:`UserError` for a file that is gone, and where the parts are ``needed`` and nobody can look."""
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(
-            f"The picture to start from, {path.name}, is not there any more.",
+            f"The picture to start from, {path.name[-80:]}, is not there any more.",
             "Start from the collage or from another picture.",
         )
     image = open_picture(path)

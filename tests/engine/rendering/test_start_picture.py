@@ -183,9 +183,14 @@ def test_what_is_gone_is_told(tiny_pack: Path, models: Models, recipe: Recipe, t
 
     told("lost.png, is not there any more", Start(0.5, str(tmp_path / "lost.png")))
     told("lost.png, is not there any more", Start(0.5, "lost.png"))
+    told("is not there any more", Start(0.5, "long" * 2000))
     (tmp_path / "text.png").write_text("no picture")
     told("text.png is not a picture", Start(0.5, "text.png"))
     told("No part has been chosen", Start(0.5), recipe=replace(recipe, prompt=("a bird",)))
+    strange = replace(recipe, prompt=tuple(
+        replace(piece, source="long" * 2000) if isinstance(piece, Choice) else piece for piece in recipe.prompt
+    ))  # fmt: skip
+    assert begun(models, tiny_pack, strange, Start(0.5)), "another reference shows it"
     Image.new("RGB", (64, 64), "white").save(tmp_path / "empty.png")
     told("shows no part number 99", Start(0.5, only=(99,)))
     broken = tmp_path / "broken"
