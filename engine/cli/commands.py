@@ -106,7 +106,7 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
     library = PackLibrary()
     # A creation to start from knows its recipe.
     source = arguments.recipe or ("" if arguments.prompt else arguments.start_from)
-    loaded = _started_beside(read_recipe(Path(source)), Path(source)) if source else None
+    loaded = read_recipe(Path(source)) if source else None
     pack = library.find(arguments.pack or (loaded.pack if loaded else ""))
     recipe = loaded or pack.new_recipe(seed=secrets.randbelow(2**31))
     if arguments.prompt:
@@ -132,14 +132,6 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
         "interrupted": code == INTERRUPTED,
     }
     return Answer(document, "\n".join(_creation_line(pack, creation) for creation in creations), code)
-
-
-def _started_beside(recipe: Recipe, path: Path) -> Recipe:
-    """The recipe of a file; a picture it starts from, if named without a folder, is the one beside it."""
-    start = recipe.start
-    if start is None or not start.creation:
-        return recipe
-    return replace(recipe, start=replace(start, creation=str(path.absolute().parent / start.creation)))
 
 
 def _read_start(arguments: Namespace, loaded: Start | None, pack: Pack) -> Start | None:
@@ -180,7 +172,8 @@ def read_recipe(path: Path) -> Recipe:
     if path.suffix.lower() == ".png":
         return read_creation(path).recipe
     try:
-        return Recipe.from_json(path.read_text("utf-8"))
+        recipe = Recipe.from_json(path.read_text("utf-8"))
+        return replace(recipe, start=recipe.start and recipe.start.found_from(path.parent))
     except OSError as error:
         raise UserError(f"{path.name} cannot be read: {error.strerror}.", "Check the file's name.") from error
     except ValueError as error:

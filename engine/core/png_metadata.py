@@ -18,6 +18,7 @@ from engine.core.errors import UserError
 from engine.core.image_files import open_image
 from engine.core.prompt import to_text
 from engine.core.recipe import Arrival, Creation, Receipt, Recipe
+from engine.core.start import Start
 from engine.core.vocabulary import Vocabulary
 
 CHUNK: Final = "partcraft"
@@ -41,11 +42,11 @@ def save_creation(
     ``sampler`` are names for other tools. Raises :class:`UserError` for a full disk, a folder that is gone or cannot
     be written to.
     """
-    recipe = replace(recipe, count=1)
+    path, recipe = Path(path), replace(recipe, count=1)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     document: dict[str, Any] = {
         "version": _CHUNK_VERSION,
-        "recipe": json.loads(recipe.to_json()),
+        "recipe": json.loads(_with_start(recipe, recipe.start and recipe.start.named_from(path.parent)).to_json()),
         "receipt": [_arrival_document(arrival) for arrival in receipt],
         "created": created,
     }
@@ -62,7 +63,6 @@ def save_creation(
     info.add_itxt(CHUNK, json.dumps(document, ensure_ascii=False))
     line = parameters_line(recipe, to_text(recipe.prompt, vocabulary), picture.size, model, sampler)
     info.add_itxt(PARAMETERS, line)
-    path = Path(path)
     write_whole(path, lambda beside: picture.save(beside, "PNG", pnginfo=info), "the picture")
     return Creation(str(path), recipe, receipt, created)
 
@@ -77,6 +77,8 @@ def parameters_line(recipe: Recipe, prompt: str, size: tuple[int, int], model: s
         "Size": f"{size[0]}x{size[1]}",
         "Model": re.sub(r"[,\n]", " ", model),
     }
+    if recipe.start and not recipe.start.is_ignored:
+        settings["Denoising strength"] = f"{recipe.start.freedom:g}"
     lines = [prompt]
     if recipe.negative:
         lines.append(f"Negative prompt: {recipe.negative}")
@@ -108,10 +110,15 @@ def _creation(path: Path, text: str) -> Creation:
         recipe = Recipe.from_json(json.dumps(document["recipe"]))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"The recipe in {path.name} cannot be read.", "Open another PNG made by PartCraft.") from error
+    recipe = _with_start(recipe, recipe.start and recipe.start.found_from(path.parent))
     rows = document.get("receipt")
     receipt = tuple(arrival for row in rows if (arrival := _arrival(row))) if isinstance(rows, list) else ()
     created = document.get("created")
     return Creation(str(path), recipe, receipt, created if isinstance(created, str) else "")
+
+
+def _with_start(recipe: Recipe, start: Start | None) -> Recipe:
+    return recipe if start == recipe.start else replace(recipe, start=start)
 
 
 def _arrival_document(arrival: Arrival) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 START_VERSION: Final = 1
@@ -17,7 +18,7 @@ class Start:
     """A render that begins with a picture: the recipe's own collage, or a creation.
 
     ``freedom`` says how far it may go from there: 0 keeps the picture, 1 ignores it. ``creation`` is the path of the
-    picture to begin with (a name alone: one in the folder that is rendered into); empty: the collage. Parts (their
+    picture to begin with; empty: the collage. Parts (their
     indices) of ``keep`` stay as they are. Where ``only`` names parts, these change and the rest stays.
     """
 
@@ -35,6 +36,16 @@ class Start:
     def is_ignored(self) -> bool:
         """Whether it makes no difference: everything is free."""
         return self.freedom >= 1 and not self.is_local
+
+    def named_from(self, folder: Path) -> Start:
+        """This start as a file in ``folder`` says it: a picture beside it without its folder, so that both can move."""
+        path = Path(self.creation)
+        beside = bool(self.creation) and path.is_absolute() and path.parent == folder.absolute()
+        return replace(self, creation=path.name) if beside else self
+
+    def found_from(self, folder: Path) -> Start:
+        """This start as read from a file in ``folder``, with the whole path of its picture."""
+        return replace(self, creation=str(folder.absolute() / self.creation)) if self.creation else self
 
     def to_document(self) -> dict[str, Any]:
         """A JSON object, read back by :meth:`from_document`."""

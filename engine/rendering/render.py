@@ -22,7 +22,7 @@ from engine.rendering.image_to_image import paint_from, schedule_of
 from engine.rendering.painter import Painter, Step, open_painter
 from engine.rendering.preview import open_preview
 from engine.rendering.receipts import receipt_of
-from engine.rendering.start_picture import StartPicture, open_start, portable
+from engine.rendering.start_picture import StartPicture, open_start
 from engine.worker.jobs import Preview, Progress, Render, Rendered, Report
 
 _PREVIEWS = 10
@@ -40,7 +40,7 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
     negative = parse(recipe.negative, pack.vocabulary)
     report(Progress("Getting ready", 0, 0))
     painter = open_painter(models, pack)
-    start = open_start(models, pack, painter, recipe, out)
+    start = open_start(models, pack, painter, recipe)
     look = open_preview(models, pack, painter)
     seeds = [(recipe.seed + index) % 2**63 for index in range(recipe.count)]
     # A picture that is kept as it is takes no step.
@@ -85,7 +85,6 @@ def _keep(
     models: Models, pack: Pack, picture: Image.Image, recipe: Recipe, out: Path, start: StartPicture | None
 ) -> Creation:
     receipt = receipt_of(models, pack, picture, recipe, start.labels if start else None)
-    recipe = portable(recipe, out)
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{recipe.seed}"
     path, again = out / f"{stem}.png", 1
     while path.exists():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -47,17 +47,16 @@ class StartPicture:
         return own if own.any() else everywhere
 
 
-def open_start(models: Models, pack: Pack, painter: Painter, recipe: Recipe, out: Path) -> StartPicture | None:
-    """What a recipe's render begins with; None for noise alone. A creation that is named without a folder is looked
-    for in ``out``. Raises :class:`UserError` for a picture or reference that is gone, for parts that cannot be found,
-    and as :func:`open_collage`."""
+def open_start(models: Models, pack: Pack, painter: Painter, recipe: Recipe) -> StartPicture | None:
+    """What a recipe's render begins with; None for noise alone. Raises :class:`UserError` for a picture or reference
+    that is gone, for parts that cannot be found, and as :func:`open_collage`."""
     start = recipe.start
     if start is None or start.is_ignored:
         return None
     side = recipe.size or painter.size
     nths: Labels | None = None
     if start.creation:
-        image, labels = _creation(models, pack, out / start.creation, start.is_local)
+        image, labels = _creation(models, pack, Path(start.creation), start.is_local)
     else:
         collage = open_collage(models, pack, recipe)
         image, (labels, nths) = picture_of(collage), placed_labels(collage)
@@ -69,15 +68,6 @@ def open_start(models: Models, pack: Pack, painter: Painter, recipe: Recipe, out
         _require_parts(pack, labels, start.only)
         changes = change_map(labels, start.keep, start.only, painter.pipeline.vae_scale_factor)
     return StartPicture(image, labels, start.freedom, changes, nths)
-
-
-def portable(recipe: Recipe, out: Path) -> Recipe:
-    """The recipe as a picture in ``out`` should remember it: a start that lies beside it is named without its folder,
-    so that both can move together."""
-    start = recipe.start
-    if start is None or not start.creation or Path(start.creation).parent.resolve() != out.resolve():
-        return recipe
-    return replace(recipe, start=replace(start, creation=Path(start.creation).name))
 
 
 def _creation(models: Models, pack: Pack, path: Path, needed: bool) -> tuple[Image.Image, Labels | None]:

@@ -108,7 +108,7 @@ def mixed_recipes(pack: Pack, count: int, seed: int) -> list[tuple[Bird, Recipe]
 
 
 def _start(models: Models, pack: Pack, painter: Painter, recipe: Recipe) -> StartPicture:
-    start = open_start(models, pack, painter, replace(recipe, start=Start(0.5)), Path())
+    start = open_start(models, pack, painter, replace(recipe, start=Start(0.5)))
     assert start is not None
     return start
 

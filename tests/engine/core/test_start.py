@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from engine.core.png_metadata import CHUNK, read_creation, save_creation
+from engine.core.png_metadata import CHUNK, PARAMETERS, parameters_line, read_creation, save_creation
 from engine.core.recipe import Arrival, Recipe
 from engine.core.start import Start, default_freedom
 
@@ -54,12 +55,30 @@ def test_every_base_has_a_default() -> None:
 
 def test_a_png_remembers_start_and_places(tmp_path: Path) -> None:
     receipt = (Arrival(0, 1, 1, 0.5, 0.75), Arrival(1, 1, 2, 0.25))
-    save_creation(Image.new("RGB", (8, 8)), tmp_path / "a.png", Recipe("p", start=START), receipt)
-    kept = read_creation(tmp_path / "a.png")
-    assert kept.recipe.start == START and kept.receipt == receipt
-    with Image.open(tmp_path / "a.png") as picture:
-        rows = json.loads(picture.info[CHUNK])["receipt"]
+    recipe = Recipe("p", start=replace(START, creation=str(tmp_path / "bird.png")))
+    made = save_creation(Image.new("RGB", (8, 8)), tmp_path / "a.png", recipe, receipt)
+    assert made.recipe == recipe and read_creation(made.path) == made
+    with Image.open(made.path) as picture:
+        document = json.loads(picture.info[CHUNK])
+        assert "Denoising strength: 0.4" in picture.info[PARAMETERS]
+    rows = document["receipt"]
     assert rows[0]["where"] == 0.75 and "where" not in rows[1]
+    assert document["recipe"]["start"]["creation"] == "bird.png", "beside it, no folder is named"
+
+
+def test_a_picture_and_its_start_can_move_together(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    start = Start(0.4, str(tmp_path / "old" / "bird.png"))
+    save_creation(Image.new("RGB", (8, 8)), tmp_path / "old" / "a.png", Recipe("p", start=start))
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert read_creation(tmp_path / "new" / "a.png").recipe.start == Start(0.4, str(tmp_path / "new" / "bird.png"))
+    save_creation(Image.new("RGB", (8, 8)), tmp_path / "a.png", Recipe("p", start=start))
+    assert read_creation(tmp_path / "a.png").recipe.start == start, "elsewhere, the whole path is kept"
+
+
+def test_the_line_for_other_programs_is_silent_without_a_start() -> None:
+    for start in (None, Start(1.0)):
+        assert "Denoising" not in parameters_line(Recipe("p", start=start), "", (8, 8))
 
 
 @pytest.mark.parametrize("where", ["far", 3, -0.5, True, None, [0.5]])

@@ -25,7 +25,7 @@ from engine.packs.pack import CODEBOOK, Pack
 from engine.rendering.collages import look_at, open_collage, picture_of, placed_labels
 from engine.rendering.painter import open_painter
 from engine.rendering.render import render
-from engine.rendering.start_picture import open_start, portable
+from engine.rendering.start_picture import open_start
 from engine.worker.jobs import Examine, News, Preview, Progress, Render
 
 SIDE = 64
@@ -44,9 +44,9 @@ def recipe(tiny_pack: Path) -> Recipe:
     return Recipe("tiny", ("a photo of a ", *spaced, "bird"), seed=5, steps=4)
 
 
-def begun(models: Models, folder: Path, recipe: Recipe, start: Start, out: Path = Path()) -> Any:
+def begun(models: Models, folder: Path, recipe: Recipe, start: Start) -> Any:
     pack = Pack.open(folder)
-    return open_start(models, pack, open_painter(models, pack), replace(recipe, start=start), out)
+    return open_start(models, pack, open_painter(models, pack), replace(recipe, start=start))
 
 
 def pixels(path: str | Path) -> np.ndarray:
@@ -117,15 +117,11 @@ def test_a_persons_arrangement_counts(tiny_pack: Path, models: Models, recipe: R
 
 def test_a_creation_is_the_start(tiny_pack: Path, models: Models, recipe: Recipe, tmp_path: Path) -> None:
     (made,) = render(models, Render(str(tiny_pack), recipe, str(tmp_path)), silent)
-    name = Path(made.path).name
-    for creation in (made.path, name):
-        start = begun(models, tiny_pack, recipe, Start(0.4, creation), tmp_path)
-        assert np.array_equal(np.asarray(start.image), pixels(made.path)) and start.labels.shape == (SIDE, SIDE)
-    job = Render(str(tiny_pack), replace(recipe, start=Start(0.4, made.path)), str(tmp_path))
-    (second,) = render(models, job, silent)
-    assert read_creation(second.path).recipe.start == Start(0.4, name), "beside it, no folder is named"
-    elsewhere = replace(recipe, start=Start(0.4, made.path))
-    assert portable(elsewhere, tmp_path / "other") == elsewhere
+    begins = Start(0.4, made.path)
+    start = begun(models, tiny_pack, recipe, begins)
+    assert np.array_equal(np.asarray(start.image), pixels(made.path)) and start.labels.shape == (SIDE, SIDE)
+    (second,) = render(models, Render(str(tiny_pack), replace(recipe, start=begins), str(tmp_path)), silent)
+    assert second.recipe.start == read_creation(second.path).recipe.start == begins
 
 
 def test_one_part_of_a_creation_changes_and_the_rest_stays(
@@ -182,10 +178,9 @@ def test_what_is_gone_is_told(tiny_pack: Path, models: Models, recipe: Recipe, t
         assert caught.value.hint
 
     told("lost.png, is not there any more", Start(0.5, str(tmp_path / "lost.png")))
-    told("lost.png, is not there any more", Start(0.5, "lost.png"))
     told("is not there any more", Start(0.5, "long" * 2000))
     (tmp_path / "text.png").write_text("no picture")
-    told("text.png is not a picture", Start(0.5, "text.png"))
+    told("text.png is not a picture", Start(0.5, str(tmp_path / "text.png")))
     told("No part has been chosen", Start(0.5), recipe=replace(recipe, prompt=("a bird",)))
     strange = replace(recipe, prompt=tuple(
         replace(piece, source="long" * 2000) if isinstance(piece, Choice) else piece for piece in recipe.prompt
@@ -201,7 +196,7 @@ def test_what_is_gone_is_told(tiny_pack: Path, models: Models, recipe: Recipe, t
     blind = tmp_path / "blind"
     shutil.copytree(tiny_pack, blind)
     (blind / CODEBOOK).unlink()
-    told("cannot be told apart", Start(0.5, "empty.png", only=(0,)), blind)
+    told("cannot be told apart", Start(0.5, str(tmp_path / "empty.png"), only=(0,)), blind)
 
 
 def test_without_eyes_a_creation_is_still_a_start(
@@ -210,7 +205,7 @@ def test_without_eyes_a_creation_is_still_a_start(
     shutil.copytree(tiny_pack, tmp_path / "blind")
     (tmp_path / "blind" / CODEBOOK).unlink()
     Image.new("RGB", (64, 64), "white").save(tmp_path / "start.png")
-    job = Render(str(tmp_path / "blind"), replace(recipe, start=Start(0.5, "start.png")), str(tmp_path))
+    job = Render(str(tmp_path / "blind"), replace(recipe, start=Start(0.5, str(tmp_path / "start.png"))), str(tmp_path))
     (made,) = render(models, job, silent)
     assert made.receipt == ()
 
