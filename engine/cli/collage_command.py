@@ -11,7 +11,9 @@ from pathlib import Path
 from engine.cli.commands import read_recipe
 from engine.cli.console import Answer
 from engine.core.prompt import parse, to_text
+from engine.core.recipe import Recipe
 from engine.packs.library import PackLibrary
+from engine.packs.pack import Pack
 
 
 def make_collage(arguments: Namespace, handlers: str) -> Answer:
@@ -23,10 +25,7 @@ def make_collage(arguments: Namespace, handlers: str) -> Answer:
     from engine.exchange.layers import save_layers
 
     file = Path(arguments.out) if arguments.out else _free_file()
-    words = Path(arguments.recipe)
-    loaded = read_recipe(words) if words.suffix.lower() in (".json", ".png") else None
-    pack = PackLibrary().find(arguments.pack or (loaded.pack if loaded else ""))
-    recipe = replace(loaded, pack=pack.id) if loaded else pack.new_recipe(parse(arguments.recipe, pack.vocabulary))
+    recipe, pack = recipe_of_words(arguments.recipe, arguments.pack)
     arrangement = arrangement_of(recipe)
     pose, ground = arguments.pose or arrangement.pose, arguments.ground or arrangement.ground
     collage = assemble(recipe, pack, replace(arrangement, pose=pose, ground=ground))
@@ -42,6 +41,15 @@ def make_collage(arguments: Namespace, handlers: str) -> Answer:
         "missing": [missing.message for missing in collage.missing],
     }
     return Answer(document, f"{file} ({', '.join(document['layers'])}, from back to front)")
+
+
+def recipe_of_words(words: str, pack_name: str) -> tuple[Recipe, Pack]:
+    """The recipe that a file's name (.json, .png) or a prompt stands for, and its pack. Raises :class:`UserError`."""
+    file = Path(words)
+    loaded = read_recipe(file) if file.suffix.lower() in (".json", ".png") else None
+    pack = PackLibrary().find(pack_name or (loaded.pack if loaded else ""))
+    recipe = replace(loaded, pack=pack.id) if loaded else pack.new_recipe(parse(words, pack.vocabulary))
+    return recipe, pack
 
 
 def _free_file() -> Path:

@@ -7,7 +7,7 @@ import importlib.metadata
 from collections.abc import Callable
 from typing import Any
 
-from engine.cli import collage_command, commands, doctor, model_commands, pack_commands, run_commands
+from engine.cli import collage_command, commands, doctor, model_commands, pack_commands, run_commands, sheet_command
 from engine.cli.console import Answer
 from engine.core.recipe import LIMITS, MOST_SEED
 from engine.runs.launcher import RUN_WORD
@@ -71,6 +71,17 @@ def make_parser() -> argparse.ArgumentParser:
     )
     subparser.add_argument("--pose", default="", metavar="ID", help="the reference whose pose and ground are used")
     subparser.add_argument("--ground", choices=("pose", "none"), default="", help="none: transparent")
+
+    sheet = "put every kind of one part against every kind of another on one sheet"
+    subparser = command("sheet", sheet, sheet_command.make_sheet)
+    subparser.add_argument("recipe", metavar="RECIPE_OR_PROMPT", help="the parts that stay: a recipe's file, or words")
+    pack(subparser)
+    kinds = 'a part, such as head, or some of its kinds: "head: Dove, Flamingo"'
+    subparser.add_argument("--rows", required=True, metavar="PART", help=f"down the sheet: {kinds}")
+    subparser.add_argument("--columns", required=True, metavar="PART", help="across the sheet, as --rows")
+    subparser.add_argument("--most", type=_number(1, 64), default=16, metavar="N", help="kinds a side (16)")
+    subparser.add_argument("--render", action="store_true", help="render each instead, with what arrived (slow)")
+    subparser.add_argument("--out", default="", metavar="FILE", help="a .png or .pdf (default: a new sheet-1.png here)")
 
     subparser = command("discover", "find a vocabulary in a folder of pictures", commands.discover_vocabulary)
     subparser.add_argument("folder", metavar="FOLDER")

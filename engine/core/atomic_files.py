@@ -20,14 +20,16 @@ def write_whole(path: Path, write: Callable[[Path], None], what: str = "the file
     """Write a file beside ``path``, sync it, and put it in place in one step.
 
     ``write`` is given the path to write to (same folder, same suffix). If it fails, ``path`` keeps what it had
-    and nothing is left beside it. Raises :class:`UserError` for a full disk, a folder that is gone or read-only.
+    and nothing is left beside it. Raises :class:`UserError` for a full disk, a folder that is gone or read-only, a
+    name that no file can have, a file that another program keeps open.
     """
+    _check_name(path, what)
     beside = path.with_name(f".{secrets.token_hex(6)}-part{path.suffix}")
     try:
         write(beside)
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
-        beside.replace(path)
+        _put_in_place(beside, path, what)
     except Exception as error:
         reason = _system_error(error)
         if reason is None:
@@ -56,6 +58,31 @@ def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
+def _check_name(path: Path, what: str) -> None:
+    try:
+        with contextlib.suppress(OSError):  # not there yet, or out of reach: writing says which
+            path.lstat()
+    except ValueError as error:  # a NUL, or half a surrogate pair
+        raise UserError(
+            f"{_capital(what)} could not be saved: the name holds a character that no file's name can.",
+            "Choose another name.",
+        ) from error
+
+
+def _put_in_place(beside: Path, path: Path, what: str) -> None:
+    try:
+        beside.replace(path)
+    except PermissionError as error:  # the folder takes files, as the one beside shows: it is this file that resists
+        raise UserError(
+            f"{_capital(what)} could not be saved: “{path.name}” cannot be replaced.",
+            "If another program has it open, close it there; or choose another name.",
+        ) from error
+
+
+def _capital(what: str) -> str:
+    return what[:1].upper() + what[1:]
+
+
 def _system_error(error: Exception) -> OSError | None:
     """What the system refused, also when a library written in Rust (safetensors) tells it in words of its own."""
     if isinstance(error, OSError):
@@ -69,18 +96,25 @@ def _explain(error: OSError, path: Path, what: str) -> UserError:
         return UserError(f"The disk is full, so {what} could not be saved.", f"Make room on the disk of {path.parent}.")
     if error.errno == errno.EROFS or isinstance(error, PermissionError):
         return UserError(
-            f"{what[:1].upper()}{what[1:]} could not be saved: {path.parent} cannot be written to.",
+            f"{_capital(what)} could not be saved: {path.parent} cannot be written to.",
             "Choose another folder, or allow writing there.",
         )
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return UserError(
-            f"{what[:1].upper()}{what[1:]} could not be saved: the folder {path.parent} is not there.",
+            f"{_capital(what)} could not be saved: the folder {path.parent} is not there.",
             "Choose another folder, or bring it back (is a drive unplugged?).",
         )
+    if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
+        return UserError(
+            f"{_capital(what)} could not be saved: the disk takes no such name.", "Choose a shorter, plainer name."
+        )
+    if error.errno == errno.EFBIG:
+        return UserError(
+            f"{_capital(what)} could not be saved: the disk of {path.parent} takes no file so large.",
+            "Choose a folder on another disk.",
+        )
     reason = error.strerror or type(error).__name__
-    return UserError(
-        f"{what[:1].upper()}{what[1:]} could not be saved in {path.parent}: {reason}.", "Choose another folder."
-    )
+    return UserError(f"{_capital(what)} could not be saved in {path.parent}: {reason}.", "Choose another folder.")
 
 
 def read_json(path: Path) -> dict[str, Any]:

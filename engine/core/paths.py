@@ -7,10 +7,14 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Final
 
 import platformdirs
 
 from engine.core.errors import UserError
+
+_DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)
+"""What Windows takes for a device, whatever the suffix behind it."""
 
 
 def package_root() -> Path:
@@ -101,6 +105,7 @@ def slug(text: str, otherwise: str, lower: bool = True) -> str:
     """A file's or folder's name for a text, on every system: letters of any script and digits stay, the rest becomes
     dashes; 64 characters and 180 bytes at most. ``otherwise`` if nothing is left."""
     name = re.sub(r"[^\w-]+", "-", text).strip("-_.")[:64].encode()[:180].decode(errors="ignore")
+    name = f"{name}-1" if _DEVICES.match(name) else name
     return (name.lower() if lower else name) or otherwise
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import re
 import zipfile
@@ -73,7 +72,6 @@ def save_layers(collage: Collage, path: Path) -> None:
         raise UserError(f"Layers cannot be saved as {form}.", f"Choose one of {', '.join(WRITERS)}.")
     if collage.width < 1 or collage.height < 1:
         raise UserError("There is nothing to save: the collage has no pixels.")
-    _check_name(path)
     write_whole(path, lambda beside: write(collage, beside), "the layers")
 
 
@@ -94,16 +92,6 @@ def layers_of_creation(picture: Image.Image, segmentation: Segmentation, vocabul
     # Beside its parts the creation stays as it is: together, the layers are the picture again.
     ground = np.where((labels == NO_PART)[..., None], pixels, fill_ground(pixels, labels))
     return Collage(picture.width, picture.height, tuple(layers), ground)
-
-
-def _check_name(path: Path) -> None:
-    try:
-        with contextlib.suppress(OSError):  # not there yet, or out of reach: write_whole says which
-            path.lstat()
-    except ValueError as error:  # a NUL, or half a surrogate pair
-        raise UserError(
-            "The layers could not be saved: the file's name holds a character that no name can.", "Choose another name."
-        ) from error
 
 
 def _write_png(collage: Collage, path: Path) -> None:

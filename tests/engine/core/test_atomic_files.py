@@ -37,3 +37,29 @@ def test_what_is_no_object_reads_as_nothing(text: str, tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     assert read_json(path) == {} == read_json(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("name", ["nul\0", "half\ud800"])
+def test_a_name_that_no_file_can_have_is_one_sentence(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"The picture could not be saved: the name holds .*Choose another name"):
+        write_bytes(tmp_path / f"{name}.png", b"new", "the picture")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_too_long_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"The picture could not be saved: the disk takes no such name.*shorter"):
+        write_bytes(tmp_path / ("long" * 100), b"new", "the picture")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_another_program_holds_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.psd"
+    path.write_bytes(b"old")
+
+    def refuse(self: Path, target: Path) -> Path:  # as Windows does while a program has the file open
+        raise PermissionError(13, "Access is denied", str(self), 5, str(target))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(UserError, match=r"“x.psd” cannot be replaced.*another program has it open"):
+        write_bytes(path, b"new", "the layers")
+    assert path.read_bytes() == b"old" and [file.name for file in tmp_path.iterdir()] == ["x.psd"]
