@@ -232,7 +232,11 @@ def collage_sheet(
     sheet = ContactSheet(pack, rows, columns, side or _side_of(pack))
 
     def show(cell: Recipe) -> CellPicture:
-        return CellPicture(Image.fromarray(flatten(maker.make(cell))))
+        collage = maker.make(cell)
+        for missing in collage.missing:
+            if missing.part in (rows.part, columns.part):  # without it, the cell would show another pair
+                raise UserError(missing.message, missing.hint)
+        return CellPicture(Image.fromarray(flatten(collage)))
 
     fill_sheet(sheet, recipe, pack.vocabulary, show, report)
     return sheet
