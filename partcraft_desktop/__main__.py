@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 COMMANDS: Final = (
-    "segment", "render", "collage", "discover", "train", "runs", "evaluate", "packs", "models", "doctor", "help"
+    "segment", "render", "collage", "sheet", "discover", "train", "runs", "evaluate", "packs", "models", "doctor",
+    "help",
 )  # fmt: skip
 
 

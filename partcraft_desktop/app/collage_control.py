@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -61,6 +63,12 @@ class CollageControl(QObject):
         """Make no more."""
         self._thread.close()
 
+    def maker(self) -> Callable[[], Collage] | None:
+        """What makes the collage of the recipe as it is now, without what is only tried, on any thread but Qt's; None
+        where nothing is chosen."""
+        wanted, bench = self._wanted(tries=False), self._bench
+        return None if wanted is None else lambda: bench.make(wanted)
+
     def _refresh(self) -> None:
         wanted = self._wanted()
         contents = wanted.contents if wanted is not None else None
@@ -93,12 +101,12 @@ class CollageControl(QObject):
         self._store.update_state(creature=creature)  # which looks for the next wish
         self._refresh()
 
-    def _wanted(self) -> _Wanted | None:
+    def _wanted(self, tries: bool = True) -> _Wanted | None:
         state = self._store.state
         if state.pack is None or state.recipe.pack != state.pack.id:
             return None
         recipe = state.recipe
-        if state.tried is not None:
+        if tries and state.tried is not None:
             recipe = recipe.with_choice(state.tried, state.pack.vocabulary.noun)
         if not recipe.choices:
             return None
@@ -108,9 +116,10 @@ class CollageControl(QObject):
 
 
 class _Bench:
-    """Where collages are made: the maker of the pack on show, used by one thread."""
+    """Where collages are made: the maker of the pack on show. Others than the control's own thread may ask as well."""
 
     def __init__(self) -> None:
+        self._lock = RLock()
         self._maker: CollageMaker | None = None
         self._pack: Pack | None = None
         self._own: dict[str, Segmentation] = {}
@@ -120,17 +129,19 @@ class _Bench:
         # Imported here, on the thread: it brings scipy, and the first paint does not wait for that.
         from engine.collage.assemble import CollageMaker
 
-        if self._maker is None or self._pack != pack:
-            self._maker, self._pack, self._own = CollageMaker(pack), pack, {}
-            self._maker.anatomy  # noqa: B018 - read now, not at the first click
-        return self._maker
+        with self._lock:
+            if self._maker is None or self._pack != pack:
+                self._maker, self._pack, self._own = CollageMaker(pack), pack, {}
+                self._maker.anatomy  # noqa: B018 - read now, not at the first click
+            return self._maker
 
     def make(self, wanted: _Wanted) -> Collage:
         """The collage; slow, not on the Qt thread. Raises ``UserError``."""
-        maker = self.open(wanted.pack)
-        for picture in wanted.own:
-            segmentation = picture.segmentation
-            if segmentation is not None and self._own.get(picture.id) is not segmentation:
-                maker.add_picture(picture.id, Path(picture.image), segmentation)
-                self._own[picture.id] = segmentation
+        with self._lock:
+            maker = self.open(wanted.pack)
+            for picture in wanted.own:
+                segmentation = picture.segmentation
+                if segmentation is not None and self._own.get(picture.id) is not segmentation:
+                    maker.add_picture(picture.id, Path(picture.image), segmentation)
+                    self._own[picture.id] = segmentation
         return maker.make(wanted.recipe)

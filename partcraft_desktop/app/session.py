@@ -36,6 +36,7 @@ from partcraft_desktop.app.pack_list import PackList, PackListing
 from partcraft_desktop.app.recipe_control import RecipeControl
 from partcraft_desktop.app.render_control import RenderControl
 from partcraft_desktop.app.render_queue import RenderQueue
+from partcraft_desktop.app.save_control import SaveControl
 from partcraft_desktop.app.settings import Settings
 from partcraft_desktop.app.store import Store
 
@@ -46,7 +47,7 @@ class Session(Store):
     """The state of the window and everything that can be done in it.
 
     ``make_engine(outlet)`` builds the engine; it is called by :meth:`start_engine`, after the first paint.
-    ``learning`` has the verbs of the wizard.
+    ``learning`` has the verbs of the wizard, ``saves`` those of saving for other programs.
     """
 
     preview = Signal(int, object)
@@ -78,6 +79,7 @@ class Session(Store):
         self._pictures = OpenPictures(self, self._renders.submit, self._save_soon)
         self._recipes = RecipeControl(self, self._show_pack, self._save_soon)
         self._collages = CollageControl(self)
+        self.saves = SaveControl(self, settings.home, self._collages.maker, self._renders.submit)
         self._packs = PackList(self, packs, self._packs_listed, self._switch_pack)
         self._creations = CreationList(self, settings)
         settings.changed.connect(self._creations.settings_changed)
@@ -95,6 +97,7 @@ class Session(Store):
         self.learning.begin(saved.learning, self.state.packs)
         self._packs.read(lambda: existing(saved.own[:OWN_LIMIT]), self._pictures.bring_back)
         self._creations.read()
+        self.saves.begin()
 
     def start_engine(self) -> None:
         """Start the engine and load what the pack needs; called once the window is on screen."""

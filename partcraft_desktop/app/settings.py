@@ -20,12 +20,15 @@ Theme = Literal["system", "light", "dark"]
 @dataclass(frozen=True)
 class Values:
     """What a person can set. ``out`` is the folder for creations, empty for the default;
-    ``window`` keeps sizes between starts."""
+    ``save_folder`` and ``save_kind`` are where and as what pictures were saved last; ``window`` keeps sizes between
+    starts."""
 
     theme: Theme = "system"
     reduced_motion: bool = False
     out: str = ""
     hint_seen: bool = False
+    save_folder: str = ""
+    save_kind: str = ""
     window: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 

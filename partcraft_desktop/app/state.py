@@ -123,6 +123,8 @@ class State:
     """What is not rendered yet, in order; the running render is not among them."""
     sizes: BaseSizes = field(default_factory=BaseSizes)
     """What the pack's base model can paint."""
+    saving: tuple[str, ...] = ()
+    """The names of the files that are being written for other programs."""
     engine: EngineStatus = "off"
     engine_stage: str = ""
     load: LoadStatus | None = None

@@ -14,6 +14,7 @@ from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.state import Creature
 from partcraft_desktop.creature.creature_canvas import CreatureCanvas
 from partcraft_desktop.creature.empty_creature import EmptyCreature
+from partcraft_desktop.creature.ways_out import WaysOut
 from partcraft_desktop.widgets import theme
 from partcraft_desktop.widgets.busy_line import BusyLine
 from partcraft_desktop.widgets.fly_animation import FlyAnimation
@@ -66,6 +67,9 @@ class CreaturePane(QWidget):
         below = QVBoxLayout()
         below.setContentsMargins(theme.UNIT * 2, 0, theme.UNIT * 2, theme.UNIT)
         below.addWidget(self.note)
+        self.ways_out = WaysOut(self._session, self, self.canvas, lambda: self._shown)
+        self.changed.connect(self.ways_out.refresh)
+        below.addWidget(self.ways_out.row)
         column.addLayout(below)
 
     # What others ask of it
@@ -88,6 +92,11 @@ class CreaturePane(QWidget):
         self._shown = creation
         path = creation.path
         self._readers.ask(lambda: read_levels(path), lambda result: self._arrive(creation, result), self)
+
+    @property
+    def shown_creation(self) -> Creation | None:
+        """The creation that is shown in front of the collage."""
+        return self._shown
 
     # Showing the session
 

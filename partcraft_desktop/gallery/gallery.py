@@ -22,11 +22,12 @@ from partcraft_desktop.widgets.tile_delegate import Index
 
 class Gallery(QWidget):
     """The strip of creations. ``view_wanted(creation)`` asks for the viewer, ``folder_wanted(creation)`` for its
-    folder, ``copy_wanted(creation)`` for the clipboard."""
+    folder, ``copy_wanted(creation)`` for the clipboard, ``save_wanted(creation)`` for a file of another program."""
 
     view_wanted = Signal(object)
     folder_wanted = Signal(object)
     copy_wanted = Signal(object)
+    save_wanted = Signal(object)
 
     def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,6 +50,7 @@ class Gallery(QWidget):
         self._add("recipe", "Use this recipe", "U", self._one(session.use_recipe))
         self._add("enlarge", "View large", "Return", self._one(self.view_wanted.emit))
         self._add("copy", "Copy picture", "Ctrl+C", self._one(self.copy_wanted.emit))
+        self._add("save", "Save as…", "", self._one(self.save_wanted.emit))  # Ctrl+S is the window's
         self._add("folder", "Show in folder", "Ctrl+E", self._one(self.folder_wanted.emit))
         self._add("delete", "Delete", "Del", lambda: session.delete_creations(self.selected()))
         buttons = QVBoxLayout()
@@ -93,7 +95,8 @@ class Gallery(QWidget):
     def _add(self, icon_name: str, text: str, keys: str, run: Callable[[], object]) -> None:
         action = QAction(icon(icon_name), text, self.strip)
         action.setObjectName(icon_name)
-        action.setShortcut(QKeySequence(keys))
+        if keys:
+            action.setShortcut(QKeySequence(keys))
         action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         action.triggered.connect(lambda: run())
         action.setEnabled(False)

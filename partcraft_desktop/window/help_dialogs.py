@@ -17,6 +17,8 @@ from partcraft_desktop.widgets.theme import UNIT
 
 SHORTCUTS: Final = (
     ("Open a picture", "Ctrl+O"),
+    ("Save for another program", "Ctrl+S"),
+    ("Copy the creature without its ground", "Ctrl+C"),
     ("New vocabulary from a folder", "Ctrl+N"),
     ("Search pictures", "Ctrl+F"),
     ("Walk the parts of the picture", "Arrows"),

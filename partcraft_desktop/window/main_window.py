@@ -37,6 +37,7 @@ from partcraft_desktop.widgets.theme import UNIT, draw_app_icon, icon, icon_of
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.window.centre import Centre
 from partcraft_desktop.window.dialog_launcher import DialogLauncher
+from partcraft_desktop.window.outlets import Outlets
 from partcraft_desktop.window.status_bar import StatusBar
 from partcraft_desktop.wizard.wizard import TrainingWizard
 
@@ -62,6 +63,7 @@ class MainWindow(QWidget):
         self._narrow = self._gave_way = False  # the library gave way, for want of room
         self._thumbnails = Thumbnails(readers, parent=self)
         self.openings = DialogLauncher(self, session, self._thumbnails, readers)
+        self.outlets = Outlets(self, self.openings)
         self.setWindowTitle("PartCraft")
         self.setAcceptDrops(True)
         self.setMinimumSize(720, 480)
@@ -120,6 +122,7 @@ class MainWindow(QWidget):
         self.redo = self._action("Redo", "redo", "Ctrl+Shift+Z", self._redo)
         self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
         self.open = self._action("Open picture…", "picture", "Ctrl+O", self.openings.ask_picture)
+        self.save_as = self._action("Save as…", "save", "Ctrl+S", self._save_as)
         self.import_pack = self._action("Import pack…", "pack", "", self.openings.ask_pack)
         self.learn = self._action("New vocabulary…", "pack", "Ctrl+N", session.learning.show)
         self.mix = self._action("Random mix", "dice", "Ctrl+R", session.random_mix)
@@ -151,7 +154,9 @@ class MainWindow(QWidget):
         row.setSpacing(UNIT // 2)
         self._more = tool_button("more", "Menu")
         self._menu = QMenu(self._more)
-        self._menu.addActions([self.open, self.import_pack, self.learn])
+        self._menu.addActions([self.open, self.save_as])
+        self._menu.addSeparator()
+        self._menu.addActions([self.import_pack, self.learn])
         self._menu.addSeparator()
         self._menu.addActions([self.settings_action, self.shortcuts, self.about])
         self._menu.addSeparator()
@@ -194,6 +199,8 @@ class MainWindow(QWidget):
         self.gallery.view_wanted.connect(self.openings.show_creation)
         self.gallery.copy_wanted.connect(self.openings.copy_picture)
         self.gallery.folder_wanted.connect(self.openings.show_folder_of)
+        self.gallery.save_wanted.connect(self.outlets.save)
+        self.outlets.serve(self.creature.ways_out)
         self.status.details_wanted.connect(self.openings.show_details)
 
     def _refresh(self) -> None:
@@ -207,6 +214,7 @@ class MainWindow(QWidget):
         self.stop.setEnabled(mixes and state.render is not None)
         self.render_action.setEnabled(mixes and state.pack is not None)
         self.mix.setEnabled(mixes and state.pack is not None)
+        self.save_as.setEnabled(mixes)
         for action in (self.fold, self.search):
             action.setEnabled(mixes)
         self._title.setText(state.reference.title if state.reference else "")
@@ -228,6 +236,11 @@ class MainWindow(QWidget):
             self.wizard.focus_page()
         else:
             self.view.canvas.setFocus()
+
+    def _save_as(self) -> None:
+        """Save what the keyboard is at: the creation that is selected in the gallery, or the creature."""
+        selected = self.gallery.selected() if self.gallery.strip.hasFocus() else []
+        self.outlets.save(selected[0] if selected else self.creature.shown_creation)
 
     def _undo(self) -> None:
         (self.session.learning.parts if self.session.state.learning.shown else self.session).undo()

@@ -127,8 +127,7 @@ class StatusBar(QWidget):
         if run is not None:
             left = f", {duration(run.seconds_left)} left" if run.seconds_left else ""
             share = f" {run.step / run.steps:.0%}" if run.steps and run.step else ""
-            title = run.title if len(run.title) < 28 else f"{run.title[:27]}…"
-            text = f"Learning “{title}”{share}{left}"
+            text = f"Learning “{shortened(run.title)}”{share}{left}"
             if self.training.text() != text:
                 self.training.setText(text)
                 self.training.setAccessibleName(text)
@@ -141,10 +140,15 @@ class StatusBar(QWidget):
         text = doing_text(state, time.monotonic())
         if not text and state.engine == "waking":
             text = f"{state.engine_stage or 'Opening the models'}…"
-        self.doing.setText(text or ("Finding the parts…" if busy else ""))
-        active = render is not None or state.engine == "waking" or busy
+        saving = f"Saving “{shortened(state.saving[0])}”…" if state.saving else ""
+        self.doing.setText(text or ("Finding the parts…" if busy else saving))
+        active = render is not None or state.engine == "waking" or busy or bool(saving)
         self.doing.setVisible(active)
         self.cancel.setVisible(render is not None)
         self.cancel.setEnabled(render is not None and not render.cancelling)
         if (render is None and state.load is None) == self._clock.isActive():
             self._clock.stop() if self._clock.isActive() else self._clock.start()
+
+
+def shortened(name: str) -> str:
+    return name if len(name) < 28 else f"{name[:27]}…"

@@ -145,6 +145,7 @@ def test_details_and_menu_open_by_button(qtbot: QtBot, window: MainWindow) -> No
     assert isinstance(menu, QMenu)
     assert [action.text() for action in menu.actions() if action.text()] == [
         "Open picture…",
+        "Save as…",
         "Import pack…",
         "New vocabulary…",
         "Settings…",

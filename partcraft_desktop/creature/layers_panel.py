@@ -1,0 +1,197 @@
+"""The creature's layers from the topmost down, each to be copied, saved, or dragged into another program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QIcon, QKeyEvent, QPainter, QPixmap
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+
+from engine.collage.layers import Collage
+from partcraft_desktop.app.layer_files import ground_alone, layer_alone, without_ground
+from partcraft_desktop.app.save_control import Make
+from partcraft_desktop.app.session import Session
+from partcraft_desktop.app.store import LatestRequest
+from partcraft_desktop.widgets.controls import tool_button
+from partcraft_desktop.widgets.drag_out import DragOutButton
+from partcraft_desktop.widgets.images import to_qimage
+from partcraft_desktop.widgets.theme import UNIT
+
+WIDTH: Final = 248
+THUMBNAIL: Final = 36
+REFRESH_MS: Final = 120
+"""A creature that changes all the time is shown again so often at most."""
+
+
+class LayerRow(QWidget):
+    """One layer: what it is called, how it looks, a button that saves it. ``copy_wanted(name, make)`` and
+    ``save_wanted(name, make)``; what ``make`` makes has the layer alone."""
+
+    copy_wanted = Signal(str, object)
+    save_wanted = Signal(str, object)
+
+    def __init__(self, session: Session, name: str, hidden: bool, make: Make, file_name: str) -> None:
+        super().__init__()
+        self.name, self.make = name, make
+
+        def write(then: Callable[[Path | None], None]) -> None:
+            session.saves.write_dragged(file_name, make, then)
+
+        self.handle = DragOutButton(write)
+        self.handle.setText(f"{name} (hidden)" if hidden else name)
+        self.handle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.handle.setIconSize(QSize(THUMBNAIL + UNIT, THUMBNAIL))
+        self.handle.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.handle.setAccessibleName(f"Copy {name}")
+        self.handle.setToolTip(f"Drag “{name}” into another program or a folder; a click copies it")
+        self.handle.clicked.connect(lambda: self.copy_wanted.emit(name, make))
+        self.save = tool_button("save", f"Save {name}…", lambda: self.save_wanted.emit(file_name, make))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.handle, 1)
+        row.addWidget(self.save)
+        self.show_picture(QPixmap())
+
+    def show_picture(self, picture: QPixmap) -> None:
+        """Show how the layer looks, in a square with air behind it, so that all names stand in one line."""
+        ratio = self.devicePixelRatioF()
+        side = round(THUMBNAIL * ratio)
+        square = QPixmap(side + round(UNIT * ratio), side)
+        square.fill(Qt.GlobalColor.transparent)
+        if not picture.isNull():
+            keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+            small = picture.scaled(side, side, keep, smooth)
+            painter = QPainter(square)
+            painter.drawPixmap((side - small.width()) // 2, (side - small.height()) // 2, small)
+            painter.end()
+        square.setDevicePixelRatio(ratio)
+        self.handle.picture = picture
+        self.handle.setIcon(QIcon(square))
+
+
+class LayersPanel(QFrame):
+    """A sheet over the creature, not a window of its own: what is dragged from it is not let go of when it closes.
+
+    ``copy_wanted(name, make)``, ``save_wanted(name, make)``; ``closed()`` when a person closes it."""
+
+    copy_wanted = Signal(str, object)
+    save_wanted = Signal(str, object)
+    closed = Signal()
+
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._around = parent
+        self._request = LatestRequest()
+        self._collage: Collage | None = None
+        self.rows: list[LayerRow] = []
+        self.setObjectName("layers")
+        self.setAutoFillBackground(True)
+        self.setAccessibleName("Layers")
+        self._list = QWidget()
+        self._column = QVBoxLayout(self._list)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addStretch(1)
+        self._scroll = QScrollArea(widgetResizable=True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(self._list)
+        title = QLabel("Layers")
+        head = QHBoxLayout()
+        head.addWidget(title, 1)
+        head.addWidget(tool_button("close", "Close the layers", self.closed.emit, "Esc"))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(UNIT, UNIT // 2, UNIT, UNIT)
+        column.setSpacing(UNIT // 2)
+        column.addLayout(head)
+        column.addWidget(self._scroll, 1)
+        self._soon = QTimer(self, singleShot=True, interval=REFRESH_MS)
+        self._soon.timeout.connect(self._rebuild)
+        session.changed.connect(self._refresh)
+        self.hide()
+
+    def open(self) -> None:
+        """Show the layers as they are now; the keyboard goes to the topmost."""
+        self._rebuild()
+        self.place()
+        self.show()
+        self.raise_()
+        if self.rows:
+            self.rows[0].handle.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def place(self) -> None:
+        """Stand above the lower edge of what it belongs to, as high as its rows are, where there is room."""
+        room = self._around.rect().adjusted(UNIT, UNIT, -UNIT, -5 * UNIT)
+        width = min(WIDTH, room.width())
+        height = min(7 * UNIT + self._list.sizeHint().height(), room.height())
+        self.setGeometry(room.center().x() - width // 2, room.bottom() - height, width, height)
+
+    def _refresh(self) -> None:
+        if self.isVisible() and self._session.state.creature.collage is not self._collage:
+            self._soon.start()
+
+    def _rebuild(self) -> None:
+        collage = self._collage = self._session.state.creature.collage
+        if collage is None:
+            self.closed.emit()
+            return
+        self._show_rows(self._wanted(collage))
+        makes = tuple(row.make for row in self.rows)
+        still_wanted = self._request.begin()
+
+        def landed(pictures: list[Any]) -> None:
+            if still_wanted():
+                for row, picture in zip(self.rows, pictures, strict=True):
+                    row.show_picture(QPixmap.fromImage(to_qimage(picture)))
+
+        self._session.saves.pictures(makes, 2 * 96, landed)
+
+    def _wanted(self, collage: Collage) -> list[tuple[str, bool, Make, str]]:
+        """Name, whether it is hidden, what makes it, its file's name: the whole creature, and its layers downwards."""
+        noun = self._session.state.pack.vocabulary.noun if self._session.state.pack else "creature"
+        whole = self._session.saves.creature_name()
+        rows: list[tuple[str, bool, Make, str]] = [(f"The whole {noun}", False, lambda: without_ground(collage), whole)]
+        for layer in reversed(collage.layers):
+            rows.append((layer.name, not layer.visible, lambda layer=layer: layer_alone(layer), layer.name))
+        if collage.ground is not None:
+            rows.append(("ground", False, lambda: ground_alone(collage), "ground"))
+        return rows
+
+    def _show_rows(self, wanted: list[tuple[str, bool, Make, str]]) -> None:
+        focused = next((index for index, row in enumerate(self.rows) if row.isAncestorOf(self.focusWidget())), None)
+        for row in self.rows:
+            row.hide()
+            row.deleteLater()
+        self.rows = [LayerRow(self._session, *one) for one in wanted]
+        for index, row in enumerate(self.rows):
+            row.handle.installEventFilter(self)
+            row.copy_wanted.connect(self.copy_wanted)
+            row.save_wanted.connect(self.save_wanted)
+            self._column.insertWidget(index, row)
+        if focused is not None and self.rows:
+            self.rows[min(focused, len(self.rows) - 1)].handle.setFocus()
+        self.place()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        # A button would take the arrows for its neighbours beside it.
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
+            handles = [row.handle for row in self.rows]
+            at = next((index for index, handle in enumerate(handles) if handle is watched), None)
+            if step is not None and at is not None:
+                target = handles[(at + step) % len(handles)]
+                target.setFocus(Qt.FocusReason.TabFocusReason)
+                self._scroll.ensureWidgetVisible(target)
+                return True
+        return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.closed.emit()
+        else:
+            super().keyPressEvent(event)
