@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.collage_command import recipe_of_words
 from engine.cli.console import Answer, JobRunner, ProgressPrinter
+from engine.collage.sheet_axes import read_axis
 from engine.core.atomic_files import make_folder
 from engine.core.image_files import open_picture
 from engine.core.prompt import to_text
@@ -26,7 +27,7 @@ def make_sheet(arguments: Namespace, handlers: str) -> Answer:
     """A recipe (a JSON file, or a PNG that remembers one) or a prompt as a sheet of its variants: collages at once, or
     renders with what arrived in each."""
     # These bring scipy, which few commands need.
-    from engine.collage.contact_sheet import ContactSheet, check_sheet_name, collage_sheet, read_axis, save_sheet
+    from engine.collage.contact_sheet import ContactSheet, check_sheet_name, collage_sheet, save_sheet
 
     file = Path(arguments.out) if arguments.out else _free_file()
     check_sheet_name(file)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.collage.assemble import CollageMaker
-from engine.collage.layers import flatten
+from engine.collage.layers import Collage, flatten
+from engine.collage.sheet_axes import Axis, cell_recipe
 from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
@@ -23,9 +24,6 @@ from engine.packs.pack import Pack
 SMALLEST_SIDE: Final = 160
 LARGEST_SIDE: Final = 512
 """Pixels of a cell's picture."""
-
-MOST_KINDS: Final = 16
-"""Kinds of a part on one sheet, unless more are named."""
 
 MOST_PIXELS: Final = 40_000_000
 """Of a whole sheet, which takes 120 MB: larger ones get smaller cells."""
@@ -42,14 +40,6 @@ _LINE: Final = "#d9dce2"
 
 
 @dataclass(frozen=True)
-class Axis:
-    """One side of a sheet: a part and its codes, in order."""
-
-    part: int
-    codes: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class CellPicture:
     """What a cell shows, and a line below it (what arrived, or why there is no picture)."""
 
@@ -59,56 +49,6 @@ class CellPicture:
 
 Report = Callable[[int, int], None]
 """Cells done, of how many. What it raises ends the work."""
-
-
-def shown_codes(pack: Pack, part: int) -> tuple[int, ...]:
-    """The codes of a part that some reference shows, in order: what a collage can be made of."""
-    return tuple(sorted({reference.codes[part] for reference in pack.references if reference.codes[part] >= 0}))
-
-
-def read_axis(pack: Pack, text: str, most: int = MOST_KINDS) -> Axis:
-    """An axis as people write it: "head", or "head: Dove, Flamingo". Raises :class:`UserError` for names that the pack
-    does not have, and for a part that no reference shows."""
-    vocabulary = pack.vocabulary
-    name, _, kinds = text.partition(":")
-    part = vocabulary.find_part(name)
-    if part is None or part.background:
-        names = ", ".join(one.name for one in vocabulary.visible_parts)
-        raise UserError(f"{pack.title} has no part “{name.strip()}”.", f"Its parts are {names}.")
-    shown = shown_codes(pack, part.index)
-    if not shown:
-        raise UserError(f"No picture of {pack.title} shows its {part.name}.", "Choose another part.")
-    if not kinds.strip():
-        return Axis(part.index, shown[:most])
-    codes: list[int] = []
-    for kind in kinds.split(","):
-        code = vocabulary.find_code(part.index, kind)
-        if code is None:
-            raise UserError(
-                f"There is no {part.name} “{kind.strip()}”.",
-                f"Perhaps {', '.join(vocabulary.nearest_codes(part.index, kind))}?",
-            )
-        codes.append(code)
-    return Axis(part.index, tuple(dict.fromkeys(codes)))
-
-
-def cell_recipe(recipe: Recipe, vocabulary: Vocabulary, row: Choice, column: Choice) -> Recipe:
-    """The recipe with these two choices in place of all that it has of their parts."""
-    for choice in (row, column):
-        first = recipe.choice_of(choice.part)
-        if first is None:
-            recipe = recipe.with_choice(choice, vocabulary.noun)
-            continue
-        prompt, seen = [], False
-        for piece in recipe.prompt:
-            if isinstance(piece, Choice) and piece.part == choice.part:
-                if not seen:
-                    prompt.append(choice)
-                seen = True
-            else:
-                prompt.append(piece)
-        recipe = replace(recipe, prompt=tuple(prompt))
-    return recipe
 
 
 class ContactSheet:
@@ -219,30 +159,28 @@ def fill_sheet(
 
 
 def collage_sheet(
-    pack: Pack,
-    recipe: Recipe,
-    rows: Axis,
-    columns: Axis,
-    maker: CollageMaker | None = None,
-    report: Report = lambda done, total: None,
-    side: int = 0,
+    pack: Pack, recipe: Recipe, rows: Axis, columns: Axis, report: Report = lambda done, total: None, side: int = 0
 ) -> ContactSheet:
     """A whole sheet of collages. ``side`` 0: that of the pictures, within limits. Raises :class:`UserError`."""
-    maker = maker or CollageMaker(pack)
-    sheet = ContactSheet(pack, rows, columns, side or _side_of(pack))
-
-    def show(cell: Recipe) -> CellPicture:
-        collage = maker.make(cell)
-        for missing in collage.missing:
-            if missing.part in (rows.part, columns.part):  # without it, the cell would show another pair
-                raise UserError(missing.message, missing.hint)
-        return CellPicture(Image.fromarray(flatten(collage)))
-
-    fill_sheet(sheet, recipe, pack.vocabulary, show, report)
+    sheet = ContactSheet(pack, rows, columns, side or side_of(pack))
+    fill_sheet(sheet, recipe, pack.vocabulary, collage_cells(CollageMaker(pack).make, sheet), report)
     return sheet
 
 
-def _side_of(pack: Pack) -> int:
+def collage_cells(make: Callable[[Recipe], Collage], sheet: ContactSheet) -> Callable[[Recipe], CellPicture]:
+    """What shows each cell of a sheet as the collage that ``make`` makes."""
+
+    def show(recipe: Recipe) -> CellPicture:
+        collage = make(recipe)
+        for missing in collage.missing:
+            if missing.part in (sheet.rows.part, sheet.columns.part):  # without it, the cell would show another pair
+                raise UserError(missing.message, missing.hint)
+        return CellPicture(Image.fromarray(flatten(collage)))
+
+    return show
+
+
+def side_of(pack: Pack) -> int:
     """A side at which the references lose nothing, and small ones can be seen."""
     for reference in pack.references:
         try:

@@ -69,6 +69,12 @@ class CollageControl(QObject):
         wanted, bench = self._wanted(tries=False), self._bench
         return None if wanted is None else lambda: bench.make(wanted)
 
+    def maker_of_variants(self) -> Callable[[Recipe], Collage] | None:
+        """What makes the collage of any recipe of the pack on show, on any thread but Qt's; None without a pack."""
+        pack, bench = self._store.state.pack, self._bench
+        own = tuple(picture for picture in self._store.state.own if picture.segmentation is not None)
+        return None if pack is None else lambda recipe: bench.make(_Wanted(pack, recipe, own))
+
     def _refresh(self) -> None:
         wanted = self._wanted()
         contents = wanted.contents if wanted is not None else None

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from PIL import Image
@@ -37,7 +37,7 @@ KEEP_DRAGGED_S: Final = 24 * 3600.0
 class SaveKind:
     """A form in which pictures leave: what the file dialog says, the suffix, and whether the ground goes along."""
 
-    name: Literal["ground", "transparent", "psd", "ora"]
+    name: str
     title: str
     suffix: str
     with_ground: bool = True

@@ -78,18 +78,18 @@ class SaveControl(QObject):
             layer_files.save_collage(collage, path, kind.with_ground)
             return " ".join(missing.message for missing in collage.missing)
 
-        self._write(path, save)
+        self.write(path, save)
 
     def save_part(self, make: Make, path: Path) -> None:
         """Save one layer, or any collage, as a PNG without what is not in it."""
-        self._write(path, lambda: layer_files.save_collage(make(), path))
+        self.write(path, lambda: layer_files.save_collage(make(), path))
 
     def save_creation(self, creation: Creation, path: Path, chosen: SaveKind) -> None:
         """Save a creation: as it is, or in layers, for which the engine looks for its parts first."""
         kind = layer_files.kind_of(path, chosen)
         pack = self._pack_of(creation)
         if not kind.in_layers:
-            self._write(path, lambda: layer_files.save_creation(creation, path, kind, None, None))
+            self.write(path, lambda: layer_files.save_creation(creation, path, kind, None, None))
             return
         if pack is None:
             self._store.say(
@@ -109,7 +109,7 @@ class SaveControl(QObject):
                     layer_files.save_creation(creation, path, kind, found.segmentation, vocabulary)
 
                 self._end(path)
-                self._write(path, save, found.note)
+                self.write(path, save, found.note)
             elif isinstance(news, Failed):
                 self._end(path)
                 self._store.say(news.message, news.hint, "error", details=news.details)
@@ -119,7 +119,9 @@ class SaveControl(QObject):
         if self._submit(Segment(str(pack.path), creation.path), hear) is None:
             self._end(path)
 
-    def _write(self, path: Path, work: Callable[[], str | None], note: str = "") -> None:
+    def write(self, path: Path, work: Callable[[], str | None], note: str = "") -> None:
+        """Have a file written by ``work`` on a thread, which may return a sentence on what is missing in it; say when
+        it is there, or why not."""
         self._begin(path)
 
         def saved(missing: str | None) -> None:

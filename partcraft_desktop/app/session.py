@@ -38,6 +38,7 @@ from partcraft_desktop.app.render_control import RenderControl
 from partcraft_desktop.app.render_queue import RenderQueue
 from partcraft_desktop.app.save_control import SaveControl
 from partcraft_desktop.app.settings import Settings
+from partcraft_desktop.app.sheet_work import SheetWork
 from partcraft_desktop.app.store import Store
 
 SAVED: Final = "session.json"
@@ -344,6 +345,10 @@ class Session(Store):
     def receive(self, event: Event) -> None:
         """Take one event of the engine, on the Qt thread."""
         self._client.receive(event)
+
+    def new_sheet(self, parent: QObject) -> SheetWork:
+        """Contact sheets of the recipe, for as long as ``parent`` is there."""
+        return SheetWork(self, self._collages.maker_of_variants(), self.saves, parent)
 
     # Keeping
 

@@ -123,6 +123,7 @@ class MainWindow(QWidget):
         self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
         self.open = self._action("Open picture…", "picture", "Ctrl+O", self.openings.ask_picture)
         self.save_as = self._action("Save as…", "save", "Ctrl+S", self._save_as)
+        self.sheet = self._action("Contact sheet…", "sheet", "", self.outlets.make_sheet)
         self.import_pack = self._action("Import pack…", "pack", "", self.openings.ask_pack)
         self.learn = self._action("New vocabulary…", "pack", "Ctrl+N", session.learning.show)
         self.mix = self._action("Random mix", "dice", "Ctrl+R", session.random_mix)
@@ -154,7 +155,7 @@ class MainWindow(QWidget):
         row.setSpacing(UNIT // 2)
         self._more = tool_button("more", "Menu")
         self._menu = QMenu(self._more)
-        self._menu.addActions([self.open, self.save_as])
+        self._menu.addActions([self.open, self.save_as, self.sheet])
         self._menu.addSeparator()
         self._menu.addActions([self.import_pack, self.learn])
         self._menu.addSeparator()
@@ -201,6 +202,7 @@ class MainWindow(QWidget):
         self.gallery.folder_wanted.connect(self.openings.show_folder_of)
         self.gallery.save_wanted.connect(self.outlets.save)
         self.outlets.serve(self.creature.ways_out)
+        self.creature.canvas.addAction(self.sheet)
         self.status.details_wanted.connect(self.openings.show_details)
 
     def _refresh(self) -> None:
@@ -215,6 +217,7 @@ class MainWindow(QWidget):
         self.render_action.setEnabled(mixes and state.pack is not None)
         self.mix.setEnabled(mixes and state.pack is not None)
         self.save_as.setEnabled(mixes)
+        self.sheet.setEnabled(mixes and state.pack is not None)
         for action in (self.fold, self.search):
             action.setEnabled(mixes)
         self._title.setText(state.reference.title if state.reference else "")

@@ -17,10 +17,12 @@ from partcraft_desktop.app.save_control import Make
 from partcraft_desktop.creature.ways_out import WaysOut
 from partcraft_desktop.widgets.drag_and_drop import file_data
 from partcraft_desktop.widgets.images import to_qimage
+from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.window.dialog_launcher import DialogLauncher
 from partcraft_desktop.window.save_dialog import SaveDialog
 
 LAYER_KINDS: Final = (SaveKind("ground", "PNG", ".png"),)
+SHEET_KINDS: Final = (SaveKind("png", "PNG", ".png"), SaveKind("pdf", "PDF", ".pdf"))
 
 
 class Outlets:
@@ -75,6 +77,19 @@ class Outlets:
         """Ask where one layer is to be saved."""
         saves = self._session.saves
         self._ask("Save the layer as", name, lambda path, _: saves.save_part(make, path), LAYER_KINDS)
+
+    def make_sheet(self) -> None:
+        """Open the dialog for contact sheets."""
+        from partcraft_desktop.window.contact_sheet_dialog import ContactSheetDialog
+
+        if self._session.state.pack is None:
+            return
+        dialog = ContactSheetDialog(self._session, self._window)
+        dialog.save_wanted.connect(
+            lambda name: self._ask("Save the contact sheet as", name, lambda path, _: dialog.save(path), SHEET_KINDS)
+        )
+        dialog.resize(min(760, self._window.width() - 8 * UNIT), min(680, self._window.height() - 4 * UNIT))
+        dialog.open()
 
     def _ask(
         self, title: str, name: str, save: Callable[[Path, SaveKind], None], kinds: tuple[SaveKind, ...] = KINDS

@@ -24,7 +24,7 @@ class SaveDialog(QFileDialog):
         super().__init__(parent, title, settings.values.save_folder or str(Path.home()))
         self._settings = settings
         self._kinds = kinds
-        self._remembers_kind = len(kinds) > 1
+        self._remembers_kind = kinds is KINDS
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         self.setFileMode(QFileDialog.FileMode.AnyFile)

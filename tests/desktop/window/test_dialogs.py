@@ -146,6 +146,7 @@ def test_details_and_menu_open_by_button(qtbot: QtBot, window: MainWindow) -> No
     assert [action.text() for action in menu.actions() if action.text()] == [
         "Open picture…",
         "Save as…",
+        "Contact sheet…",
         "Import pack…",
         "New vocabulary…",
         "Settings…",

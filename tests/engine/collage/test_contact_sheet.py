@@ -12,18 +12,15 @@ from PIL import Image
 from engine.collage.assemble import assemble
 from engine.collage.contact_sheet import (
     MOST_PIXELS,
-    Axis,
     CellPicture,
     ContactSheet,
-    cell_recipe,
     collage_sheet,
     drawn,
     font_for,
-    read_axis,
     save_sheet,
-    shown_codes,
 )
 from engine.collage.layers import flatten
+from engine.collage.sheet_axes import Axis, cell_recipe, read_axis, shown_codes
 from engine.core.errors import UserError
 from engine.core.recipe import Recipe
 from engine.core.vocabulary import Choice, Part, Vocabulary
