@@ -51,6 +51,9 @@ LARGEST_PSD: Final = 30_000
 THUMBNAIL_SIDE: Final = 256
 """Pixels; OpenRaster allows no more."""
 
+COMPRESSION: Final = 3
+"""Of PNGs, 0 to 9: photographs get a tenth larger than with 6, and are written in a third of the time."""
+
 TRANSPARENT: Final[Pixels] = np.zeros((1, 1, 4), np.uint8)
 """The pixel that stands where there is none: no PNG is of size 0."""
 
@@ -217,7 +220,7 @@ def _writable(layer: Layer) -> Layer:
 
 def _png(image: Pixels) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
+    Image.fromarray(image).save(buffer, "PNG", compress_level=COMPRESSION)
     return buffer.getvalue()
 
 

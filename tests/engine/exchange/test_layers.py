@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
+import sys
 import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -349,3 +353,148 @@ def test_an_absent_part_and_a_coarse_grid_belong_to_the_picture_as_well(tmp_path
     assert collage.ground is not None and np.array_equal(collage.ground[31], np.asarray(picture)[31])
     save_layers(collage, tmp_path / "x.psd")
     assert [layer[0] for layer in read_psd(tmp_path / "x.psd")] == [GROUND, "head"]
+
+
+# Other programs
+
+
+def chunks(png: bytes) -> dict[bytes, bytes]:
+    """A PNG's chunks by name."""
+    found, at = {}, 8
+    while at < len(png):
+        length = int.from_bytes(png[at : at + 4])
+        found[png[at + 4 : at + 8]] = png[at + 8 : at + 8 + length]
+        at += 12 + length
+    return found
+
+
+@pytest.mark.parametrize("ground", [True, False])
+def test_an_ora_is_as_its_specification_says(ground: bool, tmp_path: Path) -> None:
+    path = tmp_path / "x.ora"
+    large = replace(pile(ground), width=700, height=300, ground=noise(9, 300, 700, 3) if ground else None)
+    save_layers(large, path)
+    data = path.read_bytes()
+    assert data[30:54] == b"mimetypeimage/openraster", "told by its first bytes, without a newline"
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        assert len(set(names)) == len(names) and all(name.isascii() for name in names)
+        assert all(not info.flag_bits & 1 for info in archive.infolist()), "nothing is encrypted"
+        stack = ElementTree.fromstring(archive.read("stack.xml"))
+        assert set(stack.attrib) >= {"version", "w", "h"} and [child.tag for child in stack] == ["stack"]
+        sources = [layer.attrib["src"] for layer in stack[0]]
+        assert set(names) == {"mimetype", "stack.xml", "mergedimage.png", "Thumbnails/thumbnail.png", *sources}
+        assert all(source.startswith("data/") and source.endswith(".png") for source in sources)
+        for layer in stack[0]:  # as readers take them apart
+            assert int(layer.attrib["x"]) is not None and int(layer.attrib["y"]) is not None
+            assert float(layer.attrib["opacity"]) == 1.0 and layer.attrib["name"].strip()
+        for name in (*sources, "mergedimage.png", "Thumbnails/thumbnail.png"):
+            header = chunks(archive.read(name))[b"IHDR"]
+            depth, colour, interlace = header[8], header[9], header[12]
+            assert (depth, colour, interlace) == (8, 6, 0), "8 bits, RGBA, not interlaced"
+        thumbnail = Image.open(io.BytesIO(archive.read("Thumbnails/thumbnail.png")), formats=["PNG"])
+        assert thumbnail.size == (256, 110)
+
+
+NAMES = ("頭", "крыло", "جناح", "ꦱꦶꦫꦃ", "e\u0301", "שלום tail", "🦩", "a" * 31, "Ünter/\\:*?<>|", "layer")
+
+
+@pytest.mark.parametrize("suffix", READERS)
+def test_sixteen_layers_of_a_pixel_with_names_of_all_scripts(suffix: str, tmp_path: Path) -> None:
+    names = [f"{NAMES[index % len(NAMES)]} {index}" for index in range(16)]
+    places = [(index * 3 - 20, 30 - index * 3) for index in range(16)]  # some outside on every side
+    layers = tuple(
+        Layer(index, name, noise(index, 1, 1), left, top, visible=index % 3 > 0)
+        for index, (name, (left, top)) in enumerate(zip(names, places, strict=True))
+    )
+    save_layers(Collage(20, 20, layers), tmp_path / f"x{suffix}")
+    read = READERS[suffix](tmp_path / f"x{suffix}")
+    assert [layer[:4] for layer in read] == [
+        (name, *place, index % 3 > 0) for index, (name, place) in enumerate(zip(names, places, strict=True))
+    ]
+    assert all(np.array_equal(layer[4], made.image) for layer, made in zip(read, layers, strict=True))
+
+
+@pytest.mark.skipif(MAGICK is None, reason="needs ImageMagick")
+@pytest.mark.parametrize("ground", [True, False])
+def test_imagemagick_composes_the_same_picture(ground: bool, tmp_path: Path) -> None:
+    assert MAGICK is not None
+    save_layers(pile(ground), tmp_path / "x.psd")
+    save_layers(pile(ground), tmp_path / "x.png")
+    for file in ("x.psd[0]", "x.png"):
+        subprocess.run([MAGICK, str(tmp_path / file), "-depth", "8", str(tmp_path / "flat.png")], check=True)
+        assert_alike(Image.open(tmp_path / "flat.png", formats=["PNG"]), flatten(pile(ground)))
+
+
+KRITA, XVFB = shutil.which("krita"), shutil.which("xvfb-run")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not KRITA or not XVFB, reason="needs Krita and xvfb-run")
+@pytest.mark.parametrize("ground", [True, False])
+@pytest.mark.parametrize("suffix", READERS)
+def test_krita_composes_the_same_picture(suffix: str, ground: bool, tmp_path: Path) -> None:
+    save_layers(pile(ground), tmp_path / f"x{suffix}")
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    environment.pop("QT_QPA_PLATFORM", None)
+    command = ["xvfb-run", "-a", "krita", "--export", "--export-filename", "flat.png", f"x{suffix}"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=120, capture_output=True)
+    assert_alike(Image.open(tmp_path / "flat.png", formats=["PNG"]), flatten(pile(ground)))
+
+
+# Disks that are full
+
+FULL = """
+import sys
+from pathlib import Path
+import numpy as np
+from engine.collage.layers import Collage, Layer
+from engine.core.errors import UserError
+from engine.exchange.layers import save_layers
+
+if sys.argv[2] == "limit":
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+noise = np.random.default_rng(0).integers(0, 256, (300, 300, 4), dtype=np.uint8)
+for suffix in (".png", ".psd", ".ora"):
+    path = Path(sys.argv[1]) / f"x{suffix}"
+    path.write_bytes(b"old")
+    try:
+        save_layers(Collage(300, 300, (Layer(0, "head", noise[:200], 5, 5),), noise[..., :3]), path)
+    except UserError as error:
+        print(error.message, error.hint)
+"""
+
+
+def said_of_each(folder: Path, how: str) -> list[str]:
+    """What saving a large collage in each form over an old file says, in a process of its own."""
+    command = [sys.executable, "-c", FULL, str(folder), how]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stderr
+    assert sorted(file.name for file in folder.iterdir()) == ["x.ora", "x.png", "x.psd"]
+    assert {file.read_bytes() for file in folder.iterdir()} == {b"old"}
+    return done.stdout.splitlines()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of POSIX")
+def test_a_disk_that_takes_no_file_so_large(tmp_path: Path) -> None:
+    sentences = said_of_each(tmp_path, "limit")
+    assert len(sentences) == 3
+    assert all("takes no file so large. Choose a folder on another disk." in one for one in sentences)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 KiB, where this user may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this user may not mount a small disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_full_halfway(small_disk: Path) -> None:
+    sentences = said_of_each(small_disk, "")
+    assert len(sentences) == 3
+    assert all(one.startswith("The disk is full, so the layers could not be saved. Make room") for one in sentences)
