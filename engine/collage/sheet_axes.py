@@ -70,3 +70,13 @@ def cell_recipe(recipe: Recipe, vocabulary: Vocabulary, row: Choice, column: Cho
                 prompt.append(piece)
         recipe = replace(recipe, prompt=tuple(prompt))
     return recipe
+
+
+def sheet_recipes(recipe: Recipe, vocabulary: Vocabulary, rows: Axis, columns: Axis) -> list[Recipe]:
+    """The recipe of each cell, row by row, each of one picture; all have the recipe's seed, so that they differ in
+    their parts alone."""
+    return [
+        replace(cell_recipe(recipe, vocabulary, Choice(rows.part, row), Choice(columns.part, column)), count=1)
+        for row in rows.codes
+        for column in columns.codes
+    ]

@@ -42,6 +42,10 @@ class RenderQueue:
         """Render a recipe when its turn comes: at once if nothing else is rendered."""
         self._go_on_with((*self._store.state.queue, self._item(pack, recipe)))
 
+    def add_all(self, pack: Pack, recipes: Iterable[Recipe]) -> None:
+        """Render several recipes one after another, behind what waits already."""
+        self._go_on_with((*self._store.state.queue, *(self._item(pack, recipe) for recipe in recipes)))
+
     def cancel(self, id: int) -> None:
         """Take a render off the queue, or stop it if it is the running one."""
         render = self._store.state.render

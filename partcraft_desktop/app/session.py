@@ -306,6 +306,11 @@ class Session(Store):
             self._recipes.draw_seed()
             self._queue.add(pack, self.state.recipe)
 
+    def render_all(self, recipes: Iterable[Recipe]) -> None:
+        """Add recipes of the pack on show to the queue."""
+        if self.state.pack is not None:
+            self._queue.add_all(self.state.pack, recipes)
+
     def cancel(self) -> None:
         """Stop the running render; creations that are whole stay, and the next in the queue begins."""
         self._renders.cancel()

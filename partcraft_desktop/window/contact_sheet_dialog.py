@@ -10,7 +10,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QImage, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
-from engine.collage.sheet_axes import MOST_KINDS, Axis, shown_codes
+from engine.collage.sheet_axes import MOST_KINDS, Axis, sheet_recipes, shown_codes
 from engine.core.paths import slug
 from engine.core.vocabulary import Part
 from partcraft_desktop.app.learning.state import JobProgress
@@ -35,6 +35,7 @@ class ContactSheetDialog(Dialog):
         super().__init__("Contact sheet", parent)
         pack = session.state.pack
         assert pack is not None, "opened only with a pack"
+        self._session = session
         self._pack = pack
         self._parts = [part for part in pack.vocabulary.visible_parts if shown_codes(pack, part.index)]
         self._work = session.new_sheet(self)
@@ -61,7 +62,9 @@ class ContactSheetDialog(Dialog):
         self.column.addWidget(self.line)
         self.column.addWidget(self.note)
         self.save_button = push_button("Save…", lambda: self.save_wanted.emit(self._name()), "save", look="primary")
-        self.add_buttons(push_button("Close", self.reject), self.save_button)
+        self.render_button = push_button("Render each", self._render_all, "render")
+        self.render_button.setToolTip("Add a render of each cell to the queue, all with the same seed")
+        self.add_buttons(self.render_button, push_button("Close", self.reject), self.save_button)
         self._work.progressed.connect(self._progress)
         self._work.previewed.connect(self._show)
         self._work.finished.connect(self._finish)
@@ -95,13 +98,24 @@ class ContactSheetDialog(Dialog):
         self.save_button.setEnabled(False)
         self.line.show_progress(None)
         self._work.cancel()
-        if rows is None or columns is None or rows.part == columns.part:
+        fits = rows is not None and columns is not None and rows.part != columns.part
+        self.render_button.setEnabled(fits)
+        if rows is None or columns is None or not fits:
             self.note.setText("Choose two different parts." if len(self._parts) > 1 else "This pack has but one part.")
             self.note.show()
             return
         self.note.hide()
+        self.render_button.setText(f"Render all {len(rows.codes) * len(columns.codes)}")
         self._started = time.monotonic()
         self._work.begin(rows, columns)
+
+    def _render_all(self) -> None:
+        """Add a render of each cell to the queue, and close."""
+        rows, columns = self._axis(self.down), self._axis(self.across)
+        if rows is not None and columns is not None:
+            recipes = sheet_recipes(self._session.state.recipe, self._pack.vocabulary, rows, columns)
+            self._session.render_all(recipes)
+        self.accept()
 
     def _progress(self, done: int, total: int) -> None:
         self.line.show_progress(JobProgress(None, "Putting creatures together", done, total, self._started))

@@ -104,6 +104,23 @@ def test_the_same_part_twice_is_told(dialog: ContactSheetDialog, qtbot: QtBot) -
     assert dialog.note.isHidden()
 
 
+def test_each_cell_is_rendered_through_the_queue(window: MainWindow, dialog: ContactSheetDialog, qtbot: QtBot) -> None:
+    choose(dialog.down.part, "head")
+    choose(dialog.across.part, "wing")
+    for side, kinds in ((dialog.down, "2"), (dialog.across, "1")):
+        side.kinds.edit.setText(kinds)
+        side.kinds.edit.editingFinished.emit()
+    assert dialog.render_button.text() == "Render all 2"
+    recipe = window.session.state.recipe
+    dialog.render_button.click()
+    qtbot.waitUntil(lambda: len(window.session.state.creations) == 2, timeout=WAIT)
+    made = sorted((creation.recipe for creation in window.session.state.creations), key=lambda one: one.choices[0].code)
+    assert [one.choice_of(HEAD) for one in made] == [Choice(HEAD, 0), Choice(HEAD, 1)]
+    assert all(one.choice_of(WING) == Choice(WING, 0) and one.seed == recipe.seed for one in made)
+    assert all(creation.receipt for creation in window.session.state.creations)
+    assert window.session.state.recipe == recipe
+
+
 def test_cancelled_and_begun_again(dialog: ContactSheetDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
 
