@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -27,13 +27,17 @@ Ground = Literal["pose", "none"] | Colour | tuple[Colour, Colour]
 into another from top to bottom."""
 
 
+PartKey = tuple[int, int]
+"""A part's index, and a number from 0 that tells two choices of one part apart."""
+
+
 @dataclass(frozen=True)
 class Adjustment:
     """What a person changed about a part after it was placed, about its own centre.
 
     ``move`` is in shares of the collage's longer side (right and down are positive), ``scale`` a factor, ``turn`` in
-    degrees counterclockwise, ``mirror`` left to right; ``order`` moves it so many layers forward (below 0: back);
-    ``hidden`` leaves it out of the picture. ``nth`` tells two choices of one part apart, from 0.
+    degrees counterclockwise, ``mirror`` left to right; ``hidden`` leaves it out of the picture. ``nth`` tells two
+    choices of one part apart, from 0.
     """
 
     part: int
@@ -41,7 +45,6 @@ class Adjustment:
     scale: float = 1.0
     turn: float = 0.0
     mirror: bool = False
-    order: int = 0
     hidden: bool = False
     nth: int = 0
 
@@ -59,7 +62,7 @@ class Adjustment:
                 int(document["part"]), (_limited(x, 10.0), _limited(y, 10.0)),
                 max(_limited(document.get("scale", 1.0), LARGEST_FACTOR), 1 / LARGEST_FACTOR),
                 _limited(document.get("turn", 0.0), 360.0), document.get("mirror") is True,
-                int(document.get("order", 0)), document.get("hidden") is True, int(document.get("nth", 0)),
+                document.get("hidden") is True, int(document.get("nth", 0)),
             )  # fmt: skip
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError("this is not an adjustment") from error
@@ -76,13 +79,51 @@ class Arrangement:
     """``pose`` is the id of the reference that gives pose and ground (empty: the root part's own); ``adjustments``
     are made in their order, after everything was placed. ``match_colours`` brings the parts' colours and light near to
     those of the part that gives the pose; ``blend`` lets them go over into each other where they overlap. Both are for
-    photographs."""
+    photographs. ``order`` are parts from back to front as a person laid them; those it does not name lie as by nature.
+    """
 
     pose: str = ""
     ground: Ground = "pose"
     adjustments: tuple[Adjustment, ...] = ()
     match_colours: bool = False
     blend: bool = False
+    order: tuple[PartKey, ...] = ()
+
+    def adjustment_of(self, part: int, nth: int = 0) -> Adjustment:
+        """All that was changed about a part, as one adjustment."""
+        whole = Adjustment(part, nth=nth)
+        for one in self.adjustments:
+            if (one.part, one.nth) == (part, nth):
+                whole = replace(
+                    one,
+                    move=(whole.move[0] + one.move[0], whole.move[1] + one.move[1]),
+                    scale=whole.scale * one.scale,
+                    turn=(-whole.turn if one.mirror else whole.turn) + one.turn,
+                    mirror=whole.mirror != one.mirror,
+                )
+        return whole
+
+    def with_adjustment(self, adjustment: Adjustment) -> Arrangement:
+        """This arrangement with a part's adjustment in place of those before; one that changes nothing is left out."""
+        part, nth = adjustment.part, adjustment.nth
+        kept = tuple(one for one in self.adjustments if (one.part, one.nth) != (part, nth))
+        changes = adjustment != Adjustment(part, nth=nth)
+        return replace(self, adjustments=(*kept, adjustment) if changes else kept)
+
+    def without_part(self, part: int, nth: int | None = None) -> Arrangement:
+        """This arrangement without what was changed about a part, or about all choices of it (``nth`` None)."""
+
+        def stays(key: PartKey) -> bool:
+            return key[0] != part or nth not in (None, key[1])
+
+        adjustments = tuple(one for one in self.adjustments if stays((one.part, one.nth)))
+        return replace(self, adjustments=adjustments, order=tuple(key for key in self.order if stays(key)))
+
+    def ordered(self, parts: Sequence[PartKey]) -> tuple[PartKey, ...]:
+        """Parts from back to front, given as they lie by nature, as they were laid: what ``order`` names changes
+        places among itself."""
+        named = iter([key for key in self.order if key in parts])
+        return tuple(next(named) if key in self.order else key for key in parts)
 
 
 def arrangement_of(recipe: Recipe) -> Arrangement:
@@ -98,7 +139,7 @@ def arrangement_of(recipe: Recipe) -> Arrangement:
     pose = kept.get("pose")
     return Arrangement(
         pose if isinstance(pose, str) else "", _ground(kept.get("ground")), tuple(adjustments),
-        kept.get("match_colours") is True, kept.get("blend") is True,
+        kept.get("match_colours") is True, kept.get("blend") is True, _order(kept.get("order")),
     )  # fmt: skip
 
 
@@ -113,8 +154,17 @@ def with_arrangement(recipe: Recipe, arrangement: Arrangement) -> Recipe:
             "adjustments": [adjustment.to_document() for adjustment in arrangement.adjustments],
             "match_colours": arrangement.match_colours,
             "blend": arrangement.blend,
+            "order": [list(key) for key in arrangement.order],
         }
     return replace(recipe, extra=extra)
+
+
+def _order(kept: Any) -> tuple[PartKey, ...]:
+    keys: dict[PartKey, None] = {}
+    for key in kept if isinstance(kept, list) else ():
+        if isinstance(key, list) and len(key) == 2 and all(type(value) is int for value in key):
+            keys[key[0], key[1]] = None
+    return tuple(keys)
 
 
 def _ground_document(ground: Ground) -> str | list[Any]:

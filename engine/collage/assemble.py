@@ -98,7 +98,8 @@ class CollageMaker:
             try:
                 placement = place(
                     recipe, self._pack, self.anatomy, arranged.pose, arranged.adjustments,
-                    own=self._own, without=[(part, nth) for part, nth in missing if part is not None],
+                    order=arranged.order, own=self._own,
+                    without=[(part, nth) for part, nth in missing if part is not None],
                 )  # fmt: skip
             except UserError as error:
                 first = next(iter(missing.values()), error)  # nothing is left: what came first says why
@@ -122,7 +123,7 @@ class CollageMaker:
                 if arranged.blend:
                     shown = blend(shown, placement.width, placement.height)
                 said = (*placement.missing, *missing.values())
-                return Collage(placement.width, placement.height, shown, behind, said)
+                return Collage(placement.width, placement.height, shown, behind, said, placement.pose)
 
     def _layer(self, placed: PlacedPart, like: str) -> Layer:
         cut = self._cut_out(placed.source, placed.part)
@@ -139,7 +140,7 @@ class CollageMaker:
         size = (max(width * scale, 1.0), max(height * scale, 1.0))
         return Layer(
             placed.part, name, image, left, top, placed.visible, placed.nth, move.turn, size, move.mirror,
-            placed.source, placed.joint,
+            placed.source, placed.joint, placed.middle,
         )  # fmt: skip
 
     def _cut_out(self, id: str, part: int) -> CutOut:

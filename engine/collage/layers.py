@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ Pixels = npt.NDArray[np.uint8]
 
 Point = tuple[float, float]
 """x from the left, y from the top, in pixels."""
+
+_UNTOLD: Final[Point] = (float("nan"), float("nan"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +26,7 @@ class Layer:
     counterclockwise as painted, ``size`` (width, height) the frame before it was turned about its middle, which is the
     image's middle too (not told: the image's own size), ``mirror`` whether it is painted mirrored. ``joint`` is where
     in the collage it is fastened to what it hangs on, before a person's adjustments; None where it hangs on nothing.
+    ``middle`` is the point of the collage about which adjustments scale and turn it (not told: the image's middle).
     """
 
     part: int
@@ -37,11 +41,14 @@ class Layer:
     mirror: bool = False
     source: str = ""
     joint: Point | None = None
+    middle: Point = _UNTOLD
 
     def __post_init__(self) -> None:
+        height, width = self.image.shape[:2]
         if self.size == (0.0, 0.0):
-            height, width = self.image.shape[:2]
             object.__setattr__(self, "size", (float(width), float(height)))
+        if self.middle is _UNTOLD:
+            object.__setattr__(self, "middle", (self.left + width / 2, self.top + height / 2))
 
 
 @dataclass(frozen=True)
@@ -58,13 +65,15 @@ class MissingPart:
 @dataclass(frozen=True, eq=False)
 class Collage:
     """``layers`` from back to front on ``ground``, uint8 (H, W, 3); None for a transparent one. ``width`` and
-    ``height`` in pixels. ``missing`` is what was chosen and is not in it."""
+    ``height`` in pixels. ``missing`` is what was chosen and is not in it, ``pose`` the id of the picture that
+    gave pose and size."""
 
     width: int
     height: int
     layers: tuple[Layer, ...]
     ground: Pixels | None = None
     missing: tuple[MissingPart, ...] = ()
+    pose: str = ""
 
 
 def flatten(collage: Collage) -> Pixels:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from engine.collage.anatomy import Anatomy
-from engine.collage.arrangement import Adjustment
+from engine.collage.arrangement import Adjustment, Arrangement, PartKey
 from engine.collage.label_measures import ReferenceMeasures
 from engine.collage.layers import MissingPart, Point
 from engine.collage.transform import Transform
@@ -31,7 +31,8 @@ _MARGIN: Final = 0.02  # of the collage's height: nearer to its upper edge nothi
 @dataclass(frozen=True)
 class PlacedPart:
     """A part of a collage: from which reference (its id), and how it gets from there to its place. ``joint`` is where
-    it is fastened in the collage before a person's changes, None for what hangs on nothing."""
+    it is fastened in the collage before a person's changes, None for what hangs on nothing; ``middle`` about what, in
+    the collage, a person's changes scale and turn it."""
 
     part: int
     nth: int
@@ -39,6 +40,7 @@ class PlacedPart:
     transform: Transform
     visible: bool = True
     joint: Point | None = None
+    middle: Point = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,16 @@ class Placement:
 
 def place(
     recipe: Recipe, pack: Pack, anatomy: Anatomy, pose: str = "", adjustments: Sequence[Adjustment] = (), *,
-    own: Mapping[str, Reference] = _NONE, without: Collection[tuple[int, int]] = (),
+    order: Sequence[PartKey] = (), own: Mapping[str, Reference] = _NONE, without: Collection[PartKey] = (),
 ) -> Placement:  # fmt: skip
     """Where each choice of a recipe goes.
 
     ``pose`` is the id of the reference whose size, joints and ground are used; by default the one that the root part
     is taken from, else that of the first choice. Each part hangs by its joint on the part it belongs to; the whole
     creature then stands, on its own feet, where the pose's feet stood. Adjustments of parts that are not in the recipe
-    are ignored. ``own`` are a person's own pictures by id, measured in the anatomy too; ``without`` leaves out choices
-    by part and nth. Choices that no picture shows, and a pose that is gone, are told as missing. Raises
-    :class:`UserError` if nothing is chosen, or nothing of it can be placed.
+    are ignored; ``order`` is as in :class:`Arrangement`. ``own`` are a person's own pictures by id, measured in the
+    anatomy too; ``without`` leaves out choices by part and nth. Choices that no picture shows, and a pose that is gone,
+    are told as missing. Raises :class:`UserError` if nothing is chosen, or nothing of it can be placed.
     """
     taken: list[tuple[int, int, str]] = []
     missing: list[MissingPart] = []
@@ -91,6 +93,8 @@ def place(
     placed = [_fastened(one, anatomy) for one in _inside(placed, anatomy, pose)]
     placed.sort(key=lambda one: anatomy.order.index(one.part))
     size = anatomy.references[pose]
+    by_key = {(one.part, one.nth): one for one in placed}
+    placed = [by_key[key] for key in Arrangement(order=tuple(order)).ordered(list(by_key))]
     parts = _adjusted(placed, anatomy, adjustments, max(size.width, size.height))
     return Placement(pose, size.width, size.height, tuple(parts), tuple(missing))
 
@@ -110,7 +114,12 @@ def _side_by_side(taken: Sequence[tuple[int, int, str]], placer: _Placer, anatom
 
 def _fastened(one: PlacedPart, anatomy: Anatomy) -> PlacedPart:
     anchor = anatomy.anchor(anatomy.references[one.source], one.part, anatomy.parents[one.part])
-    return replace(one, joint=None if anchor is None else one.transform.apply(anchor))
+    left, top, right, bottom = anatomy.references[one.source].parts[one.part].box
+    return replace(
+        one,
+        joint=None if anchor is None else one.transform.apply(anchor),
+        middle=one.transform.apply(((left + right) / 2, (top + bottom) / 2)),
+    )
 
 
 def source_of(choice: Choice, pack: Pack, anatomy: Anatomy, own: Mapping[str, Reference] = _NONE) -> Reference:
@@ -257,24 +266,21 @@ def _box(one: PlacedPart, anatomy: Anatomy) -> tuple[float, float, float, float]
 def _adjusted(
     placed: Sequence[PlacedPart], anatomy: Anatomy, adjustments: Sequence[Adjustment], side: int
 ) -> list[PlacedPart]:
-    """Placed parts (back to front) with a person's changes; ``side`` is the collage's longer side in pixels."""
+    """Placed parts with a person's changes; ``side`` is the collage's longer side in pixels."""
     parts = list(placed)
     for change in adjustments:
         at = next((i for i, one in enumerate(parts) if (one.part, one.nth) == (change.part, change.nth)), None)
         if at is None:
             continue
-        one = parts.pop(at)
+        one = parts[at]
         left, top, right, bottom = anatomy.references[one.source].parts[one.part].box
         middle = (left + right) / 2, (top + bottom) / 2
-        x, y = one.transform.apply(middle)
+        x, y = one.middle
         turned = Transform(
             one.transform.scale * change.scale,
             (-one.transform.turn if change.mirror else one.transform.turn) + change.turn,
             one.transform.mirror != change.mirror,
         )
         carried = turned.carrying(middle, (x + change.move[0] * side, y + change.move[1] * side))
-        parts.insert(
-            min(max(at + change.order, 0), len(parts)),
-            replace(one, transform=carried, visible=not change.hidden),
-        )
+        parts[at] = replace(one, transform=carried, middle=carried.apply(middle), visible=not change.hidden)
     return parts

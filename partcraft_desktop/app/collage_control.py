@@ -103,7 +103,8 @@ class CollageControl(QObject):
             sentence = sentence_of(result, "The creature cannot be put together.")
             creature = Creature(None, choices, (), sentence.text, sentence.hint)
         else:
-            creature = Creature(result, choices, tuple(missing.message for missing in result.missing))
+            missing = tuple(missing.message for missing in result.missing)
+            creature = Creature(result, choices, missing, arrangement=arrangement_of(wanted.recipe))
         self._store.update_state(creature=creature)  # which looks for the next wish
         self._refresh()
 

@@ -10,6 +10,8 @@ from engine.core.recipe import Recipe
 LIMIT: Final = 500
 ONE_GESTURE_S: Final = 1.0
 """Changes of the same thing that follow each other within this time are one step: a slider drag, a typed word."""
+DRAG: Final = "drag "
+"""How gestures begin whose names are never used again: each is one step, however long it takes."""
 
 
 class History:
@@ -36,7 +38,8 @@ class History:
         if recipe == self.now:
             return False
         moment = time.monotonic()
-        same = bool(gesture) and gesture == self._gesture[0] and moment - self._gesture[1] < ONE_GESTURE_S
+        soon = moment - self._gesture[1] < ONE_GESTURE_S or gesture.startswith(DRAG)
+        same = bool(gesture) and gesture == self._gesture[0] and soon
         self._gesture = (gesture, moment)
         if not (same and self._before):
             self._before.append(self.now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from engine.collage.arrangement import arrangement_of, with_arrangement
 from engine.core import prompt
 from engine.core.errors import UserError
 from engine.core.recipe import Creation, Recipe
@@ -51,13 +52,15 @@ class RecipeControl:
         pack = self._store.state.pack
         if pack is None or code == ABSENT:
             return False
-        choice = Choice(part, code, 1.0, source)
-        self._set(self._store.state.recipe.with_choice(choice, pack.vocabulary.noun))
+        choice, recipe = Choice(part, code, 1.0, source), self._store.state.recipe
+        if recipe.choice_of(part) is None:  # what was once there, until it was taken out of the prompt's words
+            recipe = _without_changes(recipe, part)
+        self._set(recipe.with_choice(choice, pack.vocabulary.noun))
         return True
 
     def remove(self, part: int) -> None:
-        """Take a part out of the recipe."""
-        self._set(self._store.state.recipe.without(part))
+        """Take a part out of the recipe, and what was changed about it by hand."""
+        self._set(_without_changes(self._store.state.recipe.without(part), part))
 
     def set_strength(self, part: int, value: float) -> None:
         """How strongly a chosen part is meant: moved into 0..2. One drag is one step of undo."""
@@ -124,6 +127,10 @@ class RecipeControl:
         if self._history.redo():
             self._show()
 
+    def change(self, recipe: Recipe, gesture: str = "") -> None:
+        """Go on with another recipe of the same pack: one step of undo for all changes of a gesture."""
+        self._set(recipe, gesture)
+
     def _set(self, recipe: Recipe, gesture: str = "") -> None:
         if self._history.go_on(recipe, gesture):
             self._show()
@@ -141,3 +148,7 @@ class RecipeControl:
 
     def _recipe_for(self, pack: Pack) -> Recipe:
         return self.last_recipes.get(pack.id) or recipe_edits.empty_recipe(pack)
+
+
+def _without_changes(recipe: Recipe, part: int) -> Recipe:
+    return with_arrangement(recipe, arrangement_of(recipe).without_part(part))

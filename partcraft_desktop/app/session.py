@@ -23,6 +23,7 @@ from engine.packs.library import PackLibrary
 from engine.packs.pack import Pack
 from engine.runs.launcher import LocalRuns
 from engine.worker.jobs import Event, Job, News
+from partcraft_desktop.app.arrangement_control import ArrangementControl
 from partcraft_desktop.app.autosave import Autosave, Saved, existing
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.collage_control import CollageControl
@@ -48,7 +49,8 @@ class Session(Store):
     """The state of the window and everything that can be done in it.
 
     ``make_engine(outlet)`` builds the engine; it is called by :meth:`start_engine`, after the first paint.
-    ``learning`` has the verbs of the wizard, ``saves`` those of saving for other programs.
+    ``learning`` has the verbs of the wizard, ``arrangement`` those of the creature's parts, ``saves`` those of saving for
+    other programs.
     """
 
     preview = Signal(int, object)
@@ -79,6 +81,7 @@ class Session(Store):
         self._saved_queue: tuple[Recipe, ...] = ()
         self._pictures = OpenPictures(self, self._renders.submit, self._save_soon)
         self._recipes = RecipeControl(self, self._show_pack, self._save_soon)
+        self.arrangement = ArrangementControl(self, self._recipes.change)
         self._collages = CollageControl(self)
         self.saves = SaveControl(self, settings.home, self._collages.maker, self._renders.submit)
         self._packs = PackList(self, packs, self._packs_listed, self._switch_pack)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from engine.collage.arrangement import Arrangement
 from engine.collage.layers import Collage
 from engine.core.recipe import Creation, Recipe
 from engine.core.segmentation import Segmentation
@@ -40,7 +41,7 @@ class Creature:
     """The recipe put together from the references' own pixels.
 
     ``collage`` is None where nothing is chosen, or where it cannot be put together: ``note`` and ``hint`` then say why.
-    ``choices`` are those it was made for; ``missing`` has a sentence for each that cannot be shown.
+    ``choices`` and ``arrangement`` are those it was made for; ``missing`` has a sentence for each that cannot be shown.
     """
 
     collage: Collage | None = None
@@ -48,6 +49,7 @@ class Creature:
     missing: tuple[str, ...] = ()
     note: str = ""
     hint: str = ""
+    arrangement: Arrangement = field(default_factory=Arrangement)
 
 
 @dataclass(frozen=True)

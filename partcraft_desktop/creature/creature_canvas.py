@@ -116,6 +116,7 @@ class CreatureCanvas(QWidget):
         elif self._collage is not None:
             self._paint_collage(painter, self._collage, target)
         painter.setClipping(False)
+        self._paint_over(painter)
         if self._ring:
             seen = target.intersected(QRectF(self.rect())).toAlignedRect()
             paint_ring(painter, seen, self.palette().color(QPalette.ColorRole.Highlight))
@@ -126,6 +127,9 @@ class CreatureCanvas(QWidget):
         for layer in collage.layers:
             if layer.visible and layer.part not in self._away:
                 self._images.draw_layer(painter, layer, self._placement.scale, target.topLeft())
+
+    def _paint_over(self, painter: QPainter) -> None:
+        """Paint what lies over the creature and may reach beyond it."""
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

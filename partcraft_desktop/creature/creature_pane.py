@@ -12,13 +12,16 @@ from engine.core.recipe import Creation
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.state import Creature
-from partcraft_desktop.creature.creature_canvas import CreatureCanvas
+from partcraft_desktop.creature.arrange_bar import ArrangeBar
+from partcraft_desktop.creature.arrange_canvas import ArrangeCanvas
+from partcraft_desktop.creature.arranging import Arranging
 from partcraft_desktop.creature.empty_creature import EmptyCreature
 from partcraft_desktop.creature.ways_out import WaysOut
 from partcraft_desktop.widgets import theme
 from partcraft_desktop.widgets.busy_line import BusyLine
 from partcraft_desktop.widgets.fly_animation import FlyAnimation
 from partcraft_desktop.widgets.images import PictureLevels, read_levels, to_qimage
+from partcraft_desktop.widgets.thumbnails import Thumbnails
 
 QUIET_FOR_MS = 250
 """What is done within this time needs no sign of waiting."""
@@ -32,7 +35,9 @@ class CreaturePane(QWidget):
 
     changed = Signal()
 
-    def __init__(self, session: Session, readers: BackgroundReader, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, readers: BackgroundReader, thumbnails: Thumbnails, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._session = session
         self._readers = readers
@@ -40,14 +45,16 @@ class CreaturePane(QWidget):
         self._shown: Creation | None = None  # the creation in front of the collage
         self._rendering = False
         self._taken: tuple[int, QPixmap, QPoint] | None = None
-        self._build()
+        self._build(thumbnails)
         session.changed.connect(self._refresh)
         session.preview.connect(self._preview)
         session.creation_added.connect(self.show_creation)
+        self._arranging = Arranging(session, self.canvas, self.bar)
         self._refresh()
 
-    def _build(self) -> None:
-        self.canvas = CreatureCanvas(self)
+    def _build(self, thumbnails: Thumbnails) -> None:
+        self.canvas = ArrangeCanvas(self)
+        self.bar = ArrangeBar(thumbnails, self)
         self.empty = EmptyCreature(self)
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self.empty)
@@ -64,6 +71,7 @@ class CreaturePane(QWidget):
         column.setSpacing(0)
         column.addWidget(self._stack, 1)
         column.addWidget(self.busy_line)
+        column.addWidget(self.bar)
         below = QVBoxLayout()
         below.setContentsMargins(theme.UNIT * 2, 0, theme.UNIT * 2, theme.UNIT)
         below.addWidget(self.note)

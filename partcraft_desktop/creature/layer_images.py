@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QColor, QImage, QPainter, QPalette, QPixmap, QRgba64
 
 from engine.collage.layers import Collage, Layer, Pixels
+from partcraft_desktop.creature.part_handles import outline_of
 from partcraft_desktop.widgets.images import to_qimage
 
+_LINE = 2.0  # logical pixels
 _SQUARE = 8  # logical pixels of the squares that mean: nothing is here
 
 
@@ -21,6 +23,7 @@ class _Kept:
     image: QImage
     width: int = 0
     scaled: QPixmap = field(default_factory=QPixmap)
+    outline: tuple[QPixmap, QRgba64, QPixmap, int] | None = None
 
     def at(self, width: int, height: int) -> QPixmap:
         """The image at a size in device pixels; enlarged it stays as it is, the painter does that as well."""
@@ -30,6 +33,13 @@ class _Kept:
             smaller = self.image.scaled(max(width, 1), max(height, 1), Qt.AspectRatioMode.IgnoreAspectRatio, smooth)
             self.scaled, self.width = QPixmap.fromImage(smaller), width
         return self.scaled
+
+    def outlined(self, pixmap: QPixmap, colour: QColor, width: float) -> tuple[QPixmap, int]:
+        """See :func:`outline_of`; drawn once."""
+        kept = self.outline
+        if kept is None or kept[0] is not pixmap or kept[1] != colour.rgba64():
+            self.outline = kept = (pixmap, colour.rgba64(), *outline_of(pixmap, colour, width))
+        return kept[2], kept[3]
 
 
 class LayerImages:
@@ -56,15 +66,29 @@ class LayerImages:
     def draw_layer(self, painter: QPainter, layer: Layer, scale: float, corner: QPointF) -> None:
         """Paint one layer of a collage whose upper left corner is at ``corner``, with ``scale`` logical pixels for one
         of the collage."""
-        height, width = layer.image.shape[:2]
-        place = QPointF(layer.left * scale, layer.top * scale) + corner
-        self._draw(painter, layer.image, QRectF(place, QSizeF(width * scale, height * scale)))
+        self._draw(painter, layer.image, _place_of(layer, scale, corner))
+
+    def draw_outline(self, painter: QPainter, layer: Layer, scale: float, corner: QPointF, colour: QColor) -> None:
+        """Paint a line around a layer; see :meth:`draw_layer`."""
+        ratio = painter.device().devicePixelRatio()
+        target = _place_of(layer, scale, corner)
+        kept = self._kept[id(layer.image)]
+        pixmap = kept.at(round(target.width() * ratio), round(target.height() * ratio))
+        step = target.width() / max(pixmap.width(), 1)
+        outline, pad = kept.outlined(pixmap, colour, _LINE / step)
+        margin = pad * step
+        painter.drawPixmap(target.adjusted(-margin, -margin, margin, margin), outline, QRectF(outline.rect()))
 
     def _draw(self, painter: QPainter, pixels: Pixels, target: QRectF) -> None:
         ratio = painter.device().devicePixelRatio()
         kept = self._kept[id(pixels)]
         pixmap = kept.at(round(target.width() * ratio), round(target.height() * ratio))
         painter.drawPixmap(target, pixmap, QRectF(pixmap.rect()))
+
+
+def _place_of(layer: Layer, scale: float, corner: QPointF) -> QRectF:
+    height, width = layer.image.shape[:2]
+    return QRectF(QPointF(layer.left * scale, layer.top * scale) + corner, QSizeF(width * scale, height * scale))
 
 
 def draw_squares(painter: QPainter, target: QRectF, palette: QPalette) -> None:

@@ -70,7 +70,7 @@ class MainWindow(QWidget):
 
         self.library = Library(session, self._thumbnails)
         self.view = ReferenceView(session, readers)
-        self.creature = CreaturePane(session, readers)
+        self.creature = CreaturePane(session, readers, self._thumbnails)
         self.wall = PartWall(session, self._thumbnails)
         self.centre = Centre(self.view, self.wall, self.creature)
         self.composer = Composer(session, self._thumbnails)

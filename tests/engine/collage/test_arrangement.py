@@ -13,7 +13,12 @@ from engine.core.recipe import Recipe
 from engine.core.vocabulary import Choice
 
 RECIPE = Recipe("crabs", ("a crab with ", Choice(1, 2)), extra={"of a newer version": 1})
-ARRANGED = Arrangement("3", (1, 2, 3), (Adjustment(1, (0.1, 0.2), 1.5, 30, True, 1), Adjustment(2, hidden=True)))
+ARRANGED = Arrangement(
+    "3",
+    (1, 2, 3),
+    (Adjustment(1, (0.1, 0.2), 1.5, 30, True, nth=1), Adjustment(2, hidden=True)),
+    order=((2, 0), (1, 1)),
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +59,22 @@ def test_the_window_can_import_it_without_what_measures_pictures() -> None:
     """The window reads arrangements and layers at its start, where scipy would cost it a quarter of a second."""
     words = "import sys, engine.collage.arrangement, engine.collage.layers; print('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_changes_of_a_part_are_one_adjustment() -> None:
+    twice = Arrangement(adjustments=(
+        Adjustment(1, (0.1, 0.0), 2.0, 30.0), Adjustment(2, turn=9), Adjustment(1, (0.1, 0.2), 1.5, 10.0, True),
+    ))  # fmt: skip
+    whole = twice.adjustment_of(1)
+    assert whole == Adjustment(1, (0.2, 0.2), 3.0, -20.0, True)
+    assert twice.adjustment_of(3, 1) == Adjustment(3, nth=1)
+    assert twice.with_adjustment(whole).adjustments == (Adjustment(2, turn=9), whole)
+    assert twice.with_adjustment(Adjustment(1)).adjustments == (Adjustment(2, turn=9),), "nothing leaves no trace"
+
+
+def test_a_part_that_goes_takes_its_changes_along() -> None:
+    changes = Adjustment(1, turn=5), Adjustment(1, nth=1, turn=5), Adjustment(2, turn=5)
+    arrangement = Arrangement("3", adjustments=changes, order=((2, 0), (1, 1), (1, 0)))
+    one_less = arrangement.without_part(1, 0)
+    assert one_less.adjustments == arrangement.adjustments[1:] and one_less.order == ((2, 0), (1, 1))
+    assert arrangement.without_part(1) == Arrangement("3", adjustments=(Adjustment(2, turn=5),), order=((2, 0),))

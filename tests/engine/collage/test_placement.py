@@ -149,7 +149,7 @@ def test_scales_stay_within_limits(tmp_path: Path) -> None:
 def test_a_persons_changes_come_after(crabs: Pack, anatomy: Anatomy) -> None:
     recipe = recipe_of((SHELL, 2), (CLAW, 2), (FEET, 2))
     plain = place(recipe, crabs, anatomy)
-    change = Adjustment(CLAW, (0.1, -0.05), 1.5, 30.0, True, -1, True)
+    change = Adjustment(CLAW, (0.1, -0.05), 1.5, 30.0, True, True)
     changed = place(recipe, crabs, anatomy, adjustments=[change, Adjustment(EYE, (0.5, 0.5)), Adjustment(CLAW, nth=3)])
     claw, before = part_of(changed, CLAW), part_of(plain, CLAW)
     left, top, right, bottom = anatomy.references["2"].parts[CLAW].box
@@ -158,10 +158,20 @@ def test_a_persons_changes_come_after(crabs: Pack, anatomy: Anatomy) -> None:
     assert claw.transform.apply(middle) == pytest.approx((x + 16, y - 8))
     assert (claw.transform.scale, claw.transform.turn, claw.transform.mirror) == (1.5, 30.0, True)
     assert not claw.visible and claw.joint == before.joint
-    assert [one.part for one in changed.parts] == [FEET, CLAW, SHELL]
+    assert claw.middle == pytest.approx((x + 16, y - 8))
     others = [one for one in plain.parts if one.part != CLAW]
     assert [one for one in changed.parts if one.part != CLAW] == others, "parts that are gone change nothing"
     assert Adjustment.from_document(change.to_document()) == change
+
+
+def test_parts_lie_as_a_person_laid_them(crabs: Pack, anatomy: Anatomy) -> None:
+    recipe = recipe_of((SHELL, 2), (CLAW, 2), (FEET, 2), (EYE, 2))
+    by_nature = [(one.part, one.nth) for one in place(recipe, crabs, anatomy).parts]
+    laid = [by_nature[2], by_nature[0], by_nature[3], by_nature[1]]
+    placement = place(recipe, crabs, anatomy, order=[(77, 0), *laid])
+    assert [(one.part, one.nth) for one in placement.parts] == laid
+    some = place(recipe, crabs, anatomy, order=[by_nature[2], by_nature[0]])
+    assert [(one.part, one.nth) for one in some.parts] == [by_nature[2], by_nature[1], by_nature[0], by_nature[3]]
 
 
 def test_what_is_too_much_has_its_limit() -> None:

@@ -1,0 +1,288 @@
+"""The row below the creature: what can be done to the selected part, or the creature's pose and ground."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QColor, QIcon, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QColorDialog,
+    QHBoxLayout,
+    QMenu,
+    QSizePolicy,
+    QStackedLayout,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.collage.arrangement import Colour, Ground, PartKey
+from partcraft_desktop.widgets.controls import ShortLabel, tool_button
+from partcraft_desktop.widgets.part_glyphs import glyph, mixed
+from partcraft_desktop.widgets.theme import UNIT, icon
+from partcraft_desktop.widgets.thumbnails import Thumbnails
+
+HEIGHT: Final = 40
+_THUMBNAIL: Final = 32
+WHITE: Final[Colour] = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class PartValue:
+    """A selected part: its index, name and colour, from which picture it is, and what can be done to it."""
+
+    part: int
+    name: str
+    colour: QColor
+    title: str
+    can_forward: bool
+    can_back: bool
+    is_changed: bool
+
+
+@dataclass(frozen=True)
+class PoseValue:
+    """A picture that can give the pose, and whether it is the one that is open."""
+
+    id: str
+    title: str
+    image: str
+    is_open: bool = False
+
+
+@dataclass(frozen=True)
+class BarValue:
+    """What the bar shows. ``pose`` is the id that was chosen ("": of itself), ``pose_title`` that of the picture it
+    is."""
+
+    selected: PartValue | None
+    hidden: tuple[tuple[PartKey, str], ...]
+    pose: str
+    pose_title: str
+    poses: tuple[PoseValue, ...]
+    ground: Ground
+    is_arranged: bool
+
+
+class ArrangeBar(QWidget):
+    """``asked(command)`` of the selected part, as :class:`ArrangeCanvas` says them; ``shown_again(key)``,
+    ``reset_asked()``, ``pose_chosen(id)``, ``ground_chosen(ground)``."""
+
+    asked = Signal(str)
+    shown_again = Signal(object)
+    reset_asked = Signal()
+    pose_chosen = Signal(str)
+    ground_chosen = Signal(object)
+
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._thumbnails = thumbnails
+        self._value: BarValue | None = None
+        self.setFixedHeight(HEIGHT)
+        self.commands = {
+            "mirror": tool_button("mirror", "Mirror", keys="M"),
+            "forward": tool_button("forward", "Bring forward", keys="PgUp"),
+            "back": tool_button("backward", "Send back", keys="PgDown"),
+            "hide": tool_button("eye-off", "Hide", keys="H"),
+            "reset": tool_button("reset", "Put back where it was placed", keys="0"),
+        }
+        for command, button in self.commands.items():
+            button.clicked.connect(lambda _=False, command=command: self.asked.emit(command))
+        self._sign = _PartSign()
+        self._name = ShortLabel()
+        self.pose = _menu_button("bird", "Pose")
+        self.ground = _menu_button("picture", "Ground")
+        self.hidden = _menu_button("eye-off", "Hidden parts")
+        self.reset = tool_button("reset", "Put all parts back where they were placed", self.reset_asked.emit)
+        self.pose.clicked.connect(lambda: self._open(self.pose, self._pose_menu()))
+        self.ground.clicked.connect(lambda: self._open(self.ground, self._ground_menu()))
+        self.hidden.clicked.connect(self._show_hidden)
+        self._menu: QMenu | None = None
+        thumbnails.ready.connect(lambda _path: self._show_thumbnails(self._menu))
+        self._lay_out()
+        self.show_value(None)
+
+    def _lay_out(self) -> None:
+        part, whole = QWidget(), QWidget()
+        row = _row(part)
+        row.addWidget(self._sign)
+        row.addWidget(self._name, 1)
+        for button in self.commands.values():
+            row.addWidget(button)
+        row = _row(whole)
+        for button in (self.pose, self.ground, self.hidden):
+            row.addWidget(button)
+        row.addStretch(1)
+        row.addWidget(self.reset)
+        self._pages = QStackedLayout()
+        self._pages.addWidget(whole)
+        self._pages.addWidget(part)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(UNIT * 2, 0, UNIT * 2, UNIT // 2)
+        column.addLayout(self._pages)
+
+    def show_value(self, value: BarValue | None) -> None:
+        """Show a value; None where there is nothing to arrange."""
+        if value is not None and value == self._value:
+            return
+        self._value = value
+        self.setVisible(value is not None)
+        if value is None:
+            return
+        selected = value.selected
+        self._pages.setCurrentIndex(0 if selected is None else 1)
+        if selected is not None:
+            self._sign.show_part(selected.part, selected.colour)
+            self._name.setText(f"{selected.name} · {selected.title}" if selected.title else selected.name)
+            self.commands["forward"].setEnabled(selected.can_forward)
+            self.commands["back"].setEnabled(selected.can_back)
+            self.commands["reset"].setEnabled(selected.is_changed)
+        _show_text(self.pose, "Pose", value.pose_title or "of itself")
+        _show_text(self.ground, "Ground", _ground_name(value.ground))
+        names = [name for _, name in value.hidden]
+        _show_text(self.hidden, "Hidden", names[0] if len(names) == 1 else f"{len(names)} parts", "Show again")
+        self.hidden.setVisible(bool(names))
+        self.reset.setVisible(value.is_arranged)
+
+    # Menus
+
+    def _open(self, button: QToolButton, menu: QMenu) -> None:
+        """Open a menu above its button: below is the end of the pane."""
+        if self._menu is not None:
+            self._menu.deleteLater()
+        self._menu = menu
+        menu.popup(button.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
+
+    def _pose_menu(self) -> QMenu:
+        menu, value = QMenu(self), self._value
+        if value is None:
+            return menu
+        group = QActionGroup(menu)
+        _choice(group, "Of itself", not value.pose, lambda: self.pose_chosen.emit(""))
+        for pose in value.poses:
+            title = f"{pose.title} (open now)" if pose.is_open else pose.title
+            action = _choice(group, title, value.pose == pose.id, lambda id=pose.id: self.pose_chosen.emit(id))
+            action.setData(pose.image)
+        menu.addActions(group.actions())
+        self._show_thumbnails(menu)
+        return menu
+
+    def _show_thumbnails(self, menu: QMenu | None) -> None:
+        for action in menu.actions() if menu is not None else ():
+            if action.data() and action.icon().isNull():
+                pixmap = self._thumbnails.get(action.data(), _THUMBNAIL, self.devicePixelRatioF())
+                if pixmap is not None:
+                    action.setIcon(QIcon(pixmap))
+
+    def _ground_menu(self) -> QMenu:
+        menu, value = QMenu(self), self._value
+        if value is None:
+            return menu
+        group, ground = QActionGroup(menu), value.ground
+        _choice(group, "The pose's", ground == "pose", lambda: self.ground_chosen.emit("pose"))
+        _choice(group, "None (transparent)", ground == "none", lambda: self.ground_chosen.emit("none"))
+        _choice(group, "White", ground == WHITE, lambda: self.ground_chosen.emit(WHITE))
+        colour = _choice(group, "Colour…", _is_colour(ground) and ground != WHITE, lambda: self._ask_colour(False))
+        _choice(group, "Gradient…", _is_gradient(ground), lambda: self._ask_colour(True))
+        menu.addActions(group.actions())
+        menu.insertSeparator(colour)
+        return menu
+
+    def _show_hidden(self) -> None:
+        hidden = self._value.hidden if self._value is not None else ()
+        if len(hidden) == 1:
+            self.shown_again.emit(hidden[0][0])
+            return
+        menu = QMenu(self)
+        for key, name in hidden:
+            menu.addAction(icon("eye"), f"Show {name}").triggered.connect(
+                lambda _=False, k=key: self.shown_again.emit(k)
+            )
+        self._open(self.hidden, menu)
+
+    def _ask_colour(self, gradient: bool) -> None:
+        ground = self._value.ground if self._value is not None else "none"
+        first = ground if _is_colour(ground) else ground[0] if _is_gradient(ground) else (150, 180, 210)
+        dialog = QColorDialog(QColor(*first), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle("Colour of the sky" if gradient else "Colour of the ground")
+        # The system's own dialog says nothing while one looks.
+        dialog.setOption(QColorDialog.ColorDialogOption.DontUseNativeDialog)
+        dialog.colorSelected.connect(lambda colour: self.ground_chosen.emit(_ground_of(colour, gradient)))
+        dialog.open()
+
+
+class _PartSign(QWidget):
+    """The shape of a part in its colour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._part, self._colour = 0, QColor()
+        self.setFixedSize(2 * UNIT, 2 * UNIT)
+
+    def show_part(self, part: int, colour: QColor) -> None:
+        self._part, self._colour = part, colour
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillPath(glyph(self._part, QRectF(self.rect()).adjusted(2, 2, -2, -2)), self._colour)
+        painter.end()
+
+
+def _row(widget: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout(widget)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(UNIT // 2)
+    return row
+
+
+def _menu_button(icon_name: str, name: str) -> QToolButton:
+    button = tool_button(icon_name, name)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    button.setIconSize(QSize(2 * UNIT, 2 * UNIT))
+    button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+    return button
+
+
+def _show_text(button: QToolButton, name: str, text: str, tip: str = "") -> None:
+    shown = f"{name}: {text}"
+    button.setText(button.fontMetrics().elidedText(shown, Qt.TextElideMode.ElideRight, 18 * UNIT))
+    button.setAccessibleName(shown)
+    button.setToolTip(f"{tip} ({text})" if tip else shown)
+
+
+def _choice(group: QActionGroup, text: str, is_chosen: bool, run: Callable[[], object]) -> QAction:
+    action = QAction(text, group.parent(), checkable=True, checked=is_chosen)
+    group.addAction(action)
+    action.triggered.connect(lambda _=False: run())
+    return action
+
+
+def _is_colour(ground: Ground) -> bool:
+    return not isinstance(ground, str) and isinstance(ground[0], int)
+
+
+def _is_gradient(ground: Ground) -> bool:
+    return not isinstance(ground, str) and not isinstance(ground[0], int)
+
+
+def _ground_name(ground: Ground) -> str:
+    if ground == "pose":
+        return "the pose's"
+    if ground == "none":
+        return "none"
+    return "gradient" if _is_gradient(ground) else "white" if ground == WHITE else "colour"
+
+
+def _ground_of(colour: QColor, gradient: bool) -> Ground:
+    """The colour, or from it at the top to nearly white at the bottom."""
+    plain = (colour.red(), colour.green(), colour.blue())
+    if not gradient:
+        return plain
+    light = mixed(colour, QColor("#ffffff"), 0.75)
+    return plain, (light.red(), light.green(), light.blue())
