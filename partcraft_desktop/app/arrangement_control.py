@@ -98,7 +98,7 @@ class ArrangementControl:
 
     def set_ground(self, ground: Ground) -> None:
         """What is behind the parts."""
-        self._arrange(replace(self._arrangement(), ground=ground), "ground")
+        self._arrange(replace(self._arrangement(), ground=ground))
 
     def _arrangement(self) -> Arrangement:
         return arrangement_of(self._store.state.recipe)

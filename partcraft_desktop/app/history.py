@@ -41,7 +41,11 @@ class History:
         soon = moment - self._gesture[1] < ONE_GESTURE_S or gesture.startswith(DRAG)
         same = bool(gesture) and gesture == self._gesture[0] and soon
         self._gesture = (gesture, moment)
-        if not (same and self._before):
+        if same and self._before and recipe == self._before[-1]:
+            # Back where the gesture began: nothing was done, and what comes is another step.
+            self._before.pop()
+            self._gesture = ("", 0.0)
+        elif not (same and self._before):
             self._before.append(self.now)
             del self._before[:-LIMIT]
         self._after.clear()

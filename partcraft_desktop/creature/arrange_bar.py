@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup, QColor, QIcon, QPainter, QPaintEvent
+from PySide6.QtGui import QAction, QActionGroup, QColor, QIcon, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QColorDialog,
     QHBoxLayout,
@@ -27,6 +27,7 @@ from partcraft_desktop.widgets.thumbnails import Thumbnails
 
 HEIGHT: Final = 40
 _THUMBNAIL: Final = 32
+BREVITIES: Final = ("{name}: {text}", "{text}", "")
 WHITE: Final[Colour] = (255, 255, 255)
 
 
@@ -82,6 +83,7 @@ class ArrangeBar(QWidget):
         self._thumbnails = thumbnails
         self._value: BarValue | None = None
         self.setFixedHeight(HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.commands = {
             "mirror": tool_button("mirror", "Mirror", keys="M"),
             "forward": tool_button("forward", "Bring forward", keys="PgUp"),
@@ -93,9 +95,9 @@ class ArrangeBar(QWidget):
             button.clicked.connect(lambda _=False, command=command: self.asked.emit(command))
         self._sign = _PartSign()
         self._name = ShortLabel()
-        self.pose = _menu_button("bird", "Pose")
-        self.ground = _menu_button("picture", "Ground")
-        self.hidden = _menu_button("eye-off", "Hidden parts")
+        self.pose = _WordyButton("bird")
+        self.ground = _WordyButton("picture")
+        self.hidden = _WordyButton("eye-off")
         self.reset = tool_button("reset", "Put all parts back where they were placed", self.reset_asked.emit)
         self.pose.clicked.connect(lambda: self._open(self.pose, self._pose_menu()))
         self.ground.clicked.connect(lambda: self._open(self.ground, self._ground_menu()))
@@ -140,12 +142,30 @@ class ArrangeBar(QWidget):
             self.commands["forward"].setEnabled(selected.can_forward)
             self.commands["back"].setEnabled(selected.can_back)
             self.commands["reset"].setEnabled(selected.is_changed)
-        _show_text(self.pose, "Pose", value.pose_title or "of itself")
-        _show_text(self.ground, "Ground", _ground_name(value.ground))
+        self.pose.show_text("Pose", value.pose_title or "automatic")
+        self.ground.show_text("Ground", _ground_name(value.ground))
         names = [name for _, name in value.hidden]
-        _show_text(self.hidden, "Hidden", names[0] if len(names) == 1 else f"{len(names)} parts", "Show again")
+        self.hidden.show_text("Hidden", names[0] if len(names) == 1 else f"{len(names)} parts")
         self.hidden.setVisible(bool(names))
         self.reset.setVisible(value.is_arranged)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Say as much as there is room for."""
+        shown = [button for button in (self.pose, self.ground, self.hidden) if not button.isHidden()]
+        room = self.width() - 4 * UNIT - (0 if self.reset.isHidden() else self.reset.sizeHint().width() + UNIT)
+        for brevity in range(len(BREVITIES)):
+            for button in shown:
+                button.set_brevity(brevity)
+            if sum(button.sizeHint().width() + UNIT // 2 for button in shown) <= room:
+                break
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, HEIGHT)  # it gives way: the pictures share the room as a person wants it
 
     # Menus
 
@@ -161,7 +181,7 @@ class ArrangeBar(QWidget):
         if value is None:
             return menu
         group = QActionGroup(menu)
-        _choice(group, "Of itself", not value.pose, lambda: self.pose_chosen.emit(""))
+        _choice(group, "Automatic", not value.pose, lambda: self.pose_chosen.emit(""))
         for pose in value.poses:
             title = f"{pose.title} (open now)" if pose.is_open else pose.title
             action = _choice(group, title, value.pose == pose.id, lambda id=pose.id: self.pose_chosen.emit(id))
@@ -241,19 +261,34 @@ def _row(widget: QWidget) -> QHBoxLayout:
     return row
 
 
-def _menu_button(icon_name: str, name: str) -> QToolButton:
-    button = tool_button(icon_name, name)
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.setIconSize(QSize(2 * UNIT, 2 * UNIT))
-    button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-    return button
+class _WordyButton(QToolButton):
+    """An icon with what it stands for and what is chosen, or less of it where there is no room."""
 
+    def __init__(self, icon_name: str) -> None:
+        super().__init__()
+        self._name = self._text = ""
+        self._brevity = 0
+        self.setIcon(icon(icon_name))
+        self.setIconSize(QSize(2 * UNIT, 2 * UNIT))
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
-def _show_text(button: QToolButton, name: str, text: str, tip: str = "") -> None:
-    shown = f"{name}: {text}"
-    button.setText(button.fontMetrics().elidedText(shown, Qt.TextElideMode.ElideRight, 18 * UNIT))
-    button.setAccessibleName(shown)
-    button.setToolTip(f"{tip} ({text})" if tip else shown)
+    def show_text(self, name: str, text: str) -> None:
+        self._name, self._text = name, text
+        self.setAccessibleName(f"{name}: {text}")
+        self.setToolTip(f"{name}: {text}")
+        self._say()
+
+    def set_brevity(self, brevity: int) -> None:
+        """One of ``BREVITIES``, by its index."""
+        self._brevity = brevity
+        self._say()
+
+    def _say(self) -> None:
+        said = BREVITIES[self._brevity].format(name=self._name, text=self._text)
+        most = (20 if self._brevity == 0 else 8) * UNIT
+        self.setText(self.fontMetrics().elidedText(said, Qt.TextElideMode.ElideRight, most))
+        style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if said else Qt.ToolButtonStyle.ToolButtonIconOnly
+        self.setToolButtonStyle(style)
 
 
 def _choice(group: QActionGroup, text: str, is_chosen: bool, run: Callable[[], object]) -> QAction:

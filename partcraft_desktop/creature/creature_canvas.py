@@ -50,7 +50,7 @@ class CreatureCanvas(QWidget):
         """Show a collage; one of the same size keeps zoom and place."""
         self._collage, self._picture = collage, None
         if collage is not None:
-            self._images.keep(collage)
+            self._images.keep(collage, self._also_painted())
             self._fit_to(collage.width, collage.height)
         self.update()
 
@@ -59,6 +59,10 @@ class CreatureCanvas(QWidget):
         self._picture = picture
         self._fit_to(picture.width(), picture.height())
         self.update()
+
+    def _also_painted(self) -> tuple[Layer, ...]:
+        """Layers of an earlier collage that are still painted."""
+        return ()
 
     def set_away(self, parts: Iterable[int]) -> None:
         """Leave these parts out: they are on their way here."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPalette, QPixmap, QRgba64
@@ -20,10 +22,14 @@ class _Kept:
     """``pixels`` is held on to, so that its id stays its own."""
 
     pixels: Pixels
-    image: QImage
     width: int = 0
     scaled: QPixmap = field(default_factory=QPixmap)
     outline: tuple[QPixmap, QRgba64, QPixmap, int] | None = None
+
+    @cached_property
+    def image(self) -> QImage:
+        """The pixels as an image, made when it is first seen."""
+        return _image(self.pixels)
 
     def at(self, width: int, height: int) -> QPixmap:
         """The image at a size in device pixels; enlarged it stays as it is, the painter does that as well."""
@@ -48,13 +54,13 @@ class LayerImages:
     def __init__(self) -> None:
         self._kept: dict[int, _Kept] = {}
 
-    def keep(self, collage: Collage) -> None:
-        """Convert what is new in a collage and let go of what is no longer in it."""
-        arrays = [layer.image for layer in collage.layers]
+    def keep(self, collage: Collage, also: Iterable[Layer] = ()) -> None:
+        """Let go of what is no longer in a collage, nor in the layers that are ``also`` painted."""
+        arrays = [layer.image for layer in (*collage.layers, *also)]
         if collage.ground is not None:
             arrays.append(collage.ground)
         before = self._kept
-        self._kept = {id(array): before.get(id(array)) or _Kept(array, _image(array)) for array in arrays}
+        self._kept = {id(array): before.get(id(array)) or _Kept(array) for array in arrays}
 
     def draw_ground(self, painter: QPainter, collage: Collage, target: QRectF, palette: QPalette) -> None:
         """Paint the ground into ``target``, or squares where there is none."""
@@ -72,16 +78,19 @@ class LayerImages:
         """Paint a line around a layer; see :meth:`draw_layer`."""
         ratio = painter.device().devicePixelRatio()
         target = _place_of(layer, scale, corner)
-        kept = self._kept[id(layer.image)]
+        kept = self._of(layer.image)
         pixmap = kept.at(round(target.width() * ratio), round(target.height() * ratio))
         step = target.width() / max(pixmap.width(), 1)
         outline, pad = kept.outlined(pixmap, colour, _LINE / step)
         margin = pad * step
         painter.drawPixmap(target.adjusted(-margin, -margin, margin, margin), outline, QRectF(outline.rect()))
 
+    def _of(self, pixels: Pixels) -> _Kept:
+        return self._kept.setdefault(id(pixels), _Kept(pixels))
+
     def _draw(self, painter: QPainter, pixels: Pixels, target: QRectF) -> None:
         ratio = painter.device().devicePixelRatio()
-        kept = self._kept[id(pixels)]
+        kept = self._of(pixels)
         pixmap = kept.at(round(target.width() * ratio), round(target.height() * ratio))
         painter.drawPixmap(target, pixmap, QRectF(pixmap.rect()))
 

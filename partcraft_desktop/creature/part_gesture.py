@@ -41,18 +41,20 @@ class Gesture:
 
     def adjusted(self, point: QPointF, pixel: float, other: bool = False, free: bool = False) -> Adjustment:
         """The part's adjustment with the pointer at a point of the collage, of which one logical pixel of the screen
-        shows ``pixel``. ``other`` is the other way to do it: scaled about the joint, turned in steps. ``free``: nothing
-        snaps."""
+        shows ``pixel``. ``other`` is the other way to do it: moved straight, scaled about the joint, turned in steps.
+        ``free``: nothing snaps."""
         reach = 0.0 if free else SNAP * pixel
         if self.kind == "move":
-            return self._moved(point, reach)
+            return self._moved(point, reach, straight=other)
         if self.kind == "scale":
             return self._scaled(point, reach, about_joint=other)
         return self._turned(point, in_steps=other, free=free)
 
-    def _moved(self, point: QPointF, reach: float) -> Adjustment:
+    def _moved(self, point: QPointF, reach: float, straight: bool) -> Adjustment:
         placed, begin = self.placed, self.placed.wanted
         step = (point - self.start) / placed.side
+        if straight:
+            step = QPointF(step.x(), 0.0) if abs(step.x()) >= abs(step.y()) else QPointF(0.0, step.y())
         moved = replace(begin, move=(begin.move[0] + step.x(), begin.move[1] + step.y()))
         for target in (fastened_move(placed, moved), (0.0, 0.0)):
             if math.dist(moved.move, target) * placed.side < reach:
@@ -93,9 +95,10 @@ def fastened_move(placed: PlacedLayer, adjustment: Adjustment) -> tuple[float, f
     return away.x(), away.y()
 
 
-def is_fastened(placed: PlacedLayer) -> bool:
-    """Whether a part is, to a pixel, at its joint; what hangs on nothing: where it was placed."""
-    return math.dist(placed.wanted.move, fastened_move(placed, placed.wanted)) * placed.side < 0.5
+def is_snapped(placed: PlacedLayer) -> bool:
+    """Whether a part is, to a pixel, at its joint or where it was placed."""
+    targets = (0.0, 0.0), fastened_move(placed, placed.wanted)
+    return any(math.dist(placed.wanted.move, target) * placed.side < 0.5 for target in targets)
 
 
 def _distance(one: QPointF, other: QPointF) -> float:

@@ -25,12 +25,13 @@ _JOINT: Final = 5.0
 
 @dataclass(frozen=True)
 class PartHandles:
-    """The frame of a part as seen, in logical pixels of the view: its four corners, and where it is turned."""
+    """The frame of a part as seen, in logical pixels of the view: its four corners, where it is turned, and its
+    joint (its middle, if it hangs on nothing)."""
 
     frame: QPolygonF
     points: dict[Handle, QPointF]
     foot: QPointF
-    joint: QPointF | None
+    joint: QPointF
 
     @classmethod
     def of(cls, placed: PlacedLayer, placement: Placement, room: QRectF) -> PartHandles:
@@ -50,9 +51,9 @@ class PartHandles:
             other = middle + down * half[1]
             if room.contains(other + down * _ARM):
                 foot, turn = other, other + down * _ARM
-        joint = placed.joint_place
+        joint = placed.joint_place or placed.middle
         points: dict[Handle, QPointF] = {"turn": turn, **dict(zip(CORNERS, outer, strict=True))}
-        return cls(QPolygonF(outer), points, foot, None if joint is None else placement.to_view(joint))
+        return cls(QPolygonF(outer), points, foot, placement.to_view(joint))
 
     def at(self, point: QPointF) -> Handle | None:
         """The handle within reach of a point of the view."""
@@ -90,8 +91,6 @@ class PartHandles:
 
     def paint_joint(self, painter: QPainter, palette: QPalette) -> None:
         """Paint the mark of a part that has snapped to its joint."""
-        if self.joint is None:
-            return
         painter.save()
         painter.setPen(QPen(palette.color(QPalette.ColorRole.Base), 2))
         painter.setBrush(palette.color(QPalette.ColorRole.Highlight))

@@ -27,6 +27,15 @@ SHORTCUTS: Final = (
     ("Zoom out", "Ctrl+-"),
     ("See the whole picture", "Ctrl+0"),
     ("See the picture without its parts", "Alt"),
+    ("Select the next part of the creature", "Space"),
+    ("Move the selected part (Shift: farther)", "Arrows"),
+    ("Make it larger or smaller", "+  -"),
+    ("Turn it (Shift: the other way)", "R"),
+    ("Mirror it", "M"),
+    ("Bring it forward, send it back", "PgUp  PgDown"),
+    ("Hide it", "H"),
+    ("Put it back where it was placed", "0"),
+    ("Take it out of the creature", "Del"),
     ("Random mix", "Ctrl+R"),
     ("Render, or add to the queue", "Ctrl+Return"),
     ("Stop the running render", "Esc"),
@@ -47,20 +56,23 @@ SHORTCUTS: Final = (
 
 
 class ShortcutsDialog(Dialog):
-    """All keys on one sheet."""
+    """All keys on one sheet, in two columns: it has to fit a small screen."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Shortcuts", parent)
         self.add_title("Shortcuts")
         grid = QGridLayout()
-        grid.setHorizontalSpacing(5 * UNIT)
-        grid.setVerticalSpacing(UNIT)
-        for row, (description, keys) in enumerate(SHORTCUTS):
-            grid.addWidget(QLabel(description), row, 0)
+        grid.setHorizontalSpacing(3 * UNIT)
+        grid.setVerticalSpacing(UNIT // 2)
+        grid.setColumnMinimumWidth(2, UNIT)
+        rows = -(-len(SHORTCUTS) // 2)
+        for index, (description, keys) in enumerate(SHORTCUTS):
+            row, column = index % rows, 3 * (index // rows)
+            grid.addWidget(QLabel(description), row, column)
             shortcut = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) or keys
             label = QLabel(shortcut, alignment=Qt.AlignmentFlag.AlignRight)
             label.setProperty("quiet", True)
-            grid.addWidget(label, row, 1)
+            grid.addWidget(label, row, column + 1)
         self.column.addLayout(grid)
         self.add_buttons(push_button("Close", self.accept))
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from engine.collage.arrangement import Adjustment, arrangement_of
+from engine.collage.arrangement import Adjustment, Arrangement, arrangement_of
 from engine.collage.layers import Layer
+from engine.core.recipe import Recipe
+from engine.core.vocabulary import Choice
 from engine.packs.pack import Pack
+from partcraft_desktop.app.history import DRAG, History
 from partcraft_desktop.creature.arrange_canvas import ArrangeCanvas
 from partcraft_desktop.widgets.fly_animation import FlyAnimation
 from partcraft_desktop.window.main_window import MainWindow
-from tests.desktop.conftest import WAIT
+from tests.desktop.conftest import WAIT, Opened, rendered
 
 BODY, WING, TAIL, HEAD, LEGS = range(5)
 NONE = Qt.KeyboardModifier.NoModifier
@@ -178,3 +184,314 @@ def test_what_is_seen_while_dragging_is_what_comes(hand: Hand) -> None:
     for index in range(0, len(rows), 97):
         point = there.rect.topLeft() + QPointF(int(columns[index]) + 0.5, int(rows[index]) + 0.5)
         assert seen.covers(point)
+
+
+def test_corners_scale_and_the_handle_above_turns(hand: Hand) -> None:
+    hand.select(HEAD)
+    placed = hand.canvas.selected
+    assert placed is not None and hand.canvas.handles is not None
+    middle = hand.canvas.placement.to_view(placed.middle)
+    corner = hand.canvas.handles.points["lower right"]
+    hand.drag(corner, (corner - middle) * 0.5)
+    hand.settle()
+    assert hand.adjustment(HEAD).scale == pytest.approx(1.5, abs=0.01)
+    assert hand.adjustment(HEAD).move == (0.0, 0.0), "about its own middle"
+    turn = hand.canvas.handles.points["turn"]
+    arm = turn - hand.canvas.placement.to_view(hand.canvas.selected.middle)  # type: ignore[union-attr]
+    hand.drag(turn, QPointF(-arm.y(), arm.x()) * 0.6 - arm * 0.1)
+    hand.settle()
+    told = hand.canvas.accessibleDescription()
+    assert -40 < hand.adjustment(HEAD).turn < -28 and "clockwise" in told and "150 % of its size" in told
+    assert hand.undo_steps() == 7, "two drags are two steps"
+
+
+def test_what_is_nearly_right_snaps_unless_alt_is_held(hand: Hand) -> None:
+    hand.select(TAIL)
+    middle = hand.place(TAIL)
+    hand.drag(middle, QPointF(5, -4))
+    assert hand.adjustment(TAIL) == Adjustment(TAIL) and hand.undo_steps() == 5, "back at its joint: no step"
+    hand.drag(middle, QPointF(5, -4), Qt.KeyboardModifier.AltModifier)
+    moved = hand.adjustment(TAIL).move
+    assert moved[0] > 0 > moved[1]
+    hand.settle()
+    hand.drag(hand.place(TAIL), QPointF(-40, 3), Qt.KeyboardModifier.ShiftModifier)
+    assert hand.adjustment(TAIL).move[0] < 0 and hand.adjustment(TAIL).move[1] == moved[1], "straight"
+    hand.session.arrangement.reset_part(TAIL)
+    hand.settle()
+    assert hand.canvas.handles is not None
+    corner = hand.canvas.handles.points["upper left"]
+    hand.drag(corner, QPointF(-4, -4))
+    assert hand.adjustment(TAIL).scale == 1.0
+    turn = hand.canvas.handles.points["turn"]
+    hand.drag(turn, QPointF(2, 0))
+    assert hand.adjustment(TAIL).turn == 0.0
+    hand.drag(turn, QPointF(25, 0), Qt.KeyboardModifier.ShiftModifier)
+    assert hand.adjustment(TAIL).turn % 15 == 0 and hand.adjustment(TAIL).turn < 0
+
+
+def test_with_shift_a_corner_scales_about_the_joint(hand: Hand) -> None:
+    hand.select(HEAD)
+    joint = hand.canvas.selected.own_joint()  # type: ignore[union-attr]
+    assert joint is not None and hand.canvas.handles is not None
+    corner = hand.canvas.handles.points["upper right"]
+    away = corner - hand.canvas.placement.to_view(joint)
+    hand.drag(corner, away * 0.4, Qt.KeyboardModifier.ShiftModifier)
+    now = hand.canvas.selected.own_joint()  # type: ignore[union-attr]
+    assert now is not None and (now - joint).manhattanLength() < 0.1
+    assert hand.adjustment(HEAD).scale == pytest.approx(1.4, abs=0.01)
+
+
+def test_a_turned_part_snaps_where_its_joint_meets(hand: Hand) -> None:
+    hand.session.arrangement.adjust_part(HEAD, move=(0.2, -0.2), turn=60.0)
+    hand.settle()
+    placed = next(one for one in hand.canvas._placed if one.key[0] == HEAD)
+    own, place, scale = placed.own_joint(), placed.joint_place, hand.canvas.placement.scale
+    assert own is not None and place is not None
+    hand.drag(hand.place(HEAD), (place - own) * scale + QPointF(3, 2))
+    placed = next(one for one in hand.canvas._placed if one.key[0] == HEAD)
+    own = placed.own_joint()
+    assert own is not None and (own - place).manhattanLength() < 0.01
+
+
+def test_keys_do_all_of_it(hand: Hand) -> None:
+    shift = Qt.KeyboardModifier.ShiftModifier
+    side = hand.session.state.creature.collage.width  # type: ignore[union-attr]
+    hand.key(Qt.Key.Key_Space)
+    first = hand.selected
+    assert first == hand.order()[-1], "the one in front"
+    hand.key(Qt.Key.Key_Return)
+    assert hand.selected == hand.order()[-2]
+    hand.key(Qt.Key.Key_Return, shift)
+    assert hand.selected == first
+    part = first
+    assert part is not None
+    for _ in range(3):
+        hand.key(Qt.Key.Key_Right)
+    hand.key(Qt.Key.Key_Up, shift)
+    assert hand.adjustment(part).move == pytest.approx((3 / side, -10 / side), abs=1e-6)
+    assert hand.undo_steps() == 6, "presses close in time are one step"
+    told = hand.canvas.accessibleDescription()
+    assert "3 px right, 10 px up" in told and told.startswith("head, ") and "1 of 5" in told
+    hand.key(Qt.Key.Key_Plus)
+    hand.key(Qt.Key.Key_R)
+    assert hand.adjustment(part).scale == pytest.approx(1.05) and hand.adjustment(part).turn == -5.0
+    hand.key(Qt.Key.Key_R, shift)
+    hand.key(Qt.Key.Key_Minus)
+    assert hand.adjustment(part).scale == 1.0 and hand.adjustment(part).turn == 0.0
+    hand.key(Qt.Key.Key_M)
+    assert hand.adjustment(part).mirror and "mirrored" in hand.canvas.accessibleDescription()
+    hand.key(Qt.Key.Key_0)
+    assert hand.adjustment(part) == Adjustment(part) and hand.selected == part
+    hand.key(Qt.Key.Key_Delete)
+    assert hand.session.state.recipe.choice_of(part) is None and hand.selected is None
+    hand.settle()
+    assert "4 parts" in hand.canvas.accessibleDescription()
+
+
+def test_forward_and_back_pass_one_layer_each(hand: Hand) -> None:
+    arrange, by_nature = hand.session.arrangement, hand.order()
+    back, second, third = by_nature[:3]
+    arrange.reorder_part(back, step=1)
+    arrange.reorder_part(second, step=1)
+    hand.settle()
+    assert hand.order() == by_nature, "each has passed the other"
+    arrange.reorder_part(back, step=1)
+    arrange.reorder_part(back, step=1)
+    hand.settle()
+    assert hand.order()[:3] == [second, third, back]
+    arrange.hide_part(by_nature[3])
+    arrange.reorder_part(back, step=1)
+    hand.settle()
+    assert hand.order()[2:] == [by_nature[3], by_nature[4], back], "what is hidden is no step of its own"
+    arrange.reset_part(back)
+    hand.settle()
+    assert hand.order() == by_nature
+    steps = hand.undo_steps()
+    arrange.reorder_part(by_nature[-1], step=1)
+    assert hand.undo_steps() == steps, "in front of all there is nothing"
+
+
+def test_the_keys_that_order_tell_where_it_is(hand: Hand) -> None:
+    hand.select(TAIL)
+    at = 5 - hand.order().index(TAIL)
+    assert f"{at} of 5 from the front" in hand.canvas.accessibleDescription()
+    hand.key(Qt.Key.Key_PageUp)
+    assert f"{at - 1} of 5 from the front" in hand.canvas.accessibleDescription()
+    hand.key(Qt.Key.Key_PageDown)
+    assert f"{at} of 5 from the front" in hand.canvas.accessibleDescription()
+    for _ in range(5):
+        hand.bar.commands["back"].click()
+    hand.settle()
+    assert hand.order()[0] == TAIL and not hand.bar.commands["back"].isEnabled()
+
+
+def test_what_is_hidden_can_be_got_back(hand: Hand) -> None:
+    before = hand.canvas.grab().toImage()
+    hand.select(TAIL)
+    hand.key(Qt.Key.Key_H)
+    assert hand.selected is None and hand.canvas.grab().toImage() != before, "at once"
+    hand.settle()
+    assert not hand.layer(TAIL).visible and "4 parts" in hand.canvas.accessibleDescription()
+    assert hand.bar.hidden.isVisible() and hand.bar.hidden.accessibleName() == "Hidden: tail"
+    hand.bar.hidden.click()
+    assert hand.selected == TAIL and not hand.adjustment(TAIL).hidden
+    hand.settle()
+    assert hand.layer(TAIL).visible
+    hand.select(HEAD)
+    hand.bar.commands["hide"].click()
+    hand.session.arrangement.hide_part(TAIL)
+    assert hand.bar.hidden.accessibleName() == "Hidden: 2 parts"
+    hand.bar.reset.click()
+    assert arrangement_of(hand.session.state.recipe) == Arrangement() and not hand.bar.reset.isVisible()
+
+
+def test_a_change_outlives_the_bird_and_not_the_part(hand: Hand, pack: Pack) -> None:
+    session, other = hand.session, pack.references[5]
+    session.arrangement.adjust_part(HEAD, turn=20.0)
+    session.choose(HEAD, other.codes[HEAD], other.id)
+    assert hand.adjustment(HEAD).turn == 20.0
+    hand.settle()
+    assert hand.layer(HEAD).source == other.id and hand.layer(HEAD).turn == pytest.approx(20.0)
+    session.remove(HEAD)
+    session.choose(HEAD, other.codes[HEAD], other.id)
+    assert hand.adjustment(HEAD) == Adjustment(HEAD)
+    session.undo()
+    session.undo()
+    assert hand.adjustment(HEAD).turn == 20.0, "undo brings both back"
+
+
+def test_it_is_there_after_a_restart(hand: Hand, open_session: Callable[[], Opened]) -> None:
+    hand.session.arrangement.adjust_part(WING, move=(0.05, 0.0), scale=1.2, turn=-30.0)
+    hand.session.arrangement.set_ground(((10, 20, 30), (200, 210, 220)))
+    hand.session.arrangement.set_pose("1")
+    hand.session.arrangement.reorder_part(hand.order()[0])
+    hand.session.keep()
+    again = open_session().session
+    assert arrangement_of(again.state.recipe) == arrangement_of(hand.session.state.recipe)
+    hand.qtbot.waitUntil(lambda: again.state.creature.collage is not None, timeout=WAIT)
+    assert again.state.creature.collage.pose == "1"  # type: ignore[union-attr]
+
+
+def test_pose_and_ground_are_chosen_in_the_row_below(hand: Hand, pack: Pack) -> None:
+    def trigger(text: str) -> None:
+        menu = hand.bar._menu
+        assert menu is not None
+        next(action for action in menu.actions() if action.text().startswith(text)).trigger()
+        menu.close()
+
+    hand.bar.ground.click()
+    trigger("White")
+    hand.settle()
+    collage = hand.session.state.creature.collage
+    assert collage is not None and collage.ground is not None and bool((collage.ground == 255).all())
+    assert hand.bar.ground.accessibleName() == "Ground: white"
+    hand.bar.ground.click()
+    trigger("None")
+    hand.settle()
+    collage = hand.session.state.creature.collage
+    assert collage is not None and collage.ground is None
+    hand.bar.pose.click()
+    trigger(pack.references[3].title)
+    hand.settle()
+    assert hand.session.state.creature.collage.pose == pack.references[3].id  # type: ignore[union-attr]
+    assert hand.bar.pose.accessibleName() == f"Pose: {pack.references[3].title}"
+    hand.bar.pose.click()
+    trigger("Automatic")
+    assert arrangement_of(hand.session.state.recipe).pose == ""
+    assert hand.undo_steps() == 9
+
+
+def test_nothing_is_arranged_while_a_render_is_in_front(hand: Hand) -> None:
+    hand.select(TAIL)
+    rendered(hand.qtbot, hand.session)
+    hand.qtbot.waitUntil(lambda: not hand.canvas.is_arrangeable, timeout=WAIT)
+    assert hand.selected is None and not hand.bar.isVisible()
+    middle = hand.canvas.placement.rect.center()
+    steps = hand.undo_steps()
+    hand.drag(middle, QPointF(40, 0))
+    hand.key(Qt.Key.Key_Space)
+    assert hand.selected is None and hand.undo_steps() == steps
+    hand.window.creature.show_collage()
+    assert hand.bar.isVisible()
+    hand.select(TAIL)
+
+
+def test_keys_that_mean_nothing_here_go_on(hand: Hand) -> None:
+    """Left and right are the pane's while no part is selected, and Tab never stays."""
+    for key in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_M, Qt.Key.Key_Delete):
+        event = QKeyEvent(QEvent.Type.KeyPress, key, NONE)
+        event.setAccepted(True)
+        hand.canvas.keyPressEvent(event)
+        assert not event.isAccepted(), key
+    hand.select(TAIL)
+    hand.key(Qt.Key.Key_Tab)
+    focus = hand.window.focusWidget()
+    assert focus is not None and focus is not hand.canvas
+    QTest.keyClick(focus, Qt.Key.Key_Backtab)
+    assert hand.window.focusWidget() is hand.canvas
+    hand.key(Qt.Key.Key_Backtab)
+    assert hand.window.focusWidget() is not hand.canvas
+    assert [
+        button for button in hand.bar.commands.values() if not button.accessibleName() or not button.toolTip()
+    ] == []
+
+
+def test_escape_lets_go_of_the_part_and_not_of_the_render(hand: Hand, script: Callable[..., None]) -> None:
+    script(render={"delay": 0.05})
+    hand.session.render()
+    hand.qtbot.waitUntil(lambda: hand.session.state.render is not None and hand.window.stop.isEnabled(), timeout=WAIT)
+    if hand.canvas.is_arrangeable:  # the first preview may have come
+        hand.select(TAIL)
+        hand.key(Qt.Key.Key_Escape)
+        assert hand.selected is None and not hand.session.state.render.cancelling  # type: ignore[union-attr]
+    hand.qtbot.waitUntil(lambda: hand.session.state.render is None, timeout=WAIT)
+
+
+def test_escape_in_a_drag_puts_the_part_back(hand: Hand) -> None:
+    start = hand.place(TAIL)
+    hand.button(QEvent.Type.MouseButtonPress, start)
+    hand.move_to(start + QPointF(60, 0))
+    assert hand.adjustment(TAIL).move[0] > 0
+    hand.key(Qt.Key.Key_Escape)
+    hand.move_to(start + QPointF(90, 0))
+    hand.button(QEvent.Type.MouseButtonRelease, start + QPointF(90, 0))
+    assert hand.adjustment(TAIL) == Adjustment(TAIL) and hand.undo_steps() == 5
+
+
+def test_space_and_the_middle_button_move_the_view(hand: Hand) -> None:
+    hand.canvas.zoom(4.0)
+    before = hand.canvas.placement
+    middle = before.rect.center()
+    QTest.keyPress(hand.canvas, Qt.Key.Key_Space)
+    hand.drag(QPointF(hand.canvas.rect().center()), QPointF(-25, 10))
+    QTest.keyRelease(hand.canvas, Qt.Key.Key_Space)
+    after = hand.canvas.placement
+    assert (after.rect.center() - middle).toTuple() == (-25, 10) and hand.selected is None
+    assert arrangement_of(hand.session.state.recipe) == Arrangement()
+
+
+def test_two_of_one_part_are_arranged_one_by_one(hand: Hand, pack: Pack) -> None:
+    session, one = hand.session, pack.references[5]
+    pieces = (*session.state.recipe.prompt, " ", Choice(HEAD, one.codes[HEAD], 1.0, one.id))
+    session.arrangement._change(replace(session.state.recipe, prompt=pieces), "")
+    hand.settle()
+    heads = [layer for layer in hand.layers() if layer.part == HEAD]
+    assert [layer.nth for layer in heads] == [0, 1]
+    session.arrangement.adjust_part(HEAD, 1, turn=45.0)
+    hand.settle()
+    assert [layer.turn for layer in hand.layers() if layer.part == HEAD] == pytest.approx([0.0, 45.0])
+    session.arrangement.reset_part(HEAD, 0)
+    assert arrangement_of(session.state.recipe).adjustment_of(HEAD, 1).turn == 45.0
+
+
+def test_a_drag_is_one_step_however_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr("partcraft_desktop.app.history.time.monotonic", lambda: next(clock))
+    history = History(Recipe("p"))
+    for seed in (1, 2, 3):
+        history.go_on(Recipe("p", seed=seed), f"{DRAG}7")
+    history.go_on(Recipe("p", seed=4), f"{DRAG}8")
+    history.undo()
+    assert history.now.seed == 3
+    history.undo()
+    assert history.now.seed == 0 and not history.can_undo
