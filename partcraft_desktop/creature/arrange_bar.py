@@ -70,13 +70,15 @@ class BarValue:
 
 class ArrangeBar(QWidget):
     """``asked(command)`` of the selected part, as :class:`ArrangeCanvas` says them; ``shown_again(key)``,
-    ``reset_asked()``, ``pose_chosen(id)``, ``ground_chosen(ground)``."""
+    ``reset_asked()``, ``pose_chosen(id)``, ``ground_chosen(ground)``; ``left()``: the button that had the keyboard can
+    be pressed no more."""
 
     asked = Signal(str)
     shown_again = Signal(object)
     reset_asked = Signal()
     pose_chosen = Signal(str)
     ground_chosen = Signal(object)
+    left = Signal()
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -131,9 +133,15 @@ class ArrangeBar(QWidget):
         if value is not None and value == self._value:
             return
         self._value = value
+        focus = self.focusWidget()
+        had_focus = focus is not None and focus.hasFocus()
         self.setVisible(value is not None)
-        if value is None:
-            return
+        if value is not None:
+            self._show(value)
+        if had_focus and focus is not None and not (focus.isVisible() and focus.isEnabled()):
+            self.left.emit()
+
+    def _show(self, value: BarValue) -> None:
         selected = value.selected
         self._pages.setCurrentIndex(0 if selected is None else 1)
         if selected is not None:

@@ -171,7 +171,10 @@ class ArrangeCanvas(PartsCanvas):
         pinch = pinch_of(event, self)
         if pinch is not None:
             factor, at = pinch
-            self._place(self._placement.refitted() if factor == 0 else self._placement.zoomed(factor, at))
+            if factor == 0:
+                self.fit()
+            else:
+                self.zoom(factor, at)
             return True
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             lets_go = self.is_arrangeable and (self._selected is not None or self._gesture is not None)

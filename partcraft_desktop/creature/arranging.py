@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QColor
 
 from engine.collage.arrangement import Adjustment, Arrangement, Ground, PartKey, arrangement_of
@@ -30,6 +30,7 @@ class Arranging(QObject):
         canvas.asked.connect(self._do)
         canvas.arrangeable_changed.connect(self._refresh_bar)
         bar.asked.connect(self._do_selected)
+        bar.left.connect(lambda: canvas.setFocus(Qt.FocusReason.OtherFocusReason))
         bar.shown_again.connect(self._show_again)
         bar.reset_asked.connect(session.arrangement.reset_arrangement)
         bar.pose_chosen.connect(session.arrangement.set_pose)

@@ -67,7 +67,8 @@ class PartsCanvas(CreatureCanvas):
         """Show the layers of the collage on show where they are wanted; ``titles`` say from which picture each is."""
         self._given, self._titles = tuple(placed), dict(titles)
         self._placed = tuple(self._still_held(one) for one in placed)
-        if self._selected is not None and self._find(self._selected) is None:
+        selected = self.selected
+        if self._selected is not None and (selected is None or selected.wanted.hidden):
             self.select(None)
         hovered = self._find(self._hovered)
         if hovered is None or hovered.wanted.hidden:

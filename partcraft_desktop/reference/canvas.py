@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QHideEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QShowEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QGestureEvent, QPinchGesture, QWidget
+from PySide6.QtGui import QFocusEvent, QHideEvent, QKeyEvent, QMouseEvent, QShowEvent, QWheelEvent
+from PySide6.QtWidgets import QApplication, QWidget
 
 from partcraft_desktop.reference.canvas_painting import CanvasPainting
+from partcraft_desktop.widgets.pinch import pinch_of
 
 ZOOM_STEP: Final = 1.25
 PAN_STEP: Final = 64.0
@@ -127,18 +128,14 @@ class PictureCanvas(CanvasPainting):
         event.accept()
 
     def event(self, event: QEvent) -> bool:
-        if isinstance(event, QNativeGestureEvent):
-            if event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
-                self.zoom(1 + event.value(), event.position())
-                return True
-            if event.gestureType() == Qt.NativeGestureType.SmartZoomNativeGesture:
+        pinch = pinch_of(event, self)
+        if pinch is not None:
+            factor, at = pinch
+            if factor == 0:
                 self.fit()
-                return True
-        elif isinstance(event, QGestureEvent):
-            pinch = event.gesture(Qt.GestureType.PinchGesture)
-            if isinstance(pinch, QPinchGesture):
-                self.zoom(pinch.scaleFactor(), QPointF(self.mapFromGlobal(pinch.centerPoint().toPoint())))
-                return True
+            else:
+                self.zoom(factor, at)
+            return True
         return super().event(event)
 
     # Keys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -163,6 +164,42 @@ def test_a_drag_moves_the_part_by_as_much_and_is_one_step(hand: Hand) -> None:
     hand.session.redo()
     hand.settle()
     assert hand.layer(TAIL).left == after.left
+
+
+def test_the_part_moves_with_the_hand_and_not_with_the_engine(hand: Hand) -> None:
+    start, creature = hand.place(TAIL), hand.session.state.creature
+    hand.move_to(start, pressed=False)
+    hand.button(QEvent.Type.MouseButtonPress, start)
+    seen = [hand.canvas.grab().toImage()]
+    for step in (1, 2, 3):
+        hand.move_to(start + QPointF(0, 20 * step))
+        seen.append(hand.canvas.grab().toImage())
+    assert hand.session.state.creature is creature, "no collage has come meanwhile"
+    assert all(one != other for one, other in itertools.pairwise(seen))
+    hand.button(QEvent.Type.MouseButtonRelease, start + QPointF(0, 60))
+
+
+def test_the_part_under_the_pointer_is_outlined(hand: Hand) -> None:
+    hand.move_to(hand.canvas.placement.rect.topLeft() + QPointF(5, 5), pressed=False)
+    plain = hand.canvas.grab().toImage()
+    hand.move_to(hand.place(TAIL), pressed=False)
+    lit = hand.canvas.grab().toImage()
+    assert lit != plain and hand.canvas.cursor().shape() == Qt.CursorShape.PointingHandCursor
+    hand.move_to(hand.place(HEAD), pressed=False)
+    assert hand.canvas.grab().toImage() not in (lit, plain)
+    QApplication.sendEvent(hand.canvas, QEvent(QEvent.Type.Leave))
+    assert hand.canvas.grab().toImage() == plain
+
+
+def test_the_keyboard_is_never_lost_in_the_row_below(hand: Hand) -> None:
+    hand.select(TAIL)
+    hide = hand.bar.commands["hide"]
+    hide.setFocus(Qt.FocusReason.TabFocusReason)
+    QTest.keyClick(hide, Qt.Key.Key_Space)
+    assert hand.selected is None and hand.canvas.hasFocus()
+    hand.bar.hidden.setFocus(Qt.FocusReason.TabFocusReason)
+    QTest.keyClick(hand.bar.hidden, Qt.Key.Key_Space)
+    assert hand.selected == TAIL and hand.canvas.hasFocus()
 
 
 def test_what_is_seen_while_dragging_is_what_comes(hand: Hand) -> None:
