@@ -11,9 +11,11 @@ from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
     QAccessibleEvent,
+    QHideEvent,
     QImage,
     QPainter,
     QPalette,
+    QShowEvent,
     QTransform,
 )
 from PySide6.QtWidgets import QWidget
@@ -31,7 +33,7 @@ class PartsCanvas(CreatureCanvas):
     """Shows a collage and its parts.
 
     ``selected_changed(key or None)``: another part is selected, or none; ``arrangeable_changed(bool)``: whether parts
-    can be arranged, which is not so while a picture is in front of the collage.
+    can be arranged, which is not so while it is hidden, or a picture is in front of the collage.
     """
 
     selected_changed = Signal(object)
@@ -42,6 +44,7 @@ class PartsCanvas(CreatureCanvas):
         self._given: tuple[PlacedLayer, ...] = ()
         self._placed: tuple[PlacedLayer, ...] = ()
         self._titles: Mapping[PartKey, str] = {}
+        self._told = ""
         self._selected: PartKey | None = None
         self._hovered: PartKey | None = None
         self._gesture: Gesture | None = None
@@ -51,6 +54,7 @@ class PartsCanvas(CreatureCanvas):
     def show_collage(self, collage: Collage | None) -> None:
         before = self.is_arrangeable
         super().show_collage(collage)
+        self._announce()
         if before != self.is_arrangeable:
             self.arrangeable_changed.emit(self.is_arrangeable)
 
@@ -62,6 +66,14 @@ class PartsCanvas(CreatureCanvas):
             self._end_gesture()
             self.select(None)
             self.arrangeable_changed.emit(False)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.arrangeable_changed.emit(self.is_arrangeable)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.arrangeable_changed.emit(self.is_arrangeable)
 
     def arrange(self, placed: Sequence[PlacedLayer], titles: Mapping[PartKey, str]) -> None:
         """Show the layers of the collage on show where they are wanted; ``titles`` say from which picture each is."""
@@ -131,12 +143,15 @@ class PartsCanvas(CreatureCanvas):
     @property
     def is_arrangeable(self) -> bool:
         """Whether parts can be arranged now."""
-        return self._picture is None and self._collage is not None
+        return self._picture is None and self._collage is not None and not self.isHidden()
 
     def _find(self, key: PartKey | None) -> PlacedLayer | None:
         return next((one for one in self._placed if one.key == key), None)
 
     def _announce(self, aloud: bool = False) -> None:
+        """Say in words what is selected; a picture in front of the collage has words of its own."""
+        if not self.is_arrangeable:
+            return
         seen = [one.key for one in reversed(self._placed) if not one.wanted.hidden]
         placed = self.selected
         if placed is None:
@@ -146,10 +161,9 @@ class PartsCanvas(CreatureCanvas):
             text = words_of(placed, self._titles.get(placed.key, ""))
             if placed.key in seen:
                 text += f", {seen.index(placed.key) + 1} of {len(seen)} from the front"
-        if text == self.accessibleDescription():
-            return
+        is_new, self._told = text != self._told, text
         self.setAccessibleDescription(text)
-        if aloud and self.hasFocus() and QAccessible.isActive():
+        if is_new and aloud and self.hasFocus() and QAccessible.isActive():
             QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.DescriptionChanged))
             self.say(text)
 
