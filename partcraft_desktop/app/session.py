@@ -49,8 +49,8 @@ class Session(Store):
     """The state of the window and everything that can be done in it.
 
     ``make_engine(outlet)`` builds the engine; it is called by :meth:`start_engine`, after the first paint.
-    ``learning`` has the verbs of the wizard, ``arrangement`` those of the creature's parts, ``saves`` those of saving for
-    other programs.
+    ``learning`` has the verbs of the wizard, ``arrangement`` those of the creature's parts, ``saves`` those of saving
+    for other programs.
     """
 
     preview = Signal(int, object)

@@ -25,7 +25,7 @@ from partcraft_desktop.widgets.part_glyphs import glyph, mixed
 from partcraft_desktop.widgets.theme import UNIT, icon
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 
-HEIGHT: Final = 40
+HEIGHT: Final = 36
 _THUMBNAIL: Final = 32
 BREVITIES: Final = ("{name}: {text}", "{text}", "")
 WHITE: Final[Colour] = (255, 255, 255)
@@ -85,7 +85,9 @@ class ArrangeBar(QWidget):
         self._thumbnails = thumbnails
         self._value: BarValue | None = None
         self.setFixedHeight(HEIGHT)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        policy.setRetainSizeWhenHidden(True)  # nothing jumps when a picture comes in front
+        self.setSizePolicy(policy)
         self.commands = {
             "mirror": tool_button("mirror", "Mirror", keys="M"),
             "forward": tool_button("forward", "Bring forward", keys="PgUp"),
@@ -125,7 +127,7 @@ class ArrangeBar(QWidget):
         self._pages.addWidget(whole)
         self._pages.addWidget(part)
         column = QVBoxLayout(self)
-        column.setContentsMargins(UNIT * 2, 0, UNIT * 2, UNIT // 2)
+        column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._pages)
 
     def show_value(self, value: BarValue | None) -> None:
@@ -161,7 +163,7 @@ class ArrangeBar(QWidget):
     def _fit(self) -> None:
         """Say as much as there is room for."""
         shown = [button for button in (self.pose, self.ground, self.hidden) if not button.isHidden()]
-        room = self.width() - 4 * UNIT - (0 if self.reset.isHidden() else self.reset.sizeHint().width() + UNIT)
+        room = self.width() - (0 if self.reset.isHidden() else self.reset.sizeHint().width() + UNIT)
         for brevity in range(len(BREVITIES)):
             for button in shown:
                 button.set_brevity(brevity)
