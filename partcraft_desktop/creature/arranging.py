@@ -22,7 +22,7 @@ class Arranging(QObject):
         self._session = session
         self._canvas = canvas
         self._bar = bar
-        self._shown: tuple[Creature, Arrangement] | None = None
+        self._shown: tuple[Creature, Arrangement, frozenset[int]] | None = None
         self._placed: tuple[PlacedLayer, ...] = ()
         session.changed.connect(self._refresh)
         canvas.selected_changed.connect(self._refresh_bar)
@@ -42,11 +42,14 @@ class Arranging(QObject):
     def _refresh(self) -> None:
         state = self._session.state
         wanted = arrangement_of(state.recipe)
-        shown = (state.creature, wanted)
-        if self._shown is None or self._shown[0] is not shown[0] or self._shown[1] != wanted:
+        # What was taken out is gone at once, before the collage without it is there.
+        chosen = frozenset(choice.part for choice in (*state.recipe.choices, state.tried) if choice is not None)
+        shown = (state.creature, wanted, chosen)
+        if self._shown is None or self._shown[0] is not shown[0] or self._shown[1:] != shown[1:]:
             self._shown = shown
             collage = state.creature.collage
-            self._placed = () if collage is None else placed_layers(collage, state.creature.arrangement, wanted)
+            placed = () if collage is None else placed_layers(collage, state.creature.arrangement, wanted)
+            self._placed = tuple(one for one in placed if one.layer.part in chosen)
             self._canvas.arrange(self._placed, {one.key: _title(state, one.layer.source) for one in self._placed})
         self._refresh_bar()
 
@@ -111,11 +114,9 @@ class Arranging(QObject):
         elif command == "reset":
             verbs.reset_part(*key)
         elif command == "hide":
-            self._canvas.select(None)
             verbs.hide_part(*key)
             self._canvas.say(f"{name} hidden")
         elif command == "remove":
-            self._canvas.select(None)
             self._session.remove(key[0])
             self._canvas.say(f"{name} taken out")
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtGui import QAccessible, QKeyEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -306,9 +306,11 @@ def test_keys_do_all_of_it(hand: Hand) -> None:
         hand.key(Qt.Key.Key_Right)
     hand.key(Qt.Key.Key_Up, shift)
     assert hand.adjustment(part).move == pytest.approx((3 / side, -10 / side), abs=1e-6)
-    assert hand.undo_steps() == 6, "presses close in time are one step"
     told = hand.canvas.accessibleDescription()
     assert "3 px right, 10 px up" in told and told.startswith("head, ") and "1 of 5" in told
+    assert hand.undo_steps() == 6, "presses close in time are one step"
+    assert hand.selected is None, "undo has gone back to where there was no such part"
+    hand.key(Qt.Key.Key_Space)
     hand.key(Qt.Key.Key_Plus)
     hand.key(Qt.Key.Key_R)
     assert hand.adjustment(part).scale == pytest.approx(1.05) and hand.adjustment(part).turn == -5.0
@@ -532,3 +534,18 @@ def test_a_drag_is_one_step_however_slow(monkeypatch: pytest.MonkeyPatch) -> Non
     assert history.now.seed == 3
     history.undo()
     assert history.now.seed == 0 and not history.can_undo
+
+
+def test_what_changes_is_said_once_while_somebody_listens(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(hand.canvas, "say", said.append)
+    QAccessible.setActive(True)
+    try:
+        hand.key(Qt.Key.Key_Space)
+        hand.key(Qt.Key.Key_Right)
+        hand.key(Qt.Key.Key_H)
+        hand.settle()
+    finally:
+        QAccessible.setActive(False)
+    assert [text.split(", ")[0] for text in said] == ["head", "head", "4 parts", "head hidden"]
+    assert "1 px right" in said[1]
