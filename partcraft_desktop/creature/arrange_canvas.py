@@ -18,7 +18,7 @@ from engine.collage.arrangement import Adjustment, PartKey
 from partcraft_desktop.creature.part_gesture import Gesture
 from partcraft_desktop.creature.part_handles import Handle
 from partcraft_desktop.creature.parts_canvas import PartsCanvas
-from partcraft_desktop.creature.placed_layers import PlacedLayer, layer_at
+from partcraft_desktop.creature.placed_layers import PlacedLayer
 from partcraft_desktop.widgets.pinch import pinch_of
 
 Command = Literal["mirror", "forward", "back", "hide", "reset", "remove"]
@@ -71,7 +71,7 @@ class ArrangeCanvas(PartsCanvas):
         handles, selected = self.handles, self.selected
         handle = handles.at(pos) if handles is not None else None
         point = self._placement.to_picture(pos)
-        upper = layer_at(self._placed, point)
+        upper = self._part_at(pos)
         if selected is not None and handle is not None:
             self._press = _Press(pos, handle, selected.key, selected.key)
             return
@@ -128,7 +128,7 @@ class ArrangeCanvas(PartsCanvas):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self.is_arrangeable:
-            if layer_at(self._placed, self._placement.to_picture(event.position())) is None:
+            if self._part_at(event.position()) is None:
                 self.fit()
             self.mousePressEvent(event)
         else:
@@ -140,7 +140,7 @@ class ArrangeCanvas(PartsCanvas):
 
     def _hover(self, pos: QPointF) -> None:
         point = self._placement.to_picture(pos)
-        upper = layer_at(self._placed, point) if self.is_arrangeable else None
+        upper = self._part_at(pos)
         self._light(upper.key if upper is not None else None)
         handles, selected = self.handles, self.selected
         handle = handles.at(pos) if handles is not None else None

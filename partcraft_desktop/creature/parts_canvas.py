@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import QRectF, Signal
+from PySide6.QtCore import QPointF, QRectF, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
@@ -25,7 +25,7 @@ from engine.collage.layers import Collage, Layer
 from partcraft_desktop.creature.creature_canvas import CreatureCanvas
 from partcraft_desktop.creature.part_gesture import Gesture, is_snapped
 from partcraft_desktop.creature.part_handles import PartHandles
-from partcraft_desktop.creature.placed_layers import PlacedLayer
+from partcraft_desktop.creature.placed_layers import PlacedLayer, layer_at
 from partcraft_desktop.creature.placed_words import words_of
 
 
@@ -144,6 +144,12 @@ class PartsCanvas(CreatureCanvas):
     def is_arrangeable(self) -> bool:
         """Whether parts can be arranged now."""
         return self._picture is None and self._collage is not None and not self.isHidden()
+
+    def _part_at(self, pos: QPointF) -> PlacedLayer | None:
+        """The part seen at a point of the view; what lies beyond the picture is not seen."""
+        if not self.is_arrangeable or not self._placement.rect.contains(pos):
+            return None
+        return layer_at(self._placed, self._placement.to_picture(pos))
 
     def _find(self, key: PartKey | None) -> PlacedLayer | None:
         return next((one for one in self._placed if one.key == key), None)

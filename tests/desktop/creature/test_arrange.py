@@ -549,3 +549,19 @@ def test_what_changes_is_said_once_while_somebody_listens(hand: Hand, monkeypatc
         QAccessible.setActive(False)
     assert [text.split(", ")[0] for text in said] == ["head", "head", "4 parts", "head hidden"]
     assert "1 px right" in said[1]
+
+
+def test_what_lies_beyond_the_picture_is_not_under_the_pointer(hand: Hand) -> None:
+    hand.session.arrangement.adjust_part(TAIL, move=(-0.25, 0.0))
+    hand.settle()
+    placed = next(one for one in hand.canvas._placed if one.key[0] == TAIL)
+    rows, columns = np.nonzero(placed.layer.image[..., 3] > 250)
+    points = [
+        hand.canvas.placement.to_view(placed.rect.topLeft() + QPointF(int(x), int(y)))
+        for x, y in zip(columns, rows, strict=True)
+    ]
+    outside = next(point for point in points if not hand.canvas.placement.rect.contains(point))
+    hand.click(outside)
+    assert hand.selected is None
+    hand.session.arrangement.reset_arrangement()
+    assert arrangement_of(hand.session.state.recipe) == Arrangement()
