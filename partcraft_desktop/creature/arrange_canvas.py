@@ -176,22 +176,27 @@ class ArrangeCanvas(PartsCanvas):
             else:
                 self.zoom(factor, at)
             return True
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            lets_go = self.is_arrangeable and (self._selected is not None or self._gesture is not None)
-            if event.key() == Qt.Key.Key_Escape and lets_go:
-                event.accept()  # before the window takes it: it stops a render
-                return True
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._takes(event):
+            event.accept()  # before a shortcut of the window takes it: Esc stops a render, Del deletes a creation
+            return True
         return super().event(event)
 
     # Keys
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        held = event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
-        if held or not self.is_arrangeable or not self._pressed(Qt.Key(event.key()), event):
+        if self._takes(event):
+            self._do(Qt.Key(event.key()), event)
+        else:
             super().keyPressEvent(event)
 
-    def _pressed(self, key: Qt.Key, event: QKeyEvent) -> bool:
-        """Do what a key means here; False if nothing."""
+    def _takes(self, event: QKeyEvent) -> bool:
+        """Whether a key means something here, now."""
+        held = event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
+        if held or not self.is_arrangeable:
+            return False
+        return event.key() in (_WALKING if self.selected is None else _OF_A_PART)
+
+    def _do(self, key: Qt.Key, event: QKeyEvent) -> None:
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         placed = self.selected
         if key == Qt.Key.Key_Space:
@@ -200,8 +205,6 @@ class ArrangeCanvas(PartsCanvas):
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.walk(-1 if shift else 1)
         elif placed is None:
-            if key not in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-                return False
             self.walk(1 if key == Qt.Key.Key_Down else -1)
         elif key == Qt.Key.Key_Escape:
             self._let_go()
@@ -218,9 +221,6 @@ class ArrangeCanvas(PartsCanvas):
             self._adjust(placed, replace(placed.wanted, turn=turn), "turn")
         elif key in _COMMANDS:
             self.asked.emit(_COMMANDS[key], placed.key)
-        else:
-            return False
-        return True
 
     def _adjust(self, placed: PlacedLayer, adjustment: Adjustment, gesture: str) -> None:
         self.adjusted.emit(placed.key, adjustment, f"{gesture} {placed.key}")
@@ -278,3 +278,7 @@ _COMMANDS: Final[dict[Qt.Key, Command]] = {
     Qt.Key.Key_Delete: "remove",
     Qt.Key.Key_Backspace: "remove",
 }
+_WALKING: Final = frozenset(
+    {Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Up, Qt.Key.Key_Down}
+)  # fmt: skip
+_OF_A_PART: Final = _WALKING | _ARROWS.keys() | _SCALES.keys() | _COMMANDS.keys() | {Qt.Key.Key_R, Qt.Key.Key_Escape}
