@@ -19,6 +19,9 @@ SCENES = (
     "made",
     "rendering",
     "queue",
+    "creation",
+    "compare",
+    "grid",
     "empty",
     "viewer",
     "settings",
@@ -157,13 +160,21 @@ class _Scene:
 
         window, session = self.window, self.session
         window.resize(1280, 832)
-        if scene in ("made", "rendering", "queue", "viewer", "trouble", "small", "long"):
-            self.make(9)
+        some = ("made", "rendering", "queue", "trouble", "small", "long", "creation", "compare", "grid")
+        if scene in (*some, "viewer"):
+            self.make(24 if scene == "grid" else 9)
             session.begin()
         window.show()
         self.settle()
-        if scene in ("made", "rendering", "queue", "trouble", "small", "long"):
+        if scene in some:
             self.choose()
+        if scene in ("creation", "compare", "grid"):
+            self.settle()
+            window.gallery.strip.setCurrentIndex(window.gallery.model.index(2))
+        if scene == "compare":
+            window.creature.footer.compare.click()
+        if scene == "grid":
+            window.down.setSizes([240, 460])
         if scene == "queue":
             fakes.write_script(self.script, render={"delay": 0.1})
             for _ in range(7):

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from engine.collage.layers import Collage, Layer
 from partcraft_desktop.creature.layer_images import LayerImages
 from partcraft_desktop.widgets.controls import CORNER, paint_ring, rounded
-from partcraft_desktop.widgets.placement import Placement
+from partcraft_desktop.widgets.images import PictureLevels
+from partcraft_desktop.widgets.placement import Placement, same_shape
 
 MARGIN: Final = 16.0
 ZOOM_STEP: Final = 1.25
@@ -34,7 +35,7 @@ class CreatureCanvas(QWidget):
         self.setMinimumSize(160, 120)
         self._images = LayerImages()
         self._collage: Collage | None = None
-        self._picture: QImage | None = None
+        self._picture: PictureLevels | None = None
         self._away: frozenset[int] = frozenset()
         self._ring = False
         self._placement = Placement.fitted(1, 1, self.width(), self.height(), MARGIN)
@@ -54,10 +55,12 @@ class CreatureCanvas(QWidget):
             self._fit_to(collage.width, collage.height)
         self.update()
 
-    def show_picture(self, picture: QImage) -> None:
-        """Show a picture in front of the collage."""
+    def show_picture(self, picture: PictureLevels) -> None:
+        """Show a picture in front of the collage, in the same rectangle if it has the same shape."""
         self._picture = picture
-        self._fit_to(picture.width(), picture.height())
+        size = picture.width, picture.height
+        behind = (self._collage.width, self._collage.height) if self._collage is not None else size
+        self._fit_to(*(behind if same_shape(behind, size) else size))
         self.update()
 
     def _also_painted(self) -> tuple[Layer, ...]:
@@ -100,7 +103,7 @@ class CreatureCanvas(QWidget):
 
     def _fit_to(self, width: int, height: int) -> None:
         if (self._placement.width, self._placement.height) != (width, height):
-            self._place(Placement.fitted(width, height, self.width(), self.height(), MARGIN))
+            self._place(self._placement.of_picture(width, height))
 
     def _place(self, placement: Placement) -> None:
         if placement != self._placement:
@@ -116,7 +119,7 @@ class CreatureCanvas(QWidget):
         target = self._placement.rect
         painter.setClipPath(rounded(target, CORNER))
         if self._picture is not None:
-            painter.drawImage(target, self._picture, QRectF(self._picture.rect()))
+            self._picture.draw(painter, target, target.width() / self._picture.width * self.devicePixelRatioF())
         elif self._collage is not None:
             self._paint_collage(painter, self._collage, target)
         painter.setClipping(False)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QPoint, QTimer, Signal
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QImage, QKeyEvent, QKeySequence, QPixmap, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.core.recipe import Creation
 from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.messages import sentence_of
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.app.state import Creature
+from partcraft_desktop.app.state import Creature, QueuedRender
 from partcraft_desktop.creature.arrange_bar import ArrangeBar
 from partcraft_desktop.creature.arrange_canvas import ArrangeCanvas
 from partcraft_desktop.creature.arranging import Arranging
+from partcraft_desktop.creature.compare_view import CompareView, Side
+from partcraft_desktop.creature.creation_pictures import CreationPictures
+from partcraft_desktop.creature.creature_footer import CreatureFooter
 from partcraft_desktop.creature.empty_creature import EmptyCreature
+from partcraft_desktop.creature.on_show import Here, Item, OnShow, same
 from partcraft_desktop.creature.ways_out import WaysOut
 from partcraft_desktop.widgets import theme
 from partcraft_desktop.widgets.busy_line import BusyLine
 from partcraft_desktop.widgets.fly_animation import FlyAnimation
-from partcraft_desktop.widgets.images import PictureLevels, read_levels, to_qimage
+from partcraft_desktop.widgets.images import PictureLevels, to_qimage
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 
 QUIET_FOR_MS = 250
@@ -31,24 +36,32 @@ FLIGHT_WAITS_MS = 400
 
 
 class CreaturePane(QWidget):
-    """Shows the session's creature. ``changed()``: something else is seen than before."""
+    """Shows the session's creature. ``changed()``: something else is seen than before; ``front_wanted()``: it should be
+    in sight."""
 
     changed = Signal()
+    front_wanted = Signal()
 
     def __init__(
         self, session: Session, readers: BackgroundReader, thumbnails: Thumbnails, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._session = session
-        self._readers = readers
         self._creature: Creature | None = None
-        self._shown: Creation | None = None  # the creation in front of the collage
-        self._rendering = False
+        self._preview: PictureLevels | None = None  # of the picture that is rendered now
+        self._rendered: QueuedRender | None = None
+        self._item: Item = Here.COLLAGE  # shown last
+        self._left: Item | None = None  # what the one on show is compared with
         self._taken: tuple[int, QPixmap, QPoint] | None = None
+        self.on_show = OnShow(session, self)
+        self._pictures = CreationPictures(readers, self)
         self._build(thumbnails)
+        session.preview.connect(self._take_preview)
+        session.creation_added.connect(self._forget_preview)
         session.changed.connect(self._refresh)
-        session.preview.connect(self._preview)
-        session.creation_added.connect(self.show_creation)
+        self.on_show.changed.connect(self._show_what_is_here)
+        self.on_show.front_wanted.connect(self.front_wanted)
+        self._pictures.ready.connect(self._arrive)
         self._arranging = Arranging(session, self.canvas, self.bar)
         self._refresh()
 
@@ -59,8 +72,16 @@ class CreaturePane(QWidget):
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.canvas)
+        self.compare = CompareView(self)
+        self._stack.addWidget(self.compare)
         self.note = QLabel(wordWrap=True)
         self.note.setProperty("quiet", True)
+        self.footer = CreatureFooter(self._session, self.on_show, self.canvas, thumbnails)
+        self.footer.compare.toggled.connect(self.set_comparing)
+        self.compare.closed.connect(lambda: self.set_comparing(False))
+        for owner in (self.canvas, self.compare, self.footer):
+            keys = QShortcut(QKeySequence("C"), owner, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            keys.activated.connect(self.footer.compare.click)
         self.busy_line = BusyLine(self)
         self._busy_late = QTimer(self, singleShot=True, interval=QUIET_FOR_MS)
         self._busy_late.timeout.connect(lambda: self.busy_line.start("Putting it together"))
@@ -73,11 +94,13 @@ class CreaturePane(QWidget):
         column.addWidget(self.busy_line)
         below = QVBoxLayout()
         below.setContentsMargins(theme.UNIT * 2, 0, theme.UNIT * 2, theme.UNIT)
-        below.addWidget(self.bar)
         below.addWidget(self.note)
-        self.ways_out = WaysOut(self._session, self, self.canvas, lambda: self._shown)
+        below.addWidget(self.footer)
+        self.footer.collage_rows.addWidget(self.bar)
+        self.ways_out = WaysOut(self._session, self, self.canvas, lambda: self.on_show.creation)
+        self.footer.collage_rows.addWidget(self.ways_out.row)
         self.changed.connect(self.ways_out.refresh)
-        below.addWidget(self.ways_out.row)
+        self.on_show.changed.connect(self.ways_out.refresh)
         column.addLayout(below)
 
     # What others ask of it
@@ -92,32 +115,47 @@ class CreaturePane(QWidget):
 
     def show_collage(self) -> None:
         """Show the collage."""
-        self._shown = None
-        self._show_what_is_here()
+        self.on_show.show(Here.COLLAGE)
 
     def show_creation(self, creation: Creation) -> None:
         """Show a creation in front of the collage, once its file is read."""
-        self._shown = creation
-        path = creation.path
-        self._readers.ask(lambda: read_levels(path), lambda result: self._arrive(creation, result), self)
+        self.on_show.show(creation)
 
     @property
     def shown_creation(self) -> Creation | None:
-        """The creation that is shown in front of the collage."""
-        return self._shown
+        """The creation in front of the collage, if one is."""
+        return self.on_show.creation
+
+    def show_render(self) -> None:
+        """Show the running render, if there is one."""
+        if self._session.state.render is not None:
+            self.on_show.show(Here.RENDER)
+
+    def set_comparing(self, compares: bool) -> None:
+        """Show what is on show beside what was on show before, or alone again."""
+        on_show = self.on_show
+        if compares and on_show.item is Here.COLLAGE and on_show.creations:
+            newest = on_show.creations[0]
+            on_show.show(on_show.before if isinstance(on_show.before, Creation) else newest)
+        compares = compares and on_show.item is not Here.COLLAGE
+        self._left = (on_show.before if not same(on_show.before, on_show.item) else Here.COLLAGE) if compares else None
+        pages = (self.canvas, self.compare)
+        had_keys = any(page.hasFocus() for page in pages)
+        self._show_what_is_here()
+        if had_keys:
+            pages[self._left is not None].setFocus(Qt.FocusReason.OtherFocusReason)
 
     # Showing the session
 
     def _refresh(self) -> None:
         state = self._session.state
-        began = state.render is not None and not self._rendering
-        self._rendering = state.render is not None
-        if began and self._shown is not None:
-            self.show_collage()
+        rendered = state.render.item if state.render is not None else None
+        if rendered is not self._rendered:
+            self._rendered = rendered
+            self._forget_preview()
         if state.creature is not self._creature:
-            before, self._creature = self._creature, state.creature
-            if before is None or (before.collage, before.note) != (state.creature.collage, state.creature.note):
-                self.show_collage()
+            self._creature = state.creature
+            self._show_what_is_here()
             self._begin_flight()
         self._show_waiting()
         noun = state.pack.vocabulary.noun if state.pack else ""
@@ -136,24 +174,86 @@ class CreaturePane(QWidget):
 
     def _show_what_is_here(self) -> None:
         creature = self._creature or Creature()
-        self.canvas.show_collage(creature.collage)
-        self._stack.setCurrentWidget(self.canvas if creature.collage is not None else self.empty)
-        lines = [*creature.missing, f"{creature.note} {creature.hint}".strip()]
+        item = self.on_show.item
+        if item is not self._item:
+            self._item = item
+            self._pictures.forget_failures()
+        if self._left is not None and (same(self._left, item) or not self._is_here(self._left)):
+            self._left = None
+        if self.footer.compare.isChecked() != (self._left is not None):
+            self.footer.compare.setChecked(self._left is not None)
+        self.footer.strip.show_collage(creature.collage)
+        self.canvas.setAccessibleDescription(self.footer.words(item))
+        if self._left is not None:
+            self.compare.show_sides(self._side(self._left), self._side(item))
+            self._stack.setCurrentWidget(self.compare)
+        elif self._stack.currentWidget() is self.compare:
+            self._stack.setCurrentWidget(self.canvas)
+        lines: list[str] = []
+        picture = self._preview if item is Here.RENDER else None
+        read = self._pictures.get(item.path) if isinstance(item, Creation) else None
+        if isinstance(item, Creation) and read is None:
+            return  # what was there stays until it is read
+        if isinstance(read, PictureLevels):
+            picture = read
+        elif isinstance(read, Exception):
+            sentence = sentence_of(read, "The creation cannot be read.")
+            lines = [f"{sentence.text} {sentence.hint}".strip()]
+            self.canvas.show_collage(None)
+        elif picture is None:
+            lines = [*creature.missing, f"{creature.note} {creature.hint}".strip()]
+            self.canvas.show_collage(creature.collage)
+        if picture is not None:
+            self.canvas.show_picture(picture)
+        if self._left is None:
+            is_empty = picture is None and creature.collage is None
+            self._stack.setCurrentWidget(self.empty if is_empty else self.canvas)
         self.note.setText("\n".join(line for line in lines if line))
         self.note.setVisible(bool(self.note.text()))
         self.changed.emit()
 
-    def _preview(self, index: int, pixels: Any) -> None:
-        self._show_picture(to_qimage(pixels))
+    def _is_here(self, item: Item) -> bool:
+        """Whether an item can still be shown."""
+        return not isinstance(item, Creation) or any(same(item, known) for known in self._session.state.creations)
 
-    def _arrive(self, creation: Creation, result: PictureLevels | Exception) -> None:
-        if creation is self._shown and not isinstance(result, Exception):
-            self._show_picture(result.images[0])
+    def _side(self, item: Item) -> Side:
+        """One side of a comparison."""
+        name = self.footer.short_words(item)
+        picture = self._preview if item is Here.RENDER else None
+        if isinstance(item, Creation):
+            read = self._pictures.get(item.path)
+            return Side(name, read if isinstance(read, PictureLevels) else None)
+        return Side(name, picture, (self._creature or Creature()).collage)
 
-    def _show_picture(self, picture: QImage) -> None:
-        self.canvas.show_picture(picture)
-        self._stack.setCurrentWidget(self.canvas)
-        self.changed.emit()
+    def _take_preview(self, index: int, pixels: Any) -> None:
+        image = to_qimage(pixels)
+        self._preview = PictureLevels(image.width(), image.height(), (image,))
+        self.footer.strip.show_preview(image)
+        if self.on_show.item is Here.RENDER:
+            self._show_what_is_here()
+
+    def _forget_preview(self) -> None:
+        self._preview = None  # the next picture begins anew
+        self.footer.strip.show_preview(QImage())
+
+    def _arrive(self, path: str) -> None:
+        shown = (self.on_show.item, self._left)
+        if any(isinstance(item, Creation) and item.path == path for item in shown):
+            self._show_what_is_here()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.footer.set_pane_height(self.height())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if plain and event.key() in steps:
+            self.on_show.step(steps[Qt.Key(event.key())])
+        elif plain and event.key() == Qt.Key.Key_Home:
+            self.show_collage()
+        else:
+            super().keyPressEvent(event)
 
     # Flight
 

@@ -88,6 +88,28 @@ class LayerImages:
     def _of(self, pixels: Pixels) -> _Kept:
         return self._kept.setdefault(id(pixels), _Kept(pixels))
 
+    def draw(self, painter: QPainter, collage: Collage, target: QRectF, palette: QPalette) -> None:
+        """Paint the whole collage into ``target``."""
+        self.draw_ground(painter, collage, target, palette)
+        for layer in collage.layers:
+            if layer.visible:
+                self.draw_layer(painter, layer, target.width() / collage.width, target.topLeft())
+
+    def thumbnail(self, collage: Collage, side: int, ratio: float, palette: QPalette) -> QPixmap:
+        """A small picture of a collage: its longer side fills ``side`` logical pixels at device pixel ratio
+        ``ratio``."""
+        self.keep(collage)
+        scale = side / max(collage.width, collage.height)
+        size = QSizeF(max(1.0, collage.width * scale), max(1.0, collage.height * scale))
+        pixmap = QPixmap((size * ratio).toSize())
+        pixmap.setDevicePixelRatio(ratio)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        self.draw(painter, collage, QRectF(QPointF(), size), palette)
+        painter.end()
+        return pixmap
+
     def _draw(self, painter: QPainter, pixels: Pixels, target: QRectF) -> None:
         ratio = painter.device().devicePixelRatio()
         kept = self._of(pixels)

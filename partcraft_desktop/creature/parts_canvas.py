@@ -12,7 +12,6 @@ from PySide6.QtGui import (
     QAccessibleAnnouncementEvent,
     QAccessibleEvent,
     QHideEvent,
-    QImage,
     QPainter,
     QPalette,
     QShowEvent,
@@ -27,6 +26,7 @@ from partcraft_desktop.creature.part_gesture import Gesture, is_snapped
 from partcraft_desktop.creature.part_handles import PartHandles
 from partcraft_desktop.creature.placed_layers import PlacedLayer, layer_at
 from partcraft_desktop.creature.placed_words import words_of
+from partcraft_desktop.widgets.images import PictureLevels
 
 
 class PartsCanvas(CreatureCanvas):
@@ -58,7 +58,7 @@ class PartsCanvas(CreatureCanvas):
         if before != self.is_arrangeable:
             self.arrangeable_changed.emit(self.is_arrangeable)
 
-    def show_picture(self, picture: QImage) -> None:
+    def show_picture(self, picture: PictureLevels) -> None:
         before = self.is_arrangeable
         super().show_picture(picture)
         if before:

@@ -61,8 +61,11 @@ class WaysOut(QObject):
             widget.setEnabled(some)
         self.row.setVisible(some)
         self.row.layers.setEnabled(has_collage)
+        # A creation has actions of its own, with the same keys.
+        of_collage = has_collage and self._shown() is None
         for action in (self.save_action, self.copy_action, self.copy_whole):
-            action.setEnabled(some)
+            action.setEnabled(of_collage)
+            action.setVisible(of_collage)
         self.layers_action.setEnabled(has_collage)
         if not has_collage and self.panel.isVisible():
             self._close_layers()

@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QImage, QKeySequence, QPixmap
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QItemSelection, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QPixmap, QResizeEvent
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSlider,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine.core.recipe import Creation
 from engine.core.vocabulary import Vocabulary
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.gallery.strip import CreationDelegate, CreationListModel, GhostTiles, StripView
-from partcraft_desktop.widgets.controls import tool_button
+from partcraft_desktop.gallery.strip import TILES, CreationDelegate, CreationListModel, GhostTiles, StripView
+from partcraft_desktop.widgets.action_row import ActionRow
+from partcraft_desktop.widgets.creation_actions import CreationActions
+from partcraft_desktop.widgets.creation_text import vocabulary_of
 from partcraft_desktop.widgets.images import to_qimage
-from partcraft_desktop.widgets.theme import UNIT, icon
+from partcraft_desktop.widgets.text import amount
+from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.widgets.tile_delegate import Index
 
+LOW: Final = 168
+"""Logical pixels of height below which there is no room for anything above the tiles."""
+HEAD: Final = 4 * UNIT
+QWIDGETSIZE_MAX: Final = 16_777_215
+"""Qt's word for: as large as may be."""
+
 
 class Gallery(QWidget):
-    """The strip of creations. ``view_wanted(creation)`` asks for the viewer, ``folder_wanted(creation)`` for its
-    folder, ``copy_wanted(creation)`` for the clipboard, ``save_wanted(creation)`` for a file of another program."""
+    """The creations. ``show_wanted(creation)``: a person selected it to see it; ``render_wanted()``: a person wants to
+    see the running render; ``view_wanted(creation)`` asks for the viewer, ``folder_wanted(creation)`` for its folder,
+    ``copy_wanted(creation)`` for the clipboard, ``save_wanted(creation)`` for a file of another program."""
 
+    show_wanted = Signal(object)
+    render_wanted = Signal()
     view_wanted = Signal(object)
     folder_wanted = Signal(object)
     copy_wanted = Signal(object)
@@ -32,6 +52,7 @@ class Gallery(QWidget):
     def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._follows = False  # the selection is moved by the program, not by a person
         self.setAccessibleName("Gallery")
         self.setMinimumHeight(112)
 
@@ -43,41 +64,17 @@ class Gallery(QWidget):
         self.strip.setModel(self.model)
         self.strip.setItemDelegate(CreationDelegate(thumbnails, self.model, self.strip))
         self.strip.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-
         self.empty = GhostTiles("What you render is kept here, with its recipe.")
+        self.actions_here = CreationActions(session, self.selected, (self.strip,), self)
+        self._build()
 
-        self._actions: list[QAction] = []
-        self._add("recipe", "Use this recipe", "U", self._one(session.use_recipe))
-        self._add("enlarge", "View large", "Return", self._one(self.view_wanted.emit))
-        self._add("copy", "Copy picture", "Ctrl+C", self._one(self.copy_wanted.emit))
-        self._add("save", "Save as…", "", self._one(self.save_wanted.emit))  # Ctrl+S is the window's
-        self._add("folder", "Show in folder", "Ctrl+E", self._one(self.folder_wanted.emit))
-        self._add("delete", "Delete", "Del", lambda: session.delete_creations(self.selected()))
-        buttons = QVBoxLayout()
-        buttons.setContentsMargins(0, UNIT // 2, UNIT, UNIT // 2)
-        buttons.setSpacing(0)
-        self._buttons = QWidget()
-        for action in self._actions:
-            button = tool_button("more", action.text(), action.trigger, action.shortcut().toString())
-            button.setIcon(action.icon())
-            button.setObjectName(action.objectName())
-            action.enabledChanged.connect(button.setEnabled)
-            button.setEnabled(action.isEnabled())
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        self._buttons.setLayout(buttons)
-
-        body = QWidget()
-        self._stack = QStackedLayout(body)
-        self._stack.addWidget(self.strip)
-        self._stack.addWidget(self.empty)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(UNIT + UNIT // 2, UNIT, 0, 0)
-        layout.setSpacing(UNIT)
-        layout.addWidget(body, 1)
-        layout.addWidget(self._buttons)
-
+        self.actions_here.view_wanted.connect(self.view_wanted)
+        self.actions_here.copy_wanted.connect(self.copy_wanted)
+        self.actions_here.save_wanted.connect(self.save_wanted)
+        self.actions_here.folder_wanted.connect(self.folder_wanted)
         self.strip.activated.connect(lambda index: self._view(index))
+        self.strip.clicked.connect(self._clicked)
+        self.strip.laid_out.connect(self._laid_out)
         self.strip.customContextMenuRequested.connect(self._show_menu)
         self.strip.selectionModel().selectionChanged.connect(self._selected)
         thumbnails.ready.connect(self.model.repaint)
@@ -87,37 +84,76 @@ class Gallery(QWidget):
         session.creation_added.connect(self._added)
         self._refresh()
 
+    def _build(self) -> None:
+        self.summary = QLabel()
+        self.summary.setProperty("quiet", True)
+        self.row = ActionRow(fold_to_icons=True)
+        self.row.set_actions(self.actions_here.all)
+        self.size_slider = QSlider(Qt.Orientation.Horizontal)
+        self.size_slider.setObjectName("tile_size")
+        self.size_slider.setRange(*TILES)
+        self.size_slider.setSingleStep(8)
+        self.size_slider.setPageStep(32)
+        self.size_slider.setFixedWidth(15 * UNIT)
+        self.size_slider.setAccessibleName("Size of the pictures")
+        self.size_slider.setToolTip("Size of the pictures (Ctrl and the wheel)")
+        self.size_slider.valueChanged.connect(self.strip.set_tile)
+        self._head = QWidget()
+        head = QHBoxLayout(self._head)
+        head.setContentsMargins(UNIT // 2, 0, 2 * UNIT, 0)
+        head.setSpacing(2 * UNIT)
+        head.addWidget(self.summary)
+        head.addWidget(self.row, 1)
+        head.addWidget(self.size_slider)
+        self._head.setFixedHeight(HEAD)
+
+        body = QWidget()
+        self._stack = QStackedLayout(body)
+        self._stack.addWidget(self.strip)
+        self._stack.addWidget(self.empty)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(UNIT + UNIT // 2, UNIT, 0, 0)
+        self._layout.setSpacing(UNIT // 2)
+        self._layout.addWidget(self._head)
+        self._layout.addWidget(body, 1)
+        self._low = False
+
     def selected(self) -> list[Creation]:
         """The selected creations, newest first."""
         rows = sorted(self.strip.selectionModel().selectedIndexes(), key=lambda index: index.row())
         return [creation for index in rows if (creation := self.model.creation(index)) is not None]
 
-    def _add(self, icon_name: str, text: str, keys: str, run: Callable[[], object]) -> None:
-        action = QAction(icon(icon_name), text, self.strip)
-        action.setObjectName(icon_name)
-        if keys:
-            action.setShortcut(QKeySequence(keys))
-        action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        action.triggered.connect(lambda: run())
-        action.setEnabled(False)
-        self.strip.addAction(action)
-        self._actions.append(action)
+    def select(self, creation: Creation) -> None:
+        """Select a creation, unless several are: a person is about to do something with them."""
+        index = self.model.index_of(creation.path)
+        selection = self.strip.selectionModel()
+        if index.isValid() and len(selection.selectedIndexes()) <= 1 and not selection.isSelected(index):
+            self._follows = True
+            self.strip.setCurrentIndex(index)
+            self._follows = False
 
-    def _one(self, run: Callable[[Creation], object]) -> Callable[[], None]:
-        def on_first() -> None:
-            for creation in self.selected()[:1]:
-                run(creation)
-
-        return on_first
+    def show_unseen(self, unseen: frozenset[str]) -> None:
+        """Mark the creations with these paths as new."""
+        self.model.show_unseen(unseen)
 
     def _view(self, index: Index) -> None:
         creation = self.model.creation(index)
         if creation is not None:
             self.view_wanted.emit(creation)
 
+    def _clicked(self, index: Index) -> None:
+        if self.model.creation(index) is None:
+            self.render_wanted.emit()
+        else:
+            self._ask_to_show()
+
+    def _ask_to_show(self) -> None:
+        chosen = self.selected()
+        if len(chosen) == 1:
+            self.show_wanted.emit(chosen[0])
+
     def _names(self, creation: Creation) -> Vocabulary | None:
-        packs = self._session.state.packs
-        return next((pack.vocabulary for pack in packs if pack.id == creation.recipe.pack), None)
+        return vocabulary_of(creation, self._session.state.packs)
 
     def _refresh(self) -> None:
         state = self._session.state
@@ -127,7 +163,8 @@ class Gallery(QWidget):
             self.strip.horizontalScrollBar().setValue(0)
         some = self.model.rowCount() > 0
         self._stack.setCurrentWidget(self.strip if some else self.empty)
-        self._buttons.setVisible(bool(state.creations))
+        self._head.setVisible(bool(state.creations))
+        self._count()
 
     def _preview(self, index: int, pixels: Any) -> None:
         image: QImage = to_qimage(pixels)
@@ -145,15 +182,44 @@ class Gallery(QWidget):
         # The next picture of the same job begins anew.
         self.model.preview = None
 
-    def _selected(self) -> None:
-        some = bool(self.selected())
-        for action in self._actions:
-            action.setEnabled(some)
+    def _selected(self, selected: QItemSelection) -> None:
+        self.actions_here.refresh()
+        self._count()
+        if not self._follows and not selected.isEmpty():
+            self._ask_to_show()
+
+    def _count(self) -> None:
+        chosen = self.selected()
+        few = f"{len(chosen)} selected" if len(chosen) > 1 else ""
+        self.summary.setText(few or amount(len(self._session.state.creations), "creation"))
+        self.row.setVisible(bool(chosen) or self._low)
+
+    # Room
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        low = self.height() < LOW
+        if low != self._low:
+            # Where there is no room above the tiles, the actions are in a menu beside them.
+            self._low = low
+            direction = QBoxLayout.Direction.RightToLeft if low else QBoxLayout.Direction.TopToBottom
+            self._layout.setDirection(direction)
+            self.summary.setVisible(not low)
+            self.row.set_menu_only(low)
+            self._head.setFixedSize(QSize(HEAD + 2 * UNIT, HEAD) if low else QSize(QWIDGETSIZE_MAX, HEAD))
+            self._layout.setAlignment(self._head, Qt.AlignmentFlag.AlignTop if low else Qt.AlignmentFlag(0))
+            self._count()
+
+    def _laid_out(self) -> None:
+        self.size_slider.setVisible(self.strip.is_grid)
+        blocked = self.size_slider.blockSignals(True)
+        self.size_slider.setValue(self.strip.grid_side)
+        self.size_slider.blockSignals(blocked)
 
     def _show_menu(self, at: QPoint) -> None:
         if self.model.creation(self.strip.indexAt(at)) is None:
             return
         menu = QMenu(self.strip)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addActions(self._actions)
+        menu.addActions(self.actions_here.all)
         menu.popup(self.strip.viewport().mapToGlobal(at))

@@ -15,21 +15,26 @@ from PySide6.QtCore import (
     QSize,
     Qt,
     QUrl,
+    Signal,
 )
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPixmap, QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPixmap, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QStyle, QStyleOptionViewItem, QWidget
 
 from engine.core.recipe import Creation
 from engine.core.vocabulary import Vocabulary
 from partcraft_desktop.app.state import RenderStatus
-from partcraft_desktop.gallery.receipt_chips import CHIP, paint_receipt, receipt_text
 from partcraft_desktop.widgets.controls import rounded
+from partcraft_desktop.widgets.receipt_chips import CHIP, paint_receipt, receipt_text
 from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.widgets.thumbnails import Thumbnails
-from partcraft_desktop.widgets.tile_delegate import CHOSEN, Index, Ring, TileDelegate
+from partcraft_desktop.widgets.tile_delegate import CHOSEN, Index, Ring, TileDelegate, paint_dot
 
 CreationRole: Final = Qt.ItemDataRole.UserRole
 CHIPS: Final = CHIP + UNIT
+TILES: Final = (64, 256)
+"""The sides of a tile, least and most, in logical pixels."""
+GRID_TILE: Final = 128
+"""Where two rows of such tiles fit, the strip becomes a grid."""
 Role = QPalette.ColorRole
 
 
@@ -39,8 +44,11 @@ class CreationListModel(QAbstractListModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.creations: tuple[Creation, ...] = ()
+        self._places: dict[str, int] = {}  # of the creations, by path
         self.render: RenderStatus | None = None
         self.preview: QPixmap | None = None
+        self.unseen: frozenset[str] = frozenset()
+        """Paths of creations that nobody has looked at yet."""
         self.names: Callable[[Creation], Vocabulary | None] = lambda _: None
 
     @property
@@ -73,31 +81,46 @@ class CreationListModel(QAbstractListModel):
             return
         if len(creations) == len(old) + 1 and creations[1:] == old:
             self.beginInsertRows(QModelIndex(), self.first, self.first)
-            self.creations = creations
+            self._take(creations)
             self.endInsertRows()
             return
         kept_paths = {creation.path for creation in creations}
         if len(creations) < len(old) and tuple(c for c in old if c.path in kept_paths) == creations:
             for row in reversed([row for row, creation in enumerate(old) if creation.path not in kept_paths]):
                 self.beginRemoveRows(QModelIndex(), row + self.first, row + self.first)
-                self.creations = self.creations[:row] + self.creations[row + 1 :]
+                self._take(self.creations[:row] + self.creations[row + 1 :])
                 self.endRemoveRows()
             return
         self.beginResetModel()
-        self.creations = creations
+        self._take(creations)
         self.endResetModel()
+
+    def _take(self, creations: tuple[Creation, ...]) -> None:
+        self.creations = creations
+        self._places = {creation.path: place for place, creation in enumerate(creations)}
 
     def creation(self, index: Index) -> Creation | None:
         """The creation of a row; None for the running render."""
         row = index.row() - self.first
         return self.creations[row] if 0 <= row < len(self.creations) else None
 
+    def show_unseen(self, unseen: frozenset[str]) -> None:
+        """Mark other creations as new."""
+        changed = unseen ^ self.unseen
+        self.unseen = unseen
+        for path in changed:
+            self.repaint(path)
+
+    def index_of(self, path: str) -> QModelIndex:
+        """The row of a creation's file; invalid if it has none."""
+        place = self._places.get(path)
+        return self.index(place + self.first) if place is not None else QModelIndex()
+
     def repaint(self, path: str, _failure: object = None) -> None:
         """Repaint the tile of a file."""
-        for row, creation in enumerate(self.creations):
-            if creation.path == path:
-                at = self.index(row + self.first)
-                self.dataChanged.emit(at, at)
+        at = self.index_of(path)
+        if at.isValid():
+            self.dataChanged.emit(at, at)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - the signature Qt calls
         return 0 if parent.isValid() else len(self.creations) + self.first
@@ -107,7 +130,10 @@ class CreationListModel(QAbstractListModel):
             return self.creation(index)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             creation = self.creation(index)
-            return "Rendering" if creation is None else receipt_text(creation, self.names(creation))
+            if creation is None:
+                return "Rendering"
+            words = receipt_text(creation, self.names(creation))
+            return f"New\n{words}" if creation.path in self.unseen else words
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -152,6 +178,8 @@ class CreationDelegate(TileDelegate):
         if creation is None:
             self._paint_progress(painter, square, palette)
         else:
+            if creation.path in self._model.unseen:
+                paint_dot(painter, square, palette)
             room = QRectF(square.x(), square.bottom() + UNIT, square.width(), CHIP)
             paint_receipt(painter, room, creation.receipt, self._model.names(creation), palette)
 
@@ -167,10 +195,15 @@ class CreationDelegate(TileDelegate):
 
 
 class StripView(QListView):
-    """One row of tiles that scrolls sideways, by the wheel too."""
+    """One row of tiles as high as the view, which scrolls sideways, by the wheel too; in a high view a grid that
+    scrolls down. ``laid_out()``: it became the one or the other, or the grid's tiles have another size."""
+
+    laid_out = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._tile = 0
+        self._is_grid = False
         self.setViewMode(QListView.ViewMode.IconMode)
         self.setFlow(QListView.Flow.LeftToRight)
         self.setWrapping(False)
@@ -183,19 +216,66 @@ class StripView(QListView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setSelectionRectVisible(False)
         self.setHorizontalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
+    @property
+    def is_grid(self) -> bool:
+        """Whether the tiles are a grid."""
+        return self._is_grid
+
+    @property
+    def tile(self) -> int:
+        """The side of the grid's tiles in logical pixels as a person set it; 0: as the height suggests."""
+        return self._tile
+
+    def set_tile(self, side: int) -> None:
+        """Set the side of the grid's tiles, moved into ``TILES``; 0: as the height suggests."""
+        self._tile = min(max(side, TILES[0]), TILES[1]) if side > 0 else 0
+        self._lay_out()
+
+    @property
+    def grid_side(self) -> int:
+        """The side of a tile of the grid."""
+        return self._tile or min(max(self.height() // 2 - UNIT - CHIPS, GRID_TILE), TILES[1])
+
+    def _lay_out(self) -> None:
+        is_grid = self.height() > 2 * (GRID_TILE + UNIT + CHIPS)
+        if is_grid != self._is_grid:
+            self._is_grid = is_grid
+            self.setWrapping(is_grid)
+            self.setResizeMode(QListView.ResizeMode.Adjust if is_grid else QListView.ResizeMode.Fixed)
+            shown, hidden = Qt.ScrollBarPolicy.ScrollBarAsNeeded, Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+            self.setHorizontalScrollBarPolicy(hidden if is_grid else shown)
+            self.setVerticalScrollBarPolicy(shown if is_grid else hidden)
+        if is_grid:
+            # As many as fit beside each other share the whole width.
+            width = self.width() - self.verticalScrollBar().sizeHint().width() - 2
+            cell = width // max(1, width // (self.grid_side + UNIT))
+            size = QSize(cell, cell + CHIPS)
+        else:
+            height = self.height() - self.horizontalScrollBar().sizeHint().height()
+            size = QSize(min(max(64, height - CHIPS), TILES[1] + UNIT), max(64 + CHIPS, height))
+        if size != self.gridSize():
+            self.setGridSize(size)
+            self.scrollTo(self.currentIndex())
+            self.laid_out.emit()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
-        height = self.height() - self.horizontalScrollBar().sizeHint().height()
-        self.setGridSize(QSize(max(64, height - CHIPS), max(64 + CHIPS, height)))
+        self._lay_out()
         super().resizeEvent(event)
 
-    def wheelEvent(self, event: Any) -> None:
+    def wheelEvent(self, event: QWheelEvent) -> None:
         turned = event.angleDelta()
         moved = event.pixelDelta()
-        bar = self.horizontalScrollBar()
-        sideways = moved.x() or moved.y() or (turned.x() or turned.y()) // 2
-        bar.setValue(bar.value() - sideways)
+        if self._is_grid and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.set_tile(self.grid_side + (8 if turned.y() > 0 else -8 if turned.y() < 0 else 0))
+        elif self._is_grid:
+            super().wheelEvent(event)
+        else:
+            bar = self.horizontalScrollBar()
+            sideways = moved.x() or moved.y() or (turned.x() or turned.y()) // 2
+            bar.setValue(bar.value() - sideways)
         event.accept()
 
 
@@ -210,7 +290,7 @@ class GhostTiles(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        side = self.height() - CHIPS - 2 * UNIT
+        side = min(self.height() - CHIPS - 2 * UNIT, TILES[1])
         count = max(1, (self.width() + UNIT) // (side + UNIT))
         for number in range(count):
             painter.setOpacity(0.7 * (1 - number / count))

@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWi
 from engine.core import prompt
 from engine.core.recipe import Arrival, Creation
 from engine.core.vocabulary import Vocabulary
-from partcraft_desktop.gallery.receipt_chips import CHIP, arrival_text, chip_width, paint_chip, part_name
 from partcraft_desktop.widgets.controls import push_button, tool_button
 from partcraft_desktop.widgets.dialog import Dialog, quiet_label
 from partcraft_desktop.widgets.picture_dialog import FittedPicture
+from partcraft_desktop.widgets.receipt_chips import CHIP, arrival_text, chip_width, paint_chip, part_name
 from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 

@@ -51,7 +51,7 @@ def from_pillow(picture: Image.Image) -> QImage:
 class PictureLevels:
     """One picture at several sizes, largest first, so that any scale is drawn from the nearest one above it.
 
-    ``width`` and ``height`` are the picture's own; a small picture has an enlarged level before its own.
+    ``width`` and ``height`` are the picture's own; a small picture has enlarged levels before its own.
     """
 
     width: int
@@ -67,7 +67,12 @@ class PictureLevels:
             times = SMALL_SIDE / longest
             larger = (max(1, round(picture.width * times)), max(1, round(picture.height * times)))
             mode = "RGBA" if picture.has_transparency_data else "RGB"
-            images.append(from_pillow(picture.convert(mode).resize(larger, Image.Resampling.BICUBIC)))
+            enlarged = picture.convert(mode).resize(larger, Image.Resampling.BICUBIC)
+            images.append(from_pillow(enlarged))
+            # And what lies between: a picture drawn at less than half its size is jagged.
+            while max(enlarged.size) >= 3 * longest:
+                enlarged = enlarged.reduce(2)
+                images.append(from_pillow(enlarged))
         images.append(from_pillow(picture))
         smaller = picture
         while max(smaller.size) > 1024:

@@ -111,6 +111,18 @@ class Placement:
         """The whole picture again."""
         return type(self).fitted(self.width, self.height, self.view_width, self.view_height, self.margin)
 
+    def of_picture(self, width: int, height: int) -> Self:
+        """For another picture: in the same rectangle if it has the same shape, whatever its size, else fitted."""
+        width, height = max(1, width), max(1, height)
+        if not same_shape((width, height), (self.width, self.height)):
+            return type(self).fitted(width, height, self.view_width, self.view_height, self.margin)
+        return replace(self, width=width, height=height, scale=self.scale * self.width / width).settled()
+
+
+def same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two pictures, given as width and height, fill the same rectangle, but for half a percent."""
+    return abs(one[0] * other[1] - other[0] * one[1]) <= 0.005 * one[0] * other[1]
+
 
 def _settle(offset: float, length: float, view: float, margin: float) -> float:
     room = view - length

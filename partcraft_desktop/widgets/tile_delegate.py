@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt
 from PySide6.QtGui import QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
@@ -86,3 +86,13 @@ class TileDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return self._view.gridSize()
+
+
+def paint_dot(painter: QPainter, square: QRect, palette: QPalette) -> None:
+    """Paint the dot that says "new" into the upper right corner of a tile."""
+    centre = QPointF(square.right() - 8, square.top() + 9)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(palette.color(Role.Base))
+    painter.drawEllipse(centre, 6, 6)
+    painter.setBrush(palette.color(Role.Highlight))
+    painter.drawEllipse(centre, 4, 4)

@@ -78,8 +78,11 @@ class Centre(QWidget):
         self._show(0)
 
     def show_creature(self) -> None:
-        """Bring the creature in front where only one of them is seen."""
+        """Bring the creature in front where only one of them is seen, and the keyboard with it."""
+        had_keys = self._picks.isAncestorOf(self.focusWidget() or self)
         self._show(1)
+        if had_keys and not self._splits:
+            self.creature.canvas.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_wall(self) -> None:
         self._picks.setCurrentWidget(self.wall)

@@ -197,10 +197,15 @@ class MainWindow(QWidget):
         self.composer.variants_wanted.connect(self.wall.open_part)
         self.view.part_opened.connect(self.wall.open_part)
         self.wall.taken.connect(self._fly_in)
-        self.gallery.view_wanted.connect(self.openings.show_creation)
-        self.gallery.copy_wanted.connect(self.openings.copy_picture)
-        self.gallery.folder_wanted.connect(self.openings.show_folder_of)
-        self.gallery.save_wanted.connect(self.outlets.save)
+        for place in (self.gallery, self.creature.footer.actions_here):
+            place.view_wanted.connect(self.openings.show_creation)
+            place.copy_wanted.connect(self.openings.copy_picture)
+            place.folder_wanted.connect(self.openings.show_folder_of)
+            place.save_wanted.connect(self.outlets.save)
+        self.gallery.show_wanted.connect(self.creature.show_creation)
+        self.gallery.render_wanted.connect(self.creature.show_render)
+        self.creature.on_show.changed.connect(self._follow_on_show)
+        self.creature.front_wanted.connect(self.centre.show_creature)
         self.outlets.serve(self.creature.ways_out)
         self.creature.canvas.addAction(self.sheet)
         self.status.details_wanted.connect(self.openings.show_details)
@@ -260,6 +265,12 @@ class MainWindow(QWidget):
         """Give the keyboard to the first picture on screen, unless a person has already moved it."""
         if self.focusWidget() in (None, self):
             self.view.canvas.setFocus()
+
+    def _follow_on_show(self) -> None:
+        """What is large in the creature's pane is selected in the gallery."""
+        self.gallery.show_unseen(self.creature.on_show.unseen)
+        if self.creature.on_show.creation is not None:
+            self.gallery.select(self.creature.on_show.creation)
 
     def _fly_in(self, part: int, departure: tuple[QPixmap, QPoint] | None) -> None:
         """Let a chosen part fly to its place in the creature, or into its slot where the creature is not seen."""
@@ -349,8 +360,10 @@ class MainWindow(QWidget):
         except (binascii.Error, ValueError):
             self.resize(first_size)
         self.across.setSizes(_sizes(saved_window.get("across"), [208, 792, 280]))
-        self.down.setSizes(_sizes(saved_window.get("down"), [600, 184]))
+        self.down.setSizes(_sizes(saved_window.get("down"), [584, 200]))
         self.centre.splitter.setSizes(_sizes(saved_window.get("centre"), [396, 396]))
+        tile = saved_window.get("tile")
+        self.gallery.strip.set_tile(tile if isinstance(tile, int) else 0)
         self.library.setVisible(saved_window.get("library") is not False)
 
     def _keep_sizes(self) -> None:
@@ -359,6 +372,7 @@ class MainWindow(QWidget):
             "geometry": base64.b64encode(self.saveGeometry().data()).decode("ascii"),
             "across": None if self.library.isHidden() else self.across.sizes(),
             "down": self.down.sizes(),
+            "tile": self.gallery.strip.tile,
             "centre": self.centre.splitter.sizes() if self.centre.side_by_side else None,
             "library": not folded,
         }

@@ -15,7 +15,7 @@ from engine.core.vocabulary import ABSENT
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.gallery.gallery import Gallery
-from partcraft_desktop.gallery.receipt_chips import arrival_text, receipt_text
+from partcraft_desktop.widgets.receipt_chips import arrival_text, receipt_text
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from tests.desktop.conftest import WAIT, Opened
 
@@ -161,7 +161,7 @@ def test_receipts_of_any_length_stay_in_their_room(parts: int, pack: Pack, theme
     from PySide6.QtCore import QRectF
     from PySide6.QtGui import QPainter, QPalette
 
-    from partcraft_desktop.gallery.receipt_chips import paint_receipt
+    from partcraft_desktop.widgets.receipt_chips import paint_receipt
 
     image = QImage(200, 40, QImage.Format.Format_RGB32)
     image.fill(Qt.GlobalColor.white)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,15 @@ def test_levels_are_drawn_at_any_scale(width: int, height: int) -> None:
         levels.draw(painter, QRectF(0, 0, 40, 40), scale)
         painter.end()
         assert canvas.pixelColor(20, 20).green() > 190
+
+
+@pytest.mark.parametrize("side", [40, 64, 128, 300])
+def test_a_small_picture_is_never_drawn_at_less_than_half_a_level(side: int) -> None:
+    """Drawn much smaller than it is, an image is jagged: fine stripes become coarse ones, or none are seen."""
+    widths = [image.width() for image in PictureLevels.of(Image.new("RGB", (side, side))).images]
+    assert widths[0] >= 768 * 0.99 and widths[-1] == side
+    assert all(one <= 3 * other for one, other in pairwise(widths))
+    assert widths == sorted(widths, reverse=True)
 
 
 def test_thumbnails_are_read_once_and_told(qtbot: QtBot, tmp_path: Path) -> None:

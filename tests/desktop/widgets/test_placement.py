@@ -107,3 +107,18 @@ def test_a_label_stands_at_the_edge_of_its_part() -> None:
     assert label_rect(size, QRectF(100, 100, 60, 60), inside, 8).bottom() == 92
     assert label_rect(size, QRectF(100, 0, 60, 60), inside, 8).top() == 68
     assert label_rect(size, QRectF(100, 0, 60, 400), inside, 8).left() == 168
+
+
+def test_another_picture_of_the_same_shape_is_seen_in_the_same_rectangle() -> None:
+    zoomed = Placement.fitted(512, 512, 400, 300, 16).zoomed(1.5, QPointF(120, 90))
+    for side in (128, 513, 2048):
+        other = zoomed.of_picture(side, side)
+        assert (other.width, other.height) == (side, side)
+        assert (other.rect.toRect(), other.rect.size().toSize()) == (zoomed.rect.toRect(), zoomed.rect.size().toSize())
+        assert other.of_picture(512, 512).rect.toRect() == zoomed.rect.toRect()
+
+
+def test_another_picture_of_another_shape_is_fitted() -> None:
+    zoomed = Placement.fitted(512, 512, 400, 300, 16).zoomed(3, QPointF(120, 90))
+    assert zoomed.of_picture(300, 200) == Placement.fitted(300, 200, 400, 300, 16)
+    assert zoomed.of_picture(0, 0).is_fitted or zoomed.of_picture(0, 0).width == 1

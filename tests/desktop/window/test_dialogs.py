@@ -101,8 +101,9 @@ def test_the_sheet_of_shortcuts_is_true(qtbot: QtBot, window: MainWindow) -> Non
     window.session.learning.show()
     assert window.wizard is not None
     real |= {shortcut.key().toString() for shortcut in window.wizard.findChildren(QShortcut)}
+    real |= {shortcut.key().toString() for shortcut in window.creature.findChildren(QShortcut)}
     # The picture's own keys are tested with the picture, the queue's and the creature's with these.
-    picture = {"Arrows", "Enter", "Alt", "Alt+Up", "Ctrl++", "Ctrl+-", "Ctrl+0"}
+    picture = {"Arrows", "Home", "Enter", "Alt", "Alt+Up", "Ctrl++", "Ctrl+-", "Ctrl+0"}
     creature = {"Space", "+  -", "R", "M", "PgUp  PgDown", "H", "0"}
     told = {keys for _, keys in SHORTCUTS} - picture - creature
     assert told <= real, told - real

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPalette, QPen
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.core.recipe import Arrival, Creation, Receipt
 from engine.core.vocabulary import ABSENT, Vocabulary
@@ -16,6 +17,8 @@ CHIP: Final = 20
 GAP: Final = 4
 MARK: Final = 26
 """How wide a chip without a name is, with the gap after it."""
+LEAST_MARK: Final = 21
+"""The same where room is short."""
 Role = QPalette.ColorRole
 
 
@@ -70,13 +73,14 @@ def paint_receipt(
             x += width + GAP
         return
     fitting = len(receipt)
-    if fitting * MARK > room.width() + GAP:
-        fitting = max(0, int((room.width() - 24) // MARK))
+    step = min(float(MARK), (room.width() + GAP) / max(1, fitting))
+    if step < LEAST_MARK:
+        step, fitting = MARK, max(0, int((room.width() - 24) // MARK))
     for number, arrival in enumerate(receipt[:fitting]):
-        _paint_mark(painter, QRectF(room.x() + number * MARK, room.y(), MARK, CHIP), arrival, vocabulary, palette)
+        _paint_mark(painter, QRectF(room.x() + number * step, room.y(), MARK, CHIP), arrival, vocabulary, palette)
     if fitting < len(receipt):
         painter.setPen(palette.color(Role.PlaceholderText))
-        rest = room.adjusted(fitting * MARK, 0, 0, 0)
+        rest = room.adjusted(fitting * step, 0, 0, 0)
         painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, f"+{len(receipt) - fitting}")
 
 
@@ -128,3 +132,31 @@ def draw_cross(painter: QPainter, rect: QRectF, colour: QColor) -> None:
     box = rect.adjusted(inset, inset, -inset, -inset)
     painter.drawLine(QPointF(box.topLeft()), QPointF(box.bottomRight()))
     painter.drawLine(QPointF(box.topRight()), QPointF(box.bottomLeft()))
+
+
+class ReceiptRow(QWidget):
+    """A creation's receipt in one line, as far as there is room; all of it in words as its tip."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._receipt: Receipt = ()
+        self._vocabulary: Vocabulary | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def show_receipt(self, creation: Creation | None, vocabulary: Vocabulary | None) -> None:
+        """Show the receipt of a creation, or nothing."""
+        self._receipt, self._vocabulary = creation.receipt if creation is not None else (), vocabulary
+        words = receipt_text(creation, vocabulary) if creation is not None and creation.receipt else ""
+        self.setToolTip(words)
+        self.setAccessibleName(words.replace("\n", ", "))
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(min(len(self._receipt), 6) * MARK, CHIP)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint_receipt(painter, QRectF(self.rect()), self._receipt, self._vocabulary, self.palette())
+        painter.end()
