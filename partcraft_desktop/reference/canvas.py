@@ -89,7 +89,7 @@ class PictureCanvas(CanvasPainting):
         part = self.part_at(event.position())
         if self._placement.is_fitted:
             if part is not None:
-                self.opened.emit(part)  # The first click has taken it.
+                self.opened.emit(part)
             return
         if part is not None:
             self.toggled.emit(part)  # The first click of the two was not meant for the part.

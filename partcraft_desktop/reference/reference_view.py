@@ -70,7 +70,7 @@ class ReferenceView(QWidget):
         self.canvas = PictureCanvas(self)
         self.canvas.setAccessibleName("Reference")
         self.canvas.toggled.connect(self._toggle)
-        self.canvas.opened.connect(self.part_opened)
+        self.canvas.opened.connect(self._open)
         self.canvas.lit_changed.connect(self._light)
         self.canvas.zoomed.connect(self._show_zoom)
         self.canvas.drag_wanted.connect(self._drag)
@@ -305,6 +305,11 @@ class ReferenceView(QWidget):
         self._session.toggle(part, code, self._picture.id)
         if self._session.state.recipe.choice_of(part) is not None:
             self.part_taken.emit(part, departure)
+
+    def _open(self, part: int) -> None:
+        if self._session.state.recipe.choice_of(part) is None:
+            self._toggle(part)  # The first click of the two put it back, which was not meant.
+        self.part_opened.emit(part)
 
     def _light(self, part: int | None) -> None:
         self.chips.light(part)

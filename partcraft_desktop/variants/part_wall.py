@@ -186,6 +186,7 @@ class PartWall(QWidget):
         self._tab_row.addStretch(1)
 
     def _search(self, text: str) -> None:
+        self._session.try_choice(None)  # it may be filtered away, and nothing is pointed at any more
         self.model.search(text)
         none_found = not self.model.variants
         self.wall.setVisible(not none_found)

@@ -59,6 +59,9 @@ def variants_of(pack: Pack, own: Sequence[OpenPicture], part: int) -> tuple[Vari
             choice = Choice(part, codes[part], 1.0, picture.id)
             name = vocabulary.code_name(part, codes[part])
             mine.append(Variant(choice, name, picture.title, picture.image, picture.segmentation))
+    # Pictures of one kind stand together, in the order of the kinds.
+    order = {code: place for place, code in enumerate(first)}
+    further.sort(key=lambda one: (order[one.choice.code] if one.choice else -1, one.words.casefold()))
     unseen = [code for code in range(vocabulary.codes_per_part) if code not in first]
     words_only = [Variant(Choice(part, code), vocabulary.code_name(part, code), "no picture") for code in unseen]
     return (Variant(None, f"no {vocabulary.parts[part].name}"), *kinds, *further, *mine, *words_only)

@@ -133,6 +133,36 @@ def test_a_double_click_on_a_part_opens_its_wall(window: MainWindow) -> None:
     assert window.wall.part == 3 and window.session.state.recipe.choice_of(3) is not None
 
 
+def test_a_double_click_on_a_part_that_was_taken_keeps_it(window: MainWindow, pack: Pack) -> None:
+    one = pack.references[0]
+    window.session.choose(3, one.codes[3], one.id)
+    place = window.view.canvas.centre_of(3)
+    assert place is not None
+    QTest.mouseClick(window.view.canvas, LEFT, pos=place)
+    QTest.mouseDClick(window.view.canvas, LEFT, pos=place)
+    choice = window.session.state.recipe.choice_of(3)
+    assert window.wall.part == 3 and choice is not None and choice.source == one.id
+
+
+def test_a_double_click_on_a_tile_takes_one_part(window: MainWindow) -> None:
+    """The wall has moved on to the next part by the second click, which was not meant for it."""
+    click_plus(window, 0)
+    place = place_of(window, 2)
+    QTest.mouseClick(window.wall.wall.viewport(), LEFT, pos=place)
+    QTest.mouseDClick(window.wall.wall.viewport(), LEFT, pos=place)
+    QTest.mouseRelease(window.wall.wall.viewport(), LEFT, pos=place)
+    assert [choice.part for choice in window.session.state.recipe.choices] == [0]
+    assert window.wall.part == 1
+
+
+def test_what_is_looked_at_ends_when_one_types(window: MainWindow) -> None:
+    click_plus(window, 0)
+    QTest.keyClick(window.wall.wall, Qt.Key.Key_Right)
+    assert window.session.state.tried is not None
+    QTest.keyClicks(window.wall.wall, "k")
+    assert window.session.state.tried is None
+
+
 def test_another_picture_closes_it(window: MainWindow, pack: Pack, qtbot: QtBot) -> None:
     window.wall.open_part(0)
     window.session.open_reference(pack.references[2].id)
@@ -170,6 +200,15 @@ def test_kinds_come_first_then_their_other_pictures_then_ones_own(pack: Pack) ->
     assert row_of(variants, Choice(0, one.codes[0], 1.0, "again")) == 3
     assert row_of(variants, Choice(0, one.codes[0], 0.5, "gone")) == 1
     assert row_of(variants, None) == 0
+
+
+def test_further_pictures_of_a_kind_stand_together_by_title(pack: Pack) -> None:
+    one, two = pack.references[:2]
+    more = [
+        replace(source, id=title, title=title) for title, source in (("b", two), ("d", one), ("a", two), ("c", one))
+    ]
+    variants = variants_of(replace(pack, references=(one, two, *more)), [], 0)
+    assert [v.choice.source for v in variants[3:7] if v.choice] == ["c", "d", "a", "b"]
 
 
 @pytest.mark.parametrize("codes", [(), (ABSENT,), (99,)])
