@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Any, Final
 
-from PySide6.QtCore import QByteArray, QPoint, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -15,10 +15,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QImage,
     QKeySequence,
-    QPainter,
     QPaintEvent,
-    QPalette,
-    QPen,
     QPixmap,
     QResizeEvent,
 )
@@ -37,6 +34,7 @@ from partcraft_desktop.widgets.theme import UNIT, draw_app_icon, icon, icon_of
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.window.centre import Centre
 from partcraft_desktop.window.dialog_launcher import DialogLauncher
+from partcraft_desktop.window.drop_hint import DropHint
 from partcraft_desktop.window.outlets import Outlets
 from partcraft_desktop.window.status_bar import StatusBar
 from partcraft_desktop.wizard.wizard import TrainingWizard
@@ -107,7 +105,7 @@ class MainWindow(QWidget):
         layout.addWidget(self.status)
         self._title = ShortLabel(quiet=True, parent=self)
         self._title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._drop_hint = _DropHint(self)
+        self._drop_hint = DropHint(self)
 
         self._wire()
         self._restore_sizes()
@@ -411,34 +409,6 @@ class MainWindow(QWidget):
     def _show_icon(self, images: list[QImage] | Exception) -> None:
         if not isinstance(images, Exception):  # without it, the window has the system's
             self.setWindowIcon(icon_of(images))
-
-
-class _DropHint(QWidget):
-    """Says, over the whole window, that what is dragged can be dropped."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.hide()
-
-    def show_over(self, window: QWidget) -> None:
-        """Cover a window."""
-        self.setGeometry(window.rect())
-        self.raise_()
-        self.show()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        veil = self.palette().color(QPalette.ColorRole.Window)
-        veil.setAlphaF(0.8)
-        painter.fillRect(self.rect(), veil)
-        pen = QPen(self.palette().color(QPalette.ColorRole.Highlight), 2, Qt.PenStyle.DashLine)
-        painter.setPen(pen)
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(UNIT, UNIT, -UNIT, -UNIT), 2 * UNIT, 2 * UNIT)
-        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Drop to open")
-        painter.end()
 
 
 def _sizes(value: Any, default: list[int]) -> list[int]:

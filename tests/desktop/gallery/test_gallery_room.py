@@ -59,6 +59,7 @@ def test_actions_with_words_appear_for_the_selection(gallery: Gallery) -> None:
     assert [button.text() for button in buttons(gallery)] == [
         "Use this recipe",
         "Copy",
+        "Save as…",
         "Show in folder",
         "Delete",
         "View large",
@@ -72,7 +73,7 @@ def test_actions_fold_to_icons_with_tips(gallery: Gallery) -> None:
     gallery.resize(560, 200)
     click(gallery, 1)
     shown = buttons(gallery)
-    assert len(shown) == 5 and not gallery.row.has_words
+    assert len(shown) == 6 and not gallery.row.has_words
     assert shown[0].toolTip() == "Use this recipe (U)" and shown[0].accessibleName() == "Use this recipe"
 
 
