@@ -107,7 +107,7 @@ class CollageMaker:
             failed = len(missing)
             for placed in placement.parts:
                 try:
-                    like = placement.pose if arranged.match_colours else ""
+                    like = placement.pose if arranged.match_colours and placement.pose != placed.source else ""
                     layers[placed.part, placed.nth] = self._layer(placed, like)
                 except UserError as error:
                     missing[placed.part, placed.nth] = MissingPart(placed.part, error.message, error.hint, placed.nth)
@@ -126,8 +126,9 @@ class CollageMaker:
                 return Collage(placement.width, placement.height, shown, behind, said, placement.pose)
 
     def _layer(self, placed: PlacedPart, like: str) -> Layer:
+        """``like``: the reference to whose colours its own are brought nearer; empty: they stay."""
         cut = self._cut_out(placed.source, placed.part)
-        if like and like != placed.source:
+        if like:
             cut = self._matched(placed.source, placed.part, like)
         move = placed.transform
         key = ("scaled", placed.source, placed.part, like, move.scale, move.turn, move.mirror)

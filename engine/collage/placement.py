@@ -23,7 +23,8 @@ SMALLEST_SCALE: Final = 0.7
 LARGEST_SCALE: Final = 1.4
 
 _NONE: Final[Mapping[str, Reference]] = MappingProxyType({})
-_APART: Final = 0.8  # of a part's width between two of the same part
+_APART: Final = 0.8  # of their width between two of the same part that lie on another: there is little room
+_LONGEST: Final = 1.35  # times a part that was cut off is made larger to reach the edge
 _OVERLAP: Final = 0.01  # of a creature's size: parts are pushed into each other, so that no gap shows
 _MARGIN: Final = 0.02  # of the collage's height: nearer to its upper edge nothing is lifted
 
@@ -90,7 +91,8 @@ def place(
     pose = pose or next((source for part, _, source in taken if part == anatomy.root), taken[0][2])
     placer = _Placer(anatomy, pose, {part: source for part, _, source in reversed(taken)})
     placed = _stood(_side_by_side(taken, placer, anatomy), anatomy, pose)
-    placed = [_fastened(one, anatomy) for one in _inside(placed, anatomy, pose)]
+    placed = [_reaching_out(one, anatomy, pose) for one in _inside(placed, anatomy, pose)]
+    placed = [_fastened(one, anatomy) for one in placed]
     placed.sort(key=lambda one: anatomy.order.index(one.part))
     size = anatomy.references[pose]
     by_key = {(one.part, one.nth): one for one in placed}
@@ -101,15 +103,40 @@ def place(
 
 def _side_by_side(taken: Sequence[tuple[int, int, str]], placer: _Placer, anatomy: Anatomy) -> list[PlacedPart]:
     """Each part (its index, nth and source) at its joint; several of one part beside each other about it."""
-    placed: list[PlacedPart] = []
-    copies, before = Counter(part for part, _, _ in taken), Counter[int]()
-    for part, nth, source in taken:
-        transform = placer.transform(part, source)
-        box = anatomy.references[source].parts[part].box
-        aside = (before[part] - (copies[part] - 1) / 2) * _APART * (box[2] - box[0]) * transform.scale
-        placed.append(PlacedPart(part, nth, source, transform.moved(aside, 0.0)))
-        before[part] += 1
+    placed = [PlacedPart(part, nth, source, placer.transform(part, source)) for part, nth, source in taken]
+    for part, count in Counter(part for part, _, _ in taken).items():
+        if count == 1:
+            continue
+        boxes = {index: _box(one, anatomy) for index, one in enumerate(placed) if one.part == part}
+        apart = 1.0 if anatomy.lies_on[part] is None else _APART
+        middle = sum(box[0] + box[2] for box in boxes.values()) / 2 / count
+        at = middle - apart * sum(box[2] - box[0] for box in boxes.values()) / 2
+        for index, box in boxes.items():
+            aside = at + (apart - 1) * (box[2] - box[0]) / 2 - box[0]
+            placed[index] = replace(placed[index], transform=placed[index].transform.moved(aside, 0.0))
+            at += apart * (box[2] - box[0])
     return placed
+
+
+def _reaching_out(one: PlacedPart, anatomy: Anatomy, pose: str) -> PlacedPart:
+    """A part that its own picture cut off, made larger about where it is fastened until the cut lies at the edge of the
+    collage, if that is not far; a straight cut within it would be seen."""
+    source, size = anatomy.references[one.source], anatomy.references[pose]
+    anchor = anatomy.anchor(source, one.part, anatomy.parents[one.part])
+    if anchor is None:
+        return one
+    left, top, right, bottom = source.parts[one.part].box
+    cut = [left <= 1, top <= 1, right >= source.width - 1, bottom >= source.height - 1]
+    if one.transform.mirror:
+        cut[0], cut[2] = cut[2], cut[0]
+    x, y = one.transform.apply(anchor)
+    box, room = _box(one, anatomy), (x, y, size.width - x, size.height - y)
+    lengths = (x - box[0], y - box[1], box[2] - x, box[3] - y)
+    factors = [far / long for is_cut, far, long in zip(cut, room, lengths, strict=True) if is_cut and long > 0]
+    factor = max(factors, default=1.0)
+    if not 1.0 < factor <= _LONGEST:
+        return one
+    return replace(one, transform=one.transform.scaled(factor, (x, y)))
 
 
 def _fastened(one: PlacedPart, anatomy: Anatomy) -> PlacedPart:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,34 @@ def test_two_choices_of_one_part_stand_side_by_side(crabs: Pack, anatomy: Anatom
     right = second.transform.apply(anatomy.references["2"].parts[EYE].centre)[0]
     box = anatomy.references["2"].parts[EYE].box
     assert right - left > 0.5 * (box[2] - box[0])
+
+
+@pytest.mark.parametrize("sources", [(0, 3), (3, 0, 2), (1, 1)])
+def test_two_that_lie_on_nothing_do_not_overlap(crabs: Pack, anatomy: Anatomy, sources: tuple[int, ...]) -> None:
+    placement = place(recipe_of((SHELL, 2), *((CLAW, source) for source in sources)), crabs, anatomy)
+    sides = []
+    for nth in range(len(sources)):
+        claw = part_of(placement, CLAW, nth)
+        box = anatomy.references[claw.source].parts[CLAW].box
+        sides.append(sorted(claw.transform.apply((box[side], box[1]))[0] for side in (0, 2)))
+    for before, after in pairwise(sides):
+        assert after[0] == pytest.approx(before[1])
+
+
+def test_a_part_that_its_picture_cut_off_reaches_the_edge(tmp_path: Path) -> None:
+    """The claw of crab 1 ends at the right edge of its own picture and would end short of the collage's."""
+    pack = make_crabs(tmp_path, count=2)
+    whole = measure_pack(pack)
+    near = whole.references["1"]
+    shape = near.parts[CLAW]
+    cut = replace(shape, box=(*shape.box[:2], 160.0, shape.box[3]))
+    anatomy = replace(whole, references={**whole.references, "1": replace(near, parts={**near.parts, CLAW: cut})})
+    claw = part_of(place(recipe_of((SHELL, 0), (CLAW, 1)), pack, anatomy), CLAW)
+    joint = near.joint(CLAW, SHELL)
+    assert joint is not None and claw.transform.apply((160.0, 0.0))[0] == pytest.approx(160, abs=0.5)
+    assert claw.joint == pytest.approx(claw.transform.apply(joint.point))
+    before = part_of(place(recipe_of((SHELL, 0), (CLAW, 1)), pack, whole), CLAW)
+    assert before.joint == pytest.approx(claw.joint, abs=1) and before.transform.scale < claw.transform.scale
 
 
 def test_a_code_without_a_source_is_taken_from_where_it_is_largest(crabs: Pack, anatomy: Anatomy) -> None:
