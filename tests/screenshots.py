@@ -31,6 +31,8 @@ SCENES = (
     "small",
     "long",
     "no-pack",
+    "layers",
+    "sheet",
 )
 
 REAL = "PARTCRAFT_SCREENSHOTS_REAL"
@@ -166,7 +168,7 @@ class _Scene:
             session.begin()
         window.show()
         self.settle()
-        if scene in some:
+        if scene in (*some, "layers", "sheet"):
             self.choose()
         if scene in ("creation", "compare", "grid"):
             self.settle()
@@ -193,6 +195,13 @@ class _Scene:
             window.openings.show_settings()
         if scene == "shortcuts":
             window.openings.show_shortcuts()
+        if scene in ("layers", "sheet"):
+            self.wait(lambda: session.state.creature.collage is not None)
+        if scene == "layers":
+            window.creature.ways_out.row.layers.click()
+        if scene == "sheet":
+            window.sheet.trigger()
+            self.settle(200)
         if scene == "viewer":
             window.openings.show_creation(session.state.creations[2])
         if scene == "trouble":
