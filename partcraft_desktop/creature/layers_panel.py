@@ -102,13 +102,15 @@ class LayersPanel(QFrame):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(self._list)
         title = QLabel("Layers")
-        head = QHBoxLayout()
+        self._head = QWidget()
+        head = QHBoxLayout(self._head)
+        head.setContentsMargins(0, 0, 0, 0)
         head.addWidget(title, 1)
         head.addWidget(tool_button("close", "Close the layers", self.closed.emit, "Esc"))
         column = QVBoxLayout(self)
         column.setContentsMargins(UNIT, UNIT // 2, UNIT, UNIT)
         column.setSpacing(UNIT // 2)
-        column.addLayout(head)
+        column.addWidget(self._head)
         column.addWidget(self._scroll, 1)
         self._soon = QTimer(self, singleShot=True, interval=REFRESH_MS)
         self._soon.timeout.connect(self._rebuild)
@@ -118,8 +120,8 @@ class LayersPanel(QFrame):
     def open(self) -> None:
         """Show the layers as they are now; the keyboard goes to the topmost."""
         self._rebuild()
-        self.place()
         self.show()
+        self.place()
         self.raise_()
         if self.rows:
             self.rows[0].handle.setFocus(Qt.FocusReason.PopupFocusReason)
@@ -128,7 +130,9 @@ class LayersPanel(QFrame):
         """Stand above the lower edge of what it belongs to, as high as its rows are, where there is room."""
         room = self._around.rect().adjusted(UNIT, UNIT, -UNIT, -5 * UNIT)
         width = min(WIDTH, room.width())
-        height = min(7 * UNIT + self._list.sizeHint().height(), room.height())
+        self.ensurePolished()
+        rows = sum(row.sizeHint().height() for row in self.rows)
+        height = min(self._head.sizeHint().height() + rows + 3 * UNIT, room.height())
         self.setGeometry(room.center().x() - width // 2, room.bottom() - height, width, height)
 
     def _refresh(self) -> None:
@@ -173,6 +177,9 @@ class LayersPanel(QFrame):
             row.copy_wanted.connect(self.copy_wanted)
             row.save_wanted.connect(self.save_wanted)
             self._column.insertWidget(index, row)
+            row.show()
+            row.handle.ensurePolished()  # its size is that of the theme
+            row.save.ensurePolished()
         if focused is not None and self.rows:
             self.rows[min(focused, len(self.rows) - 1)].handle.setFocus()
         self.place()

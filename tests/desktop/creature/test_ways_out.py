@@ -174,6 +174,20 @@ def test_the_layers_from_the_topmost_down(window: MainWindow, made: Collage, qtb
     assert not window.creature.ways_out.row.layers.isChecked()
 
 
+def test_all_layers_are_seen_where_there_is_room(window: MainWindow, made: Collage, qtbot: QtBot) -> None:
+    panel = window.creature.ways_out.panel
+    window.resize(1280, 1000)
+    QApplication.processEvents()
+    window.creature.ways_out.row.layers.click()
+    assert panel.rows[0].handle.height() >= 36
+    last = panel.rows[-1]
+    qtbot.waitUntil(lambda: not panel._scroll.verticalScrollBar().isVisible(), timeout=WAIT)
+    assert panel.rect().contains(last.mapTo(panel, last.rect().bottomLeft()))
+    window.resize(720, 480)
+    window.centre.show_creature()
+    qtbot.waitUntil(lambda: window.creature.rect().contains(panel.geometry()), timeout=WAIT)
+
+
 def test_the_layers_follow_the_creature(window: MainWindow, made: Collage, qtbot: QtBot) -> None:
     panel = window.creature.ways_out.panel
     window.creature.ways_out.row.layers.click()
