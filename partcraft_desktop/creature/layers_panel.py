@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,10 @@ REFRESH_MS: Final = 120
 """A creature that changes all the time is shown again so often at most."""
 
 
+Wanted = tuple[str, bool, Make, str, Callable[[], None] | None]
+"""A row: its name, whether it is hidden, what makes it, its file's name, what hides it or shows it again."""
+
+
 class LayerRow(QWidget):
     """One layer: what it is called, how it looks, a button that saves it. ``copy_wanted(name, make)`` and
     ``save_wanted(name, make)``; what ``make`` makes has the layer alone."""
@@ -33,7 +38,10 @@ class LayerRow(QWidget):
     copy_wanted = Signal(str, object)
     save_wanted = Signal(str, object)
 
-    def __init__(self, session: Session, name: str, hidden: bool, make: Make, file_name: str) -> None:
+    def __init__(
+        self, session: Session, name: str, hidden: bool, make: Make, file_name: str, toggle: Callable[[], None] | None
+    ) -> None:
+        """``toggle`` hides a layer or shows it again; None for what is always seen."""
         super().__init__()
         self.name, self.make = name, make
 
@@ -53,6 +61,9 @@ class LayerRow(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         row.addWidget(self.handle, 1)
+        if toggle is not None:
+            words = f"Show {name} again" if hidden else f"Hide {name}"
+            row.addWidget(tool_button("eye-off" if hidden else "eye", words, toggle))
         row.addWidget(self.save)
         self.show_picture(QPixmap())
 
@@ -155,18 +166,19 @@ class LayersPanel(QFrame):
 
         self._session.saves.pictures(makes, 2 * 96, landed)
 
-    def _wanted(self, collage: Collage) -> list[tuple[str, bool, Make, str]]:
-        """Name, whether it is hidden, what makes it, its file's name: the whole creature, and its layers downwards."""
+    def _wanted(self, collage: Collage) -> list[Wanted]:
+        """The rows: the whole creature, its layers downwards, the ground."""
         noun = self._session.state.pack.vocabulary.noun if self._session.state.pack else "creature"
         whole = self._session.saves.creature_name()
-        rows: list[tuple[str, bool, Make, str]] = [(f"The whole {noun}", False, lambda: without_ground(collage), whole)]
+        rows: list[Wanted] = [(f"The whole {noun}", False, lambda: without_ground(collage), whole, None)]
         for layer in reversed(collage.layers):
-            rows.append((layer.name, not layer.visible, lambda layer=layer: layer_alone(layer), layer.name))
+            toggle = partial(self._session.arrangement.hide_part, layer.part, layer.nth, hidden=layer.visible)
+            rows.append((layer.name, not layer.visible, partial(layer_alone, layer), layer.name, toggle))
         if collage.ground is not None:
-            rows.append(("ground", False, lambda: ground_alone(collage), "ground"))
+            rows.append(("ground", False, lambda: ground_alone(collage), "ground", None))
         return rows
 
-    def _show_rows(self, wanted: list[tuple[str, bool, Make, str]]) -> None:
+    def _show_rows(self, wanted: list[Wanted]) -> None:
         focused = next((index for index, row in enumerate(self.rows) if row.isAncestorOf(self.focusWidget())), None)
         for row in self.rows:
             row.hide()

@@ -12,7 +12,7 @@ from psd_tools import PSDImage
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QMouseEvent, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton
 from pytestqt.qtbot import QtBot
 
 from engine.collage.arrangement import Arrangement, with_arrangement
@@ -198,6 +198,24 @@ def test_the_layers_follow_the_creature(window: MainWindow, made: Collage, qtbot
         window.session.remove(part)
     qtbot.waitUntil(lambda: panel.isHidden(), timeout=WAIT)
     assert not window.creature.ways_out.row.layers.isChecked()
+
+
+def test_a_layer_is_hidden_and_shown_by_its_eye(window: MainWindow, made: Collage, qtbot: QtBot) -> None:
+    panel = window.creature.ways_out.panel
+    window.creature.ways_out.row.layers.click()
+
+    def press(words: str) -> None:
+        next(b for b in panel.findChildren(QToolButton) if b.isVisible() and b.accessibleName() == words).click()
+
+    top = made.layers[-1].name
+    press(f"Hide {top}")
+    qtbot.waitUntil(lambda: panel.rows[1].handle.text() == f"{top} (hidden)", timeout=WAIT)
+    collage = window.session.state.creature.collage
+    assert collage is not None and not collage.layers[-1].visible
+    press(f"Show {top} again")
+    qtbot.waitUntil(lambda: panel.rows[1].handle.text() == top, timeout=WAIT)
+    window.session.undo()
+    qtbot.waitUntil(lambda: panel.rows[1].handle.text() == f"{top} (hidden)", timeout=WAIT)
 
 
 def test_one_layer_saved_as_a_png(window: MainWindow, made: Collage, tmp_path: Path, qtbot: QtBot) -> None:
