@@ -20,11 +20,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image, ImageGrab
+from psd_tools import PSDImage
 from scipy.ndimage import distance_transform_edt
 from scipy.signal import fftconvolve
 
+from engine.collage.arrangement import arrangement_of
+from engine.collage.assemble import assemble
+from engine.collage.layers import flatten
+from engine.core.atomic_files import read_json
 from engine.core.paths import starter_pack
 from engine.core.png_metadata import read_creation
+from engine.core.recipe import Recipe
+from engine.core.vocabulary import Choice
 from engine.packs.pack import Pack, Reference
 from engine.packs.validation import check_pack
 from engine.runs.launcher import stop_run
@@ -201,6 +208,84 @@ def test_a_stranger_mixes_a_head_and_a_wing(screen: Screen, app: subprocess.Pope
     assert {arrival.part for arrival in creation.receipt} == {choice.part for choice in creation.recipe.choices}
     with Image.open(path) as picture:
         assert np.asarray(picture.convert("RGB"), float).std() > 10, "the picture is empty"
+
+
+def creature_on_screen(screen: Screen, picture: Path, recipe: Recipe, pack: Pack) -> Found:
+    """Where the screen looks most like the collage of a recipe, which is put together here."""
+    Image.fromarray(flatten(assemble(recipe, pack))).convert("RGB").save(picture)
+    return screen.find(str(picture), range(240, 560, 8))
+
+
+def kept_recipe(home: Path, pack: Pack) -> Recipe | None:
+    """What the app has kept of the recipe by now."""
+    document = read_json(home / "session.json").get("recipes")
+    line = document.get(pack.id) if isinstance(document, dict) else None
+    return Recipe.from_json(line) if isinstance(line, str) else None
+
+
+def middle_of(recipe: Recipe, pack: Pack, part: int) -> tuple[float, float]:
+    """The innermost pixel of a part of the collage."""
+    collage = assemble(recipe, pack)
+    (layer,) = (layer for layer in collage.layers if layer.part == part)
+    depth = distance_transform_edt(np.pad(layer.image[..., 3] > 128, 1))
+    assert isinstance(depth, np.ndarray)
+    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+    return layer.left + float(x), layer.top + float(y)
+
+
+def test_a_stranger_sees_moves_and_saves_a_creature(
+    screen: Screen, app: subprocess.Popen[bytes], home: Path, tmp_path: Path
+) -> None:
+    pack = Pack.open(starter_pack())
+    by_name = {reference.title.split()[0]: reference for reference in pack.references}
+    body_of, head_of = (by_name[name] for name in list(by_name)[2:4])
+    body, head = index_of(pack, "body"), index_of(pack, "head")
+
+    wait_for("a window", lambda: screen.windows("PartCraft") or None, 30, app)
+    wait_for("the first bird", lambda: screen.find(head_of.thumbnail, range(56, 132, 4)).likeness > 0.8, 30, app)
+    click_part(screen, pack, body_of, show_reference(screen, app, body_of), "body")
+    click_part(screen, pack, head_of, show_reference(screen, app, head_of), "head")
+    recipe = Recipe(pack.id, (Choice(body, body_of.codes[body], 1.0, body_of.id),
+                              Choice(head, head_of.codes[head], 1.0, head_of.id)))  # fmt: skip
+
+    def creature() -> Found | None:
+        found = creature_on_screen(screen, tmp_path / "expected.png", recipe, pack)
+        return found if found.likeness > 0.9 else None
+
+    shown = wait_for("the creature", creature, 20, app)
+    assert not list((home / "creations").glob("**/*.png")), "nothing was rendered for it"
+
+    # The head is dragged up and to the right, past the reach of its joint.
+    scale = shown.side / assemble(recipe, pack).width
+    x, y = middle_of(recipe, pack, head)
+    start = (round(shown.left + x * scale), round(shown.top + y * scale))
+    screen.do("mousemove", "--sync", *start, "sleep", "0.3", "mousedown", "1")
+    for step in range(1, 9):
+        screen.do("mousemove", "--sync", start[0] + 6 * step, start[1] - 4 * step, "sleep", "0.05")
+    screen.do("mouseup", "1")
+
+    wanted_move = np.array([48, -32]) / shown.side
+
+    def moved() -> Recipe | None:
+        kept = kept_recipe(home, pack)
+        adjustments = arrangement_of(kept).adjustments if kept is not None else ()
+        there = [one for one in adjustments if one.part == head and np.abs(one.move - wanted_move).max() < 0.02]
+        return kept if there and len(adjustments) == 1 else None
+
+    arranged = wait_for("the head's new place to be kept", moved, 20, app)
+    path = tmp_path / "creature.psd"
+    screen.do("key", "ctrl+s")
+    dialog = wait_for("the dialog", lambda: screen.windows("Save the creature as") or None, 20, app)
+    screen.do("windowfocus", "--sync", dialog[0])
+    screen.do("key", "ctrl+a")
+    screen.do("type", "--delay", "20", str(path))
+    screen.do("key", "Return")
+    wait_for("the file", lambda: path.is_file() or None, 30, app)
+    saved = PSDImage.open(path)
+    assert [layer.name for layer in saved] == ["ground", "body", "head"]
+    flat = np.asarray(saved.composite().convert("RGB"), float)
+    wanted = np.asarray(Image.fromarray(flatten(assemble(arranged, pack))).convert("RGB"), float)
+    assert flat.shape == wanted.shape and np.abs(flat - wanted).mean() < 1.0
 
 
 @pytest.fixture
