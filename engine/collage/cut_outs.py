@@ -8,12 +8,13 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 from scipy.ndimage import maximum_filter
 
 from engine.collage.arrangement import Colour
 from engine.collage.ground_grain import add_grain, grain_strength
-from engine.collage.hidden_outlines import hidden_region
+from engine.collage.hidden_discs import hidden_disc
+from engine.collage.hidden_outlines import Corners, hidden_region, polygon
 from engine.collage.inpainting import Floats, Mask, across_of, diffuse, pull_push
 from engine.collage.layers import Pixels
 from engine.core.segmentation import NO_PART
@@ -192,16 +193,29 @@ def fill_ground(picture: Pixels, labels: Pixels) -> Pixels:
     grown = max(1, round(max(labels.shape) * _GROWN))
     window = _widened(window, 3 * grown, labels.shape)
     made, share = picture.copy(), np.zeros(labels.shape, np.uint8)
-    made[window], share[window] = _filled(picture[window], hole[window], grown)
+    disc = _disc_behind(picture, hole, grown)
+    if disc is not None:
+        disc = disc - (window[1].start, window[0].start)
+    made[window], share[window] = _filled(picture[window], hole[window], grown, disc)
     known = share == 0
     return add_grain(made, share, known, max(labels.shape), grain_strength(made, known))
 
 
-def _filled(picture: Pixels, hole: Mask, grown: int) -> tuple[Pixels, Pixels]:
+def _disc_behind(picture: Pixels, hole: Mask, grown: int) -> Corners | None:
+    """A disc that the hole of a picture hides a part of; see :func:`hidden_disc`."""
+    shrink = 2 ** max(0, int(np.log2(max(hole.shape) / _FILL_SIDE)))
+    known = np.asarray(Image.fromarray(hole.view(np.uint8) * np.uint8(255)).reduce(shrink)) == 0
+    known = _mean(~known, -(-grown // shrink)) == 0
+    small = np.asarray(Image.fromarray(picture).reduce(shrink), np.float32).transpose(2, 0, 1)
+    corners = hidden_disc(np.ascontiguousarray(small), known)
+    return None if corners is None else (corners + 0.5) * shrink - 0.5
+
+
+def _filled(picture: Pixels, hole: Mask, grown: int, disc: Corners | None) -> tuple[Pixels, Pixels]:
     """A picture (h, w, 3) whose hole is filled smoothly, and how far each pixel is a new one, uint8 (h, w).
 
     A filling has no detail, so it is made at a smaller size. The hole is ``grown`` by so many pixels if that leaves
-    any ground.
+    any ground. A ``disc`` (its corners) behind it is of another colour.
     """
     height, width = hole.shape
     small_enough = 2 ** max(0, int(np.log2(max(hole.shape) / _FILL_SIDE)))
@@ -212,8 +226,15 @@ def _filled(picture: Pixels, hole: Mask, grown: int) -> tuple[Pixels, Pixels]:
         if known.any():
             break
     small = np.asarray(Image.fromarray(picture).reduce(shrink)).transpose(2, 0, 1).astype(np.float32)
-    smooth = diffuse(small * known, known, across_of(small, known, _LEVEL))
-    smooth = np.clip(smooth + 0.5, 0, 255).astype(np.uint8).transpose(1, 2, 0)
+    ground, shown = known, np.zeros_like(known)
+    if disc is not None:
+        inside = polygon((disc + 0.5) / shrink - 0.5, known.shape)
+        around, shown = _mean(inside, 1), inside & known
+        if (known & (around == 0)).any() and (shown & (around == 255)).any():
+            ground, shown = known & (around == 0), shown & (around == 255)
+        else:
+            disc = None
+    smooth = diffuse(small * ground, ground, across_of(small, ground, _LEVEL))
 
     rows, columns = _widened(_window_of(~known) or (slice(0, 0), slice(0, 0)), 1, known.shape)
     top, left = rows.start * shrink, columns.start * shrink
@@ -229,10 +250,23 @@ def _filled(picture: Pixels, hole: Mask, grown: int) -> tuple[Pixels, Pixels]:
     filled[inner] = np.asarray(stretched(np.where(known, np.uint8(0), np.uint8(255))))
     filled[hole] = 255
     made = Image.fromarray(np.ascontiguousarray(picture[inner]))
-    made.paste(stretched(smooth), mask=Image.fromarray(filled[inner]))
+    behind = stretched(_rounded(smooth).transpose(1, 2, 0))
+    if disc is not None:
+        brighter = np.ascontiguousarray(
+            _rounded(smooth + (small - smooth)[:, shown].mean(1)[:, None, None]).transpose(1, 2, 0)
+        )
+        behind.paste(stretched(brighter), mask=_disc(disc + 0.5 - (left, top), behind.size))
+    made.paste(behind, mask=Image.fromarray(filled[inner]))
     new = picture.copy()
     new[inner] = np.asarray(made)
     return new, filled
+
+
+def _disc(corners: Corners, size: tuple[int, int]) -> Image.Image:
+    """A polygon, its corners (n, 2) in pixels from the corner of an image of that size, with a smooth edge."""
+    large = Image.new("L", (2 * size[0], 2 * size[1]))
+    ImageDraw.Draw(large).polygon([(2 * x - 0.5, 2 * y - 0.5) for x, y in corners.tolist()], fill=255)
+    return large.reduce(2)
 
 
 def colour_ground(colours: Colour | tuple[Colour, Colour], size: tuple[int, int]) -> Pixels:

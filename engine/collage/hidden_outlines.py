@@ -31,9 +31,9 @@ def hidden_region(own: Mask, covers: Mask) -> Mask:
     if not hiding.any() or not seen.any():
         return np.zeros_like(own)
     hidden = np.zeros_like(own)
-    for corners in (_hull(seen), _ellipse(seen, hiding)):
+    for corners in (_hull(seen), ellipse_of(seen, hiding)):
         if corners is not None:
-            hidden |= _polygon((corners + 0.5) * step - 0.5, own.shape)
+            hidden |= polygon((corners + 0.5) * step - 0.5, own.shape)
     return hidden & covers
 
 
@@ -48,7 +48,7 @@ def _hull(own: Mask) -> Corners:
     return points[ConvexHull(points).vertices]
 
 
-def _ellipse(own: Mask, covers: Mask) -> Corners | None:
+def ellipse_of(own: Mask, covers: Mask) -> Corners | None:
     """The ellipse along the visible outline of a part (h, w); None where it does not have that shape."""
     y, x = np.nonzero(_outline(own, covers))
     if len(x) < 12:
@@ -78,11 +78,11 @@ def _ellipse(own: Mask, covers: Mask) -> Corners | None:
     return (middle + unit * centre) + unit * ((turned / np.sqrt(sizes)) @ circle).T
 
 
-def _polygon(corners: Corners, shape: tuple[int, ...]) -> Mask:
+def polygon(corners: Corners, shape: tuple[int, ...]) -> Mask:
     """Bool (h, w): the inside of a polygon with corners (n, 2), x and y of pixels' centres."""
     image = Image.new("1", (shape[1], shape[0]))
     ImageDraw.Draw(image).polygon([(float(x), float(y)) for x, y in corners], fill=1)
-    return np.asarray(image, bool)
+    return np.asarray(image.convert("L")) > 0  # a mask of mode 1 has bytes of 255, which are no numpy truths
 
 
 def _outline(own: Mask, covers: Mask) -> Mask:

