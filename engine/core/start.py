@@ -73,7 +73,7 @@ def default_freedom(base_model: str) -> float:
     """The freedom to begin with on a base model (its id, as in ``Pack.base_model.id``): what judge and eye found best
     on the starter's (docs/rendering.md), and for all others what SDEdit (arXiv 2108.01073) calls realistic and faithful
     alike."""
-    return 0.5 if base_model.startswith("starter/") else 0.6
+    return 0.4 if base_model.startswith("starter/") else 0.6
 
 
 def _parts(listed: Any) -> tuple[int, ...]:
