@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
+import re
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -24,6 +27,15 @@ class LibraryEntry:
     bundled: bool
     pack: Pack | None = None
     error: UserError | None = None
+
+
+@dataclass(frozen=True)
+class TrashedPack:
+    """A deleted pack: where it waits, what it is, and when it was deleted, in seconds since 1970."""
+
+    path: Path
+    pack: Pack
+    when: float
 
 
 class PackLibrary:
@@ -92,12 +104,52 @@ class PackLibrary:
         if path.resolve().parent != self.own.resolve():
             raise UserError("The starter pack is part of PartCraft and stays.", "Delete packs of your own only.")
         trashed = make_folder(trash_dir(), "the trash") / f"{secrets.token_hex(4)}-{path.name}"
-        return _move(path, trashed)
+        _move(path, trashed)
+        with contextlib.suppress(OSError):  # when it was deleted; it is deleted all the same
+            os.utime(trashed)
+        return trashed
 
     def restore(self, trashed: Path) -> Pack:
-        """Bring a pack back from the trash. Raises :class:`UserError`."""
+        """Bring a pack back from the trash. Raises :class:`UserError`, also if it is not there any more, or if another
+        pack has taken its id."""
         name = trashed.name.partition("-")[2]
+        if not trashed.is_dir():
+            raise UserError(f"The pack “{name}” is no longer in the trash.", "Import it again, if you have its file.")
+        id = Pack.open(trashed).id
+        if any(pack.id == id for pack in self.packs()):
+            raise UserError(
+                f"A pack with the id “{id}” is here already.", "Remove that one first, then bring the other back."
+            )
         return Pack.open(_move(trashed, free_folder(self.own, name)))
+
+    def trashed(self) -> list[TrashedPack]:
+        """The packs in the trash, the one deleted last first; what cannot be read as a pack is left out."""
+        found: list[TrashedPack] = []
+        trash = trash_dir()
+        for path in trash.iterdir() if trash.is_dir() else ():
+            try:
+                if self._is_trashed(path):
+                    found.append(TrashedPack(path, Pack.open(path), path.stat().st_mtime))
+            except (UserError, OSError):
+                continue
+        return sorted(found, key=lambda pack: pack.when, reverse=True)
+
+    def delete_for_good(self, trashed: Path) -> None:
+        """Remove a pack from the trash: nothing brings it back. Anything that is no pack there, and what links lead
+        to, is left alone. Raises :class:`UserError`."""
+        if not self._is_trashed(trashed):
+            return
+        try:
+            shutil.rmtree(trashed)
+        except OSError as error:
+            raise UserError(
+                f"{trashed.name} could not be removed: {error.strerror}.", "Is it open in a program?"
+            ) from error
+
+    def _is_trashed(self, path: Path) -> bool:
+        """Whether :meth:`delete` put a pack there. Discarded trainings wait there, too."""
+        is_ours = path.parent == trash_dir() and re.match(r"[0-9a-f]{8}-.", path.name) is not None
+        return is_ours and not path.is_symlink() and path.is_dir() and (path / MANIFEST).is_file()
 
 
 def _read_entry(path: Path, bundled: bool) -> LibraryEntry:

@@ -26,7 +26,8 @@ MOST_QUEUED: Final = 1000
 class Saved:
     """What was there last time. ``recipes`` has the last one of each pack by the pack's id; ``reference`` is a
     reference's id or the path of a person's own picture, ``own`` are such paths, newest first. ``learning`` is what
-    :meth:`partcraft_desktop.app.learning.draft.Draft.to_document` says. ``queue`` is what was not rendered yet."""
+    :meth:`partcraft_desktop.app.learning.draft.Draft.to_document` says. ``queue`` is what was not rendered yet.
+    ``closed`` has the pictures that were taken off the wall, and when, in seconds since 1970."""
 
     pack: str = ""
     reference: str = ""
@@ -36,6 +37,7 @@ class Saved:
     learning: Mapping[str, Any] = field(default_factory=dict)
     queue: tuple[Recipe, ...] = ()
     timings: Timings = field(default_factory=Timings)
+    closed: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Saved:
@@ -46,7 +48,7 @@ class Saved:
             return value if isinstance(value, str) else ""
 
         own, lines, learning = document.get("own"), document.get("recipes"), document.get("learning")
-        queue = document.get("queue")
+        queue, closed = document.get("queue"), document.get("closed")
         queued = [_recipe(line) for line in queue[:MOST_QUEUED]] if isinstance(queue, list) else []
         recipes = [_recipe(line) for line in lines.values()] if isinstance(lines, dict) else []
         return cls(
@@ -58,6 +60,7 @@ class Saved:
             learning if isinstance(learning, dict) else {},
             tuple(recipe for recipe in queued if recipe is not None),
             Timings.from_document(document.get("timings")),
+            {p: float(w) for p, w in closed.items() if type(w) in (int, float)} if isinstance(closed, dict) else {},
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -73,6 +76,7 @@ class Saved:
             "learning": dict(self.learning),
             "queue": [recipe.to_json() for recipe in self.queue],
             "timings": self.timings.to_document(),
+            "closed": dict(self.closed),
         }
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
+import stat
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +23,32 @@ KEEP_DELETED_S: Final = 30 * 24 * 3600.0
 """How long a deleted creation can still be found in that folder."""
 
 
+_OURS: Final = re.compile(r"([0-9a-f]{15,16})-.+\.png", re.IGNORECASE)
+"""How files in that folder are called: when they came there, and what they were called."""
+
+
 @dataclass(frozen=True)
 class DeletedCreation:
     """A deleted creation: what it was, and where its file waits."""
 
     creation: Creation
     path: Path
+
+    @property
+    def when(self) -> float:
+        """When it was deleted, in seconds since 1970."""
+        return _deleted_at(self.path) or 0.0
+
+
+@dataclass
+class Restored:
+    """What came of bringing creations back: those that are back, with the paths they have now; those whose files are
+    gone; those that could not be moved, with the last error."""
+
+    back: list[Creation] = field(default_factory=list)
+    gone: list[DeletedCreation] = field(default_factory=list)
+    refused: list[DeletedCreation] = field(default_factory=list)
+    error: OSError | None = None
 
 
 def move_to_trash(creations: Iterable[Creation]) -> list[DeletedCreation]:
@@ -44,45 +67,109 @@ def move_to_trash(creations: Iterable[Creation]) -> list[DeletedCreation]:
                 path.replace(target)
             except FileNotFoundError:
                 continue
-            os.utime(target)
             moved.append(DeletedCreation(creation, target))
+            os.utime(target)
     except OSError:
         restore_from_trash(moved)
         raise
     return moved
 
 
-def restore_from_trash(asides: Iterable[DeletedCreation]) -> list[Creation]:
-    """Move deleted creations to where they were. Raises ``OSError``."""
-    back: list[Creation] = []
-    for aside in asides:
-        aside.path.replace(aside.creation.path)
-        back.append(aside.creation)
-    return back
-
-
-def purge_trash(folder: Path) -> None:
-    """Remove what has waited longer than ``KEEP_DELETED_S``. A file that cannot be removed waits on."""
-    try:
-        waiting = list((folder / ASIDE).iterdir())
-    except OSError:
-        return
-    for path in waiting:
+def restore_from_trash(deleted: Iterable[DeletedCreation]) -> Restored:
+    """Move deleted creations to where they were, or beside that if another file has taken their name."""
+    restored = Restored()
+    for item in deleted:
         try:
-            if time.time() - path.stat().st_mtime > KEEP_DELETED_S:
+            if not _is_ours(item.path):
+                restored.gone.append(item)
+                continue
+            place = Path(item.creation.path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            target = free_file(place)
+            item.path.replace(target)
+            restored.back.append(replace(item.creation, path=str(target)))
+        except OSError as error:
+            restored.refused.append(item)
+            restored.error = error
+    return restored
+
+
+def trashed_in(folder: Path, stop: Callable[[], bool] = lambda: False) -> list[DeletedCreation]:
+    """The deleted creations that wait in a folder, the one deleted last first. ``stop`` is asked between files: true
+    ends the search."""
+    found: list[DeletedCreation] = []
+    for path in _waiting(folder):
+        if stop():
+            break
+        try:
+            creation = read_creation(path)
+        except UserError:
+            continue  # damaged: it waits until it is swept, but there is nothing to show
+        found.append(DeletedCreation(replace(creation, path=str(folder / path.name.partition("-")[2])), path))
+    return sorted(found, key=lambda item: item.when, reverse=True)
+
+
+def delete_for_good(paths: Iterable[Path]) -> None:
+    """Remove files that wait in the folder of deleted creations; others are left alone. Raises ``OSError``."""
+    for path in paths:
+        if _is_ours(path):
+            path.unlink(missing_ok=True)
+
+
+def purge_trash(folder: Path, keep: Collection[Path] = ()) -> None:
+    """Remove what has waited longer than ``KEEP_DELETED_S``, but for ``keep``. Only files that :func:`move_to_trash`
+    put there go: no link is followed, no folder entered, no other name touched. What cannot be removed waits on."""
+    for path in _waiting(folder):
+        try:
+            if path not in keep and time.time() - (_deleted_at(path) or time.time()) > KEEP_DELETED_S:
                 path.unlink()
         except OSError:
             continue
 
 
-def creations_in(folder: Path) -> tuple[Creation, ...]:
-    """The creations in a folder, newest first: PNGs that remember a recipe. Others are left out.
+def days_left(item: DeletedCreation) -> int:
+    """How many days it still waits, 0 for less than one."""
+    return max(0, int((item.when + KEEP_DELETED_S - time.time()) // 86400))
+
+
+def free_file(path: Path) -> Path:
+    """A path that is not taken: this one, or with a number behind the name."""
+    numbers = (path if n == 1 else path.with_name(f"{path.stem}-{n}{path.suffix}") for n in itertools.count(1))
+    return next(candidate for candidate in numbers if not os.path.lexists(candidate))
+
+
+def _waiting(folder: Path) -> list[Path]:
+    """The files of ours in the waiting folder of a folder."""
+    aside = folder / ASIDE
+    try:
+        return [path for path in aside.iterdir() if _is_ours(path)]
+    except OSError:
+        return []
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a path is a plain file that was put into a waiting folder: not a link, not behind one."""
+    try:
+        is_there = stat.S_ISDIR(path.parent.lstat().st_mode) and stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+    return is_there and path.parent.name == ASIDE and _OURS.fullmatch(path.name) is not None
+
+
+def _deleted_at(path: Path) -> float | None:
+    match = _OURS.fullmatch(path.name)
+    return int(match[1], 16) / 1e9 if match else None
+
+
+def creations_in(folder: Path, keep: Collection[Path] = ()) -> tuple[Creation, ...]:
+    """The creations in a folder, newest first: PNGs that remember a recipe. Others are left out. Before, what was
+    deleted long ago is swept, but for ``keep``.
 
     An absent folder has none. Raises ``OSError`` if it cannot be read.
     """
     if not folder.exists():
         return ()
-    purge_trash(folder)
+    purge_trash(folder, keep)
     creations: list[Creation] = []
     for path in folder.glob("*.png"):
         try:

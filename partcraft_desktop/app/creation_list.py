@@ -2,28 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from pathlib import Path
 
 from engine.core.recipe import Creation
 from partcraft_desktop.app import creation_files
-from partcraft_desktop.app.creation_files import DeletedCreation
-from partcraft_desktop.app.messages import Action
+from partcraft_desktop.app.creation_files import DeletedCreation, Restored
+from partcraft_desktop.app.history import UndoCommand
+from partcraft_desktop.app.messages import Message, reason
 from partcraft_desktop.app.settings import Settings
 from partcraft_desktop.app.store import Store
+from partcraft_desktop.app.undo_control import GONE_HINT, UndoControl
+
+
+class CreationDeletion(UndoCommand):
+    """Creations that were deleted together. ``trashed`` is written in the turn of the file changes only."""
+
+    def __init__(self, owner: CreationList, creations: tuple[Creation, ...]) -> None:
+        self._owner = owner
+        self.creations = creations
+        self.trashed: list[DeletedCreation] = []
+
+        self.folder = owner.folder
+        self.relabel()
+
+    def relabel(self) -> None:
+        """Say how many they are now."""
+        count = len(self.creations)
+        self.label = "delete a creation" if count == 1 else f"delete {count} creations"
+
+    def redo(self) -> None:
+        self._owner.put_aside(self)
+
+    def undo(self) -> None:
+        self._owner.bring_back(self)
 
 
 class CreationList:
     """Keeps ``state.creations`` in step with the folder that the settings name."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, undo: UndoControl) -> None:
         self._store = store
         self._settings = settings
+        self._undo = undo
         self._folder = settings.out
-        self._deleted: list[list[DeletedCreation]] = []
+
+    @property
+    def folder(self) -> Path:
+        """The folder whose creations are shown."""
+        return self._folder
 
     def read(self) -> None:
         """Read what is in the folder, behind what is known already."""
         folder = self._folder
+        keep = {item.path for deletion in self._deletions() for item in deletion.trashed}
 
         def listed(creations: tuple[Creation, ...]) -> None:
             if folder != self._folder:
@@ -32,7 +64,9 @@ class CreationList:
             known_paths = {creation.path for creation in before}
             self._store.update_state(creations=before + tuple(c for c in creations if c.path not in known_paths))
 
-        self._store.ask(lambda: creation_files.creations_in(folder), listed, "The folder for creations cannot be read.")
+        self._store.ask(
+            lambda: creation_files.creations_in(folder, keep), listed, "The folder for creations cannot be read."
+        )
 
     def settings_changed(self) -> None:
         """Show another folder's creations, if the settings name another one now."""
@@ -42,37 +76,115 @@ class CreationList:
             self.read()
 
     def delete(self, creations: Iterable[Creation]) -> None:
-        """Put creations aside; they can be brought back."""
-        deleted = list(creations)
-        if not deleted:
-            return
-        paths = {creation.path for creation in deleted}
+        """Put creations aside: one step of undo."""
+        deleted = tuple(creations)
+        if deleted:
+            self._undo.do(CreationDeletion(self, deleted))
+
+    def put_aside(self, deletion: CreationDeletion) -> None:
+        """Move the creations of a deletion to the trash."""
+
+        def work() -> None:
+            deletion.trashed = creation_files.move_to_trash(deletion.creations)
+            deletion.creations = tuple(item.creation for item in deletion.trashed) or deletion.creations
+
+        def moved(_: None) -> None:
+            self._hide(deletion)
+            deletion.relabel()
+            count = len(deletion.creations)
+            sentence = "Deleted." if count == 1 else f"{count} creations deleted."
+            if deletion.trashed:
+                self._undo.offer(deletion, sentence)
+            else:
+                self._undo.drop(deletion)
+                self._store.say(f"{sentence} There was no file any more to bring back.", GONE_HINT)
+
+        def failed(_: Message) -> None:
+            self._undo.drop(deletion)
+            self._add_back(deletion.creations, deletion.folder)
+
+        self._hide(deletion)
+        self._undo.files.ask(work, moved, "The creation cannot be deleted.", failed)
+
+    def bring_back(self, deletion: CreationDeletion) -> None:
+        """Move the creations of a deletion to where they were."""
+
+        def work() -> Restored:
+            restored = creation_files.restore_from_trash(deletion.trashed)
+            deletion.trashed = []
+            deletion.creations = tuple(restored.back)
+            return restored
+
+        def back(restored: Restored) -> None:
+            self._show_restored(restored, deletion.folder)
+            deletion.relabel()
+            if restored.back:
+                self._undo.show()
+            else:
+                self._undo.drop(deletion)
+
+        self._undo.files.ask(work, back, "The creation cannot be brought back.")
+
+    def restore(self, items: Collection[DeletedCreation]) -> None:
+        """Bring back deleted creations, whatever deleted them: steps that would do so have nothing left to do."""
+
+        def work() -> Restored:
+            restored = creation_files.restore_from_trash(items)
+            self._settle({item.path for item in items}, deletions)
+            return restored
+
+        def back(restored: Restored) -> None:
+            self._show_restored(restored, folder)
+            self._drop_empty(deletions)
+
+        deletions, folder = self._deletions(), self._folder
+        self._undo.files.ask(work, back, "The creation cannot be brought back.")
+
+    def delete_for_good(self, paths: Collection[Path]) -> None:
+        """Remove deleted creations: they cannot be brought back."""
+
+        def work() -> None:
+            creation_files.delete_for_good(paths)
+            self._settle(set(paths), deletions)
+
+        deletions = self._deletions()
+        self._undo.files.ask(work, lambda _: self._drop_empty(deletions), "The creation cannot be deleted.")
+
+    def _settle(self, paths: set[Path], deletions: Iterable[CreationDeletion]) -> None:
+        for deletion in deletions:
+            left = [item for item in deletion.trashed if item.path not in paths]
+            if len(left) != len(deletion.trashed):
+                deletion.trashed = left
+                deletion.creations = tuple(item.creation for item in left)
+
+    def _drop_empty(self, deletions: Iterable[CreationDeletion]) -> None:
+        for deletion in deletions:
+            deletion.relabel()
+            if not deletion.creations:
+                self._undo.drop(deletion)
+        self._undo.show()
+
+    def _deletions(self) -> list[CreationDeletion]:
+        return [command for command in self._undo.commands if isinstance(command, CreationDeletion)]
+
+    def _show_restored(self, restored: Restored, folder: Path) -> None:
+        self._add_back(restored.back, folder)
+        if restored.gone:
+            count = len(restored.gone)
+            what = "The creation is" if count == 1 else f"{count} creations are"
+            self._store.say(f"{what} no longer in the trash and cannot come back.", GONE_HINT, "warning")
+        if restored.refused and restored.error is not None:
+            count = len(restored.refused)
+            what = "The creation" if count == 1 else f"{count} creations"
+            hint = f"{reason(restored.error)} “Recently deleted” still has {'it' if count == 1 else 'them'}."
+            self._store.say(f"{what} cannot be brought back.", hint, "error")
+
+    def _hide(self, deletion: CreationDeletion) -> None:
+        paths = {creation.path for creation in deletion.creations}
         self._store.update_state(creations=tuple(c for c in self._store.state.creations if c.path not in paths))
 
-        def moved(asides: list[DeletedCreation]) -> None:
-            self._deleted.append(asides)
-            sentence = "Deleted." if len(deleted) == 1 else f"{len(deleted)} creations deleted."
-            self._store.say(sentence, action=Action("Undo", self.restore))
-
-        self._store.ask(
-            lambda: creation_files.move_to_trash(deleted),
-            moved,
-            "The creation cannot be deleted.",
-            lambda _: self._add_back(deleted),
-            must_finish=True,
-        )
-
-    def restore(self) -> None:
-        """Bring back what was deleted last."""
-        if self._deleted:
-            asides = self._deleted.pop()
-            self._store.ask(
-                lambda: creation_files.restore_from_trash(asides),
-                self._add_back,
-                "The creation cannot be brought back.",
-                must_finish=True,
-            )
-
-    def _add_back(self, creations: list[Creation]) -> None:
-        together = {creation.path: creation for creation in (*self._store.state.creations, *creations)}
-        self._store.update_state(creations=creation_files.newest_first(together.values()))
+    def _add_back(self, creations: Iterable[Creation], folder: Path) -> None:
+        """Show creations of a folder again, unless another folder is shown now."""
+        if folder == self._folder:
+            together = {creation.path: creation for creation in (*self._store.state.creations, *creations)}
+            self._store.update_state(creations=creation_files.newest_first(together.values()))

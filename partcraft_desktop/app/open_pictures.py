@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -13,12 +14,34 @@ from engine.core.segmentation import Segmentation
 from engine.packs.pack import Pack
 from engine.worker.jobs import Cancelled, Failed, Finished, Job, News, Segment, Segmented
 from partcraft_desktop.app.decoded_pictures import keep_decoded
-from partcraft_desktop.app.messages import Action
+from partcraft_desktop.app.history import UndoCommand
 from partcraft_desktop.app.state import OpenPicture
 from partcraft_desktop.app.store import LatestRequest, Store
+from partcraft_desktop.app.undo_control import GONE_HINT, UndoControl
 
 OWN_LIMIT: Final = 12
 """How many of a person's own pictures stay on the wall."""
+
+MOST_CLOSED: Final = 60
+"""How many pictures that were taken off the wall are remembered."""
+
+
+class PictureClosing(UndoCommand):
+    """A person's own picture that was taken off the wall."""
+
+    def __init__(self, owner: OpenPictures, picture: OpenPicture) -> None:
+        self._owner = owner
+        self.label = f"take “{picture.title}” off the wall"
+        self.picture = picture
+        self.index = 0
+        self.was_shown = False
+        self.is_closed = False
+
+    def redo(self) -> None:
+        self._owner.take_off(self)
+
+    def undo(self) -> None:
+        self._owner.put_back(self)
 
 
 class OpenPictures:
@@ -28,12 +51,19 @@ class OpenPictures:
     """
 
     def __init__(
-        self, store: Store, submit: Callable[[Job, Callable[[News], None]], object], save_soon: Callable[[], None]
+        self,
+        store: Store,
+        submit: Callable[[Job, Callable[[News], None]], object],
+        save_soon: Callable[[], None],
+        undo: UndoControl,
     ) -> None:
         self._store = store
+        self._undo = undo
         self._submit = submit
         self._save_soon = save_soon
         self.requests = LatestRequest()
+        self.closed: dict[str, float] = {}
+        """Paths of pictures that were taken off the wall, and when, in seconds since 1970."""
 
     def bring_back(self, paths: list[str]) -> None:
         """Put pictures that were on the wall last time behind those that are there already."""
@@ -107,24 +137,67 @@ class OpenPictures:
             self._show_reference(reference.id)
 
     def close_image(self, path: str) -> None:
-        """Take a person's own picture off the wall; the file stays where it is."""
-        before = self._store.state
-        closed = next((picture for picture in before.own if picture.id == path), None)
-        if closed is None:
-            return
+        """Take a person's own picture off the wall: one step of undo. The file stays where it is."""
+        closed = next((picture for picture in self._store.state.own if picture.id == path), None)
+        if closed is not None:
+            self._undo.do(PictureClosing(self, closed))
+
+    def take_off(self, closing: PictureClosing) -> None:
+        """Take the picture of a closing off the wall."""
+        before, path = self._store.state, closing.picture.id
+        closing.is_closed = True
+        closing.index = next((index for index, picture in enumerate(before.own) if picture.id == path), 0)
+        closing.was_shown = before.reference is not None and before.reference.id == path
+        self.closed = dict(sorted({**self.closed, path: time.time()}.items(), key=lambda item: -item[1])[:MOST_CLOSED])
         self._store.update_state(own=tuple(picture for picture in before.own if picture.id != path))
-        if before.reference is not None and before.reference.id == path:
+        if closing.was_shown:
             self.requests.begin()
             self._show_reference("")
         self._save_soon()
-        self._store.say(f"“{closed.title}” was taken off the wall.", action=Action("Undo", lambda: self._undo(path)))
+        self._undo.offer(closing, f"“{closing.picture.title}” was taken off the wall.")
 
-    def _undo(self, path: str) -> None:
-        self.requests.begin()
-        self._add_own(path, show=True)
+    def put_back(self, closing: PictureClosing) -> None:
+        """Put the picture of a closing back to its place, if its file is still there."""
+        path = closing.picture.id
+        closing.is_closed = False
 
-    def _add_own(self, image: str, show: bool) -> None:
+        def landed(is_there: bool) -> None:
+            if closing.is_closed:
+                return
+            if is_there:
+                if closing.was_shown:
+                    self.requests.begin()
+                self._add_own(path, closing.was_shown, closing.index)
+            else:
+                self._undo.drop(closing)
+                self.forget_closed([path])
+                self._store.say(
+                    f"The file of “{closing.picture.title}” is gone: it cannot come back.", GONE_HINT, "warning"
+                )
+
+        self._store.ask(lambda: is_file(path), landed, f"“{closing.picture.title}” cannot be opened.")
+
+    def restore_closed(self, path: str) -> None:
+        """Put a picture back on the wall, whatever took it off: a step that would do so has nothing left to do."""
+        self._add_own(path, show=False)
+        self._settle(path)
+
+    def forget_closed(self, paths: Iterable[str]) -> None:
+        """Offer no longer to bring back some pictures; their files stay."""
+        gone = set(paths)
+        self.closed = {path: when for path, when in self.closed.items() if path not in gone}
+        for path in gone:
+            self._settle(path)
+        self._save_soon()
+
+    def _settle(self, path: str) -> None:
+        for command in self._undo.commands:
+            if isinstance(command, PictureClosing) and command.is_closed and command.picture.id == path:
+                self._undo.drop(command)
+
+    def _add_own(self, image: str, show: bool, index: int = 0) -> None:
         """Put a picture on the wall and have its parts found, unless that is done; ``show`` it in the middle too."""
+        self.closed.pop(image, None)
         own, pack = self._store.state.own, self._store.state.pack
         existing = next((picture for picture in own if picture.id == image), None)
         if existing is not None and (existing.segmentation is not None or existing.busy):
@@ -135,7 +208,7 @@ class OpenPictures:
         if pack is None:
             picture = replace(picture, note="Open a pack to find the parts of this picture.")
         again = tuple(picture if other.id == image else other for other in own)
-        self._store.update_state(own=again if existing else (picture, *own)[:OWN_LIMIT])
+        self._store.update_state(own=again if existing else (*own[:index], picture, *own[index:])[:OWN_LIMIT])
         if show:
             self._show(picture)
         self._save_soon()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from engine.core.errors import UserError
-from engine.packs.library import PackLibrary
+from engine.core.recipe import Recipe
+from engine.packs.library import PackLibrary, TrashedPack
 from engine.packs.pack import Pack
-from partcraft_desktop.app.messages import Action
+from partcraft_desktop.app.history import UndoCommand
+from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.store import LatestRequest, Store
+from partcraft_desktop.app.undo_control import UndoControl
 
 
 @dataclass(frozen=True)
@@ -26,19 +29,44 @@ class PackListing:
     errors: tuple[UserError, ...]
 
 
+class PackRemoval(UndoCommand):
+    """A pack that was taken out of the library. Its paths are written in the turn of the file changes only."""
+
+    def __init__(self, owner: PackList, pack: Pack) -> None:
+        self._owner = owner
+        self.label = f"remove pack {pack.title}"
+        self.pack = pack.id
+        self.title = pack.title
+        self.path = pack.path
+        self.trashed: Path | None = None
+        self.was_shown = False
+        self.recipe_after: Recipe | None = None
+        """The recipe that took the place of the pack's own."""
+
+    def redo(self) -> None:
+        self._owner.take_away(self)
+
+    def undo(self) -> None:
+        self._owner.bring_back(self)
+
+
 class PackList:
     """``listed`` is called with every :class:`PackListing` that is newer than those before; ``open_pack`` switches to
-    a pack of the library."""
+    a pack of the library, ``show_again`` does so without a step of undo."""
 
     def __init__(
         self,
         store: Store,
         library: PackLibrary,
+        undo: UndoControl,
         listed: Callable[[PackListing], None],
         open_pack: Callable[[str], None],
+        show_again: Callable[[Pack], None],
     ) -> None:
         self._store = store
         self._library = library
+        self._undo = undo
+        self._show_again = show_again
         self._listed = listed
         self._open_pack = open_pack
         self._numbers = itertools.count(1)
@@ -53,7 +81,7 @@ class PackList:
     def read(self, work: Callable[[], Any] = lambda: None, then: Callable[[Any], None] = lambda _: None) -> None:
         """See which packs there are now. ``work`` is done before, off the Qt thread; ``then`` has what it returned,
         after the packs are shown."""
-        self._change(work, then, "The packs cannot be read.", must_finish=False)
+        self._change(work, then, "The packs cannot be read.", in_turn=False)
 
     def open_at(self, folder: str) -> None:
         """Switch to the pack in a folder, if it is in the library and no other is asked for meanwhile."""
@@ -87,21 +115,77 @@ class PackList:
         self._change(lambda: self._library.import_pack(Path(path)), landed, f"“{Path(path).name}” cannot be opened.")
 
     def remove(self, pack: Pack) -> None:
-        """Take one of a person's own packs out of the library; it can be brought back."""
+        """Take one of a person's own packs out of the library: one step of undo."""
+        self._undo.do(PackRemoval(self, pack))
 
-        def landed(trashed: Path) -> None:
-            action = Action("Undo", lambda: self._bring_back(trashed))
-            self._store.say(f"The pack “{pack.title}” was removed.", action=action)
+    def take_away(self, removal: PackRemoval) -> None:
+        """Move the pack of a removal to the trash."""
 
-        self._change(lambda: self._library.delete(pack.path), landed, "The pack cannot be removed.")
+        def work() -> None:
+            removal.trashed = self._library.delete(removal.path)
 
-    def _bring_back(self, trashed: Path) -> None:
-        self._change(lambda: self._library.restore(trashed), lambda _: None, "The pack cannot come back.")
+        def landed(_: None) -> None:
+            removal.recipe_after = self._store.state.recipe
+            self._undo.offer(removal, f"The pack “{removal.title}” was removed.")
+
+        shown_pack = self._store.state.pack
+        removal.was_shown = shown_pack is not None and shown_pack.id == removal.pack
+        self._change(work, landed, "The pack cannot be removed.", lambda _: self._undo.drop(removal))
+
+    def bring_back(self, removal: PackRemoval) -> None:
+        """Move the pack of a removal back into the library, and show it where it was shown."""
+
+        def work() -> Pack | None:
+            if removal.trashed is None:  # it never went
+                return None
+            pack = self._library.restore(removal.trashed)
+            removal.path, removal.trashed = pack.path, None
+            return pack
+
+        def landed(pack: Pack | None) -> None:
+            after, now = removal.recipe_after, self._store.state.recipe
+            went_on = after is None or replace(after, seed=0) != replace(now, seed=0)
+            if pack is not None and removal.was_shown and not went_on:
+                self._show_again(pack)
+
+        self._change(work, landed, "The pack cannot come back.", lambda _: self._undo.drop(removal))
+
+    def trashed(self) -> list[TrashedPack]:
+        """The packs in the trash. Reads files: not on the Qt thread."""
+        return self._library.trashed()
+
+    def restore(self, trashed: Path, then: Callable[[Any], None]) -> None:
+        """Bring back a pack, whatever removed it: a step that would do so has nothing left to do."""
+
+        def landed(pack: Pack) -> None:
+            self._settle(trashed)
+            then(pack)
+
+        self._change(lambda: self._library.restore(trashed), landed, "The pack cannot come back.")
+
+    def delete_for_good(self, trashed: Path) -> None:
+        """Remove a pack from the trash: it cannot be brought back."""
+        self._undo.files.ask(
+            lambda: self._library.delete_for_good(trashed),
+            lambda _: self._settle(trashed),
+            "The pack cannot be deleted.",
+        )
+
+    def _settle(self, trashed: Path) -> None:
+        for command in self._undo.commands:
+            if isinstance(command, PackRemoval) and command.trashed == trashed:
+                self._undo.drop(command)
 
     def _change(
-        self, work: Callable[[], Any], then: Callable[[Any], None], otherwise: str, must_finish: bool = True
+        self,
+        work: Callable[[], Any],
+        then: Callable[[Any], None],
+        otherwise: str,
+        failed: Callable[[Message], None] | None = None,
+        in_turn: bool = True,
     ) -> None:
-        """Do something to the library and read what it has afterwards; show that, then go on with what was done."""
+        """Do something to the library and read what it has afterwards; show that, then go on with what was done.
+        ``in_turn``: it changes files, and is done after other changes and even if the window closes."""
 
         def landed(outcome: tuple[Any, PackListing]) -> None:
             result, listing = outcome
@@ -112,7 +196,8 @@ class PackList:
                 self._listed(listing)
             then(result)
 
-        self._store.ask(lambda: (work(), self._read_listing()), landed, otherwise, must_finish=must_finish)
+        ask = self._undo.files.ask if in_turn else self._store.ask
+        ask(lambda: (work(), self._read_listing()), landed, otherwise, failed)
 
     def _read_listing(self) -> PackListing:
         number = next(self._numbers)

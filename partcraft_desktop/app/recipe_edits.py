@@ -50,3 +50,10 @@ def with_setting(recipe: Recipe, name: str, value: str | float, sizes: BaseSizes
     low, high = OFFERED[name]
     number = min(max(float(value), low), high)
     return replace(recipe, **{name: number if name == "guidance" else int(number)})
+
+
+def code_name(pack: Pack, part: int, code: int) -> str:
+    """What a code of a part is called, its number where it has no name."""
+    words = pack.vocabulary
+    known = 0 <= part < len(words.parts) and 0 <= code < words.codes_per_part
+    return words.code_name(part, code) if known else str(code)

@@ -13,12 +13,31 @@ from pathlib import Path
 
 from engine.core.recipe import Recipe
 from engine.packs.pack import Pack
-from partcraft_desktop.app.messages import Action, Message
+from partcraft_desktop.app.history import UndoCommand
+from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.render_control import RenderControl, RenderEnd
 from partcraft_desktop.app.state import QueuedRender, RenderStatus
 from partcraft_desktop.app.store import Store
+from partcraft_desktop.app.undo_control import UndoControl
 
 GO_ON_HINT = "The others are rendered all the same."
+
+
+class QueueClearing(UndoCommand):
+    """Renders that were taken off the queue, each with the place it had."""
+
+    def __init__(self, owner: RenderQueue, taken: Sequence[tuple[int, QueuedRender]], text: str = "") -> None:
+        self._owner = owner
+        self.taken = tuple(taken)
+        self.text = text
+        count = len(self.taken)
+        self.label = f"take {self.taken[0][1].title if count == 1 else f'{count} renders'} off the queue"
+
+    def redo(self) -> None:
+        self._owner.take_off(self)
+
+    def undo(self) -> None:
+        self._owner.put_back(self)
 
 
 class RenderQueue:
@@ -26,9 +45,15 @@ class RenderQueue:
     is told when there is something else to keep."""
 
     def __init__(
-        self, store: Store, control: RenderControl, out: Callable[[], Path], save_soon: Callable[[], None]
+        self,
+        store: Store,
+        control: RenderControl,
+        out: Callable[[], Path],
+        save_soon: Callable[[], None],
+        undo: UndoControl,
     ) -> None:
         self._store = store
+        self._undo = undo
         self._control = control
         self._out = out
         self._save_soon = save_soon
@@ -52,20 +77,16 @@ class RenderQueue:
         if render is not None and render.item is not None and render.item.id == id:
             self._control.cancel()
         else:
-            self._put(tuple(item for item in self._store.state.queue if item.id != id))
+            self._take(lambda item: item.id == id)
 
     def cancel_all(self) -> None:
         """Stop the running render and take all others off the queue; they can be brought back."""
-        taken = self._store.state.queue
-        self._put(())
+        self._take(lambda _: True, tell=True)
         self._control.cancel()
-        self._say_taken(taken)
 
     def clear_held(self) -> None:
         """Take off what waits for "Go on"; it can be brought back."""
-        queue = self._store.state.queue
-        self._put(tuple(item for item in queue if not item.held))
-        self._say_taken(tuple(item for item in queue if item.held))
+        self._take(lambda item: item.held, tell=True)
 
     def go_on(self) -> None:
         """Render what waited for this."""
@@ -117,14 +138,25 @@ class RenderQueue:
         self._store.update_state(queue=queue)
         self._save_soon()
 
-    def _say_taken(self, taken: tuple[QueuedRender, ...]) -> None:
+    def _take(self, which: Callable[[QueuedRender], bool], tell: bool = False) -> None:
+        taken = [(index, item) for index, item in enumerate(self._store.state.queue) if which(item)]
         if taken:
-            text = "One render was" if len(taken) == 1 else f"{len(taken)} renders were"
-            back = Action("Bring back", lambda: self._bring_back(taken))
-            self._store.say(f"{text} taken off the queue.", action=back)
+            number = "One render was" if len(taken) == 1 else f"{len(taken)} renders were"
+            self._undo.do(QueueClearing(self, taken, f"{number} taken off the queue." if tell else ""))
 
-    def _bring_back(self, taken: tuple[QueuedRender, ...]) -> None:
-        self._go_on_with((*taken, *self._store.state.queue))
+    def take_off(self, clearing: QueueClearing) -> None:
+        """Take the renders of a clearing off the queue, those that still wait."""
+        ids = {item.id for _, item in clearing.taken}
+        self._put(tuple(item for item in self._store.state.queue if item.id not in ids))
+        if clearing.text:
+            self._undo.offer(clearing, clearing.text)
+
+    def put_back(self, clearing: QueueClearing) -> None:
+        """Put the renders of a clearing back to their places; they are rendered when their turn comes."""
+        queue = list(self._store.state.queue)
+        for index, item in clearing.taken:
+            queue.insert(index, item)
+        self._go_on_with(tuple(queue))
 
     def _go_on_with(self, queue: tuple[QueuedRender, ...]) -> None:
         if self._store.state.render is None:

@@ -34,6 +34,7 @@ from partcraft_desktop.app.learning.state import LearningState, RunsApi
 from partcraft_desktop.app.messages import Action
 from partcraft_desktop.app.open_pictures import OWN_LIMIT, OpenPictures
 from partcraft_desktop.app.pack_list import PackList, PackListing
+from partcraft_desktop.app.recently_deleted import RecentlyDeleted
 from partcraft_desktop.app.recipe_control import RecipeControl
 from partcraft_desktop.app.render_control import RenderControl
 from partcraft_desktop.app.render_queue import RenderQueue
@@ -41,6 +42,7 @@ from partcraft_desktop.app.save_control import SaveControl
 from partcraft_desktop.app.settings import Settings
 from partcraft_desktop.app.sheet_work import SheetWork
 from partcraft_desktop.app.store import Store
+from partcraft_desktop.app.undo_control import UndoControl
 
 SAVED: Final = "session.json"
 
@@ -50,7 +52,7 @@ class Session(Store):
 
     ``make_engine(outlet)`` builds the engine; it is called by :meth:`start_engine`, after the first paint.
     ``learning`` has the verbs of the wizard, ``arrangement`` those of the creature's parts, ``saves`` those of saving
-    for other programs.
+    for other programs, ``deleted`` those of "Recently deleted".
     """
 
     preview = Signal(int, object)
@@ -77,15 +79,18 @@ class Session(Store):
         self._renders.creation_added.connect(self.creation_added)
         self._renders.creation_added.connect(self._save_soon)
         self._renders.measured.connect(self._save_soon)
-        self._queue = RenderQueue(self, self._renders, lambda: settings.out, self._save_soon)
-        self._saved_queue: tuple[Recipe, ...] = ()
-        self._pictures = OpenPictures(self, self._renders.submit, self._save_soon)
         self._recipes = RecipeControl(self, self._show_pack, self._save_soon)
+        self._undo = UndoControl(self, self._recipes.history, self._recipes.show)
+        self._queue = RenderQueue(self, self._renders, lambda: settings.out, self._save_soon, self._undo)
+        self._saved_queue: tuple[Recipe, ...] = ()
+        self._pictures = OpenPictures(self, self._renders.submit, self._save_soon, self._undo)
         self.arrangement = ArrangementControl(self, self._recipes.change)
         self._collages = CollageControl(self)
         self.saves = SaveControl(self, settings.home, self._collages.maker, self._renders.submit)
-        self._packs = PackList(self, packs, self._packs_listed, self._switch_pack)
-        self._creations = CreationList(self, settings)
+        again = self._recipes.begin_with
+        self._packs = PackList(self, packs, self._undo, self._packs_listed, self._switch_pack, again)
+        self._creations = CreationList(self, settings, self._undo)
+        self.deleted = RecentlyDeleted(self, self._undo, self._creations, self._packs, self._pictures)
         settings.changed.connect(self._creations.settings_changed)
         self.learning = LearningController(self, readers, settings.home, runs or LocalRuns(), self)
 
@@ -97,6 +102,7 @@ class Session(Store):
         self._saved_pack, self._saved_reference = saved.pack, saved.reference
         self._recipes.bring_back(saved.recipes)
         self._saved_queue = saved.queue
+        self._pictures.closed = dict(saved.closed)
         self.update_state(timings=saved.timings, seed_locked=saved.seed_locked, hint=not self.settings.values.hint_seen)
         self.learning.begin(saved.learning, self.state.packs)
         self._packs.read(lambda: existing(saved.own[:OWN_LIMIT]), self._pictures.bring_back)
@@ -153,7 +159,7 @@ class Session(Store):
         self._pictures.open_image(path)
 
     def close_image(self, path: str) -> None:
-        """Take a person's own picture off the wall; the file stays where it is."""
+        """Take a person's own picture off the wall: one step of undo. The file stays where it is."""
         self._pictures.close_image(path)
 
     # Packs
@@ -194,7 +200,7 @@ class Session(Store):
         return self._packs.is_own(pack)
 
     def remove_pack(self, pack: Pack) -> None:
-        """Take one of a person's own packs out of the library; it can be brought back."""
+        """Take one of a person's own packs out of the library: one step of undo."""
         self._packs.remove(pack)
 
     def list_packs(self) -> None:
@@ -207,9 +213,10 @@ class Session(Store):
 
     def _packs_listed(self, listing: PackListing) -> None:
         packs, is_first = listing.packs, not self.state.packs_listed
-        removed_ids = {pack.id for pack in self.state.packs} - {pack.id for pack in packs}
+        listed_ids = {pack.id for pack in packs}
+        removed_packs = [pack for pack in self.state.packs if pack.id not in listed_ids]
         self.update_state(packs=packs, packs_listed=True)
-        self._recipes.forget(removed_ids)
+        self._recipes.forget(removed_packs)
         self.learning.packs_changed(packs)
         shown_pack = self.state.pack
         same = next((pack for pack in packs if shown_pack is not None and pack.id == shown_pack.id), None)
@@ -293,12 +300,12 @@ class Session(Store):
         self._recipes.use(creation)
 
     def undo(self) -> None:
-        """Go back one step."""
-        self._recipes.undo()
+        """Take back the newest step: a change of the recipe, or something that was deleted or taken off the queue."""
+        self._undo.undo()
 
     def redo(self) -> None:
-        """Go forward one step again."""
-        self._recipes.redo()
+        """Do again what was undone last."""
+        self._undo.redo()
 
     # Rendering, and what came of it
 
@@ -343,12 +350,8 @@ class Session(Store):
         self._queue.clear_held()
 
     def delete_creations(self, creations: Iterable[Creation]) -> None:
-        """Put creations aside; they can be brought back."""
+        """Put creations aside: one step of undo."""
         self._creations.delete(creations)
-
-    def restore_deleted(self) -> None:
-        """Bring back what was deleted last."""
-        self._creations.restore()
 
     def receive(self, event: Event) -> None:
         """Take one event of the engine, on the Qt thread."""
@@ -375,6 +378,7 @@ class Session(Store):
             self.state.learning.draft.to_document(),
             self._queue.kept(),
             self.state.timings,
+            self._pictures.closed,
         )
 
     def _tell_unsaved(self, error: UserError) -> None:

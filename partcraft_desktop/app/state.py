@@ -73,6 +73,22 @@ class QueuedRender:
 
 
 @dataclass(frozen=True)
+class DeletedItem:
+    """Something that was deleted and can be brought back.
+
+    ``path`` is where it waits: a file, a pack's folder, or the picture that was taken off the wall; ``image`` is a
+    picture of it ("": none). ``when`` is in seconds since 1970. ``days_left``: until it goes for good, None: never.
+    """
+
+    kind: Literal["creation", "picture", "pack"]
+    name: str
+    when: float
+    image: str
+    path: str
+    days_left: int | None = None
+
+
+@dataclass(frozen=True)
 class LoadStatus:
     """Models that load: since when (``time.monotonic()`` seconds), and how many seconds they took last time (0: not
     known)."""
@@ -134,6 +150,11 @@ class State:
     timings: Timings = field(default_factory=Timings)
     can_undo: bool = False
     can_redo: bool = False
+    undo_label: str = ""
+    """What undo would take back, in a few words."""
+    redo_label: str = ""
+    deleted: tuple[DeletedItem, ...] = ()
+    """What can be brought back, the newest first: as of when it was last asked for."""
     hint: bool = False
     """Whether the first-start hint ("click a part to take it") is still wanted."""
     learning: LearningState = field(default_factory=LearningState)

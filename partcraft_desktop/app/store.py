@@ -14,16 +14,23 @@ from partcraft_desktop.app.state import State
 
 
 class Store(QObject):
-    """Holds the state. ``changed``: it was replaced; ``message``: a :class:`Message` for the status strip."""
+    """Holds the state. ``changed``: it was replaced; ``message``: a :class:`Message` for the status strip;
+    ``withdrawn``: one whose action has become needless."""
 
     changed = Signal()
     message = Signal(object)
+    withdrawn = Signal(object)
 
     def __init__(self, readers: BackgroundReader, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.state = State()
         self._readers = readers
         self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the window is closed: long work off the Qt thread may stop."""
+        return self._closed
 
     def update_state(self, **changes: Any) -> None:
         """Replace some fields of the state and say so."""

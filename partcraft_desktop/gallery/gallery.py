@@ -40,7 +40,8 @@ QWIDGETSIZE_MAX: Final = 16_777_215
 class Gallery(QWidget):
     """The creations. ``show_wanted(creation)``: a person selected it to see it; ``render_wanted()``: a person wants to
     see the running render; ``view_wanted(creation)`` asks for the viewer, ``folder_wanted(creation)`` for its folder,
-    ``copy_wanted(creation)`` for the clipboard, ``save_wanted(creation)`` for a file of another program."""
+    ``copy_wanted(creation)`` for the clipboard, ``save_wanted(creation)`` for a file of another program,
+    ``deleted_wanted()`` for what was deleted."""
 
     show_wanted = Signal(object)
     render_wanted = Signal()
@@ -48,6 +49,7 @@ class Gallery(QWidget):
     folder_wanted = Signal(object)
     copy_wanted = Signal(object)
     save_wanted = Signal(object)
+    deleted_wanted = Signal()
 
     def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,6 +67,8 @@ class Gallery(QWidget):
         self.strip.setItemDelegate(CreationDelegate(thumbnails, self.model, self.strip))
         self.strip.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.empty = GhostTiles("What you render is kept here, with its recipe.")
+        self.empty.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.empty.customContextMenuRequested.connect(self._show_menu)
         self.actions_here = CreationActions(session, self.selected, (self.strip,), self)
         self._build()
 
@@ -217,9 +221,10 @@ class Gallery(QWidget):
         self.size_slider.blockSignals(blocked)
 
     def _show_menu(self, at: QPoint) -> None:
-        if self.model.creation(self.strip.indexAt(at)) is None:
-            return
         menu = QMenu(self.strip)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addActions(self.actions_here.all)
-        menu.popup(self.strip.viewport().mapToGlobal(at))
+        if self.model.creation(self.strip.indexAt(at)) is not None:
+            menu.addActions(self.actions_here.all)
+            menu.addSeparator()
+        menu.addAction("Recently deleted…", self.deleted_wanted.emit)
+        menu.popup((self.empty if self.strip.isHidden() else self.strip.viewport()).mapToGlobal(at))

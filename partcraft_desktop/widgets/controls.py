@@ -32,13 +32,21 @@ def tool_button(icon_name: str, name: str, run: Callable[[], object] | None = No
     button.setIcon(icon(icon_name))
     button.setIconSize(QSize(ICON_SIDE, ICON_SIDE))
     button.setAccessibleName(name)
-    shortcut = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) if keys else ""
-    button.setToolTip(f"{name} ({shortcut})" if shortcut else name)
+    describe_button(button, name, keys)
     # A click must not leave a focus ring behind; the keyboard still gets here.
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     if run is not None:
         button.clicked.connect(lambda: run())
     return button
+
+
+def describe_button(button: QWidget, text: str, keys: str = "") -> None:
+    """Give a button a tip: some words and its keys. A screen reader reads it after the button's name."""
+    shortcut = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) if keys else ""
+    tip = f"{text} ({shortcut})" if shortcut else text
+    if button.toolTip() != tip:
+        button.setToolTip(tip)
+        button.setAccessibleDescription("" if text == button.accessibleName() else text)
 
 
 def push_button(text: str, run: Callable[[], object] | None = None, icon_name: str = "", look: str = "") -> QPushButton:

@@ -74,6 +74,14 @@ class DialogLauncher:
 
         self._open(ShortcutsDialog(self._window))
 
+    def show_deleted(self) -> None:
+        """Open the list of what was deleted."""
+        from partcraft_desktop.window.deleted_dialog import DeletedDialog
+
+        dialog = DeletedDialog(self.session, self._thumbnails, self._window)
+        dialog.resize(min(720, self._window.width() - 4 * UNIT), min(520, self._window.height() - 4 * UNIT))
+        self._open(dialog)
+
     def show_about(self) -> None:
         """Say what this is."""
         from partcraft_desktop.window.help_dialogs import AboutDialog

@@ -29,7 +29,7 @@ from partcraft_desktop.gallery.gallery import Gallery
 from partcraft_desktop.library.library import Library
 from partcraft_desktop.reference.reference_view import ReferenceView
 from partcraft_desktop.variants.part_wall import PartWall
-from partcraft_desktop.widgets.controls import ShortLabel, hairline, tool_button
+from partcraft_desktop.widgets.controls import ShortLabel, describe_button, hairline, tool_button
 from partcraft_desktop.widgets.theme import UNIT, draw_app_icon, icon, icon_of
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.window.centre import Centre
@@ -134,6 +134,7 @@ class MainWindow(QWidget):
         self.fold = self._action("Library", "sidebar", "Ctrl+B", self.fold_library)
         self.search = self._action("Search pictures", "search", "Ctrl+F", self._find)
         self.next_area = self._action("Next area", "fit", "F6", self._next_area)
+        self.deleted = self._action("Recently deleted…", "delete", "", self.openings.show_deleted)
         self.settings_action = self._action("Settings…", "settings", "Ctrl+,", self.openings.show_settings)
         self.shortcuts = self._action("Shortcuts", "keyboard", "F1", self.openings.show_shortcuts)
         self.about = self._action("About PartCraft", "info", "", self.openings.show_about)
@@ -157,14 +158,15 @@ class MainWindow(QWidget):
         self._menu.addSeparator()
         self._menu.addActions([self.import_pack, self.learn])
         self._menu.addSeparator()
-        self._menu.addActions([self.settings_action, self.shortcuts, self.about])
+        self._menu.addActions([self.deleted, self.settings_action, self.shortcuts, self.about])
         self._menu.addSeparator()
         self._menu.addAction(self.quit)
         self._more.clicked.connect(self._show_menu)
         row.addWidget(self._button(self.fold, "Show or hide the library"))
         row.addStretch(1)
-        for action in (self.undo, self.redo):
-            row.addWidget(self._button(action, action.text()))
+        self._history_buttons = [self._button(action, action.text()) for action in (self.undo, self.redo)]
+        for button in self._history_buttons:
+            row.addWidget(button)
         row.addSpacing(UNIT)
         row.addWidget(self._button(self.settings_action, "Settings"))
         row.addWidget(self._more)
@@ -206,6 +208,7 @@ class MainWindow(QWidget):
         self.creature.front_wanted.connect(self.centre.show_creature)
         self.outlets.serve(self.creature.ways_out)
         self.creature.canvas.addAction(self.sheet)
+        self.gallery.deleted_wanted.connect(self.openings.show_deleted)
         self.status.details_wanted.connect(self.openings.show_details)
 
     def _refresh(self) -> None:
@@ -216,6 +219,12 @@ class MainWindow(QWidget):
         sorts = learning.draft.page == "parts"
         self.undo.setEnabled(state.can_undo if mixes else sorts and learning.can_undo)
         self.redo.setEnabled(state.can_redo if mixes else sorts and learning.can_redo)
+        for button, name, label in zip(
+            self._history_buttons, ("Undo", "Redo"), (state.undo_label, state.redo_label), strict=True
+        ):
+            describe_button(
+                button, f"{name}: {label}" if label else name, "Ctrl+Z" if name == "Undo" else "Ctrl+Shift+Z"
+            )
         self.stop.setEnabled(mixes and state.render is not None)
         self.render_action.setEnabled(mixes and state.pack is not None)
         self.mix.setEnabled(mixes and state.pack is not None)

@@ -33,7 +33,7 @@ def test_deleted_creations_come_back(qtbot: QtBot, session: Session, opened: Ope
     qtbot.waitUntil(lambda: said(opened, "2 creations deleted"), timeout=WAIT)
     assert session.state.creations == creations[2:]
     assert not Path(creations[0].path).exists()
-    session.restore_deleted()
+    session.undo()
     qtbot.waitUntil(lambda: session.state.creations == creations, timeout=WAIT)
     assert all(Path(creation.path).is_file() for creation in creations)
 

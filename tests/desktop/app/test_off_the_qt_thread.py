@@ -92,7 +92,7 @@ def test_rendering_and_creations(qtbot: QtBot, window: MainWindow, session: Sess
         qtbot.waitUntil(lambda: window.status.text.text() == "Copied.", timeout=WAIT)
         session.delete_creations(creations)
         qtbot.waitUntil(lambda: opened.messages[-1].action is not None, timeout=WAIT)
-        session.restore_deleted()
+        session.undo()
         qtbot.waitUntil(lambda: session.state.creations == creations, timeout=WAIT)
     assert not notes, notes
 

@@ -1,0 +1,99 @@
+"""What was deleted and can still be brought back: creations, packs, and pictures that were taken off the wall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from engine.core.paths import is_file
+from engine.packs.library import TrashedPack
+from engine.packs.pack import Pack
+from partcraft_desktop.app import creation_files
+from partcraft_desktop.app.creation_files import DeletedCreation
+from partcraft_desktop.app.creation_list import CreationList
+from partcraft_desktop.app.open_pictures import OpenPictures
+from partcraft_desktop.app.pack_list import PackList
+from partcraft_desktop.app.render_queue import title_of
+from partcraft_desktop.app.state import DeletedItem
+from partcraft_desktop.app.store import Store
+from partcraft_desktop.app.undo_control import UndoControl
+
+
+class RecentlyDeleted:
+    """Owns ``state.deleted``, which is read when somebody asks for it."""
+
+    def __init__(
+        self, store: Store, undo: UndoControl, creations: CreationList, packs: PackList, pictures: OpenPictures
+    ) -> None:
+        self._store = store
+        self._undo = undo
+        self._creations = creations
+        self._packs = packs
+        self._pictures = pictures
+        self._waiting: dict[str, DeletedCreation] = {}
+
+    def read(self) -> None:
+        """See what can be brought back now: what is being deleted just now, too."""
+        folder, packs = self._creations.folder, self._store.state.packs
+        closed = dict(self._pictures.closed)
+
+        def work() -> tuple[list[DeletedCreation], list[DeletedItem]]:
+            waiting = creation_files.trashed_in(folder, lambda: self._store.closed)
+            trashed_packs = self._packs.trashed()
+            by_id = {pack.id: pack for pack in (*(trashed.pack for trashed in trashed_packs), *packs)}
+            items = [_creation_item(deleted, by_id.get(deleted.creation.recipe.pack)) for deleted in waiting]
+            items += [_pack_item(trashed) for trashed in trashed_packs]
+            items += [
+                DeletedItem("picture", Path(path).stem, when, path, path)
+                for path, when in closed.items()
+                if is_file(path)
+            ]
+            return waiting, sorted(items, key=lambda item: item.when, reverse=True)
+
+        def landed(found: tuple[list[DeletedCreation], list[DeletedItem]]) -> None:
+            waiting, items = found
+            self._waiting = {str(deleted.path): deleted for deleted in waiting}
+            self._store.update_state(deleted=tuple(items))
+
+        self._undo.files.ask(work, landed, "What was deleted cannot be listed.")
+
+    def restore(self, items: Sequence[DeletedItem]) -> None:
+        """Bring back some of ``state.deleted``."""
+        creations = [self._waiting[item.path] for item in items if item.path in self._waiting]
+        if creations:
+            self._creations.restore(creations)
+        for item in items:
+            if item.kind == "pack":
+                self._packs.restore(Path(item.path), lambda _: None)
+            elif item.kind == "picture":
+                self._pictures.restore_closed(item.path)
+        self._take_out(items)
+
+    def delete_for_good(self, items: Sequence[DeletedItem]) -> None:
+        """Remove some of ``state.deleted`` so that nothing brings them back. The files of a person's own pictures
+        stay: they are only no longer listed."""
+        self._creations.delete_for_good([Path(item.path) for item in items if item.kind == "creation"])
+        for item in items:
+            if item.kind == "pack":
+                self._packs.delete_for_good(Path(item.path))
+        self._pictures.forget_closed(item.path for item in items if item.kind == "picture")
+        self._take_out(items)
+
+    def _take_out(self, items: Iterable[DeletedItem]) -> None:
+        # At once, so that nothing is asked for twice; what could not be done is listed again.
+        paths = {item.path for item in items}
+        self._store.update_state(deleted=tuple(item for item in self._store.state.deleted if item.path not in paths))
+        self.read()
+
+
+def _creation_item(deleted: DeletedCreation, pack: Pack | None) -> DeletedItem:
+    recipe = deleted.creation.recipe
+    name = title_of(recipe, pack) if pack is not None else Path(deleted.creation.path).stem
+    path = str(deleted.path)
+    return DeletedItem("creation", name, deleted.when, path, path, creation_files.days_left(deleted))
+
+
+def _pack_item(trashed: TrashedPack) -> DeletedItem:
+    references = trashed.pack.references
+    image = references[0].thumbnail or references[0].image if references else ""
+    return DeletedItem("pack", trashed.pack.title, trashed.when, image, str(trashed.path))
