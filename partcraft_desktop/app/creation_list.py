@@ -84,16 +84,18 @@ class CreationList:
     def put_aside(self, deletion: CreationDeletion) -> None:
         """Move the creations of a deletion to the trash."""
 
-        def work() -> None:
+        def work() -> list[DeletedCreation]:
             deletion.trashed = creation_files.move_to_trash(deletion.creations)
             deletion.creations = tuple(item.creation for item in deletion.trashed) or deletion.creations
+            return deletion.trashed
 
-        def moved(_: None) -> None:
+        def moved(trashed: list[DeletedCreation]) -> None:
+            # By what this move has done: the next change may have been made already.
             self._hide(deletion)
             deletion.relabel()
-            count = len(deletion.creations)
+            count = max(1, len(trashed))
             sentence = "Deleted." if count == 1 else f"{count} creations deleted."
-            if deletion.trashed:
+            if trashed:
                 self._undo.offer(deletion, sentence)
             else:
                 self._undo.drop(deletion)

@@ -77,6 +77,9 @@ class RecentlyDeleted:
             if item.kind == "pack":
                 self._packs.delete_for_good(Path(item.path))
         self._pictures.forget_closed(item.path for item in items if item.kind == "picture")
+        self._store.say(
+            f"{len(items)} deleted for good." if len(items) > 1 else f"“{items[0].name}” is deleted for good."
+        )
         self._take_out(items)
 
     def _take_out(self, items: Iterable[DeletedItem]) -> None:

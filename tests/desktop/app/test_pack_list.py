@@ -70,7 +70,7 @@ def test_the_last_pack_is_shown_again_when_it_comes_back(
     assert session.state.recipe == recipe
 
 
-def test_a_pack_that_was_on_show_and_is_removed_is_not_reached_by_undo(
+def test_a_pack_that_was_on_show_and_is_removed_comes_back_by_undo(
     qtbot: QtBot, session: Session, partpack: Path
 ) -> None:
     session.import_pack(partpack)
@@ -80,9 +80,11 @@ def test_a_pack_that_was_on_show_and_is_removed_is_not_reached_by_undo(
     assert imported is not None
     session.remove_pack(imported)
     qtbot.waitUntil(lambda: shows(session, "fake-birds"), timeout=WAIT)
+    session.undo()
+    qtbot.waitUntil(lambda: shows(session, "others"), timeout=WAIT)
     while session.state.can_undo:
         session.undo()
-        assert shows(session, "fake-birds")
+    assert shows(session, "fake-birds")
 
 
 def test_an_import_that_lands_late_does_not_leave_a_pack_that_was_chosen_after_it(
@@ -181,7 +183,7 @@ def test_a_damaged_pack_is_told_and_the_others_work(qtbot: QtBot, home: Path, pa
     again.close()
 
 
-def test_a_removed_pack_is_not_reached_by_undo(
+def test_a_removed_pack_comes_back_by_undo(
     qtbot: QtBot, opened: Opened, open_session: Callable[[], Opened], home: Path
 ) -> None:
     fakes.make_pack(home / "packs" / "others", codes=4, id="others")
@@ -193,6 +195,9 @@ def test_a_removed_pack_is_not_reached_by_undo(
     assert others is not None
     session.remove_pack(others)
     qtbot.waitUntil(lambda: len(session.state.packs) == 1, timeout=WAIT)
-    while session.state.can_undo:
-        session.undo()
-        assert session.state.recipe.pack == "fake-birds"
+    session.undo()
+    assert session.state.recipe.pack == "fake-birds"
+    qtbot.waitUntil(lambda: len(session.state.packs) == 2, timeout=WAIT)
+    assert session.state.recipe.pack == "fake-birds"
+    session.undo()
+    assert session.state.pack == others and session.state.recipe.choice_of(HEAD) is not None
