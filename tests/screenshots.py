@@ -26,6 +26,7 @@ SCENES = (
     "viewer",
     "settings",
     "shortcuts",
+    "deleted",
     "trouble",
     "photo",
     "small",
@@ -163,7 +164,7 @@ class _Scene:
         window, session = self.window, self.session
         window.resize(1280, 832)
         some = ("made", "rendering", "queue", "trouble", "small", "long", "creation", "compare", "grid")
-        if scene in (*some, "viewer"):
+        if scene in (*some, "viewer", "deleted"):
             self.make(24 if scene == "grid" else 9)
             session.begin()
         window.show()
@@ -202,6 +203,10 @@ class _Scene:
         if scene == "sheet":
             window.sheet.trigger()
             self.settle(200)
+        if scene == "deleted":
+            session.delete_creations(session.state.creations[:4])
+            session.delete_creations(session.state.creations[:1])
+            window.openings.show_deleted()
         if scene == "viewer":
             window.openings.show_creation(session.state.creations[2])
         if scene == "trouble":

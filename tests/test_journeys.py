@@ -137,6 +137,77 @@ def test_delete_and_undo(qtbot: QtBot, window: MainWindow, session: Session) -> 
     assert Path(made[0].path).is_file()
 
 
+def test_one_undo_for_everything_by_key(qtbot: QtBot, window: MainWindow, session: Session, tmp_path: Path) -> None:
+    """A part taken, a creation deleted, a picture taken off the wall: Ctrl+Z three times, then all of it again."""
+    from tests import fakes
+
+    def keys(key: Qt.Key, shift: bool = False) -> None:
+        modifiers = Qt.KeyboardModifier.ControlModifier
+        qtbot.keyClick(window, key, modifiers | Qt.KeyboardModifier.ShiftModifier if shift else modifiers)
+
+    path = tmp_path / "my bird.png"
+    fakes.sketch_bird(3, 120)[0].save(path)
+    window.open_paths([str(path)])
+    qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
+    session.set_setting("steps", 1)
+    press(window.composer, "Render")
+    qtbot.waitUntil(lambda: bool(session.state.creations) and session.state.render is None, timeout=WAIT)
+    made = session.state.creations
+    click_part(qtbot, window, HEAD)
+    with_head = session.state.recipe
+    rect = window.gallery.strip.visualRect(window.gallery.model.index(0))
+    at = QPoint(rect.center().x(), rect.y() + 40)
+    qtbot.mouseClick(window.gallery.strip.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    qtbot.keyClick(window.gallery.strip, Qt.Key.Key_Delete)
+    session.close_image(str(path))
+    qtbot.waitUntil(lambda: window.status.more.isVisible(), timeout=WAIT)
+
+    keys(Qt.Key.Key_Z)
+    qtbot.waitUntil(lambda: [own.id for own in session.state.own] == [str(path)], timeout=WAIT)
+    assert session.state.creations == () and session.state.recipe == with_head
+    keys(Qt.Key.Key_Z)
+    qtbot.waitUntil(lambda: session.state.creations == made, timeout=WAIT)
+    assert Path(made[0].path).is_file() and window.status.message is None
+    keys(Qt.Key.Key_Z)
+    assert session.state.recipe.choice_of(HEAD) is None
+    for _ in range(3):
+        keys(Qt.Key.Key_Z, shift=True)
+    qtbot.waitUntil(lambda: not Path(made[0].path).exists() and window.status.more.isVisible(), timeout=WAIT)
+    assert session.state.own == () and session.state.creations == () and session.state.recipe == with_head
+
+
+def test_recently_deleted_brings_back_what_the_last_start_deleted(
+    qtbot: QtBot, window: MainWindow, session: Session, opened: Opened
+) -> None:
+    """Deleted, the app closed and opened again: the menu leads to it, one press brings it back."""
+    from tests.desktop.conftest import Opened as Start
+
+    session.set_setting("steps", 1)
+    press(window.composer, "Render")
+    qtbot.waitUntil(lambda: bool(session.state.creations) and session.state.render is None, timeout=WAIT)
+    made = session.state.creations
+    session.delete_creations(made)
+    window.close()
+    opened.close()
+
+    again = Start(opened.settings.home)
+    again.session.begin()
+    second = MainWindow(again.session, again.readers)
+    qtbot.addWidget(second)
+    second.show()
+    qtbot.waitUntil(lambda: again.session.state.reference is not None, timeout=WAIT)
+    assert again.session.state.creations == ()
+    second.deleted.trigger()
+    dialog = QApplication.activeModalWidget()
+    assert dialog is not None
+    qtbot.waitUntil(lambda: len(again.session.state.deleted) == 1, timeout=WAIT)
+    press(dialog, "Restore all")
+    qtbot.waitUntil(lambda: again.session.state.creations == made, timeout=WAIT)
+    assert Path(made[0].path).is_file()
+    press(dialog, "Done")
+    again.close()
+
+
 LEARNING_MS = 1_200_000
 """Generous: four training steps, their samples and the proof of the pack on a busy machine."""
 

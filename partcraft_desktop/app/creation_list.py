@@ -55,7 +55,7 @@ class CreationList:
     def read(self) -> None:
         """Read what is in the folder, behind what is known already."""
         folder = self._folder
-        keep = {item.path for deletion in self._deletions() for item in deletion.trashed}
+        keep = {item.path for deletion in self.deletions() for item in deletion.trashed}
 
         def listed(creations: tuple[Creation, ...]) -> None:
             if folder != self._folder:
@@ -132,41 +132,34 @@ class CreationList:
 
         def work() -> Restored:
             restored = creation_files.restore_from_trash(items)
-            self._settle({item.path for item in items}, deletions)
+            self.settle({item.path for item in items}, deletions)
             return restored
 
         def back(restored: Restored) -> None:
             self._show_restored(restored, folder)
-            self._drop_empty(deletions)
+            self.drop_empty(deletions)
 
-        deletions, folder = self._deletions(), self._folder
+        deletions, folder = self.deletions(), self._folder
         self._undo.files.ask(work, back, "The creation cannot be brought back.")
 
-    def delete_for_good(self, paths: Collection[Path]) -> None:
-        """Remove deleted creations: they cannot be brought back."""
-
-        def work() -> None:
-            creation_files.delete_for_good(paths)
-            self._settle(set(paths), deletions)
-
-        deletions = self._deletions()
-        self._undo.files.ask(work, lambda _: self._drop_empty(deletions), "The creation cannot be deleted.")
-
-    def _settle(self, paths: set[Path], deletions: Iterable[CreationDeletion]) -> None:
+    def settle(self, paths: set[Path], deletions: Iterable[CreationDeletion]) -> None:
+        """Take files that have left the trash out of some deletions. In the turn of the file changes only."""
         for deletion in deletions:
             left = [item for item in deletion.trashed if item.path not in paths]
             if len(left) != len(deletion.trashed):
                 deletion.trashed = left
                 deletion.creations = tuple(item.creation for item in left)
 
-    def _drop_empty(self, deletions: Iterable[CreationDeletion]) -> None:
+    def drop_empty(self, deletions: Iterable[CreationDeletion]) -> None:
+        """Forget those of some deletions that have nothing left to bring back."""
         for deletion in deletions:
             deletion.relabel()
             if not deletion.creations:
                 self._undo.drop(deletion)
         self._undo.show()
 
-    def _deletions(self) -> list[CreationDeletion]:
+    def deletions(self) -> list[CreationDeletion]:
+        """The deletions among the steps of undo."""
         return [command for command in self._undo.commands if isinstance(command, CreationDeletion)]
 
     def _show_restored(self, restored: Restored, folder: Path) -> None:

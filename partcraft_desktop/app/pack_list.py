@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -158,22 +158,19 @@ class PackList:
         """Bring back a pack, whatever removed it: a step that would do so has nothing left to do."""
 
         def landed(pack: Pack) -> None:
-            self._settle(trashed)
+            self.settle([trashed])
             then(pack)
 
         self._change(lambda: self._library.restore(trashed), landed, "The pack cannot come back.")
 
-    def delete_for_good(self, trashed: Path) -> None:
-        """Remove a pack from the trash: it cannot be brought back."""
-        self._undo.files.ask(
-            lambda: self._library.delete_for_good(trashed),
-            lambda _: self._settle(trashed),
-            "The pack cannot be deleted.",
-        )
+    def remove_trashed(self, trashed: Path) -> None:
+        """Remove a pack from the trash: nothing brings it back. Changes files: not on the Qt thread."""
+        self._library.delete_for_good(trashed)
 
-    def _settle(self, trashed: Path) -> None:
+    def settle(self, trashed: Collection[Path]) -> None:
+        """Forget removals whose packs have left the trash."""
         for command in self._undo.commands:
-            if isinstance(command, PackRemoval) and command.trashed == trashed:
+            if isinstance(command, PackRemoval) and command.trashed in trashed:
                 self._undo.drop(command)
 
     def _change(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from engine.core.errors import UserError
 from engine.core.paths import is_file
 from engine.packs.library import TrashedPack
 from engine.packs.pack import Pack
 from partcraft_desktop.app import creation_files
 from partcraft_desktop.app.creation_files import DeletedCreation
 from partcraft_desktop.app.creation_list import CreationList
+from partcraft_desktop.app.messages import sentence_of
 from partcraft_desktop.app.open_pictures import OpenPictures
 from partcraft_desktop.app.pack_list import PackList
 from partcraft_desktop.app.render_queue import title_of
@@ -53,7 +55,7 @@ class RecentlyDeleted:
         def landed(found: tuple[list[DeletedCreation], list[DeletedItem]]) -> None:
             waiting, items = found
             self._waiting = {str(deleted.path): deleted for deleted in waiting}
-            self._store.update_state(deleted=tuple(items))
+            self._store.update_state(deleted=tuple(items), deleted_listed=True)
 
         self._undo.files.ask(work, landed, "What was deleted cannot be listed.")
 
@@ -72,15 +74,41 @@ class RecentlyDeleted:
     def delete_for_good(self, items: Sequence[DeletedItem]) -> None:
         """Remove some of ``state.deleted`` so that nothing brings them back. The files of a person's own pictures
         stay: they are only no longer listed."""
-        self._creations.delete_for_good([Path(item.path) for item in items if item.kind == "creation"])
-        for item in items:
-            if item.kind == "pack":
-                self._packs.delete_for_good(Path(item.path))
-        self._pictures.forget_closed(item.path for item in items if item.kind == "picture")
-        self._store.say(
-            f"{len(items)} deleted for good." if len(items) > 1 else f"“{items[0].name}” is deleted for good."
-        )
+        deletions = self._creations.deletions()
+
+        def work() -> tuple[list[DeletedItem], Exception | None]:
+            gone: list[DeletedItem] = []
+            error: Exception | None = None
+            for item in items:
+                try:
+                    self._remove(item)
+                    gone.append(item)
+                except (OSError, UserError) as refusal:
+                    error = refusal
+            self._creations.settle({Path(item.path) for item in gone}, deletions)
+            return gone, error
+
+        def landed(outcome: tuple[list[DeletedItem], Exception | None]) -> None:
+            gone, error = outcome
+            self._creations.drop_empty(deletions)
+            self._packs.settle({Path(item.path) for item in gone if item.kind == "pack"})
+            self._pictures.forget_closed(item.path for item in gone if item.kind == "picture")
+            if gone:
+                what = f"{len(gone)} things are" if len(gone) > 1 else f"“{gone[0].name}” is"
+                self._store.say(
+                    f"{what} deleted for good; undo no longer leads to {'them' if len(gone) > 1 else 'it'}."
+                )
+            if error is not None:
+                self._store.message.emit(sentence_of(error, "Not everything could be deleted for good."))
+
+        self._undo.files.ask(work, landed, "Nothing could be deleted for good.")
         self._take_out(items)
+
+    def _remove(self, item: DeletedItem) -> None:
+        if item.kind == "creation":
+            creation_files.delete_for_good([Path(item.path)])
+        elif item.kind == "pack":
+            self._packs.remove_trashed(Path(item.path))
 
     def _take_out(self, items: Iterable[DeletedItem]) -> None:
         # At once, so that nothing is asked for twice; what could not be done is listed again.

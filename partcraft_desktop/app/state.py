@@ -155,6 +155,8 @@ class State:
     redo_label: str = ""
     deleted: tuple[DeletedItem, ...] = ()
     """What can be brought back, the newest first: as of when it was last asked for."""
+    deleted_listed: bool = False
+    """Whether that was asked for: before, nothing deleted means nothing."""
     hint: bool = False
     """Whether the first-start hint ("click a part to take it") is still wanted."""
     learning: LearningState = field(default_factory=LearningState)

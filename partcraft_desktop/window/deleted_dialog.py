@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.state import DeletedItem
 from partcraft_desktop.widgets.controls import push_button
@@ -117,13 +118,14 @@ class DeletedDialog(Dialog):
         self.wall.setModel(self.model)
         self.wall.setItemDelegate(DeletedDelegate(thumbnails, self.wall))
         self.wall.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.empty = QLabel("Nothing was deleted lately.")
+        self.empty = QLabel()
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setProperty("quiet", True)
 
         self.restore = push_button("Restore selected", lambda: self._restore(self.selected()), look="primary")
         self.restore_all = push_button("Restore all", lambda: self._restore(self.model.items))
         self.purge = push_button("Delete for good…", lambda: self._ask(self.selected()), look="flat")
+        self.purge.setAccessibleName("Delete selected for good")
         self.finish = push_button("Done", self.accept)
         self._question = QLabel()
         self._question.setWordWrap(True)
@@ -138,6 +140,11 @@ class DeletedDialog(Dialog):
         self._body.addWidget(self.wall)
         self._body.addWidget(self.empty)
         self.column.addWidget(body, 1)
+        self.told = QLabel()
+        self.told.setWordWrap(True)
+        self.told.setTextFormat(Qt.TextFormat.PlainText)
+        self.told.hide()
+        self.column.addWidget(self.told)
         foot = QWidget()
         self._foot = QStackedLayout(foot)
         self._foot.setContentsMargins(0, 0, 0, 0)
@@ -153,9 +160,9 @@ class DeletedDialog(Dialog):
         thumbnails.ready.connect(self.model.repaint)
         thumbnails.failed.connect(self.model.repaint)
         session.changed.connect(self._refresh)
+        session.message.connect(self._tell)
         self._show_items()
         session.deleted.read()
-        self.wall.setFocus()
 
     def selected(self) -> list[DeletedItem]:
         """The selected things, in their order."""
@@ -163,13 +170,22 @@ class DeletedDialog(Dialog):
         return [self.model.items[row] for row in rows]
 
     def _refresh(self) -> None:
-        if self._session.state.deleted is not self.model.items:
+        state = self._session.state
+        if state.deleted is not self.model.items or state.deleted_listed != bool(self.empty.text()):
             self._show_items()
+
+    def _tell(self, message: Message) -> None:
+        """Say what went wrong where it is seen: the strip lies below this dialog."""
+        if message.kind != "info":
+            self.told.setText(f"{message.text} {message.hint}".strip())
+            self.told.show()
 
     def _show_items(self) -> None:
         selected_paths = {item.path for item in self.selected()}
         at = self.wall.currentIndex().row()
         items = self._session.state.deleted
+        was_empty = not self.model.items
+        self.empty.setText("Nothing was deleted lately." if self._session.state.deleted_listed else "")
         self.model.show(items)
         for row, item in enumerate(items):
             if item.path in selected_paths:
@@ -178,7 +194,9 @@ class DeletedDialog(Dialog):
             here = self.model.index(min(max(at, 0), len(items) - 1))
             self.wall.selectionModel().setCurrentIndex(here, QItemSelectionModel.SelectionFlag.NoUpdate)
         self._body.setCurrentWidget(self.wall if items else self.empty)
-        if not items and self.focusWidget() in (None, self.wall):
+        if items and was_empty and self.focusWidget() in (None, self.finish):
+            self.wall.setFocus()
+        elif not items and self.focusWidget() in (None, self.wall):
             self.finish.setFocus()
         self._show_buttons()
 
@@ -190,6 +208,7 @@ class DeletedDialog(Dialog):
 
     def _restore(self, items: Sequence[DeletedItem]) -> None:
         if items:
+            self.told.hide()
             self._session.deleted.restore(tuple(items))
 
     def _ask(self, items: Sequence[DeletedItem]) -> None:

@@ -15,7 +15,7 @@ from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.window.main_window import MainWindow
 from tests import fakes
-from tests.desktop.conftest import WAIT, Opened
+from tests.desktop.conftest import WAIT, Opened, said
 from tests.desktop.qt_thread import file_access
 
 HEAD = 3
@@ -94,6 +94,14 @@ def test_rendering_and_creations(qtbot: QtBot, window: MainWindow, session: Sess
         qtbot.waitUntil(lambda: opened.messages[-1].action is not None, timeout=WAIT)
         session.undo()
         qtbot.waitUntil(lambda: session.state.creations == creations, timeout=WAIT)
+        session.redo()
+        window.openings.show_deleted()
+        qtbot.waitUntil(lambda: len(session.state.deleted) == 1, timeout=WAIT)
+        session.deleted.delete_for_good(session.state.deleted)
+        qtbot.waitUntil(lambda: said(opened, "deleted for good"), timeout=WAIT)
+        dialog = QApplication.activeModalWidget()
+        assert dialog is not None
+        dialog.close()
     assert not notes, notes
 
 

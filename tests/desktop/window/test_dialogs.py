@@ -152,6 +152,7 @@ def test_details_and_menu_open_by_button(qtbot: QtBot, window: MainWindow) -> No
         "Contact sheet…",
         "Import pack…",
         "New vocabulary…",
+        "Recently deleted…",
         "Settings…",
         "Shortcuts",
         "About PartCraft",

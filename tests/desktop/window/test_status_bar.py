@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from partcraft_desktop.app.messages import Action, Message
@@ -57,3 +59,78 @@ def test_a_next_step_is_one_press(status: StatusBar) -> None:
 )
 def test_what_a_render_does_in_words(render: RenderStatus, words: str) -> None:
     assert render_text(render, 100.0) == words
+
+
+def undo_of(done: list[str], what: str) -> Message:
+    return Message(f"{what} deleted.", action=Action("Undo", lambda: done.append(what)))
+
+
+def test_messages_with_an_action_wait_behind_each_other(status: StatusBar) -> None:
+    done: list[str] = []
+    status.show_message(undo_of(done, "One"))
+    status.show_message(undo_of(done, "Two"))
+    assert not status._timer.isActive()
+    assert status.text.text() == "Two deleted." and status.more.text() == "1 more" and status.more.isVisible()
+    status.show_message(Message("Copied."))
+    assert status.text.text() == "Copied." and status.more.text() == "2 more" and not status.action.isVisible()
+    status._timer.timeout.emit()  # its time is over
+    assert status.text.text() == "Two deleted." and status.more.text() == "1 more"
+    status.action.click()
+    assert done == ["Two"] and status.text.text() == "One deleted." and not status.more.isVisible()
+    status.dismiss.click()
+    assert done == ["Two"] and not status.text.text() and not status.action.isVisible()
+
+
+def test_an_error_does_not_throw_away_what_can_be_undone(status: StatusBar) -> None:
+    done: list[str] = []
+    status.show_message(undo_of(done, "One"))
+    status.show_message(Message("It broke.", "Mend it.", "error"))
+    status.show_message(Message("It broke again.", "Mend it.", "error"))
+    assert status.text.text().startswith("It broke again") and status.more.text() == "1 more"
+    status.dismiss.click()
+    status.action.click()
+    assert done == ["One"]
+
+
+def test_escape_closes_the_message_where_the_keys_are(qtbot: QtBot, status: StatusBar) -> None:
+    done: list[str] = []
+    for what in ("One", "Two"):
+        status.show_message(undo_of(done, what))
+    status.action.setFocus()
+    qtbot.keyClick(status.action, Qt.Key.Key_Escape)
+    assert status.text.text() == "One deleted." and status.action.hasFocus()
+    status.show_message(Message("It broke.", "Mend it.", "error"))
+    assert status.dismiss.hasFocus()
+    qtbot.keyClick(status.dismiss, Qt.Key.Key_Escape)
+    assert status.text.text() == "One deleted." and not done
+
+
+def test_what_waits_is_chosen_from_a_menu_or_closed_all_at_once(status: StatusBar) -> None:
+    done: list[str] = []
+    for what in ("One", "Two", "Three"):
+        status.show_message(undo_of(done, what))
+    assert status.more.accessibleName() == "2 more messages"
+    status.more.click()
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    assert [action.text() for action in menu.actions() if action.text()] == [
+        "Two deleted.",
+        "One deleted.",
+        "Close all",
+    ]
+    menu.actions()[1].trigger()
+    menu.close()
+    assert status.text.text() == "One deleted." and status.more.text() == "2 more"
+    status.clear_all()
+    assert not status.text.text() and not status.more.isVisible()
+
+
+def test_a_message_whose_step_was_undone_goes(status: StatusBar, opened: Opened) -> None:
+    done: list[str] = []
+    first, second = undo_of(done, "One"), undo_of(done, "Two")
+    for message in (first, second):
+        status.show_message(message)
+    opened.session.withdrawn.emit(first)
+    assert status.text.text() == "Two deleted." and not status.more.isVisible()
+    opened.session.withdrawn.emit(second)
+    assert not status.text.text()
