@@ -103,13 +103,13 @@ class History:
         soon = moment - self._gesture[1] < ONE_GESTURE_S or gesture.startswith(DRAG)
         same = bool(gesture) and gesture == self._gesture[0] and soon
         begun = self._before[-1] if same and self._before else None
-        self._gesture = (gesture, moment)
         if isinstance(begun, RecipeChange) and recipe == begun.recipe:
             # Back where the gesture began: nothing was done, and what comes is another step.
             self._before.pop()
-            self._gesture = ("", 0.0)
+            gesture = ""
         elif not isinstance(begun, RecipeChange):
             self._append(RecipeChange(self.now, label))
+        self._gesture = (gesture, moment)
         self._after.clear()
         self.now = recipe
         return True
