@@ -32,6 +32,7 @@ SCENES = (
     "small",
     "long",
     "no-pack",
+    "wall",
     "layers",
     "sheet",
 )
@@ -198,6 +199,12 @@ class _Scene:
             window.openings.show_shortcuts()
         if scene in ("layers", "sheet"):
             self.wait(lambda: session.state.creature.collage is not None)
+        if scene == "wall":
+            self.choose()
+            session.remove(2)
+            window.wall.open_part(2)
+            self.settle()
+            session.try_choice(window.wall.model.variants[5].choice)
         if scene == "layers":
             window.creature.ways_out.row.layers.click()
         if scene == "sheet":

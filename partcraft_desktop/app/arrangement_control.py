@@ -28,7 +28,7 @@ class ArrangementControl:
     """Changes the arrangement that ``state.recipe`` keeps; ``change(recipe, gesture)`` makes it a step of undo, one for
     all changes of the same gesture. A part is named by its index and by ``nth``, which tells two of them apart."""
 
-    def __init__(self, store: Store, change: Callable[[Recipe, str], None]) -> None:
+    def __init__(self, store: Store, change: Callable[[Recipe, str, str], None]) -> None:
         self._store = store
         self._change = change
 
@@ -53,16 +53,17 @@ class ArrangementControl:
             adjustment = replace(adjustment, scale=round(min(max(scale, SCALES[0]), SCALES[1]), 6))
         if turn is not None:
             adjustment = replace(adjustment, turn=round(half_turned(turn), 4))
-        self._put(adjustment, gesture)
+        changed = "move" if move is not None else "scale" if scale is not None else "turn"
+        self._put(adjustment, changed, gesture)
 
     def mirror_part(self, part: int, nth: int = 0) -> None:
         """Swap left and right of a part as it is seen."""
         adjustment = self._adjustment(part, nth)
-        self._put(replace(adjustment, mirror=not adjustment.mirror, turn=half_turned(-adjustment.turn)))
+        self._put(replace(adjustment, mirror=not adjustment.mirror, turn=half_turned(-adjustment.turn)), "mirror")
 
     def hide_part(self, part: int, nth: int = 0, hidden: bool = True) -> None:
         """Leave a part out of the picture, or show it again."""
-        self._put(replace(self._adjustment(part, nth), hidden=hidden))
+        self._put(replace(self._adjustment(part, nth), hidden=hidden), "hide" if hidden else "show")
 
     def reorder_part(self, part: int, nth: int = 0, step: int = 1) -> None:
         """Bring a part in front of the next one that is seen; ``step`` -1: behind it."""
@@ -76,7 +77,7 @@ class ArrangementControl:
         if 0 <= at < len(order):
             moved = [other for other in order if other != key]
             moved.insert(at, key)
-            self._arrange(replace(arrangement, order=tuple(moved)))
+            self._arrange(replace(arrangement, order=tuple(moved)), f"order of {self._name(part)}")
 
     def drawing_order(self) -> tuple[PartKey, ...]:
         """The parts from back to front, as far as they are placed by now, as they are wanted."""
@@ -86,19 +87,19 @@ class ArrangementControl:
 
     def reset_part(self, part: int, nth: int = 0) -> None:
         """Put a part back where it was placed."""
-        self._arrange(self._arrangement().without_part(part, nth))
+        self._arrange(self._arrangement().without_part(part, nth), f"reset {self._name(part)}")
 
     def reset_arrangement(self) -> None:
         """Put every part back where it was placed; pose and ground stay."""
-        self._arrange(replace(self._arrangement(), adjustments=(), order=()))
+        self._arrange(replace(self._arrangement(), adjustments=(), order=()), "reset all parts")
 
     def set_pose(self, reference_id: str) -> None:
         """Take joints, size and ground from a picture of the pack; "": from that of the root part."""
-        self._arrange(replace(self._arrangement(), pose=reference_id))
+        self._arrange(replace(self._arrangement(), pose=reference_id), "pose")
 
     def set_ground(self, ground: Ground) -> None:
         """What is behind the parts."""
-        self._arrange(replace(self._arrangement(), ground=ground))
+        self._arrange(replace(self._arrangement(), ground=ground), "ground")
 
     def _arrangement(self) -> Arrangement:
         return arrangement_of(self._store.state.recipe)
@@ -106,11 +107,17 @@ class ArrangementControl:
     def _adjustment(self, part: int, nth: int) -> Adjustment:
         return self._arrangement().adjustment_of(part, nth)
 
-    def _put(self, adjustment: Adjustment, gesture: str = "") -> None:
-        self._arrange(self._arrangement().with_adjustment(adjustment), gesture)
+    def _put(self, adjustment: Adjustment, verb: str, gesture: str = "") -> None:
+        label = f"{verb} {self._name(adjustment.part)}"
+        self._arrange(self._arrangement().with_adjustment(adjustment), label, gesture)
 
-    def _arrange(self, arrangement: Arrangement, gesture: str = "") -> None:
-        self._change(with_arrangement(self._store.state.recipe, arrangement), gesture)
+    def _arrange(self, arrangement: Arrangement, label: str, gesture: str = "") -> None:
+        self._change(with_arrangement(self._store.state.recipe, arrangement), gesture, label)
+
+    def _name(self, part: int) -> str:
+        pack = self._store.state.pack
+        parts = pack.vocabulary.parts if pack is not None else ()
+        return parts[part].name if 0 <= part < len(parts) else "a part"
 
 
 def half_turned(turn: float) -> float:

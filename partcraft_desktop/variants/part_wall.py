@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QKeyEvent, QKeySequence, QPainter, QPalette, QPixmap, QShortcut
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QKeySequence, QPainter, QPalette, QPen, QPixmap, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from engine.core.vocabulary import Part
@@ -123,7 +123,8 @@ class PartWall(QWidget):
         self.wall.setFocus(Qt.FocusReason.OtherFocusReason)
         row = max(self.model.chosen, 0)
         self.wall.setCurrentIndex(self.model.index(row))
-        self.wall.scrollTo(self.model.index(row))
+        # Once it has the size that it is shown at.
+        QTimer.singleShot(0, self, lambda: self.wall.scrollTo(self.model.index(row)))
 
     def leave(self) -> None:
         """Close it."""
@@ -139,7 +140,7 @@ class PartWall(QWidget):
         if self.part is None:
             return
         moved_on = (state.reference.id if state.reference else "") != self._from
-        if state.pack is None or moved_on or self.part >= len(state.pack.vocabulary.parts):
+        if state.pack is None or moved_on or state.learning.shown or self.part >= len(state.pack.vocabulary.parts):
             self.leave()  # another picture or pack was opened: that is what is wanted now
             return
         part = state.pack.vocabulary.parts[self.part]
@@ -155,9 +156,13 @@ class PartWall(QWidget):
             self.wall.setAccessibleName(f"Every {part.name}")
             self.search.setPlaceholderText(f"Search {part.name}")
         self.model.mark(row_of(self.model.variants, state.recipe.choice_of(self.part)))
+        parts = state.pack.vocabulary.parts
         for index, tab in self.tabs.items():
             tab.setChecked(index == self.part)
             filled = state.recipe.choice_of(index) is not None
+            if tab.property("filled") != filled:
+                tab.setProperty("filled", filled)
+                tab.setIcon(_glyph_icon(parts[index], filled, self.devicePixelRatioF()))
             tab.setAccessibleDescription("chosen" if filled else "empty")
         self._scroll.ensureWidgetVisible(self.tabs[self.part], 4 * UNIT, 0)
 
@@ -173,7 +178,6 @@ class PartWall(QWidget):
             tab = QToolButton()
             tab.setText(f" {part.name}")
             tab.setAccessibleName(part.name)
-            tab.setIcon(_glyph_icon(part, self.devicePixelRatioF()))
             tab.setIconSize(QSize(GLYPH, GLYPH))
             tab.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             tab.setCheckable(True)
@@ -217,6 +221,7 @@ class PartWall(QWidget):
             return
         if variant.choice is None:
             self._session.remove(part)
+            self._try(QModelIndex())
             return
         departure = self._departure(index, variant)
         self._session.choose(part, variant.choice.code, variant.choice.source)
@@ -272,12 +277,16 @@ class PartWall(QWidget):
             super().keyPressEvent(event)
 
 
-def _glyph_icon(part: Part, ratio: float) -> QIcon:
+def _glyph_icon(part: Part, filled: bool, ratio: float) -> QIcon:
+    """A part's symbol, an outline only while nothing of it is chosen."""
     pixmap = QPixmap(round(GLYPH * ratio), round(GLYPH * ratio))
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.fillPath(glyph(part.index, QRectF(0, 0, GLYPH, GLYPH)), QColor(part.colour))
+    shape = glyph(part.index, QRectF(1, 1, GLYPH - 2, GLYPH - 2))
+    if filled:
+        painter.fillPath(shape, QColor(part.colour))
+    painter.strokePath(shape, QPen(QColor(part.colour), 1.5))
     painter.end()
     return QIcon(pixmap)

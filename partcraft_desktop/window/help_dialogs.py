@@ -27,6 +27,7 @@ SHORTCUTS: Final = (
     ("Zoom out", "Ctrl+-"),
     ("See the whole picture", "Ctrl+0"),
     ("See the picture without its parts", "Alt"),
+    ("See every variant of a slot's part", "F2"),
     ("Select the next part of the creature", "Space"),
     ("Move the selected part (Shift: farther)", "Arrows"),
     ("Make it larger or smaller", "+  -"),

@@ -170,6 +170,13 @@ def test_another_picture_closes_it(window: MainWindow, pack: Pack, qtbot: QtBot)
     assert window.view.isVisible()
 
 
+def test_the_wizard_closes_it(window: MainWindow) -> None:
+    window.wall.open_part(0)
+    window.session.try_choice(window.wall.model.variants[1].choice)
+    window.session.learning.show()
+    assert window.wall.part is None and window.session.state.tried is None
+
+
 def test_on_a_small_window_the_wall_is_in_front(window: MainWindow, qtbot: QtBot) -> None:
     window.resize(720, 480)
     qtbot.waitUntil(lambda: not window.centre.side_by_side, timeout=WAIT)
