@@ -5,10 +5,23 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
-from partcraft_desktop.app.messages import Message
+from partcraft_desktop.app.messages import Message, sentence_of
 from partcraft_desktop.app.store import Store
+
+OTHERWISE: Final = "The files cannot be changed."
+
+
+@dataclass(eq=False)
+class _Change:
+    work: Callable[[], Any]
+    then: Callable[[Any], None]
+    otherwise: str
+    failed: Callable[[Message], None] | None
+    is_done: bool = False
+    result: Any = None
 
 
 class FileChanges:
@@ -18,9 +31,11 @@ class FileChanges:
     def __init__(self, store: Store, now_idle: Callable[[], None]) -> None:
         self._store = store
         self._now_idle = now_idle
-        self._last = threading.Event()
-        self._last.set()
-        self._under_way: deque[_Landing] = deque()
+        self._under_way: deque[_Change] = deque()
+        """The Qt thread's: what has not landed yet."""
+        self._lock = threading.Lock()
+        self._to_do: deque[_Change] = deque()
+        self._at_work = False
 
     @property
     def idle(self) -> bool:
@@ -35,36 +50,39 @@ class FileChanges:
         failed: Callable[[Message], None] | None = None,
     ) -> None:
         """As :meth:`Store.ask`, in turn."""
-        before, done, landing = self._last, threading.Event(), _Landing()
-        self._last = done
-        self._under_way.append(landing)
+        change = _Change(work, then, otherwise, failed)
+        self._under_way.append(change)
+        with self._lock:
+            self._to_do.append(change)
+        self._store.ask(self._work, lambda _: self._land(), OTHERWISE, must_finish=True)
 
-        def in_turn() -> Any:
-            before.wait()
+    def _work(self) -> None:
+        """Do what is to do, on a thread: one works for all, so that no thread waits for another."""
+        with self._lock:
+            if self._at_work:
+                return
+            self._at_work = True
+        while True:
+            with self._lock:
+                if not self._to_do:
+                    self._at_work = False
+                    return
+                change = self._to_do.popleft()
             try:
-                return work()
-            finally:
-                done.set()
+                change.result = change.work()
+            except BaseException as error:  # noqa: BLE001 - whatever it is, whoever asked is told
+                change.result = error
+            change.is_done = True
 
-        def landed(result: Any) -> None:
-            self._land(landing, lambda: then(result))
-
-        def lost(message: Message) -> None:
-            self._land(landing, lambda: failed(message) if failed is not None else None)
-
-        self._store.ask(in_turn, landed, otherwise, lost, must_finish=True)
-
-    def _land(self, landing: _Landing, run: Callable[[], None]) -> None:
-        # Two threads work in turn, but their news may overtake each other.
-        landing.run = run
-        while self._under_way and (next_run := self._under_way[0].run) is not None:
-            self._under_way.popleft()
-            next_run()
+    def _land(self) -> None:
+        while self._under_way and self._under_way[0].is_done:
+            change = self._under_way.popleft()
+            if isinstance(change.result, Exception):
+                sentence = sentence_of(change.result, change.otherwise)
+                if change.failed is not None:
+                    change.failed(sentence)
+                self._store.message.emit(sentence)
+            else:
+                change.then(change.result)
         if not self._under_way:
             self._now_idle()
-
-
-class _Landing:
-    """What is done on the Qt thread when a change has ended; None until then."""
-
-    run: Callable[[], None] | None = None
