@@ -124,7 +124,7 @@ def test_an_own_picture_is_taken_off_the_wall_and_comes_back(
     action = opened.messages[-1].action
     assert action is not None and path.is_file()
     action.run()
-    assert titles(library)[0] == "my bird"
+    qtbot.waitUntil(lambda: titles(library)[0] == "my bird", timeout=WAIT)
 
 
 def test_references_are_not_taken_off_the_wall(qtbot: QtBot, library: Library, pack: Pack) -> None:
