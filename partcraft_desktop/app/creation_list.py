@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Final
 
 from engine.core.recipe import Creation
 from partcraft_desktop.app import creation_files
 from partcraft_desktop.app.creation_files import DeletedCreation, Restored
 from partcraft_desktop.app.history import UndoCommand
 from partcraft_desktop.app.messages import Message, reason
+from partcraft_desktop.app.render_queue import title_of
 from partcraft_desktop.app.settings import Settings
 from partcraft_desktop.app.store import Store
 from partcraft_desktop.app.undo_control import GONE_HINT, UndoControl
+
+MOST_LETTERS: Final = 48
+"""Of a creation's name in a sentence."""
 
 
 class CreationDeletion(UndoCommand):
@@ -94,7 +99,7 @@ class CreationList:
             self._hide(deletion)
             deletion.relabel()
             count = max(1, len(trashed))
-            sentence = "Deleted." if count == 1 else f"{count} creations deleted."
+            sentence = f"{count} creations deleted." if count > 1 else f"Deleted {self._name(deletion.creations)}."
             if trashed:
                 self._undo.offer(deletion, sentence)
             else:
@@ -173,6 +178,16 @@ class CreationList:
             what = "The creation" if count == 1 else f"{count} creations"
             hint = f"{reason(restored.error)} “Recently deleted” still has {'it' if count == 1 else 'them'}."
             self._store.say(f"{what} cannot be brought back.", hint, "error")
+
+    def _name(self, creations: Iterable[Creation]) -> str:
+        """The first of some creations in a few words."""
+        creation = next(iter(creations), None)
+        packs = self._store.state.packs
+        pack = next((p for p in packs if creation is not None and p.id == creation.recipe.pack), None)
+        title = title_of(creation.recipe, pack) if creation is not None and pack is not None else ""
+        return (
+            f"“{title if len(title) <= MOST_LETTERS else title[: MOST_LETTERS - 1] + '…'}”" if title else "a creation"
+        )
 
     def _hide(self, deletion: CreationDeletion) -> None:
         paths = {creation.path for creation in deletion.creations}

@@ -305,7 +305,7 @@ def test_the_button_of_a_message_undoes_its_own_step(
     withdrawn: list[object] = []
     session.withdrawn.connect(withdrawn.append)
     session.delete_creations(made[:1])
-    qtbot.waitUntil(lambda: said(opened, "Deleted."), timeout=WAIT)
+    qtbot.waitUntil(lambda: said(opened, "Deleted “a photo of a bird”."), timeout=WAIT)
     message = opened.messages[-1]
     session.choose(HEAD, 2, "2")
     assert message.action is not None
@@ -322,7 +322,7 @@ def test_undo_by_key_takes_the_message_away(
     withdrawn: list[object] = []
     session.withdrawn.connect(withdrawn.append)
     session.delete_creations(made[:1])
-    qtbot.waitUntil(lambda: said(opened, "Deleted."), timeout=WAIT)
+    qtbot.waitUntil(lambda: said(opened, "Deleted “a photo of a bird”."), timeout=WAIT)
     session.undo()
     assert withdrawn == [opened.messages[-1]]
 
