@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -123,11 +124,28 @@ def test_undo_and_redo_pressed_faster_than_files_move(
 
 
 def test_an_undo_is_finished_when_the_window_closes(
-    session: Session, made: tuple[Creation, ...], opened: Opened
+    qtbot: QtBot, session: Session, made: tuple[Creation, ...], opened: Opened
 ) -> None:
-    session.delete_creations(made)
-    session.undo()  # before the deletion has landed
+    session.delete_creations(made[:1])
+    qtbot.waitUntil(lambda: len(in_trash(opened)) == 1 and quiet(session), timeout=WAIT)
+    # All readers are busy until the window has closed and dropped what may be dropped.
+    readers, release = opened.readers, threading.Event()
+    for _ in range(2):
+        readers.ask(release.wait, lambda _: None, readers, must_finish=True)
+    session.delete_creations(made[1:])
+    session.undo()
+    session.undo()
+    assert len(in_trash(opened)) == 1
+
+    def let_go() -> None:
+        while not readers._closed or readers._may_be_dropped:
+            time.sleep(0.001)
+        release.set()
+
+    helper = threading.Thread(target=let_go)
+    helper.start()
     opened.close()
+    helper.join()
     assert all(files_of(made)) and not in_trash(opened)
 
 
