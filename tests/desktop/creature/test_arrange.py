@@ -512,7 +512,7 @@ def test_space_and_the_middle_button_move_the_view(hand: Hand) -> None:
 def test_two_of_one_part_are_arranged_one_by_one(hand: Hand, pack: Pack) -> None:
     session, one = hand.session, pack.references[5]
     pieces = (*session.state.recipe.prompt, " ", Choice(HEAD, one.codes[HEAD], 1.0, one.id))
-    session.arrangement._change(replace(session.state.recipe, prompt=pieces), "")
+    session._recipes.change(replace(session.state.recipe, prompt=pieces))
     hand.settle()
     heads = [layer for layer in hand.layers() if layer.part == HEAD]
     assert [layer.nth for layer in heads] == [0, 1]
