@@ -7,7 +7,7 @@ from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
 from engine.core.recipe import Creation
 from engine.core.vocabulary import Vocabulary
@@ -26,7 +26,7 @@ from partcraft_desktop.widgets.thumbnails import Thumbnails
 HIGH: Final = 520
 """Logical pixels of the pane's height below which the receipt stands beside the actions, without names."""
 LOW: Final = 400
-"""Below this the actions are in a menu beside the caption, and the strip is small."""
+"""Below this the actions are in a menu beside the caption, and what the collage has stands in one row."""
 LOWEST: Final = 264
 """Below this two arrows stand for the strip."""
 MINUTE_MS: Final = 60_000
@@ -119,6 +119,9 @@ class CreatureFooter(QWidget):
         if low != was_low:
             self.row.set_menu_only(low)
             _keep_place(self.row, not low)
+            # What the collage has is in one row there; what does not fit in words is told by icons.
+            across = QBoxLayout.Direction.LeftToRight if low else QBoxLayout.Direction.TopToBottom
+            self.collage_rows.setDirection(across)
             (self._above if low else self._below).insertWidget(-1 if low else 0, self.row, 0 if low else 1)
         if fold == 0:
             self._rows.insertWidget(0, self.receipt)

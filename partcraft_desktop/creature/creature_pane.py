@@ -96,9 +96,9 @@ class CreaturePane(QWidget):
         below.setContentsMargins(theme.UNIT * 2, 0, theme.UNIT * 2, theme.UNIT)
         below.addWidget(self.note)
         below.addWidget(self.footer)
-        self.footer.collage_rows.addWidget(self.bar)
+        self.footer.collage_rows.addWidget(self.bar, 3)
         self.ways_out = WaysOut(self._session, self, self.canvas, lambda: self.on_show.creation)
-        self.footer.collage_rows.addWidget(self.ways_out.row)
+        self.footer.collage_rows.addWidget(self.ways_out.row, 2)
         self.changed.connect(self.ways_out.refresh)
         self.on_show.changed.connect(self.ways_out.refresh)
         column.addLayout(below)
@@ -245,7 +245,8 @@ class CreaturePane(QWidget):
         super().resizeEvent(event)
         self.footer.set_pane_height(self.height())
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
+    def take_key(self, event: QKeyEvent) -> bool:
+        """Flick with Left and Right, back to the collage with Home; whether the key is one of these."""
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
         plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         if plain and event.key() in steps:
@@ -253,6 +254,11 @@ class CreaturePane(QWidget):
         elif plain and event.key() == Qt.Key.Key_Home:
             self.show_collage()
         else:
+            return False
+        return True
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self.take_key(event):
             super().keyPressEvent(event)
 
     # Flight

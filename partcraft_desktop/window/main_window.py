@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDropEvent,
     QImage,
+    QKeyEvent,
     QKeySequence,
     QPaintEvent,
     QPixmap,
@@ -35,6 +36,7 @@ from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.window.centre import Centre
 from partcraft_desktop.window.dialog_launcher import DialogLauncher
 from partcraft_desktop.window.drop_hint import DropHint
+from partcraft_desktop.window.gallery_room import GalleryRoom
 from partcraft_desktop.window.outlets import Outlets
 from partcraft_desktop.window.status_bar import StatusBar
 from partcraft_desktop.wizard.wizard import TrainingWizard
@@ -84,6 +86,7 @@ class MainWindow(QWidget):
         self.down.addWidget(self.across)
         self.down.addWidget(self.gallery)
         self.down.setStretchFactor(0, 1)
+        self._gallery_room = GalleryRoom(self.down)
         for splitter in (self.across, self.down):
             splitter.setHandleWidth(UNIT // 2)
 
@@ -323,6 +326,11 @@ class MainWindow(QWidget):
                 first.setFocus(Qt.FocusReason.TabFocusReason)
                 return
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # After Render the keyboard is still at its button, and what one wants to flick through is the creature.
+        if self.session.state.learning.shown or not self.creature.take_key(event):
+            super().keyPressEvent(event)
+
     def _show_menu(self) -> None:
         corner = self._more.mapToGlobal(self._more.rect().bottomRight())
         self._menu.popup(corner - QPoint(self._menu.sizeHint().width(), 0))
@@ -367,7 +375,7 @@ class MainWindow(QWidget):
         except (binascii.Error, ValueError):
             self.resize(first_size)
         self.across.setSizes(_sizes(saved_window.get("across"), [208, 792, 280]))
-        self.down.setSizes(_sizes(saved_window.get("down"), [584, 200]))
+        self._gallery_room.restore(_sizes(saved_window.get("down"), GalleryRoom.first_sizes(self.height())))
         self.centre.splitter.setSizes(_sizes(saved_window.get("centre"), [396, 396]))
         tile = saved_window.get("tile")
         self.gallery.strip.set_tile(tile if isinstance(tile, int) else 0)
@@ -378,7 +386,7 @@ class MainWindow(QWidget):
         sizes = {
             "geometry": base64.b64encode(self.saveGeometry().data()).decode("ascii"),
             "across": None if self.library.isHidden() else self.across.sizes(),
-            "down": self.down.sizes(),
+            "down": self._gallery_room.sizes,
             "tile": self.gallery.strip.tile,
             "centre": self.centre.splitter.sizes() if self.centre.side_by_side else None,
             "library": not folded,
@@ -397,6 +405,7 @@ class MainWindow(QWidget):
         super().resizeEvent(event)
         self._drop_hint.setGeometry(self.rect())
         self._make_room()
+        self._gallery_room.fit(self.height())
         QTimer.singleShot(0, self, self._place_title)
 
     def _place_title(self) -> None:

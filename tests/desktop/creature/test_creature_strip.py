@@ -229,6 +229,37 @@ def test_two_arrows_stand_for_the_strip_where_there_is_no_room(
     assert pane.on_show.creation == made[0]
 
 
+def test_in_a_small_window_the_creature_keeps_its_room(
+    window: MainWindow, session: Session, pane: CreaturePane, qtbot: QtBot
+) -> None:
+    make(qtbot, session, 1)
+    window.resize(720, 480)
+    qtbot.waitUntil(lambda: not window.centre.side_by_side, timeout=WAIT)
+    window.centre.show_creature()
+    pane.show_collage()
+    qtbot.waitUntil(lambda: pane.canvas.height() >= 160, timeout=WAIT)
+    bar, ways = pane.bar, pane.ways_out.row
+    assert bar.isVisible() and ways.isVisible()
+    assert abs(bar.geometry().center().y() - ways.geometry().center().y()) <= 1, "one row"
+    for button in (pane.bar.pose, pane.bar.ground, ways.save, ways.copy, ways.layers, ways.grip):
+        row = button.parentWidget()
+        assert row is not None and row.rect().contains(button.geometry())
+
+
+def test_arrows_flick_right_after_render_was_pressed(
+    window: MainWindow, session: Session, pane: CreaturePane, qtbot: QtBot
+) -> None:
+    made = make(qtbot, session, 2)
+    button = window.composer.render_button
+    button.setFocus()
+    assert pane.on_show.creation == made[0]
+    QTest.keyClick(button, Qt.Key.Key_Right)
+    assert pane.on_show.creation == made[1] and button.hasFocus()
+    QTest.keyClick(button, Qt.Key.Key_Left)
+    QTest.keyClick(button, Qt.Key.Key_Left)
+    assert pane.on_show.item is Here.COLLAGE and button.hasFocus()
+
+
 def test_a_deleted_creation_gives_way_to_the_next_and_comes_back(
     session: Session, pane: CreaturePane, qtbot: QtBot
 ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, QMouseEvent, QPalette
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -28,6 +29,7 @@ from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.single_instance import SingleInstance, hand_to_first_instance
 from partcraft_desktop.widgets.fly_animation import FlyAnimation
 from partcraft_desktop.widgets.theme import DARK, LIGHT, Colours, Theme
+from partcraft_desktop.window.gallery_room import GalleryRoom
 from partcraft_desktop.window.help_dialogs import DetailsDialog
 from partcraft_desktop.window.main_window import MainWindow
 from tests import fakes
@@ -296,6 +298,38 @@ def test_a_folded_library_stays_folded(qtbot: QtBot, window: MainWindow, opened:
     assert not again.library.isVisible()
     again.fold_library()
     assert again.library.isVisible()
+
+
+def test_a_short_window_gives_the_gallerys_room_to_the_pictures(
+    qtbot: QtBot, window: MainWindow, opened: Opened
+) -> None:
+    window.resize(1280, 832)
+    first = GalleryRoom.first_sizes(400)[1]
+    qtbot.waitUntil(lambda: window.gallery.height() == first)
+    handle = window.down.handle(1)
+    QTest.mousePress(handle, Qt.MouseButton.LeftButton, pos=handle.rect().center())
+    at = QPointF(handle.rect().center() - QPoint(0, 20))
+    none, left = Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton
+    keys = Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(
+        handle, QMouseEvent(QEvent.Type.MouseMove, at, QPointF(handle.mapToGlobal(at)), none, left, keys)
+    )
+    QTest.mouseRelease(handle, Qt.MouseButton.LeftButton, pos=handle.rect().center())
+    qtbot.waitUntil(lambda: window.gallery.height() > first)
+    chosen = window.gallery.height()
+    window.composer.setMinimumHeight(300)  # as with a long queue: the gallery gives way before it is told
+    window.resize(900, 560)
+    qtbot.waitUntil(lambda: window.gallery.height() == window.gallery.minimumHeight())
+    window.close()
+    assert opened.settings.values.window["down"][1] == chosen, "what a person chose"
+    window.show()
+    window.composer.setMinimumHeight(0)
+    window.resize(1280, 832)
+    qtbot.waitUntil(lambda: window.gallery.height() == chosen)
+
+
+def test_the_gallery_begins_lower_on_a_small_screen() -> None:
+    assert GalleryRoom.first_sizes(730)[1] < GalleryRoom.first_sizes(832)[1] == 200
 
 
 @pytest.mark.parametrize("broken", [{"geometry": 3, "across": "no", "down": [0], "library": "x"}, {"geometry": "!"}])
