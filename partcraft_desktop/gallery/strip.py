@@ -79,10 +79,12 @@ class CreationListModel(QAbstractListModel):
         old = self.creations
         if creations is old or creations == old:
             return
-        if len(creations) == len(old) + 1 and creations[1:] == old:
-            self.beginInsertRows(QModelIndex(), self.first, self.first)
-            self._take(creations)
-            self.endInsertRows()
+        known = {creation.path for creation in old}
+        if len(creations) > len(old) and tuple(c for c in creations if c.path in known) == old:
+            for row in [row for row, creation in enumerate(creations) if creation.path not in known]:
+                self.beginInsertRows(QModelIndex(), row + self.first, row + self.first)
+                self._take((*self.creations[:row], creations[row], *self.creations[row:]))
+                self.endInsertRows()
             return
         kept_paths = {creation.path for creation in creations}
         if len(creations) < len(old) and tuple(c for c in old if c.path in kept_paths) == creations:

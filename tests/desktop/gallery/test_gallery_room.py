@@ -195,3 +195,15 @@ def test_the_tile_size_is_kept(qtbot: QtBot, opened: Opened, themed: object) -> 
     again = MainWindow(opened.session, opened.readers)
     qtbot.addWidget(again)
     assert again.gallery.strip.tile == 96
+
+
+def test_what_is_brought_back_leaves_the_selection_where_it_was(gallery: Gallery) -> None:
+    creations = gallery.model.creations
+    click(gallery, 3)
+    chosen = gallery.selected()
+    without = creations[:1] + creations[2:7] + creations[8:]
+    gallery._session.update_state(creations=without)
+    assert gallery.model.creations == without and gallery.selected() == chosen
+    gallery._session.update_state(creations=creations)
+    assert gallery.model.creations == creations and gallery.selected() == chosen
+    assert gallery.model.index_of(creations[7].path).row() == 7
