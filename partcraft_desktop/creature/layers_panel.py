@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QIcon, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
@@ -85,7 +85,8 @@ class LayerRow(QWidget):
 
 
 class LayersPanel(QFrame):
-    """A sheet over the creature, not a window of its own: what is dragged from it is not let go of when it closes.
+    """A sheet beside the creature, over it where there is no room, and not a window of its own: what is dragged from it
+    is not let go of when it closes.
 
     ``copy_wanted(name, make)``, ``save_wanted(name, make)``; ``closed()`` when a person closes it."""
 
@@ -130,6 +131,8 @@ class LayersPanel(QFrame):
 
     def open(self) -> None:
         """Show the layers as they are now; the keyboard goes to the topmost."""
+        if self.parentWidget() is not self._around.window():
+            self.setParent(self._around.window())
         self._rebuild()
         self.show()
         self.place()
@@ -138,13 +141,17 @@ class LayersPanel(QFrame):
             self.rows[0].handle.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def place(self) -> None:
-        """Stand above the lower edge of what it belongs to, as high as its rows are, where there is room."""
-        room = self._around.rect().adjusted(UNIT, UNIT, -UNIT, -5 * UNIT)
-        width = min(WIDTH, room.width())
+        """Stand left of what it belongs to, where what an eye hides is seen to go; above its lower edge where there is
+        no room at its left. As high as its rows are, where there is room."""
         self.ensurePolished()
+        around = QRect(self._around.mapTo(self._around.window(), QPoint(0, 0)), self._around.size())
+        beside = around.x() - 2 * UNIT >= WIDTH
+        room = around.adjusted(UNIT, UNIT, -UNIT, -UNIT if beside else -5 * UNIT)
+        width = WIDTH if beside else min(WIDTH, room.width())
         rows = sum(row.sizeHint().height() for row in self.rows)
         height = min(self._head.sizeHint().height() + rows + 3 * UNIT, room.height())
-        self.setGeometry(room.center().x() - width // 2, room.bottom() - height, width, height)
+        x = around.x() - UNIT - width if beside else room.center().x() - width // 2
+        self.setGeometry(x, room.bottom() - height, width, height)
 
     def _refresh(self) -> None:
         if self.isVisible() and self._session.state.creature.collage is not self._collage:

@@ -117,6 +117,9 @@ class WaysOut(QObject):
             self.row.layers.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize and self.panel.isVisible():
-            self.panel.place()
+        if self.panel.isVisible():
+            if event.type() in (QEvent.Type.Resize, QEvent.Type.Move):
+                self.panel.place()
+            elif event.type() == QEvent.Type.Hide:  # the other picture stands in front, or the wizard
+                self._close_layers()
         return False

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from psd_tools import PSDImage
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QGuiApplication, QMouseEvent, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.collage.arrangement import Arrangement, with_arrangement
@@ -157,13 +157,19 @@ def test_without_a_creature_nothing_is_offered(window: MainWindow, qtbot: QtBot)
     assert not window.findChildren(SaveDialog)
 
 
+def seen_in(window: MainWindow, widget: QWidget) -> QRect:
+    return QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
+
+
 def test_the_layers_from_the_topmost_down(window: MainWindow, made: Collage, qtbot: QtBot) -> None:
     panel = window.creature.ways_out.panel
     window.creature.ways_out.row.layers.click()
     qtbot.waitUntil(lambda: panel.isVisible() and panel.rows[-1].handle.picture.width() > 0, timeout=WAIT)
     names = [row.name for row in panel.rows]
     assert names == ["The whole bird", *(layer.name for layer in reversed(made.layers)), "ground"]
-    assert panel.rows[0].handle.hasFocus() and window.creature.rect().contains(panel.geometry())
+    assert panel.rows[0].handle.hasFocus()
+    assert not panel.geometry().intersects(seen_in(window, window.creature)), "it hides what its eyes hide and show"
+    assert seen_in(window, window.centre).contains(panel.geometry())
     QTest.keyClick(panel.rows[0].handle, Qt.Key.Key_Down)
     assert panel.rows[1].handle.hasFocus()
     QTest.keyClick(panel.rows[1].handle, Qt.Key.Key_Space)  # a click copies
@@ -184,8 +190,12 @@ def test_all_layers_are_seen_where_there_is_room(window: MainWindow, made: Colla
     qtbot.waitUntil(lambda: not panel._scroll.verticalScrollBar().isVisible(), timeout=WAIT)
     assert panel.rect().contains(last.mapTo(panel, last.rect().bottomLeft()))
     window.resize(720, 480)
+    qtbot.waitUntil(lambda: panel.isHidden() and not window.centre.side_by_side, timeout=WAIT)
     window.centre.show_creature()
-    qtbot.waitUntil(lambda: window.creature.rect().contains(panel.geometry()), timeout=WAIT)
+    window.creature.ways_out.row.layers.click()
+    qtbot.waitUntil(lambda: seen_in(window, window.creature).contains(panel.geometry()), timeout=WAIT)
+    window.centre.show_reference()
+    assert panel.isHidden() and not window.creature.ways_out.row.layers.isChecked()
 
 
 def test_the_layers_follow_the_creature(window: MainWindow, made: Collage, qtbot: QtBot) -> None:
