@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, overload
 
 import numpy as np
 from PIL import Image
@@ -19,7 +20,7 @@ from engine.collage.blending import blend
 from engine.collage.colour_matching import match_colours
 from engine.collage.cut_outs import CutOut, colour_ground, cut_out, fill_ground
 from engine.collage.label_measures import measure_labels, only_parts, stretched_labels
-from engine.collage.layers import Collage, Layer, MissingPart, Pixels
+from engine.collage.layers import Collage, Layer, MissingPart, Pixels, Point
 from engine.collage.mended_labels import found_labels
 from engine.collage.placement import PlacedPart, place
 from engine.collage.transform import Transform
@@ -32,6 +33,7 @@ from engine.packs.pack import Pack, Reference
 Value = TypeVar("Value")
 
 _KEPT_BYTES: Final = 256 << 20
+_KEPT_DRAFTS: Final = 0.5  # of that, beside it: a full collage does not push the drafts out that a click needs
 _MATCHED: Final = 0.35  # of the way to the pose's colours: all of it would make every part look like the body
 _MOST_PIXELS: Final = 64_000_000  # of one layer: 256 MB; what is enlarged beyond that stays smaller
 
@@ -41,6 +43,10 @@ def assemble(recipe: Recipe, pack: Pack, arrangement: Arrangement | None = None)
     return CollageMaker(pack).make(recipe, arrangement)
 
 
+class Interrupted(Exception):
+    """A collage is no longer wanted; what was made of it until then is kept."""
+
+
 class CollageMaker:
     """Makes collages of one pack and keeps what it has decoded, cut out and scaled, so that a change costs only what
     changed. One thread at a time works in it; others wait."""
@@ -48,7 +54,9 @@ class CollageMaker:
     def __init__(self, pack: Pack, kept_bytes: int = _KEPT_BYTES) -> None:
         self._pack = pack
         self._anatomy: Anatomy | None = None
-        self._cache = _Cache(kept_bytes)
+        self._full = _Cache(kept_bytes)
+        self._drafts = _Cache(int(kept_bytes * _KEPT_DRAFTS))
+        self._go_on: Callable[[], bool] = _always
         self._lock = Lock()
         self._own: dict[str, Reference] = {}
         self._own_labels: dict[str, Pixels] = {}
@@ -73,25 +81,58 @@ class CollageMaker:
             self._anatomy = self.anatomy.with_picture(id, measure_labels(labels))
             self._own[id] = Reference(id, image.stem, str(image), str(image), "", segmentation.codes)
             self._own_labels[id] = labels
-            self._cache.forget(id)
+            self._full.forget(id)
+            self._drafts.forget(id)
 
-    def prepare(self, id: str) -> None:
-        """Read a reference that a person looks at, and fill its ground, so that a click on it costs less. What cannot
-        be read is told when it is clicked."""
-        with self._lock, contextlib.suppress(UserError):
-            self._ground(id, "pose", 0, 0)
+    def prepare(self, id: str, longest: int | None = None, go_on: Callable[[], bool] | None = None) -> None:
+        """Read a reference that a person looks at, cut its parts out and fill its ground, so that a click on it costs
+        less. What cannot be read is told when it is clicked. ``longest`` and ``go_on`` as in :meth:`make`."""
+        with self._working(go_on), contextlib.suppress(UserError):
+            measures = self.anatomy.references.get(id)
+            shrink = self._shrink(id, longest)
+            for part in measures.parts if measures is not None else ():
+                with contextlib.suppress(UserError):
+                    self._cut_out(id, part, shrink)
+            self._ground(id, "pose", (0, 0), shrink)
 
-    def make(self, recipe: Recipe, arrangement: Arrangement | None = None) -> Collage:
+    def make(
+        self,
+        recipe: Recipe,
+        arrangement: Arrangement | None = None,
+        longest: int | None = None,
+        go_on: Callable[[], bool] | None = None,
+    ) -> Collage:
         """The collage of a recipe, arranged as the recipe keeps it, or as ``arrangement`` says.
 
         References that are gone, have no label map or one of another size, and parts that no reference shows are told
         in ``missing``, and the rest is made without them. Raises :class:`UserError` if there is no rest.
+
+        With ``longest`` it is a draft for the screen: each reference whose longer side has more pixels is halved until
+        it has not, and the collage is as much smaller as the one that gives the pose (``Collage.shrink``); everything
+        lies where it lies in the full one. ``go_on`` is asked between the pieces of work; once it says no,
+        :class:`Interrupted` is raised.
         """
         arranged = arrangement or arrangement_of(recipe)
-        with self._lock:
-            return self._made(recipe, arranged)
+        with self._working(go_on):
+            return self._made(recipe, arranged, longest)
 
-    def _made(self, recipe: Recipe, arranged: Arrangement) -> Collage:
+    @contextlib.contextmanager
+    def _working(self, go_on: Callable[[], bool] | None) -> Iterator[None]:
+        with self._lock:
+            self._go_on = go_on or _always
+            try:
+                yield
+            finally:
+                self._go_on = _always
+
+    def _shrink(self, id: str, longest: int | None) -> int:
+        """By how much a reference is made smaller, a power of two."""
+        measures = self.anatomy.references.get(id)
+        if longest is None or measures is None:
+            return 1
+        return 1 << max(0, math.ceil(math.log2(max(measures.width, measures.height) / max(longest, 1))))
+
+    def _made(self, recipe: Recipe, arranged: Arrangement, longest: int | None) -> Collage:
         missing: dict[tuple[int | None, int], MissingPart] = {}
         layers: dict[tuple[int, int], Layer] = {}
         while True:
@@ -105,15 +146,17 @@ class CollageMaker:
                 first = next(iter(missing.values()), error)  # nothing is left: what came first says why
                 raise UserError(first.message, first.hint) from error
             failed = len(missing)
+            shrink = self._shrink(placement.pose, longest)
+            width, height = -(-placement.width // shrink), -(-placement.height // shrink)
             for placed in placement.parts:
                 try:
                     like = placement.pose if arranged.match_colours and placement.pose != placed.source else ""
-                    layers[placed.part, placed.nth] = self._layer(placed, like)
+                    layers[placed.part, placed.nth] = self._layer(placed, like, shrink, longest)
                 except UserError as error:
                     missing[placed.part, placed.nth] = MissingPart(placed.part, error.message, error.hint, placed.nth)
             if failed == len(missing):
                 try:
-                    behind = self._ground(placement.pose, arranged.ground, placement.width, placement.height)
+                    behind = self._ground(placement.pose, arranged.ground, (width, height), shrink)
                 except UserError as error:
                     missing[None, 0] = MissingPart(None, error.message, error.hint)
                     # Only a pose that was chosen can fail alone: what is shown could be read.
@@ -121,18 +164,20 @@ class CollageMaker:
                     continue
                 shown = tuple(layers[placed.part, placed.nth] for placed in placement.parts)
                 if arranged.blend:
-                    shown = blend(shown, placement.width, placement.height)
+                    shown = blend(shown, width, height)
                 said = (*placement.missing, *missing.values())
-                return Collage(placement.width, placement.height, shown, behind, said, placement.pose)
+                return Collage(width, height, shown, behind, said, placement.pose, shrink)
 
-    def _layer(self, placed: PlacedPart, like: str) -> Layer:
-        """``like``: the reference to whose colours its own are brought nearer; empty: they stay."""
-        cut = self._cut_out(placed.source, placed.part)
+    def _layer(self, placed: PlacedPart, like: str, shrink: int, longest: int | None) -> Layer:
+        """``like``: the reference to whose colours its own are brought nearer; empty: they stay. ``shrink``: by how
+        much the collage is smaller."""
+        own = self._shrink(placed.source, longest)
+        cut = self._cut_out(placed.source, placed.part, own)
         if like:
-            cut = self._matched(placed.source, placed.part, like)
-        move = placed.transform
+            cut = self._matched(placed.source, placed.part, like, own, self._shrink(like, longest))
+        move = _drafted(placed.transform, own, shrink)
         key = ("scaled", placed.source, placed.part, like, move.scale, move.turn, move.mirror)
-        image = self._cache.get(key, lambda: _transformed(cut.image, move))
+        image = self._kept(own, key, lambda: _transformed(cut.image, move))
         height, width = cut.image.shape[:2]
         x, y = move.apply((cut.left + width / 2, cut.top + height / 2))
         name = self._pack.vocabulary.parts[placed.part].name + (f" {placed.nth + 1}" if placed.nth else "")
@@ -141,61 +186,103 @@ class CollageMaker:
         size = (max(width * scale, 1.0), max(height * scale, 1.0))
         return Layer(
             placed.part, name, image, left, top, placed.visible, placed.nth, move.turn, size, move.mirror,
-            placed.source, placed.joint, placed.middle,
+            placed.source, _divided(placed.joint, shrink), _divided(placed.middle, shrink),
         )  # fmt: skip
 
-    def _cut_out(self, id: str, part: int) -> CutOut:
+    def _kept(self, shrink: int, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
+        """What is kept of a picture that was made so much smaller; made if it is not there and still wanted."""
+        cache = self._full if shrink == 1 else self._drafts
+        key = (*key, shrink)
+        if key not in cache and not self._go_on():
+            raise Interrupted
+        return cache.get(key, make)
+
+    def _cut_out(self, id: str, part: int, shrink: int) -> CutOut:
         def cut() -> CutOut:
-            picture, labels = self._reference(id)
+            picture, labels = self._reference(id, shrink)
             made = cut_out(picture, labels, part, covered_by=self.anatomy.covers(part))
             if made is None:
                 title = self._pack.vocabulary.parts[part].name
                 raise UserError(f"{id} does not show its {title} any more.", f"Choose another {title}.")
             return made
 
-        return self._cache.get(("cut out", id, part), cut)
+        return self._kept(shrink, ("cut out", id, part), cut)
 
-    def _matched(self, id: str, part: int, like: str) -> CutOut:
+    def _matched(self, id: str, part: int, like: str, shrink: int, like_shrink: int) -> CutOut:
         """A cut-out, its colours nearer to those of the root part, or any part, of the reference ``like``."""
 
         def match() -> CutOut:
-            cut, shown = self._cut_out(id, part), self.anatomy.references[like].parts
+            cut, shown = self._cut_out(id, part, shrink), self.anatomy.references[like].parts
             root = self.anatomy.root if self.anatomy.root in shown else next(iter(shown), None)
             if root is None:
                 return cut
-            return replace(cut, image=match_colours(cut.image, self._cut_out(like, root).image, _MATCHED))
+            return replace(cut, image=match_colours(cut.image, self._cut_out(like, root, like_shrink).image, _MATCHED))
 
-        return self._cache.get(("matched", id, part, like), match)
+        return self._kept(shrink, ("matched", id, part, like), match)
 
-    def _ground(self, id: str, ground: Ground, width: int, height: int) -> Pixels | None:
+    def _ground(self, id: str, ground: Ground, size: tuple[int, int], shrink: int) -> Pixels | None:
         if ground == "none":
             return None
         if ground != "pose":
-            return colour_ground(ground, (width, height))
-        return self._cache.get(("ground", id), lambda: fill_ground(*self._reference(id)))
+            return colour_ground(ground, size)
+        return self._kept(shrink, ("ground", id), lambda: fill_ground(*self._reference(id, shrink)))
 
-    def _reference(self, id: str) -> tuple[Pixels, Pixels]:
+    def _reference(self, id: str, shrink: int) -> tuple[Pixels, Pixels]:
         """A reference's picture uint8 (H, W, 3), and its label map (H, W) without the background's labels."""
 
         def read() -> tuple[Pixels, Pixels]:
-            if id in self._own:
-                picture = np.asarray(open_picture(self._own[id].image))
-                if self._own_labels[id].shape == picture.shape[:2]:
-                    return picture, self._own_labels[id]
-                raise UserError(f"{self._own[id].title} has changed since its parts were found.", "Open it again.")
-            reference = self._pack.reference(id)
-            if reference is None:
-                raise UserError(f"The reference {id} is not in {self._pack.title} any more.", "Choose another.")
-            picture = np.asarray(open_picture(reference.image, max_side=1 << 20))
-            visible = frozenset(part.index for part in self._pack.vocabulary.visible_parts)
-            labels = only_parts(read_label_map(reference.labels), visible)
-            if labels.shape != picture.shape[:2]:
-                raise UserError(
-                    f"The picture and the label map of {reference.title} have different sizes.", "Get the pack again."
-                )
-            return picture, found_labels(picture, labels) if self.anatomy.mended else labels
+            if shrink > 1:
+                # Not kept at its full size: a few large ones would push each other out.
+                picture, labels = self._full.peek(("reference", id, 1)) or self._read(id)
+                return _smaller(picture, labels, shrink)
+            return self._read(id)
 
-        return self._cache.get(("reference", id), read)
+        return self._kept(shrink, ("reference", id), read)
+
+    def _read(self, id: str) -> tuple[Pixels, Pixels]:
+        if id in self._own:
+            picture = np.asarray(open_picture(self._own[id].image))
+            if self._own_labels[id].shape == picture.shape[:2]:
+                return picture, self._own_labels[id]
+            raise UserError(f"{self._own[id].title} has changed since its parts were found.", "Open it again.")
+        reference = self._pack.reference(id)
+        if reference is None:
+            raise UserError(f"The reference {id} is not in {self._pack.title} any more.", "Choose another.")
+        picture = np.asarray(open_picture(reference.image, max_side=1 << 20))
+        visible = frozenset(part.index for part in self._pack.vocabulary.visible_parts)
+        labels = only_parts(read_label_map(reference.labels), visible)
+        if labels.shape != picture.shape[:2]:
+            raise UserError(
+                f"The picture and the label map of {reference.title} have different sizes.", "Get the pack again."
+            )
+        return picture, found_labels(picture, labels) if self.anatomy.mended else labels
+
+
+def _always() -> bool:
+    return True
+
+
+def _drafted(transform: Transform, source: int, collage: int) -> Transform:
+    """A transform as it is between a reference and a collage that are so many times smaller."""
+    return replace(
+        transform, scale=transform.scale * source / collage, dx=transform.dx / collage, dy=transform.dy / collage
+    )
+
+
+@overload
+def _divided(point: Point, by: int) -> Point: ...
+@overload
+def _divided(point: Point | None, by: int) -> Point | None: ...
+def _divided(point: Point | None, by: int) -> Point | None:
+    return None if point is None else (point[0] / by, point[1] / by)
+
+
+def _smaller(picture: Pixels, labels: Pixels, shrink: int) -> tuple[Pixels, Pixels]:
+    """A picture of means, and the labels in the middle of what each pixel was."""
+    made = np.asarray(Image.fromarray(picture).reduce(shrink))
+    found = labels[shrink // 2 :: shrink, shrink // 2 :: shrink]
+    rest = [(0, full - part) for full, part in zip(made.shape[:2], found.shape, strict=True)]
+    return made, np.ascontiguousarray(np.pad(found, rest, "edge"))
 
 
 def _transformed(image: Pixels, transform: Transform) -> Pixels:
@@ -235,6 +322,13 @@ class _Cache:
         """Forget all that was made of one picture."""
         for key in [key for key in self._entries if key[1] == id]:
             self._size -= self._entries.pop(key).size
+
+    def __contains__(self, key: tuple[Any, ...]) -> bool:
+        return key in self._entries
+
+    def peek(self, key: tuple[Any, ...]) -> Any:
+        """The value of a key if it is there."""
+        return self._entries[key].value if key in self._entries else None
 
     def get(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
         """The value of a key; made if it is not there."""

@@ -66,7 +66,7 @@ class MissingPart:
 class Collage:
     """``layers`` from back to front on ``ground``, uint8 (H, W, 3); None for a transparent one. ``width`` and
     ``height`` in pixels. ``missing`` is what was chosen and is not in it, ``pose`` the id of the picture that
-    gave pose and size."""
+    gave pose and size. ``shrink``: a draft, made for the screen, is so many times smaller than the full one."""
 
     width: int
     height: int
@@ -74,6 +74,7 @@ class Collage:
     ground: Pixels | None = None
     missing: tuple[MissingPart, ...] = ()
     pose: str = ""
+    shrink: int = 1
 
 
 def flatten(collage: Collage) -> Pixels:

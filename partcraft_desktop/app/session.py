@@ -13,6 +13,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject, Signal
 
+from engine.collage.layers import Collage
 from engine.core.errors import UserError
 from engine.core.paths import is_folder
 from engine.core.png_metadata import read_creation
@@ -356,6 +357,10 @@ class Session(Store):
     def receive(self, event: Event) -> None:
         """Take one event of the engine, on the Qt thread."""
         self._client.receive(event)
+
+    def collage_maker(self) -> Callable[[], Collage] | None:
+        """What makes the collage on show in full, for a thread; None where there is none."""
+        return self._collages.maker_of_shown()
 
     def new_sheet(self, parent: QObject) -> SheetWork:
         """Contact sheets of the recipe, for as long as ``parent`` is there."""

@@ -42,6 +42,7 @@ class Creature:
 
     ``collage`` is None where nothing is chosen, or where it cannot be put together: ``note`` and ``hint`` then say why.
     ``choices`` and ``arrangement`` are those it was made for; ``missing`` has a sentence for each that cannot be shown.
+    ``number`` is another for each creature; a draft (``collage.shrink``) and the full collage after it have the same.
     """
 
     collage: Collage | None = None
@@ -50,6 +51,7 @@ class Creature:
     note: str = ""
     hint: str = ""
     arrangement: Arrangement = field(default_factory=Arrangement)
+    number: int = 0
 
 
 @dataclass(frozen=True)

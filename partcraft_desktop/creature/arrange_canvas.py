@@ -28,7 +28,7 @@ DRAG_DISTANCE: Final = 3.0
 SCALE_STEP: Final = 1.05
 TURN_STEP: Final = 5.0
 NUDGES: Final = (1, 10)
-"""Pixels of the collage that an arrow key moves a part, and with Shift."""
+"""Pixels of the full collage that an arrow key moves a part, and with Shift."""
 
 
 class ArrangeCanvas(PartsCanvas):
@@ -210,7 +210,7 @@ class ArrangeCanvas(PartsCanvas):
             self._let_go()
         elif key in _ARROWS:
             across, down = _ARROWS[key]
-            pixels = NUDGES[1 if shift else 0] / placed.side
+            pixels = NUDGES[1 if shift else 0] / placed.full_side
             x, y = placed.wanted.move
             self._adjust(placed, replace(placed.wanted, move=(x + across * pixels, y + down * pixels)), "nudge")
         elif key in _SCALES:

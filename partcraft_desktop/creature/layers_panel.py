@@ -11,7 +11,9 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer, Si
 from PySide6.QtGui import QIcon, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
+from engine.collage.arrangement import PartKey
 from engine.collage.layers import Collage
+from engine.core.errors import UserError
 from partcraft_desktop.app.layer_files import ground_alone, layer_alone, without_ground
 from partcraft_desktop.app.save_control import Make
 from partcraft_desktop.app.session import Session
@@ -99,7 +101,7 @@ class LayersPanel(QFrame):
         self._session = session
         self._around = parent
         self._request = LatestRequest()
-        self._collage: Collage | None = None
+        self._shown = -1  # the number of the creature whose layers are shown
         self.rows: list[LayerRow] = []
         self.setObjectName("layers")
         self.setAutoFillBackground(True)
@@ -154,16 +156,18 @@ class LayersPanel(QFrame):
         self.setGeometry(x, room.bottom() - height, width, height)
 
     def _refresh(self) -> None:
-        if self.isVisible() and self._session.state.creature.collage is not self._collage:
+        if self.isVisible() and self._session.state.creature.number != self._shown:
             self._soon.start()
 
     def _rebuild(self) -> None:
-        collage = self._collage = self._session.state.creature.collage
+        creature = self._session.state.creature
+        collage, self._shown = creature.collage, creature.number
         if collage is None:
             self.closed.emit()
             return
         self._show_rows(self._wanted(collage))
-        makes = tuple(row.make for row in self.rows)
+        # Seen small, a draft is good enough; what is carried out is made in full.
+        makes = tuple(partial(pick, collage) for pick in self._picks(collage))
         still_wanted = self._request.begin()
 
         def landed(pictures: list[Any]) -> None:
@@ -176,14 +180,22 @@ class LayersPanel(QFrame):
     def _wanted(self, collage: Collage) -> list[Wanted]:
         """The rows: the whole creature, its layers downwards, the ground."""
         noun = self._session.state.pack.vocabulary.noun if self._session.state.pack else "creature"
-        whole = self._session.saves.creature_name()
-        rows: list[Wanted] = [(f"The whole {noun}", False, lambda: without_ground(collage), whole, None)]
-        for layer in reversed(collage.layers):
+        in_full = self._session.collage_maker() if collage.shrink > 1 else None
+        make = in_full or (lambda: collage)
+        whole, *layers = (lambda pick=pick: pick(make()) for pick in self._picks(collage))
+        rows: list[Wanted] = [(f"The whole {noun}", False, whole, self._session.saves.creature_name(), None)]
+        for layer, alone in zip(reversed(collage.layers), layers, strict=False):
             toggle = partial(self._session.arrangement.hide_part, layer.part, layer.nth, hidden=layer.visible)
-            rows.append((layer.name, not layer.visible, partial(layer_alone, layer), layer.name, toggle))
+            rows.append((layer.name, not layer.visible, alone, layer.name, toggle))
         if collage.ground is not None:
-            rows.append(("ground", False, lambda: ground_alone(collage), "ground", None))
+            rows.append(("ground", False, layers[-1], "ground", None))
         return rows
+
+    def _picks(self, collage: Collage) -> list[Callable[[Collage], Collage]]:
+        """For each row, what it shows of the collage, draft or not."""
+        keys = [(layer.part, layer.nth) for layer in reversed(collage.layers)]
+        layers = [partial(_one_layer, key=key) for key in keys]
+        return [without_ground, *layers, *([ground_alone] if collage.ground is not None else [])]
 
     def _show_rows(self, wanted: list[Wanted]) -> None:
         focused = next((index for index, row in enumerate(self.rows) if row.isAncestorOf(self.focusWidget())), None)
@@ -221,3 +233,10 @@ class LayersPanel(QFrame):
             self.closed.emit()
         else:
             super().keyPressEvent(event)
+
+
+def _one_layer(collage: Collage, key: PartKey) -> Collage:
+    layer = next((layer for layer in collage.layers if (layer.part, layer.nth) == key), None)
+    if layer is None:
+        raise UserError("This layer cannot be made any more.", "Choose the part again.")
+    return layer_alone(layer)

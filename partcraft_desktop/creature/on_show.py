@@ -106,7 +106,7 @@ class OnShow(QObject):
             changed = True
         if state.creature is not self._creature:
             before, self._creature = self._creature, state.creature
-            is_other = before is None or (before.collage, before.note) != (state.creature.collage, state.creature.note)
+            is_other = before is None or (before.number, before.note) != (state.creature.number, state.creature.note)
             # The collage of what is rendered may come after the render has begun.
             if is_other and not (self._follows and state.recipe == self._rendered and state.tried is None):
                 self._follows = False

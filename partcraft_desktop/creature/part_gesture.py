@@ -39,6 +39,11 @@ class Gesture:
         """A new drag."""
         return cls(kind, placed, start, f"{DRAG}{next(_numbers)}")
 
+    def on(self, placed: PlacedLayer) -> Gesture:
+        """The same drag of the same part in a collage of another size."""
+        ratio = placed.side / self.placed.side
+        return replace(self, placed=replace(placed, wanted=self.placed.wanted), start=self.start * ratio)
+
     def adjusted(self, point: QPointF, pixel: float, other: bool = False, free: bool = False) -> Adjustment:
         """The part's adjustment with the pointer at a point of the collage, of which one logical pixel of the screen
         shows ``pixel``. ``other`` is the other way to do it: moved straight, scaled about the joint, turned in steps.

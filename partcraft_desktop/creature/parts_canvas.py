@@ -92,7 +92,11 @@ class PartsCanvas(CreatureCanvas):
         """What is being scaled or turned stays the layer it was until it is let go: each new one would first have to
         be brought to the size of the screen, and the hand would feel it."""
         gesture = self._gesture
-        if gesture is None or gesture.kind == "move" or gesture.placed.key != placed.key:
+        if gesture is None or gesture.placed.key != placed.key:
+            return placed
+        if gesture.placed.side != placed.side:  # the full collage has come after a draft
+            self._gesture = gesture = gesture.on(placed)
+        if gesture.kind == "move":
             return placed
         return replace(gesture.placed, wanted=placed.wanted)
 

@@ -20,12 +20,13 @@ SEEN: Final = 48
 @dataclass(frozen=True)
 class PlacedLayer:
     """A layer that was made with one adjustment and is wanted with another. Points are in pixels of the collage, whose
-    longer side is ``side``."""
+    longer side is ``side``; one of the full collage's is ``full_side``."""
 
     layer: Layer
     made: Adjustment
     wanted: Adjustment
     side: int
+    full_side: int
 
     @property
     def key(self) -> PartKey:
@@ -98,9 +99,10 @@ class PlacedLayer:
 def placed_layers(collage: Collage, made: Arrangement, wanted: Arrangement) -> tuple[PlacedLayer, ...]:
     """The layers of a collage from back to front, those that are wanted hidden too."""
     side = max(collage.width, collage.height)
+    full_side = side * collage.shrink
     by_key = {(layer.part, layer.nth): layer for layer in collage.layers}
     return tuple(
-        PlacedLayer(by_key[key], made.adjustment_of(*key), wanted.adjustment_of(*key), side)
+        PlacedLayer(by_key[key], made.adjustment_of(*key), wanted.adjustment_of(*key), side, full_side)
         for key in wanted.ordered(list(by_key))
     )
 

@@ -9,7 +9,7 @@ def words_of(placed: PlacedLayer, title: str) -> str:
     """ "head, Dove, selected, 12 px right, turned 10° clockwise": what it is and how a person changed it."""
     wanted = placed.wanted
     words = [placed.layer.name, *([title] if title else []), "selected"]
-    across, down = (round(value * placed.side) for value in wanted.move)
+    across, down = (round(value * placed.full_side) for value in wanted.move)
     words += [f"{abs(across)} px {'right' if across > 0 else 'left'}"] if across else []
     words += [f"{abs(down)} px {'down' if down > 0 else 'up'}"] if down else []
     size = round(wanted.scale * 100)

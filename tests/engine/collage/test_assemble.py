@@ -11,7 +11,7 @@ from PIL import Image
 from engine.collage import assemble as assembling
 from engine.collage.anatomy import ANATOMY
 from engine.collage.arrangement import Adjustment, Arrangement, with_arrangement
-from engine.collage.assemble import CollageMaker, assemble
+from engine.collage.assemble import CollageMaker, Interrupted, assemble
 from engine.collage.layers import Layer, flatten
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture, read_label_map
@@ -215,3 +215,72 @@ def test_a_pack_of_one_part(tmp_path: Path) -> None:
 
 def test_a_tiny_picture(tmp_path: Path) -> None:
     assert flatten(assemble(WHOLE, make_crabs(tmp_path, size=24))).shape == (24, 24, 4)
+
+
+@pytest.mark.parametrize("size", [640, 643])
+def test_a_draft_shows_the_same_at_a_quarter_of_the_size(tmp_path: Path, size: int) -> None:
+    maker = CollageMaker(make_crabs(tmp_path, size=size, mirrored=[1]))
+    recipe = recipe_of((SHELL, 2), (CLAW, 1), (EYE, 0), (FEET, 3))
+    changes = Adjustment(CLAW, (0.05, -0.1), 1.3, 20), Adjustment(FEET, mirror=True)
+    for arrangement in (Arrangement(), Arrangement(adjustments=changes, blend=True, match_colours=True)):
+        full, draft = maker.make(recipe, arrangement), maker.make(recipe, arrangement, longest=200)
+        assert full.shrink == 1 and draft.shrink == 4 and (draft.width, draft.height) == (-(-size // 4),) * 2
+        for one, other in zip(full.layers, draft.layers, strict=True):
+            assert (one.part, one.turn, one.mirror, one.source) == (other.part, other.turn, other.mirror, other.source)
+            assert other.middle == pytest.approx([side / 4 for side in one.middle])
+            assert (other.joint or ()) == pytest.approx([side / 4 for side in one.joint or ()])
+            middles = [
+                (layer.left + layer.image.shape[1] / 2, layer.top + layer.image.shape[0] / 2) for layer in (one, other)
+            ]
+            assert middles[1] == pytest.approx([side / 4 for side in middles[0]], abs=1.5)
+            assert other.size == pytest.approx([side / 4 for side in one.size], abs=3)
+        small = np.asarray(Image.fromarray(flatten(full)).reduce(4), float)
+        assert np.abs(small - flatten(draft)).mean() < 2.5
+
+
+def test_what_is_small_enough_needs_no_draft(crabs: Pack) -> None:
+    maker = CollageMaker(crabs)
+    full, same = maker.make(WHOLE), maker.make(WHOLE, longest=160)
+    assert same.shrink == 1 and all(
+        one.image is other.image for one, other in zip(full.layers, same.layers, strict=True)
+    )
+
+
+def test_a_draft_of_pictures_of_several_sizes(tmp_path: Path) -> None:
+    """Each is made smaller as far as it is too large; the parts keep their size beside each other."""
+    pack = make_crabs(tmp_path)
+    for suffix, filter in (("", Image.Resampling.BICUBIC), ("-labels", Image.Resampling.NEAREST)):
+        with Image.open(tmp_path / f"3{suffix}.png") as small:
+            small.resize((640, 640), filter).save(tmp_path / f"3{suffix}.png")
+    maker, recipe = CollageMaker(pack), recipe_of((SHELL, 3), (CLAW, 2), (EYE, 3))
+    full, draft = maker.make(recipe), maker.make(recipe, longest=200)
+    assert draft.width == 160 and draft.shrink == 4
+    for one, other in zip(full.layers, draft.layers, strict=True):
+        assert other.size == pytest.approx([side / 4 for side in one.size], abs=3)
+    small = np.asarray(Image.fromarray(flatten(full)).reduce(4), float)
+    assert np.abs(small - flatten(draft)).mean() < 2.5
+
+
+def test_what_is_prepared_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maker = CollageMaker(make_crabs(tmp_path, size=320))
+    maker.prepare("2", 200)
+    for name in ("open_picture", "cut_out", "fill_ground"):
+        monkeypatch.setattr(assembling, name, lambda *_, **__: pytest.fail("made again"))
+    assert maker.make(WHOLE, longest=200).shrink == 2
+    maker.prepare("gone", 200)
+
+
+def test_what_is_no_longer_wanted_stops_and_goes_on_later(crabs: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: list[int] = []
+    original = assembling.cut_out
+    monkeypatch.setattr(
+        assembling, "cut_out", lambda *given, **options: cut.append(given[2]) or original(*given, **options)
+    )
+    maker = CollageMaker(crabs)
+    with pytest.raises(Interrupted):
+        maker.make(WHOLE, go_on=lambda: len(cut) < 2)
+    assert len(cut) == 2
+    with pytest.raises(Interrupted):
+        maker.prepare("2", go_on=lambda: False)
+    assert flatten(maker.make(WHOLE)).tobytes() == flatten(assemble(WHOLE, crabs)).tobytes()
+    assert sorted(cut[:4]) == [EYE, FEET, CLAW, SHELL]
