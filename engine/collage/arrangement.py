@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from engine.collage.layers import Point
+from engine.core.json_values import finite_number
 from engine.core.recipe import Recipe
 
 KEY: Final = "collage"
@@ -69,9 +69,10 @@ class Adjustment:
 
 
 def _limited(value: Any, most: float) -> float:
-    if not math.isfinite(value):
+    number = finite_number(value)
+    if number is None:
         raise ValueError("this is not a number")
-    return min(max(float(value), -most), most)
+    return min(max(number, -most), most)
 
 
 @dataclass(frozen=True)

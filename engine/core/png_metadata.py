@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_image
+from engine.core.json_values import finite_number
 from engine.core.prompt import to_text
 from engine.core.recipe import Arrival, Creation, Receipt, Recipe
 from engine.core.start import Start
@@ -131,7 +132,7 @@ def _arrival(row: Any) -> Arrival | None:
     part, code, found, similarity = (row.get(key) for key in ("part", "code", "found", "similarity"))
     if not (isinstance(part, int) and isinstance(code, int) and isinstance(found, int)):
         return None
-    where = row.get("where")
-    if isinstance(where, bool) or not isinstance(where, int | float) or not 0 <= where <= 1:
+    where = finite_number(row.get("where"))
+    if where is not None and not 0 <= where <= 1:
         where = None
-    return Arrival(part, code, found, float(similarity) if isinstance(similarity, int | float) else 0.0, where)
+    return Arrival(part, code, found, finite_number(similarity) or 0.0, where)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
+
+from engine.core.json_values import finite_number
 
 START_VERSION: Final = 1
 
@@ -58,11 +59,9 @@ class Start:
         one of a newer version."""
         if not isinstance(document, Mapping) or document.get("version") != START_VERSION:
             return None
-        freedom, creation = document.get("freedom"), document.get("creation")
-        if isinstance(freedom, bool) or not isinstance(freedom, int | float) or not math.isfinite(freedom):
-            freedom = cls.freedom
+        freedom, creation = finite_number(document.get("freedom")), document.get("creation")
         return cls(
-            min(max(float(freedom), 0.0), 1.0),
+            cls.freedom if freedom is None else min(max(freedom, 0.0), 1.0),
             creation if isinstance(creation, str) and "\0" not in creation else "",
             _parts(document.get("keep")),
             _parts(document.get("only")),

@@ -256,7 +256,7 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
         )
     except KeyError as error:
         raise UserError(f"{damaged} lacks {error.args[0]!r}.", _AGAIN) from error
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, OverflowError) as error:
         raise UserError(f"{damaged} has a value of a wrong kind.", _AGAIN) from error
     except ValueError as error:
         raise UserError(f"{damaged} is not right: {error}.", _AGAIN) from error

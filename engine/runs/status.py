@@ -17,6 +17,7 @@ from typing import Any, Final
 import psutil
 
 from engine.core.atomic_files import read_json, write_bytes
+from engine.core.json_values import finite_number
 
 STATUS: Final = "status.json"
 
@@ -69,13 +70,10 @@ def read_status(run: Path) -> RunStatus | None:
     for name in ("pid", "done", "total"):
         values[name] = values[name] if type(values[name]) is int else 0
     for name in ("created", "beat"):
-        values[name] = float(values[name]) if isinstance(values[name], int | float) else 0.0
+        values[name] = finite_number(values[name]) or 0.0
     for name in ("state", "stage", "message", "hint", "pack"):
         values[name] = values[name] if isinstance(values[name], str) else ""
-    seconds_left = values["seconds_left"]
-    values["seconds_left"] = (
-        float(seconds_left) if isinstance(seconds_left, int | float) and not isinstance(seconds_left, bool) else None
-    )
+    values["seconds_left"] = finite_number(values["seconds_left"])
     return RunStatus(**values) if document else None
 
 

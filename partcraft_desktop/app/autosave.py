@@ -11,6 +11,7 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine.core.atomic_files import read_json
+from engine.core.json_values import finite_number
 from engine.core.paths import is_file
 from engine.core.recipe import Recipe
 from partcraft_desktop.app.settings import FileWriter
@@ -20,6 +21,9 @@ SAVE_AFTER_MS: Final = 250
 """Changes within this time are one write: a slider drag does not write a hundred files."""
 
 MOST_QUEUED: Final = 1000
+
+_LATEST: Final = 32503680000.0
+"""The year 3000, in seconds since 1970: no system's clock goes on from there."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Saved:
             learning if isinstance(learning, dict) else {},
             tuple(recipe for recipe in queued if recipe is not None),
             Timings.from_document(document.get("timings")),
-            {p: float(w) for p, w in closed.items() if type(w) in (int, float)} if isinstance(closed, dict) else {},
+            _times(closed),
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -118,6 +122,12 @@ class Autosave(QObject):
 
     def _save(self) -> None:
         self._writer.write(json.dumps(self._now().to_document(), ensure_ascii=False))
+
+
+def _times(table: object) -> dict[str, float]:
+    """Paths and times, those that a calendar has."""
+    read = {path: finite_number(when) for path, when in table.items()} if isinstance(table, dict) else {}
+    return {path: when for path, when in read.items() if when is not None and 0 <= when < _LATEST}
 
 
 def _recipe(line: object) -> Recipe | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from engine.core.json_values import finite_number
 from engine.core.recipe import Recipe
 from engine.packs.pack import BaseModel, Pack
 
@@ -69,9 +69,8 @@ def _with(table: Mapping[str, float], key: str, seconds: float) -> dict[str, flo
 
 
 def _seconds(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value) if 0 < value < 1e6 else None
+    number = finite_number(value)
+    return number if number is not None and 0 < number < 1e6 else None
 
 
 def _table(value: object) -> dict[str, float]:

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from engine.core.recipe import Recipe
 from engine.packs.pack import Pack
 from partcraft_desktop.app.history import History
 from partcraft_desktop.app.session import Session
+from partcraft_desktop.window.deleted_dialog import when_text
 from tests import fakes
 from tests.desktop.conftest import WAIT, Opened, prompt_text, rendered, said
 
@@ -193,6 +195,53 @@ def test_any_saved_file_can_be_started_from(document: Any, qtbot: QtBot, pack: P
     opened = Opened(home)
     opened.session.begin()
     qtbot.waitUntil(lambda: opened.session.state.pack is not None, timeout=WAIT)
+    opened.close()
+
+
+ABSURD = (10**400, -(10**400), 1e308, -1e308, float("nan"), float("inf"), -1, 2**63, "9" * 400, None, True, [], {})
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(values=st.lists(st.sampled_from(ABSURD), min_size=24, max_size=24))
+@example(values=[10**400] * 24)
+@example(values=[1e308] * 24)
+def test_a_session_of_absurd_numbers_can_be_started_from(
+    values: list[Any], qtbot: QtBot, pack: Pack, home: Path
+) -> None:
+    """Also what was deleted can be listed then."""
+    one = iter(values)
+    adjustment = {"part": next(one), "nth": next(one), "move": [next(one), next(one)], "scale": next(one)}
+    recipe = {
+        "pack": "fake-birds",
+        "seed": next(one),
+        "count": next(one),
+        "size": next(one),
+        "guidance": next(one),
+        "prompt": ["a ", {"part": 0, "code": 1, "strength": next(one)}, {"part": next(one), "code": next(one)}],
+        "start": {"version": 1, "freedom": next(one), "keep": [next(one)], "only": next(one)},
+        "collage": {"version": 1, "adjustments": [adjustment], "order": [[next(one), next(one)]]},
+    }
+    picture = home / "own.png"
+    home.mkdir(exist_ok=True)
+    Image.new("RGB", (8, 8)).save(picture)
+    line = json.dumps(recipe)
+    timings = {"engine": next(one), "loads": {"x": next(one)}, "paces": {"x": next(one)}}
+    document = {
+        "pack": "fake-birds",
+        "recipes": {"fake-birds": line},
+        "queue": [line, next(one)],
+        "timings": timings,
+        "closed": {str(picture): next(one)},
+        "learning": {"plan": {"steps": next(one)}},
+    }
+    (home / "session.json").write_text(json.dumps(document), "utf-8")
+    opened = Opened(home)
+    opened.session.begin()
+    qtbot.waitUntil(lambda: opened.session.state.creature.choices != (), timeout=WAIT)
+    opened.session.deleted.read()
+    qtbot.waitUntil(lambda: opened.session.state.deleted_listed, timeout=WAIT)
+    for item in opened.session.state.deleted:
+        assert when_text(item.when)
     opened.close()
 
 

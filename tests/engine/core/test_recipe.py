@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
-from engine.core.png_metadata import parameters_line, read_creation, save_creation
+from engine.core.png_metadata import CHUNK, parameters_line, read_creation, save_creation
 from engine.core.recipe import Arrival, Recipe
 from engine.core.vocabulary import ABSENT, Choice
 from tests.fakes import make_vocabulary
@@ -143,6 +143,15 @@ def test_a_png_with_a_strange_chunk(tmp_path: Path, chunk: str | None, said: str
     else:
         creation = read_creation(tmp_path / "a.png")
         assert creation.receipt == () and creation.created == ""
+
+
+@pytest.mark.parametrize("number", [10**400, float("nan"), float("inf"), True, "0.5"])
+def test_a_receipt_with_absurd_numbers_hides_no_creation(tmp_path: Path, number: object) -> None:
+    row = {"part": 0, "code": 1, "found": 1, "similarity": number, "where": number}
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt(CHUNK, json.dumps({"version": 1, "recipe": json.loads(RECIPE.to_json()), "receipt": [row]}))
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png", pnginfo=info)
+    assert read_creation(tmp_path / "a.png").receipt == (Arrival(0, 1, 1, 0.0),)
 
 
 def test_what_is_no_png(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def test_a_recipe_without_start_is_written_as_ever() -> None:
 @pytest.mark.parametrize(
     ("changes", "read"),
     [({"freedom": 7}, Start(1.0)), ({"freedom": -1}, Start(0.0)), ({"freedom": "much"}, Start()),
+     ({"freedom": 10**400}, Start()), ({"freedom": float("nan")}, Start()),
      ({"freedom": True}, Start()), ({"creation": 3}, Start()), ({"creation": "a\0b"}, Start()),
      ({"keep": [2, 2, -1, 255, "x", True, 1]}, Start(keep=(2, 1))), ({"only": 4}, Start()), ({"more": 1}, Start())],
 )  # fmt: skip

@@ -148,6 +148,7 @@ BROKEN: list[tuple[Callable[[Pack], None], str]] = [
     (changed(codes_per_part="many"), "wrong kind"),
     (changed(codes_per_part=7), "needs one name"),
     (changed(backbone=None), "wrong kind"),
+    (changed(base_model={"id": "base", "guidance": 10**400}), "wrong kind"),
     (changed(references=[{**REFERENCE, "image": "../../secret.png"}]), "leads out of the pack"),
     (changed(references=[{**REFERENCE, "image": "/etc/passwd"}]), "leads out of the pack"),
     (changed(references=[{**REFERENCE, "labels": "C:\\secret.png"}]), "leads out of the pack"),

@@ -94,6 +94,14 @@ def same_weights(one: Path, other: Path) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
+@pytest.mark.parametrize("number", [10**400, float("nan"), float("inf"), True, "1", None])
+def test_a_status_of_absurd_numbers_is_read(tmp_path: Path, number: object) -> None:
+    document = {"state": "running", "created": number, "beat": number, "seconds_left": number, "done": 3}
+    (tmp_path / "status.json").write_text(json.dumps(document), "utf-8")
+    status = read_status(tmp_path)
+    assert status is not None and (status.created, status.beat, status.seconds_left, status.done) == (0, 0, None, 3)
+
+
 def test_killed_at_any_moment_a_run_learns_the_same(make_run: MakeRun, home: Path) -> None:
     calm = make_run("calm")
     first = start_run(calm)
