@@ -72,7 +72,17 @@ def default_freedom(base_model: str) -> float:
     """The freedom to begin with on a base model (its id, as in ``Pack.base_model.id``): what judge and eye found best
     on the starter's (docs/rendering.md), and for all others what SDEdit (arXiv 2108.01073) calls realistic and faithful
     alike."""
-    return 0.4 if base_model.startswith("starter/") else 0.6
+    return 0.4 if _is_measured(base_model) else 0.6
+
+
+def default_start(base_model: str) -> Start | None:
+    """What new recipes begin with on a base model: the collage where its default freedom was measured; elsewhere noise
+    alone, until somebody has measured."""
+    return Start(default_freedom(base_model)) if _is_measured(base_model) else None
+
+
+def _is_measured(base_model: str) -> bool:
+    return base_model.startswith("starter/")
 
 
 def _parts(listed: Any) -> tuple[int, ...]:

@@ -88,6 +88,12 @@ class CollageControl(QObject):
         self._wished.set()
         self._thread.close()
 
+    def contents(self) -> tuple[object, ...] | None:
+        """What can be seen of the collage of the recipe, without what is only tried: equal ones are the same picture.
+        None where nothing is chosen."""
+        wanted = self._wanted(tries=False)
+        return None if wanted is None else wanted.contents
+
     def maker(self) -> Callable[[], Collage] | None:
         """What makes the collage of the recipe as it is now, without what is only tried, on any thread but Qt's; None
         where nothing is chosen."""

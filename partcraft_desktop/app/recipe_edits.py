@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from engine.core.recipe import LIMITS, MOST_SEED, Recipe
+from engine.core.start import default_start
 from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.base_sizes import BaseSizes
 from engine.packs.pack import Pack
@@ -27,7 +28,8 @@ def empty_recipe(pack: Pack | None) -> Recipe:
     """A recipe without choices."""
     if pack is None:
         return Recipe(pack="")
-    return pack.new_recipe((f"a photo of a {pack.vocabulary.noun}",), random_seed())
+    recipe = pack.new_recipe((f"a photo of a {pack.vocabulary.noun}",), random_seed())
+    return replace(recipe, start=default_start(pack.base_model.id))
 
 
 def random_recipe(recipe: Recipe, pack: Pack) -> Recipe:

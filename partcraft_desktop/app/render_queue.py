@@ -222,7 +222,8 @@ class RenderQueue:
 
 
 def title_of(recipe: Recipe, pack: Pack) -> str:
-    """A render in a few words: "head Cardinal, wing Toucan", or what its prompt says."""
+    """A render in a few words: "head Cardinal, wing Toucan", or what its prompt says; "head anew: ..." where a part is
+    rendered into what is there."""
     words = pack.vocabulary
     names: list[str] = []
     for choice in recipe.choices:
@@ -230,7 +231,11 @@ def title_of(recipe: Recipe, pack: Pack) -> str:
             known = 0 <= choice.code < words.codes_per_part
             code = words.code_name(choice.part, choice.code) if known else str(choice.code)
             names.append(f"{words.parts[choice.part].name} {code}")
+    start = recipe.start
+    anew = [words.parts[part].name for part in (start.only if start else ()) if part < len(words.parts)]
     text = ", ".join(names) or " ".join("".join(p for p in recipe.prompt if isinstance(p, str)).split())
+    if anew:
+        text = f"{' and '.join(anew)} anew: {text or words.noun}"
     return f"{text or words.noun} × {recipe.count}" if recipe.count > 1 else text or words.noun
 
 

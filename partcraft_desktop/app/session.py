@@ -27,6 +27,7 @@ from engine.worker.jobs import Event, Job, News
 from partcraft_desktop.app.arrangement_control import ArrangementControl
 from partcraft_desktop.app.autosave import Autosave, Saved, existing
 from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.check_control import CheckControl
 from partcraft_desktop.app.collage_control import CollageControl
 from partcraft_desktop.app.creation_list import CreationList
 from partcraft_desktop.app.engine_client import EngineClient, EngineLike
@@ -42,6 +43,7 @@ from partcraft_desktop.app.render_queue import RenderQueue
 from partcraft_desktop.app.save_control import SaveControl
 from partcraft_desktop.app.settings import Settings
 from partcraft_desktop.app.sheet_work import SheetWork
+from partcraft_desktop.app.start_control import StartControl
 from partcraft_desktop.app.store import Store
 from partcraft_desktop.app.undo_control import UndoControl
 
@@ -52,8 +54,9 @@ class Session(Store):
     """The state of the window and everything that can be done in it.
 
     ``make_engine(outlet)`` builds the engine; it is called by :meth:`start_engine`, after the first paint.
-    ``learning`` has the verbs of the wizard, ``arrangement`` those of the creature's parts, ``saves`` those of saving
-    for other programs, ``deleted`` those of "Recently deleted".
+    ``learning`` has the verbs of the wizard, ``arrangement`` those of the creature's parts, ``starts`` those of what
+    renders begin with, ``check`` has the collage looked at, ``saves`` has the verbs of saving for other programs,
+    ``deleted`` those of "Recently deleted".
     """
 
     preview = Signal(int, object)
@@ -86,7 +89,9 @@ class Session(Store):
         self._saved_queue: tuple[Recipe, ...] = ()
         self._pictures = OpenPictures(self, self._renders.submit, self._save_soon, self._undo)
         self.arrangement = ArrangementControl(self, self._recipes.change)
+        self.starts = StartControl(self, self._recipes.change, self._queue.add)
         self._collages = CollageControl(self)
+        self.check = CheckControl(self, self._collages.contents, self._renders.submit, self._client.cancel)
         self.saves = SaveControl(self, settings.home, self._collages.maker, self._renders.submit)
         again = self._recipes.begin_with
         self._packs = PackList(self, packs, self._undo, self._packs_listed, self._switch_pack, again)
@@ -315,12 +320,12 @@ class Session(Store):
         pack = self.state.pack
         if pack is not None:
             self._recipes.draw_seed()
-            self._queue.add(pack, self.state.recipe)
+            self._queue.add(pack, self.starts.settled(self.state.recipe))
 
     def render_all(self, recipes: Iterable[Recipe]) -> None:
         """Add recipes of the pack on show to the queue."""
         if self.state.pack is not None:
-            self._queue.add_all(self.state.pack, recipes)
+            self._queue.add_all(self.state.pack, (self.starts.settled(recipe) for recipe in recipes))
 
     def cancel(self) -> None:
         """Stop the running render; creations that are whole stay, and the next in the queue begins."""

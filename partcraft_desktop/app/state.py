@@ -7,7 +7,7 @@ from typing import Literal
 
 from engine.collage.arrangement import Arrangement
 from engine.collage.layers import Collage
-from engine.core.recipe import Creation, Recipe
+from engine.core.recipe import Creation, Receipt, Recipe
 from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import Choice
 from engine.packs.base_sizes import BaseSizes
@@ -52,6 +52,20 @@ class Creature:
     hint: str = ""
     arrangement: Arrangement = field(default_factory=Arrangement)
     number: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is a collage, and it shows every part that was chosen."""
+        return self.collage is not None and all(missing.part is None for missing in self.collage.missing)
+
+
+@dataclass(frozen=True)
+class CollageCheck:
+    """The engine's look at the collage: its receipt once ``done``; whether the engine has begun before (``looks``)."""
+
+    receipt: Receipt = ()
+    looks: bool = False
+    done: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,6 +148,8 @@ class State:
     tried: Choice | None = None
     """A choice that is only looked at: seen in the creature, not in the recipe."""
     creature: Creature = field(default_factory=Creature)
+    check: CollageCheck | None = None
+    """There while the engine looks at the collage of the recipe, and once it has."""
     reference: OpenPicture | None = None
     own: tuple[OpenPicture, ...] = ()
     """A person's own pictures, newest first, with their segmentations once found."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from engine.core.durations import duration
 from engine.packs.pack import Pack
 from partcraft_desktop.app.state import LoadStatus, QueuedRender, RenderStatus, State
-from partcraft_desktop.app.timings import pace_key
+from partcraft_desktop.app.timings import pace_key, steps_of
 
 
 def doing_text(state: State, now: float) -> str:
@@ -95,7 +95,7 @@ def _like_running(item: QueuedRender, render: RenderStatus | None, packs: Mappin
     one, other = packs.get(item.pack), packs.get(render.item.pack)
     if one is None or other is None or pace_key(item.recipe, one) != pace_key(render.item.recipe, other):
         return 0.0
-    return pace * item.recipe.count * item.recipe.steps
+    return pace * item.recipe.count * steps_of(item.recipe)
 
 
 def _render_seconds(state: State, render: RenderStatus, pack: Pack | None, now: float) -> float | None:

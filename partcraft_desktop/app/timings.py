@@ -46,16 +46,22 @@ class Timings:
 
     def seconds_of(self, recipe: Recipe, pack: Pack) -> float:
         """Seconds a recipe's pictures take once its models are loaded; 0 if nothing like it was measured."""
-        return self.paces.get(pace_key(recipe, pack), 0.0) * recipe.count * recipe.steps
+        return self.paces.get(pace_key(recipe, pack), 0.0) * recipe.count * steps_of(recipe)
 
     def with_pace(self, recipe: Recipe, pack: Pack, seconds: float) -> Timings:
         """With a whole render that was just measured."""
-        pace = seconds / (recipe.count * recipe.steps)
+        pace = seconds / (recipe.count * steps_of(recipe))
         return replace(self, paces=_with(self.paces, pace_key(recipe, pack), pace))
 
 
 def _base_key(base: BaseModel) -> str:
     return f"{base.id} {base.unet}".strip()
+
+
+def steps_of(recipe: Recipe) -> int:
+    """About how many steps a picture takes: of a render with a start only a share."""
+    freedom = 1.0 if recipe.start is None else recipe.start.freedom
+    return max(round(freedom * recipe.steps), 1)
 
 
 def pace_key(recipe: Recipe, pack: Pack) -> str:

@@ -12,10 +12,13 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePol
 
 from engine.core.recipe import Recipe
 from engine.core.segmentation import Segmentation
+from engine.core.start import default_freedom
 from engine.core.vocabulary import Choice, Vocabulary
 from engine.packs.base_sizes import BaseSizes
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
+from partcraft_desktop.app.start_control import has_collage, kept_parts
+from partcraft_desktop.composer.freedom_slider import FreedomSlider, FreedomValue
 from partcraft_desktop.composer.part_slot import CROP, PartSlot, SlotValue
 from partcraft_desktop.composer.prompt_field import PromptField
 from partcraft_desktop.composer.queue_list import QueueList
@@ -114,11 +117,15 @@ class Composer(QWidget):
         self.queue = self._make_queue()
         self.size_note = SizeNote()
         self.size_note.size_asked.connect(lambda size: session.set_setting("size", size))
+        self.freedom = FreedomSlider()
+        self.freedom.changed.connect(session.starts.set_freedom)
+        self.freedom.collage_asked.connect(session.starts.use_collage)
         foot = QVBoxLayout()
         foot.setContentsMargins(theme.UNIT * 2, theme.UNIT, theme.UNIT * 2, theme.UNIT * 2)
         foot.setSpacing(theme.UNIT)
         foot.addWidget(self.queue)
         foot.addWidget(self.size_note)
+        foot.addWidget(self.freedom)
         foot.addWidget(self.why)
         foot.addWidget(self.render_button)
 
@@ -146,7 +153,8 @@ class Composer(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.queue.set_little_room(self.height() < LITTLE_ROOM)
+        for sparing in (self.queue, self.freedom):
+            sparing.set_little_room(self.height() < LITTLE_ROOM)
 
     # What others ask of it
 
@@ -192,10 +200,31 @@ class Composer(QWidget):
             self.prompt.show_prompt(state.recipe.prompt, vocabulary)
             self.settings.show_recipe(state.recipe, state.seed_locked, state.sizes)
             self.size_note.show_size(state.recipe.size, state.sizes)
+        self.freedom.show_value(self._freedom())
         blocked = self._blocked()
         self.why.setText(blocked)
         self.why.setVisible(bool(blocked))
         self.render_button.show_state(state.render is not None, blocked, state.recipe.count)
+
+    def _freedom(self) -> FreedomValue | None:
+        """What is shown of the recipe's start; None where there is nothing to start from."""
+        state = self._session.state
+        recipe, pack, collage = state.recipe, state.pack, state.creature.collage
+        start = recipe.start
+        from_creation = start is not None and bool(start.creation)
+        if pack is None or not (from_creation or has_collage(state, recipe)):
+            return None
+        names = [part.name for part in pack.vocabulary.parts]
+        only = start.only if start is not None else ()
+        return FreedomValue(
+            1.0 if start is None else start.freedom,
+            default_freedom(pack.base_model.id),
+            recipe.size or state.sizes.own,
+            0 if from_creation or collage is None else max(collage.width, collage.height),
+            tuple(names[part] for part in sorted(kept_parts(recipe))),
+            tuple(names[part] for part in only if part < len(names)),
+            from_creation,
+        )
 
     def _blocked(self) -> str:
         state = self._session.state

@@ -27,6 +27,8 @@ from partcraft_desktop.widgets.thumbnails import Thumbnails
 
 HEIGHT: Final = 36
 _THUMBNAIL: Final = 32
+INSET: Final = 8
+"""Where the sign of the selected part stands, so that it is in line with the icons of the row's buttons."""
 BREVITIES: Final = ("{name}: {text}", "{text}", "")
 WHITE: Final[Colour] = (255, 255, 255)
 
@@ -42,6 +44,8 @@ class PartValue:
     can_forward: bool
     can_back: bool
     is_changed: bool
+    is_kept: bool = False
+    can_render: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ class ArrangeBar(QWidget):
         policy.setRetainSizeWhenHidden(True)  # nothing jumps when a picture comes in front
         self.setSizePolicy(policy)
         self.commands = {
+            "anew": tool_button("render", "Render this part anew", keys="N"),
+            "keep": tool_button("lock", "Keep this part as it is in renders", keys="K"),
             "mirror": tool_button("mirror", "Mirror", keys="M"),
             "forward": tool_button("forward", "Bring forward", keys="PgUp"),
             "back": tool_button("backward", "Send back", keys="PgDown"),
@@ -97,6 +103,7 @@ class ArrangeBar(QWidget):
         }
         for command, button in self.commands.items():
             button.clicked.connect(lambda _=False, command=command: self.asked.emit(command))
+        self.commands["keep"].setCheckable(True)
         self._sign = _PartSign()
         self._name = ShortLabel()
         self.pose = _WordyButton("bird")
@@ -114,6 +121,7 @@ class ArrangeBar(QWidget):
     def _lay_out(self) -> None:
         part, whole = QWidget(), QWidget()
         row = _row(part)
+        row.setContentsMargins(INSET, 0, 0, 0)
         row.addWidget(self._sign)
         row.addWidget(self._name, 1)
         for button in self.commands.values():
@@ -149,6 +157,10 @@ class ArrangeBar(QWidget):
         if selected is not None:
             self._sign.show_part(selected.part, selected.colour)
             self._name.setText(f"{selected.name} · {selected.title}" if selected.title else selected.name)
+            self.commands["anew"].setEnabled(selected.can_render)
+            self.commands["keep"].setEnabled(selected.can_render)
+            self.commands["keep"].setChecked(selected.is_kept)
+            self.commands["keep"].setIcon(icon("lock" if selected.is_kept else "unlock"))
             self.commands["forward"].setEnabled(selected.can_forward)
             self.commands["back"].setEnabled(selected.can_back)
             self.commands["reset"].setEnabled(selected.is_changed)

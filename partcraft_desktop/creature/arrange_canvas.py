@@ -21,7 +21,7 @@ from partcraft_desktop.creature.parts_canvas import PartsCanvas
 from partcraft_desktop.creature.placed_layers import PlacedLayer
 from partcraft_desktop.widgets.pinch import pinch_of
 
-Command = Literal["mirror", "forward", "back", "hide", "reset", "remove"]
+Command = Literal["anew", "keep", "mirror", "forward", "back", "hide", "reset", "remove"]
 
 DRAG_DISTANCE: Final = 3.0
 """Logical pixels after which a press is a drag."""
@@ -270,6 +270,8 @@ _SCALES: Final = {
     Qt.Key.Key_Comma: -1,
 }
 _COMMANDS: Final[dict[Qt.Key, Command]] = {
+    Qt.Key.Key_N: "anew",
+    Qt.Key.Key_K: "keep",
     Qt.Key.Key_M: "mirror",
     Qt.Key.Key_PageUp: "forward",
     Qt.Key.Key_PageDown: "back",

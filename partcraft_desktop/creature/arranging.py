@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor
 from engine.collage.arrangement import Adjustment, Arrangement, Ground, PartKey, arrangement_of
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
+from partcraft_desktop.app.start_control import kept_parts
 from partcraft_desktop.app.state import Creature, State
 from partcraft_desktop.creature.arrange_bar import ArrangeBar, BarValue, PartValue, PoseValue
 from partcraft_desktop.creature.arrange_canvas import ArrangeCanvas
@@ -51,6 +52,7 @@ class Arranging(QObject):
             placed = () if collage is None else placed_layers(collage, state.creature.arrangement, wanted)
             self._placed = tuple(one for one in placed if one.layer.part in chosen)
             self._canvas.arrange(self._placed, {one.key: _title(state, one.layer.source) for one in self._placed})
+        self._canvas.mark_kept(kept_parts(state.recipe))
         self._refresh_bar()
 
     def _refresh_bar(self) -> None:
@@ -80,7 +82,8 @@ class Arranging(QObject):
         changed = placed.wanted != Adjustment(placed.key[0], nth=placed.key[1]) or placed.key in arrangement.order
         title = _title(self._session.state, placed.layer.source)
         return PartValue(
-            part.index, placed.layer.name, QColor(part.colour), title, at + 1 < len(seen), at > 0, changed
+            part.index, placed.layer.name, QColor(part.colour), title, at + 1 < len(seen), at > 0, changed,
+            part.index in kept_parts(self._session.state.recipe), self._session.state.creature.is_whole,
         )  # fmt: skip
 
     def _poses(self, state: State, pack: Pack) -> tuple[PoseValue, ...]:
@@ -113,12 +116,22 @@ class Arranging(QObject):
             verbs.reorder_part(*key, 1 if command == "forward" else -1)
         elif command == "reset":
             verbs.reset_part(*key)
+        elif command == "anew":
+            if self._session.state.creature.is_whole:
+                self._session.starts.render_anew([key[0]])
+        elif command == "keep":
+            self._keep(key[0], name)
         elif command == "hide":
             verbs.hide_part(*key)
             self._canvas.say(f"{name} hidden")
         elif command == "remove":
             self._session.remove(key[0])
             self._canvas.say(f"{name} taken out")
+
+    def _keep(self, part: int, name: str) -> None:
+        kept = part not in kept_parts(self._session.state.recipe)
+        self._session.starts.keep_part(part, kept)
+        self._canvas.say(f"{name} kept as it is in renders" if kept else f"{name} rendered with the others")
 
     def _show_again(self, key: PartKey) -> None:
         self._session.arrangement.hide_part(*key, hidden=False)

@@ -18,7 +18,7 @@ from partcraft_desktop.creature.arrange_canvas import ArrangeCanvas
 from partcraft_desktop.creature.arranging import Arranging
 from partcraft_desktop.creature.compare_view import CompareView, Side
 from partcraft_desktop.creature.creation_pictures import CreationPictures
-from partcraft_desktop.creature.creature_footer import CreatureFooter
+from partcraft_desktop.creature.creature_footer import INSET, CreatureFooter
 from partcraft_desktop.creature.empty_creature import EmptyCreature
 from partcraft_desktop.creature.on_show import Here, Item, OnShow, same
 from partcraft_desktop.creature.ways_out import WaysOut
@@ -93,12 +93,14 @@ class CreaturePane(QWidget):
         column.addWidget(self._stack, 1)
         column.addWidget(self.busy_line)
         below = QVBoxLayout()
-        below.setContentsMargins(theme.UNIT * 2, 0, theme.UNIT * 2, theme.UNIT)
+        below.setContentsMargins(theme.UNIT * 2 - INSET, 0, theme.UNIT * 2, theme.UNIT)
+        self.note.setContentsMargins(INSET, 0, 0, 0)
         below.addWidget(self.note)
         below.addWidget(self.footer)
         self.footer.collage_rows.addWidget(self.bar, 3)
         self.ways_out = WaysOut(self._session, self, self.canvas, lambda: self.on_show.creation)
         self.footer.collage_rows.addWidget(self.ways_out.row, 2)
+        self.footer.collage_menu.set_actions(self.ways_out.all)
         self.changed.connect(self.ways_out.refresh)
         self.on_show.changed.connect(self.ways_out.refresh)
         column.addLayout(below)
@@ -244,6 +246,7 @@ class CreaturePane(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.footer.set_pane_height(self.height())
+        self.ways_out.set_folded(self.footer.is_low)
 
     def take_key(self, event: QKeyEvent) -> bool:
         """Flick with Left and Right, back to the collage with Home; whether the key is one of these."""

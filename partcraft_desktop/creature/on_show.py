@@ -112,7 +112,7 @@ class OnShow(QObject):
                 self._follows = False
                 self._put(Here.COLLAGE)
         # The next of the queue is shown to whom still looks at what it was rendered from.
-        if queued is not None and self.item is Here.COLLAGE and _without_seed(queued) == _without_seed(state.recipe):
+        if queued is not None and self.item is Here.COLLAGE and _is_of(queued, state.recipe):
             began = True
         if began:
             self._follows, self._rendered = True, state.recipe
@@ -172,5 +172,6 @@ def _next_of_queue(before: RenderStatus | None, now: RenderStatus | None) -> Rec
     return now.item.recipe
 
 
-def _without_seed(recipe: Recipe) -> Recipe:
-    return replace(recipe, seed=0)
+def _is_of(rendered: Recipe, recipe: Recipe) -> bool:
+    """Whether a render is of a recipe, whatever its seed and however it starts."""
+    return replace(rendered, seed=0, start=None) == replace(recipe, seed=0, start=None)

@@ -4,57 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
-from partcraft_desktop.widgets.controls import push_button
+from partcraft_desktop.widgets.action_row import GAP, ICONS, WORDS, button_width
+from partcraft_desktop.widgets.controls import tool_button
 from partcraft_desktop.widgets.drag_out import DragOutButton, Write
-from partcraft_desktop.widgets.theme import UNIT, icon
+from partcraft_desktop.widgets.theme import icon
 
 
 class OutRow(QWidget):
-    """``save_wanted()``, ``copy_wanted()``, ``layers_wanted(shown)``: pressed. ``write`` writes what is carried."""
+    """``save_wanted()``, ``copy_wanted()``, ``layers_wanted(shown)``, ``check_wanted()``: pressed.
+    ``write`` writes what is carried."""
 
     save_wanted = Signal()
     copy_wanted = Signal()
     layers_wanted = Signal(bool)
+    check_wanted = Signal()
 
     def __init__(self, write: Write, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Ways out")
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._needed = 0
         what = "Save as PNG, Photoshop or OpenRaster (Ctrl+S)"
         self.save = self._button("Save as…", "save", self.save_wanted.emit, what)
         self.copy = self._button("Copy", "copy", self.copy_wanted.emit, "Copy the creature without its ground (Ctrl+C)")
         self.layers = self._button("Layers", "layers", None, "Each part as a picture of its own")
         self.layers.setCheckable(True)
         self.layers.toggled.connect(self.layers_wanted)
-        self._words = [(button, button.text()) for button in (self.save, self.copy, self.layers)]
+        look = "Have the engine look whether each part is seen, and where it was put"
+        self.check = self._button("Check", "check", self.check_wanted.emit, look)
+        self._words = (self.save, self.copy, self.layers, self.check)
         self.grip = DragOutButton(write)
         self.grip.setIcon(icon("grip"))
         self.grip.setAccessibleName("Drag the picture out")
         self.grip.setToolTip("Drag the picture into another program or a folder; a click copies it as a file")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(UNIT // 2)
-        row.addStretch(1)
-        for widget in (self.save, self.copy, self.layers, self.grip):
+        row.setSpacing(GAP)
+        for widget in (self.save, self.copy, self.layers, self.check, self.grip):
             row.addWidget(widget)
         row.addStretch(1)
 
-    def _button(self, text: str, icon_name: str, run: Callable[[], object] | None, tip: str) -> QPushButton:
-        button = push_button(text, run, icon_name, look="flat")
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    def _button(self, text: str, icon_name: str, run: Callable[[], object] | None, tip: str) -> QToolButton:
+        button = tool_button(icon_name, text.rstrip("…"), run)
+        button.setText(text)
+        button.setIconSize(QSize(18, 18))
         button.setToolTip(tip)
         return button
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        # Where there is no room for words, the pictures on the buttons stay, and tips and screen readers tell the rest.
-        self._needed = max(self._needed, self.sizeHint().width())
-        roomy = self.width() >= self._needed
-        for button, words in self._words:
-            if bool(button.text()) != roomy:
-                button.setText(words if roomy else "")
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())  # the pictures share the room as a person wants it
+
+    def _fit(self) -> None:
+        """Say as many words as there is room for, the most wanted ones first; tips and screen readers tell the
+        others."""
+        room = self.width() - self.grip.sizeHint().width()
+        for words in range(len(self._words), -1, -1):
+            for at, button in enumerate(self._words):
+                button.setToolButtonStyle(WORDS if at < words else ICONS)
+            if sum(button_width(button) + GAP for button in self._words) <= room:
+                break
+        for button in self._words:
+            button.setFixedWidth(button_width(button))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, Signal
 from PySide6.QtGui import (
@@ -14,6 +15,7 @@ from PySide6.QtGui import (
     QHideEvent,
     QPainter,
     QPalette,
+    QPen,
     QShowEvent,
     QTransform,
 )
@@ -27,6 +29,10 @@ from partcraft_desktop.creature.part_handles import PartHandles
 from partcraft_desktop.creature.placed_layers import PlacedLayer, layer_at
 from partcraft_desktop.creature.placed_words import words_of
 from partcraft_desktop.widgets.images import PictureLevels
+from partcraft_desktop.widgets.theme import paint_icon
+
+LOCK: Final = 22.0
+"""Logical pixels across a mark of a kept part."""
 
 
 class PartsCanvas(CreatureCanvas):
@@ -48,6 +54,7 @@ class PartsCanvas(CreatureCanvas):
         self._selected: PartKey | None = None
         self._hovered: PartKey | None = None
         self._gesture: Gesture | None = None
+        self._kept: frozenset[int] = frozenset()
 
     # What is shown
 
@@ -87,6 +94,13 @@ class PartsCanvas(CreatureCanvas):
             self._hovered = None
         self._announce(aloud=self._gesture is None)
         self.update()
+
+    def mark_kept(self, parts: frozenset[int]) -> None:
+        """Mark the parts that renders keep as they are."""
+        if parts != self._kept:
+            self._kept = parts
+            self._announce()
+            self.update()
 
     def _still_held(self, placed: PlacedLayer) -> PlacedLayer:
         """What is being scaled or turned stays the layer it was until it is let go: each new one would first have to
@@ -168,7 +182,7 @@ class PartsCanvas(CreatureCanvas):
             plural = "" if len(seen) == 1 else "s"
             text = f"{len(seen)} part{plural}, none selected. Space selects one." if seen else ""
         else:
-            text = words_of(placed, self._titles.get(placed.key, ""))
+            text = words_of(placed, self._titles.get(placed.key, ""), placed.key[0] in self._kept)
             if placed.key in seen:
                 text += f", {seen.index(placed.key) + 1} of {len(seen)} from the front"
         is_new, self._told = text != self._told, text
@@ -204,6 +218,7 @@ class PartsCanvas(CreatureCanvas):
             corner = self._placement.rect.topLeft()
             self._images.draw_outline(painter, hovered.layer, self._placement.scale, corner, colour)
             painter.restore()
+        self._paint_locks(painter)
         handles, selected = self.handles, self.selected
         if handles is not None and selected is not None:
             if self._gesture is not None and self._gesture.kind == "move":
@@ -211,6 +226,21 @@ class PartsCanvas(CreatureCanvas):
                     handles.paint_joint(painter, self.palette())
             else:
                 handles.paint(painter, self.palette())
+
+    def _paint_locks(self, painter: QPainter) -> None:
+        """A small lock in the middle of each part that is kept."""
+        for placed in self._placed:
+            if placed.key[0] not in self._kept or placed.wanted.hidden or self._gesture is not None:
+                continue
+            centre = self._placement.to_view(placed.change.map(placed.rect.center()))
+            badge = QRectF(centre.x() - LOCK / 2, centre.y() - LOCK / 2, LOCK, LOCK)
+            painter.save()
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Mid), 1))
+            painter.setBrush(self.palette().color(QPalette.ColorRole.Base))
+            painter.drawEllipse(badge)
+            paint_icon(painter, "lock", badge.adjusted(4, 4, -4, -4), self.palette().color(QPalette.ColorRole.Text))
+            painter.restore()
 
     def _view(self) -> QTransform:
         """From pixels of the collage to logical pixels of the view."""

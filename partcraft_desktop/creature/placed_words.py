@@ -5,7 +5,7 @@ from __future__ import annotations
 from partcraft_desktop.creature.placed_layers import PlacedLayer
 
 
-def words_of(placed: PlacedLayer, title: str) -> str:
+def words_of(placed: PlacedLayer, title: str, is_kept: bool = False) -> str:
     """ "head, Dove, selected, 12 px right, turned 10° clockwise": what it is and how a person changed it."""
     wanted = placed.wanted
     words = [placed.layer.name, *([title] if title else []), "selected"]
@@ -17,5 +17,6 @@ def words_of(placed: PlacedLayer, title: str) -> str:
     turn = round(wanted.turn)
     words += [f"turned {abs(turn)}° {'counterclockwise' if turn > 0 else 'clockwise'}"] if turn else []
     words += ["mirrored"] if wanted.mirror else []
+    words += ["kept in renders"] if is_kept else []
     words += ["hidden"] if wanted.hidden else []
     return ", ".join(words)

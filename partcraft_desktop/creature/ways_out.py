@@ -38,6 +38,7 @@ class WaysOut(QObject):
         self.row.save_wanted.connect(self._save)
         self.row.copy_wanted.connect(self._copy)
         self.row.layers_wanted.connect(self._show_layers)
+        self.row.check_wanted.connect(session.check.start)
         self.row.grip.pressed.connect(self._take_picture)
         self.row.grip.clicked.connect(lambda: self._write(self._copied))
         self.panel = LayersPanel(session, pane)
@@ -48,6 +49,9 @@ class WaysOut(QObject):
         self.copy_action = self._action("Copy", "copy", "Ctrl+C", self._copy)
         self.copy_whole = self._action("Copy with its ground", "copy", "Ctrl+Shift+C", lambda: self._copy(True))
         self.layers_action = self._action("Layers…", "layers", "", lambda: self.row.layers.setChecked(True))
+        self.check_action = self._action("Check", "check", "", session.check.start)
+        self.all = [self.save_action, self.copy_action, self.copy_whole, self.layers_action, self.check_action]
+        self._folded = False
         canvas.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         pane.installEventFilter(self)
         session.changed.connect(self.refresh)
@@ -59,8 +63,11 @@ class WaysOut(QObject):
         some = has_collage or self._shown() is not None
         for widget in (self.row.save, self.row.copy, self.row.grip):
             widget.setEnabled(some)
-        self.row.setVisible(some)
+        self.row.setVisible(some and not self._folded)
         self.row.layers.setEnabled(has_collage)
+        can_check = self._session.state.creature.is_whole and self._session.state.check is None
+        self.row.check.setEnabled(can_check)
+        self.check_action.setEnabled(can_check)
         # A creation has actions of its own, with the same keys.
         of_collage = has_collage and self._shown() is None
         for action in (self.save_action, self.copy_action, self.copy_whole):
@@ -69,6 +76,12 @@ class WaysOut(QObject):
         self.layers_action.setEnabled(has_collage)
         if not has_collage and self.panel.isVisible():
             self._close_layers()
+
+    def set_folded(self, folded: bool) -> None:
+        """Leave the row out where there is no room for it: its actions are in a menu."""
+        if folded != self._folded:
+            self._folded = folded
+            self.refresh()
 
     def _action(self, text: str, icon_name: str, keys: str, run: Callable[[], object]) -> QAction:
         action = QAction(icon(icon_name), text, self._pane)

@@ -125,7 +125,7 @@ class ActionRow(QWidget):
             button.setToolButtonStyle(style)
             button.setVisible(number < fitting)
             if number < fitting:
-                width = _button_width(button)
+                width = button_width(button)
                 button.setGeometry(x, 0, width, self.height())
                 x += width + GAP
         self.more.setGeometry(x, 0, self.more.sizeHint().width(), self.height())
@@ -152,11 +152,11 @@ def _width(buttons: Sequence[QToolButton], style: Qt.ToolButtonStyle) -> int:
     total = 0
     for button in buttons:
         button.setToolButtonStyle(style)
-        total += _button_width(button) + GAP
+        total += button_width(button) + GAP
     return max(0, total - GAP)
 
 
-def _button_width(button: QToolButton) -> int:
+def button_width(button: QToolButton) -> int:
     """A button as wide as its icon and its words ask for: the style's own hint has room for more."""
     if button.toolButtonStyle() != WORDS:
         return button.sizeHint().width()

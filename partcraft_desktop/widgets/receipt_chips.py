@@ -19,6 +19,9 @@ MARK: Final = 26
 """How wide a chip without a name is, with the gap after it."""
 LEAST_MARK: Final = 21
 """The same where room is short."""
+IN_PLACE: Final = 0.25
+"""A part that is found over at least so much of its place (intersection over union) is where it was put: the eyes see
+in coarse cells, so that also of a part that was not moved at all a thin one covers little."""
 Role = QPalette.ColorRole
 
 
@@ -44,10 +47,16 @@ def arrival_text(arrival: Arrival, vocabulary: Vocabulary | None) -> str:
     """What became of one choice: "head: Cardinal arrived"."""
     choice = f"{part_name(vocabulary, arrival.part)}: {code_name(vocabulary, arrival.part, arrival.code)}"
     if arrival.arrived:
-        return f"{choice} arrived"
+        return f"{choice} arrived{_place_text(arrival)}"
     if arrival.found == ABSENT:
         return f"{choice} did not arrive"
     return f"{choice} did not arrive, it looks like {code_name(vocabulary, arrival.part, arrival.found)}"
+
+
+def _place_text(arrival: Arrival) -> str:
+    if arrival.where is None:
+        return ""
+    return ", found where it was put" if arrival.where >= IN_PLACE else ", found elsewhere"
 
 
 def receipt_text(creation: Creation, vocabulary: Vocabulary | None) -> str:
@@ -77,7 +86,7 @@ def paint_receipt(
     if step < LEAST_MARK:
         step, fitting = MARK, max(0, int((room.width() - 24) // MARK))
     for number, arrival in enumerate(receipt[:fitting]):
-        _paint_mark(painter, QRectF(room.x() + number * step, room.y(), MARK, CHIP), arrival, vocabulary, palette)
+        paint_mark(painter, QRectF(room.x() + number * step, room.y(), MARK, CHIP), arrival, vocabulary, palette)
     if fitting < len(receipt):
         painter.setPen(palette.color(Role.PlaceholderText))
         rest = room.adjusted(fitting * step, 0, 0, 0)
@@ -89,9 +98,10 @@ def chip_width(metrics: QFontMetrics, name: str) -> int:
     return 44 + metrics.horizontalAdvance(name)
 
 
-def _paint_mark(
+def paint_mark(
     painter: QPainter, rect: QRectF, arrival: Arrival, vocabulary: Vocabulary | None, palette: QPalette
 ) -> None:
+    """A part's shape, and a tick or a cross, without a chip."""
     shape = QRectF(rect.x() + 1, rect.center().y() - 4.5, 9, 9)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.fillPath(glyph(arrival.part, shape), part_colour(vocabulary, arrival.part))
@@ -135,7 +145,7 @@ def draw_cross(painter: QPainter, rect: QRectF, colour: QColor) -> None:
 
 
 class ReceiptRow(QWidget):
-    """A creation's receipt in one line, as far as there is room; all of it in words as its tip."""
+    """A receipt in one line, as far as there is room; all of it in words as its tip."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -143,10 +153,10 @@ class ReceiptRow(QWidget):
         self._vocabulary: Vocabulary | None = None
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
-    def show_receipt(self, creation: Creation | None, vocabulary: Vocabulary | None) -> None:
-        """Show the receipt of a creation, or nothing."""
-        self._receipt, self._vocabulary = creation.receipt if creation is not None else (), vocabulary
-        words = receipt_text(creation, vocabulary) if creation is not None and creation.receipt else ""
+    def show_receipt(self, receipt: Receipt, vocabulary: Vocabulary | None) -> None:
+        """Show a receipt, or nothing of an empty one."""
+        self._receipt, self._vocabulary = receipt, vocabulary
+        words = "\n".join(arrival_text(arrival, vocabulary) for arrival in receipt)
         self.setToolTip(words)
         self.setAccessibleName(words.replace("\n", ", "))
         self.updateGeometry()

@@ -37,6 +37,8 @@ SHORTCUTS: Final = (
     ("Hide it", "H"),
     ("Put it back where it was placed", "0"),
     ("Take it out of the creature", "Del"),
+    ("Keep it as it is in renders", "K"),
+    ("Render it anew", "N"),
     ("See the collage and each creation in turn", "Arrows"),
     ("See the collage again", "Home"),
     ("Compare with what was seen before", "C"),

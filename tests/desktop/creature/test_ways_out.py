@@ -296,14 +296,14 @@ def test_what_is_rendered_is_dragged_and_saved_as_itself(
     dialog.reject()
 
 
-@pytest.mark.parametrize("width", [1280, 720])
+@pytest.mark.parametrize("width", [1280, 760])
 def test_all_ways_out_are_named_and_reached_by_keys(
     window: MainWindow, made: Collage, width: int, qtbot: QtBot
 ) -> None:
-    window.resize(width, 480)
+    window.resize(width, 760)
     window.centre.show_creature()
     row = window.creature.ways_out.row
     qtbot.waitUntil(lambda: row.isVisible(), timeout=WAIT)
-    for button in (row.save, row.copy, row.layers, row.grip):
+    for button in (row.save, row.copy, row.layers, row.check, row.grip):
         assert button.accessibleName() and button.toolTip() and button.focusPolicy() & Qt.FocusPolicy.TabFocus
         assert row.rect().contains(button.geometry())

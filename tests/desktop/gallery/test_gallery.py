@@ -152,6 +152,9 @@ def test_receipts_in_words(pack: Pack) -> None:
     assert arrival_text(Arrival(3, 0, 0, 0.9), words) == "head: Cardinal arrived"
     assert arrival_text(Arrival(3, 0, ABSENT, 0.0), words) == "head: Cardinal did not arrive"
     assert "looks like Kiwi" in arrival_text(Arrival(3, 0, 4, 0.5), words)
+    assert arrival_text(Arrival(3, 0, 0, 0.9, 0.6), words) == "head: Cardinal arrived, found where it was put"
+    assert arrival_text(Arrival(3, 0, 0, 0.9, 0.0), words) == "head: Cardinal arrived, found elsewhere"
+    assert arrival_text(Arrival(3, 0, ABSENT, 0.1, 0.0), words) == "head: Cardinal did not arrive"
     assert arrival_text(Arrival(99, 3, 3, 0.9), None) == "part 99: 3 arrived"
     assert receipt_text(Creation("x.png", Recipe("p", ("a bird",))), words) == "Creation without chosen parts"
 

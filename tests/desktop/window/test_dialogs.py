@@ -104,7 +104,7 @@ def test_the_sheet_of_shortcuts_is_true(qtbot: QtBot, window: MainWindow) -> Non
     real |= {shortcut.key().toString() for shortcut in window.creature.findChildren(QShortcut)}
     # The picture's own keys are tested with the picture, the queue's and the creature's with these.
     picture = {"F2", "Arrows", "Home", "Enter", "Alt", "Alt+Up", "Ctrl++", "Ctrl+-", "Ctrl+0"}
-    creature = {"Space", "+  -", "R", "M", "PgUp  PgDown", "H", "0"}
+    creature = {"Space", "+  -", "R", "M", "PgUp  PgDown", "H", "0", "K", "N"}
     told = {keys for _, keys in SHORTCUTS} - picture - creature
     assert told <= real, told - real
     assert all(what in words_of(dialog) for what, _ in SHORTCUTS)
