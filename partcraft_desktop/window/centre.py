@@ -45,6 +45,7 @@ class Centre(QWidget):
         self.setMinimumWidth(200)
         self.splitter = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         self.splitter.setHandleWidth(UNIT // 2)
+        self.splitter.splitterMoved.connect(self._keep_sizes)
         self._one = QWidget()
         self._stack = QStackedLayout(self._one)
         self._tabs = QWidget()
@@ -64,6 +65,7 @@ class Centre(QWidget):
         column.addWidget(self.splitter, 1)
         column.addWidget(self._one, 1)
         self._splits: bool | None = None
+        self._sizes = [1 << 10, 1 << 10]  # halves, until a person moves what parts them
         self._arrange(True)
         view.canvas.installEventFilter(self)
         creature.canvas.installEventFilter(self)
@@ -72,6 +74,14 @@ class Centre(QWidget):
     def side_by_side(self) -> bool:
         """Whether both are seen at once."""
         return bool(self._splits)
+
+    def restore_sizes(self, sizes: list[int]) -> None:
+        """Part reference and creature as these widths say."""
+        self._sizes = sizes
+        self.splitter.setSizes(sizes)
+
+    def _keep_sizes(self) -> None:
+        self._sizes = self.splitter.sizes()
 
     def show_reference(self) -> None:
         """Bring the reference in front where only one of them is seen."""
@@ -121,6 +131,8 @@ class Centre(QWidget):
                 widget.show()
             else:
                 self._stack.addWidget(widget)
+        if splits:
+            self.splitter.setSizes(self._sizes)
         self.splitter.setVisible(splits)
         self._one.setVisible(not splits)
         self._tabs.setVisible(not splits)

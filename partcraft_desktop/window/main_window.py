@@ -376,7 +376,7 @@ class MainWindow(QWidget):
             self.resize(first_size)
         self.across.setSizes(_sizes(saved_window.get("across"), [208, 792, 280]))
         self._gallery_room.restore(_sizes(saved_window.get("down"), GalleryRoom.first_sizes(self.height())))
-        self.centre.splitter.setSizes(_sizes(saved_window.get("centre"), [396, 396]))
+        self.centre.restore_sizes(_sizes(saved_window.get("centre"), [396, 396]))
         tile = saved_window.get("tile")
         self.gallery.strip.set_tile(tile if isinstance(tile, int) else 0)
         self.library.setVisible(saved_window.get("library") is not False)

@@ -151,6 +151,9 @@ def test_one_behind_the_other_where_there_is_no_room(window: MainWindow, qtbot: 
     window.resize(1280, 832)
     qtbot.waitUntil(lambda: window.centre.side_by_side, timeout=WAIT)
     assert window.view.isVisible() and window.creature.isVisible() and not window.library.isHidden()
+    QApplication.processEvents()
+    left, right = window.centre.splitter.sizes()
+    assert abs(left - right) <= 2
 
 
 def test_nothing_of_the_window_lies_outside_at_its_smallest(window: MainWindow, qtbot: QtBot) -> None:

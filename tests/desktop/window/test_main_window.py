@@ -89,6 +89,9 @@ def test_a_taken_part_flies_to_its_place_and_hover_lights_both_ways(qtbot: QtBot
     assert window.composer.slots[WING].grab().toImage() != dark
     window.composer.lit_changed.emit(HEAD)
     assert window.view.canvas.lit == HEAD
+    session = window.session
+    session.choose(WING, 0, "0")  # what the first collage has to import and measure is there then
+    qtbot.waitUntil(lambda: session.state.creature.choices == session.state.recipe.choices, timeout=WAIT)
     qtbot.mouseClick(window.view.canvas, Qt.MouseButton.LeftButton, pos=point(window, HEAD))
     qtbot.waitUntil(lambda: len(window.findChildren(FlyAnimation)) == 1, timeout=WAIT)
     qtbot.waitUntil(lambda: not window.findChildren(FlyAnimation), timeout=WAIT)
