@@ -195,7 +195,7 @@ _ADDS: Final = (
     (1.0, "Paints freely"),
     (0.85, "Paints nearly freely"),
     (0.55, "New details in the same places"),
-    (0.3, "One hand for all parts"),
+    (0.3, "Painted by one hand"),
     (0.01, "Smooths the {start}"),
     (0.0, "Adds nothing to the {start}"),
 )

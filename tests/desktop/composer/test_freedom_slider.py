@@ -182,9 +182,9 @@ def test_a_start_from_a_creation_says_so_and_can_be_left(
 
 def test_what_is_added_is_said() -> None:
     value = FreedomValue(0.4, 0.4, 128, 512)
-    assert added_words(value) == "One hand for all parts, at 128 px instead of 512 px."
-    assert added_words(replace(value, painted=512)) == "One hand for all parts, at 512 px."
-    assert added_words(replace(value, painted=0)) == "One hand for all parts."
+    assert added_words(value) == "Painted by one hand, at 128 px instead of 512 px."
+    assert added_words(replace(value, painted=512)) == "Painted by one hand, at 512 px."
+    assert added_words(replace(value, painted=0)) == "Painted by one hand."
     assert added_words(replace(value, kept=("head", "wing"))).endswith("px. Keeps head and wing.")
     assert added_words(replace(value, freedom=0.0, creation=True)).startswith("Adds nothing to the creation")
     said = [freedom_words(replace(value, freedom=step / 100)) for step in range(101)]
