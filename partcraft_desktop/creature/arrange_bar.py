@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.collage.arrangement import Colour, Ground, PartKey
+from partcraft_desktop.widgets.button_menu import open_menu
 from partcraft_desktop.widgets.controls import ShortLabel, tool_button
 from partcraft_desktop.widgets.part_glyphs import glyph, mixed
 from partcraft_desktop.widgets.theme import UNIT, icon
@@ -196,7 +197,7 @@ class ArrangeBar(QWidget):
         if self._menu is not None:
             self._menu.deleteLater()
         self._menu = menu
-        menu.popup(button.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
+        open_menu(menu, button, button.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
 
     def _pose_menu(self) -> QMenu:
         menu, value = QMenu(self), self._value

@@ -27,6 +27,7 @@ from partcraft_desktop.library.picture_wall import (
     Tile,
     TileRole,
 )
+from partcraft_desktop.widgets.button_menu import open_menu
 from partcraft_desktop.widgets.controls import push_button
 from partcraft_desktop.widgets.theme import UNIT, icon
 from partcraft_desktop.widgets.thumbnails import Thumbnails
@@ -212,4 +213,4 @@ class Library(QWidget):
         pack = state.pack
         if pack is not None and self._session.is_own_pack(pack):
             self._menu.addAction(icon("delete"), f"Remove “{pack.title}”", lambda: self._session.remove_pack(pack))
-        self._menu.popup(self.packs.mapToGlobal(self.packs.rect().bottomLeft()))
+        open_menu(self._menu, self.packs, self.packs.mapToGlobal(self.packs.rect().bottomLeft()))

@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QPoint, QSize, Qt
 from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QMenu, QSizePolicy, QToolButton, QWidget
 
+from partcraft_desktop.widgets.button_menu import open_menu
 from partcraft_desktop.widgets.controls import tool_button
 from partcraft_desktop.widgets.theme import UNIT
 
@@ -135,7 +136,7 @@ class ActionRow(QWidget):
         menu = QMenu(self.more)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addActions(self.actions_in_menu)
-        menu.popup(self.more.mapToGlobal(QPoint(0, self.more.height())))
+        open_menu(menu, self.more, self.more.mapToGlobal(QPoint(0, self.more.height())))
 
 
 def _copy_state(action: QAction, button: QToolButton) -> None:

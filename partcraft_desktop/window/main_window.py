@@ -30,6 +30,7 @@ from partcraft_desktop.gallery.gallery import Gallery
 from partcraft_desktop.library.library import Library
 from partcraft_desktop.reference.reference_view import ReferenceView
 from partcraft_desktop.variants.part_wall import PartWall
+from partcraft_desktop.widgets.button_menu import open_menu
 from partcraft_desktop.widgets.controls import ShortLabel, describe_button, hairline, tool_button
 from partcraft_desktop.widgets.theme import UNIT, draw_app_icon, icon, icon_of
 from partcraft_desktop.widgets.thumbnails import Thumbnails
@@ -333,7 +334,7 @@ class MainWindow(QWidget):
 
     def _show_menu(self) -> None:
         corner = self._more.mapToGlobal(self._more.rect().bottomRight())
-        self._menu.popup(corner - QPoint(self._menu.sizeHint().width(), 0))
+        open_menu(self._menu, self._more, corner - QPoint(self._menu.sizeHint().width(), 0))
 
     # Dropping
 

@@ -13,6 +13,7 @@ from engine.core.durations import duration
 from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.time_left import doing_text
+from partcraft_desktop.widgets.button_menu import open_menu
 from partcraft_desktop.widgets.controls import ShortLabel, push_button, tool_button
 from partcraft_desktop.widgets.theme import UNIT, icon
 
@@ -154,7 +155,8 @@ class StatusBar(QWidget):
                 action.triggered.connect(lambda _=False, message=message: self._bring_forward(message))
         menu.addSeparator()
         menu.addAction("Close all").triggered.connect(self.clear_all)
-        menu.popup(self.more.mapToGlobal(self.more.rect().topLeft()) - QPoint(0, menu.sizeHint().height()))
+        above = self.more.mapToGlobal(self.more.rect().topLeft()) - QPoint(0, menu.sizeHint().height())
+        open_menu(menu, self.more, above)
 
     def _bring_forward(self, message: Message) -> None:
         if message in self._kept:
