@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QToolButton,
+    QTreeWidget,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -351,6 +352,19 @@ def test_the_theme_changes_at_once(qtbot: QtBot, window: MainWindow, opened: Ope
     opened.settings.set(theme="light")
     light = window.grab().toImage().pixelColor(4, 60)
     assert dark == QColor(DARK.ground) and light == QColor(LIGHT.ground)
+
+
+@pytest.mark.parametrize(("theme", "colours"), [("light", LIGHT), ("dark", DARK)])
+def test_the_header_of_a_list_of_files_is_readable(
+    qtbot: QtBot, opened: Opened, themed: Theme, theme: str, colours: Colours
+) -> None:
+    opened.settings.set(theme=theme)
+    files = QTreeWidget()
+    qtbot.addWidget(files)
+    files.setHeaderLabels(["Name", "Size"])
+    files.show()
+    ground = files.header().grab().toImage().pixelColor(2, 2)
+    assert ground == QColor(colours.ground)
 
 
 def contrast(first: str, second: str) -> float:
