@@ -161,7 +161,7 @@ class CreaturePane(QWidget):
             self._begin_flight()
         self._show_waiting()
         noun = state.pack.vocabulary.noun if state.pack else ""
-        self.empty.show_noun(noun)
+        self.empty.show_noun(noun, coming=state.creature.choices != state.recipe.choices)
         self.canvas.setAccessibleName(f"Your {noun}" if noun else "Creature")
 
     def _show_waiting(self) -> None:

@@ -17,9 +17,9 @@ class EmptyCreature(QWidget):
         self._title = ""
         self._hint = "Every part you click in a picture comes here at once."
 
-    def show_noun(self, noun: str) -> None:
-        """Say what it will be: the vocabulary's noun, or "" for none."""
-        title = f"Your {noun} begins here" if noun else ""
+    def show_noun(self, noun: str, coming: bool = False) -> None:
+        """Say what it will be: the vocabulary's noun, or "" for none; nothing while one is on its way (``coming``)."""
+        title = f"Your {noun} begins here" if noun and not coming else ""
         if title != self._title:
             self._title = title
             self.setAccessibleName(f"{title}. {self._hint}" if title else "")

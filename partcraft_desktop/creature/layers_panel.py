@@ -46,6 +46,7 @@ class LayerRow(QWidget):
         """``toggle`` hides a layer or shows it again; None for what is always seen."""
         super().__init__()
         self.name, self.make = name, make
+        named = name.replace("The whole", "the whole", 1)  # within a sentence
 
         def write(then: Callable[[Path | None], None]) -> None:
             session.saves.write_dragged(file_name, make, then)
@@ -55,10 +56,10 @@ class LayerRow(QWidget):
         self.handle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.handle.setIconSize(QSize(THUMBNAIL + UNIT, THUMBNAIL))
         self.handle.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.handle.setAccessibleName(f"Copy {name}")
-        self.handle.setToolTip(f"Drag “{name}” into another program or a folder; a click copies it")
+        self.handle.setAccessibleName(f"Copy {named}")
+        self.handle.setToolTip(f"Drag {named} into another program or a folder; a click copies it")
         self.handle.clicked.connect(lambda: self.copy_wanted.emit(name, make))
-        self.save = tool_button("save", f"Save {name}…", lambda: self.save_wanted.emit(file_name, make))
+        self.save = tool_button("save", f"Save {named}…", lambda: self.save_wanted.emit(file_name, make))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)

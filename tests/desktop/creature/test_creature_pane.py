@@ -47,6 +47,17 @@ def test_a_click_changes_the_creature_without_the_engine(window: MainWindow, qtb
     assert not np.array_equal(before, pixels_of(window.creature))
 
 
+def test_nothing_is_said_to_begin_while_a_creature_is_on_its_way(window: MainWindow, pack: Pack, qtbot: QtBot) -> None:
+    session, empty = window.session, window.creature.empty
+    assert "begins here" in empty.accessibleName()
+    session.choose(0, pack.references[0].codes[0], pack.references[0].id)
+    assert session.state.creature.collage is None and empty.accessibleName() == ""
+    settled(qtbot, session)
+    session.undo()
+    settled(qtbot, session)
+    qtbot.waitUntil(lambda: empty.isVisible() and "begins here" in empty.accessibleName(), timeout=WAIT)
+
+
 def test_the_creature_is_the_collage_of_the_recipe(session: Session, pack: Pack, qtbot: QtBot) -> None:
     for part, reference in zip(range(5), pack.references, strict=False):
         session.choose(part, reference.codes[part], reference.id)
