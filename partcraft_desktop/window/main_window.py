@@ -432,7 +432,7 @@ class MainWindow(QWidget):
 
 def _sizes(value: Any, default: list[int]) -> list[int]:
     is_valid = (
-        isinstance(value, list) and len(value) == len(default) and all(isinstance(v, int) and v > 0 for v in value)
+        isinstance(value, list) and len(value) == len(default) and all(type(v) is int and 0 < v < 1e6 for v in value)
     )
     return value if is_valid else default
 

@@ -336,7 +336,14 @@ def test_the_gallery_begins_lower_on_a_small_screen() -> None:
     assert GalleryRoom.first_sizes(730)[1] < GalleryRoom.first_sizes(832)[1] == 200
 
 
-@pytest.mark.parametrize("broken", [{"geometry": 3, "across": "no", "down": [0], "library": "x"}, {"geometry": "!"}])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"geometry": 3, "across": "no", "down": [0], "library": "x"},
+        {"geometry": "!"},
+        {"across": [10**400] * 3, "down": [2**31] * 2, "centre": [True] * 2, "tile": 10**400},
+    ],
+)
 def test_broken_sizes_fall_back(qtbot: QtBot, opened: Opened, broken: dict[str, object]) -> None:
     opened.settings.set(window=broken)
     window = MainWindow(opened.session, opened.readers)
