@@ -18,9 +18,11 @@ import numpy as np
 from engine.collage.label_measures import Joint, PartShape, ReferenceMeasures, measure_labels, only_parts
 from engine.collage.layers import Point
 from engine.collage.mended_labels import found_labels
-from engine.core.atomic_files import write_bytes
+from engine.core.atomic_files import read_text, write_bytes
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture, read_label_map
+from engine.core.json_values import finite_number
+from engine.core.segmentation import NO_PART
 from engine.packs.pack import Pack, Reference
 
 ANATOMY: Final = "anatomy.json"
@@ -29,6 +31,7 @@ ANATOMY_VERSION: Final = 2
 _SAMPLE: Final = 12  # references by which a pack is told whose label maps are exact
 _LIES_ON: Final = 0.5  # share of a part's outline along another, on average
 _LOWEST: Final = 0.05  # of a creature's height above its lowest point still stands on the ground
+_LARGEST_SIDE: Final = 1 << 20  # pixels
 _FACES: Final = 0.25  # of the usual distance to a side: less is a view from the front
 
 
@@ -118,14 +121,16 @@ class Anatomy:
         """Read what :meth:`to_json` wrote. Raises ``ValueError`` for anything else, another version included."""
         try:
             return cls._from_document(json.loads(text))
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise ValueError("this is not an anatomy") from error
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> Anatomy:
-        if document["version"] != ANATOMY_VERSION or not isinstance(document["parts"], int):
+        if document["version"] != ANATOMY_VERSION:
             raise ValueError("this is an anatomy of another version")
         parts = document["parts"]
+        if type(parts) is not int or not 0 <= parts <= NO_PART:
+            raise ValueError("this anatomy tells of more parts than there can be")
         measures = {id: _measures(kept, parts) for id, kept in document["references"].items()}
         return replace(conclude(parts, measures), mended=document["mended"] is True)
 
@@ -138,7 +143,7 @@ def open_anatomy(pack: Pack) -> Anatomy:
     """
     file = pack.path / ANATOMY
     with contextlib.suppress(OSError, ValueError):  # not there, damaged, or of another version: made again
-        kept = Anatomy.from_json(file.read_text("utf-8"))
+        kept = Anatomy.from_json(read_text(file))
         measured = {id: measures.labels_bytes for id, measures in kept.references.items()}
         sizes = {reference.id: _bytes_of(reference) for reference in pack.references}
         if kept.parts == len(pack.vocabulary.parts) and measured == {id: size for id, size in sizes.items() if size}:
@@ -287,31 +292,44 @@ def _facings(parts: int, root: int | None, references: Mapping[str, ReferenceMea
 
 
 def _measures(kept: Mapping[str, Any], parts: int) -> ReferenceMeasures:
+    """Raises ``ValueError`` for what cannot have been measured: numbers that are none, or lie far outside."""
+    width, height = (int(_within(kept[side], 1, _LARGEST_SIDE)) for side in ("width", "height"))
+    most = 2.0 * max(width, height)  # large label maps are measured on a grid, which reaches a little beyond
     shapes = {
-        int(part): PartShape(float(shape["area"]), _point(shape["centre"]), _box(shape["box"]))
+        int(part): PartShape(
+            _within(shape["area"], 0.5, most * most),
+            (_within(shape["centre"][0], 0, most), _within(shape["centre"][1], 0, most)),
+            _box(shape["box"], most),
+        )
         for part, shape in kept["parts"].items()
     }
     joints = tuple(
         Joint(
-            int(joint["first"]), int(joint["second"]), _point(joint["point"]), float(joint["length"]),
-            float(joint["front"]), float(joint["first_share"]), float(joint["second_share"]),
+            int(joint["first"]), int(joint["second"]),
+            (_within(joint["point"][0], 0, most), _within(joint["point"][1], 0, most)),
+            _within(joint["length"], 0, most * most), _within(joint["front"], -1, 1),
+            _within(joint["first_share"], 0, 1), _within(joint["second_share"], 0, 1),
         )
         for joint in kept["joints"]
     )  # fmt: skip
     named = set(shapes) | {joint.first for joint in joints} | {joint.second for joint in joints}
-    if not all(0 <= part < parts for part in named) or any(shape.area <= 0 for shape in shapes.values()):
+    if not all(0 <= part < parts for part in named):
         raise ValueError("this anatomy tells of parts that are not there")
-    return ReferenceMeasures(int(kept["width"]), int(kept["height"]), int(kept["labels_bytes"]), shapes, joints)
+    return ReferenceMeasures(width, height, int(kept["labels_bytes"]), shapes, joints)
 
 
-def _point(kept: Sequence[Any]) -> Point:
-    x, y = kept
-    return float(x), float(y)
+def _within(kept: Any, low: float, high: float) -> float:
+    number = finite_number(kept)
+    if number is None or not low <= number <= high:
+        raise ValueError("this anatomy has a number that was never measured")
+    return number
 
 
-def _box(kept: Sequence[Any]) -> tuple[float, float, float, float]:
-    left, top, right, bottom = kept
-    return float(left), float(top), float(right), float(bottom)
+def _box(kept: Sequence[Any], most: float) -> tuple[float, float, float, float]:
+    left, top, right, bottom = (_within(side, 0, most) for side in kept)
+    if not (left < right and top < bottom):
+        raise ValueError("this anatomy has a box of no size")
+    return left, top, right, bottom
 
 
 def _mean_point(points: Sequence[Point]) -> Point:

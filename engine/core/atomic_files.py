@@ -8,12 +8,15 @@ import json
 import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from engine.core.errors import UserError
+
+_LARGEST_TEXT: Final = 256 << 20
 
 
 def write_whole(path: Path, write: Callable[[Path], None], what: str = "the file") -> None:
@@ -117,11 +120,24 @@ def _explain(error: OSError, path: Path, what: str) -> UserError:
     return UserError(f"{_capital(what)} could not be saved in {path.parent}: {reason}.", "Choose another folder.")
 
 
+def read_text(path: Path) -> str:
+    """The text of a file that somebody else may have put there. Raises ``OSError`` for one that is not plain (a pipe,
+    a device, or a link to one: reading might never end) or larger than 256 MB, ``ValueError`` for one not in UTF-8."""
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+    if status.st_size > _LARGEST_TEXT:
+        raise OSError(errno.EFBIG, "it is too large", str(path))
+    return path.read_text("utf-8")
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file that another process may be replacing; empty if it is not there or not whole."""
     for attempt in range(3):
         try:
-            document = json.loads(path.read_text("utf-8"))
+            document = json.loads(read_text(path))
             return document if isinstance(document, dict) else {}
         except FileNotFoundError:
             return {}

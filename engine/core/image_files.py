@@ -6,6 +6,7 @@ called, to Ghostscript, which is a programming language.
 
 from __future__ import annotations
 
+import stat
 import warnings
 from pathlib import Path
 from typing import Final
@@ -77,6 +78,8 @@ def read_label_map(path: Path | str) -> npt.NDArray[np.uint8]:
         raise UserError(f"{path.name} is not there any more.", again) from error
     except (OSError, ValueError, SyntaxError) as error:
         raise UserError(f"{path.name} is damaged and cannot be read.", again) from error
+    except MemoryError as error:
+        raise UserError(f"{path.name} is too large for the memory that is free.", again, "memory") from error
 
 
 def picture_files(folder: Path | str) -> list[Path]:
@@ -100,6 +103,8 @@ def open_image(path: Path | str, formats: tuple[str, ...] = FORMATS) -> Image.Im
     because it can be decoded at an eighth of its size. Raises what Pillow raises, :class:`UserError` for a picture that
     is too large."""
     path = Path(path)
+    if _never_ends(path):
+        raise UserError(f"{path.name} is not a picture this app can read.", _SEE)
     try:
         return Image.open(path, formats=formats)
     except Image.DecompressionBombError as error:
@@ -108,6 +113,15 @@ def open_image(path: Path | str, formats: tuple[str, ...] = FORMATS) -> Image.Im
         if jpeg:
             return JpegImageFile(path)
         raise UserError(f"{path.name} is too large to open.", _SMALLER) from error
+
+
+def _never_ends(path: Path) -> bool:
+    """Whether a path leads to a pipe or a device, for which a reader might wait forever."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # opening it says what is wrong
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _upright_rgb(picture: Image.Image, max_side: int) -> Image.Image:

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from engine.core.atomic_files import read_text
 from engine.core.errors import UserError
 from engine.packs.pack import BaseModel
 
@@ -134,7 +135,7 @@ def unreadable(folder: Path, error: Exception) -> UserError:
 def require_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; empty if it is something else. Raises :class:`UserError`."""
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = json.loads(read_text(path))
     except (OSError, ValueError) as error:
         raise unreadable(path.parent, error) from error
     return document if isinstance(document, dict) else {}

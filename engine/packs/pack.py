@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from engine.core.atomic_files import write_bytes
+from engine.core.atomic_files import read_text, write_bytes
 from engine.core.errors import UserError
 from engine.core.recipe import Prompt, Recipe
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
@@ -188,7 +188,7 @@ _KEYS: Final = {"version", "noun", "parts", "codes_per_part", "code_names"} | {s
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads((path / MANIFEST).read_text("utf-8"))
+        document = json.loads(read_text(path / MANIFEST))
     except FileNotFoundError as error:
         raise UserError(f"{path.name} is not a pack: {MANIFEST} is missing.", _AGAIN) from error
     except OSError as error:

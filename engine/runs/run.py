@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engine.core.atomic_files import read_json
+from engine.core.atomic_files import read_json, read_text
 from engine.core.errors import UserError
 from engine.core.paths import runs_dir
 from engine.runs.plan import Plan
@@ -103,7 +103,7 @@ def _silent(folder: Path) -> RunStatus:
 
 def _plan_of(folder: Path) -> Plan | None:
     try:
-        return Plan.from_json((folder / PLAN).read_text("utf-8"))
+        return Plan.from_json(read_text(folder / PLAN))
     except (UserError, OSError, ValueError):  # it is told when the run is started
         return None
 

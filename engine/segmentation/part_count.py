@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.core.atomic_files import make_folder, write_bytes
+from engine.core.atomic_files import make_folder, read_text, write_bytes
 from engine.core.paths import cache_dir
 from engine.segmentation.codebook_fitting import BackgroundSplit, FeatureSample
 from engine.segmentation.kmeans import kmeans
@@ -92,7 +92,7 @@ def _choose(agreement: dict[int, float]) -> tuple[int, str]:
 
 def _read(place: Path) -> tuple[int, str] | None:
     try:
-        document = json.loads(place.read_text("utf-8"))
+        document = json.loads(read_text(place))
         return int(document["parts"]), str(document["reason"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # not there, or damaged: it is found out again

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from engine.collage.anatomy import ANATOMY, Anatomy, conclude, measure_pack, open_anatomy
 from engine.collage.label_measures import measure_labels
+from engine.collage.placement import place
 from engine.core.paths import starter_pack
+from engine.core.recipe import Recipe
 from engine.core.segmentation import NO_PART
+from engine.core.vocabulary import Choice
 from engine.packs.pack import Pack
 from tests.engine.collage.creatures import make_crabs
 from tests.fakes import make_pack
@@ -107,6 +113,51 @@ def test_it_is_kept_with_the_pack_and_made_again_when_it_is_not_right(tmp_path: 
         assert file.read_text("utf-8") == text
     (tmp_path / "0-labels.png").write_bytes((tmp_path / "1-labels.png").read_bytes() + b"\0")
     assert open_anatomy(pack).references["0"].parts == made.references["1"].parts, "a label map that has changed"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 1e308, -1e308, 10**400, -1, 0, True, "1", None, []])
+def test_no_number_of_a_damaged_one_is_believed(tmp_path: Path, number: object) -> None:
+    """Whichever number of the file is absurd, either it is measured again, or a creature still stands as it did."""
+    pack = make_crabs(tmp_path, count=2)
+    made, file = open_anatomy(pack), tmp_path / ANATOMY
+    text = file.read_text("utf-8")
+    recipe = Recipe("crabs", tuple(Choice(part, 1) for part in range(4)))
+
+    def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        if isinstance(value, dict | list):
+            keys = value if isinstance(value, dict) else range(min(len(value), 2))
+            for key in keys:
+                yield from places(value[key], (*at, key))
+        elif not isinstance(value, str):
+            yield at
+
+    for *way, last in places(json.loads(text)):
+        document = json.loads(text)
+        there = document
+        for key in way:
+            there = there[key]
+        there[last] = number
+        file.write_text(json.dumps(document), "utf-8")
+        anatomy = open_anatomy(pack)
+        assert anatomy.parts == made.parts
+        place(recipe, pack, anatomy)
+        assert Anatomy.from_json(anatomy.to_json()) == anatomy
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_what_is_no_plain_file_is_measured_again(tmp_path: Path) -> None:
+    pack = make_crabs(tmp_path)
+    text = open_anatomy(pack).to_json()
+    (tmp_path / "huge").touch()
+    os.truncate(tmp_path / "huge", 1 << 40)  # takes no room: it is all hole
+    for other in (Path("/dev/zero"), tmp_path / "huge"):
+        (tmp_path / ANATOMY).unlink()
+        (tmp_path / ANATOMY).symlink_to(other)
+        assert open_anatomy(pack).to_json() == text
+        assert not (tmp_path / ANATOMY).is_symlink() and (tmp_path / ANATOMY).read_text("utf-8") == text
+    (tmp_path / ANATOMY).unlink()
+    os.mkfifo(tmp_path / ANATOMY)
+    assert open_anatomy(pack).to_json() == text
 
 
 def test_a_pack_that_cannot_be_written_to_still_has_one(tmp_path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from engine.core.atomic_files import make_folder, read_json, write_bytes, write_whole
 from engine.core.errors import UserError
+from engine.core.image_files import open_picture, read_label_map
+from engine.core.png_metadata import read_creation
+from engine.packs.pack import Pack
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
@@ -63,3 +67,25 @@ def test_a_file_that_another_program_holds_stays(tmp_path: Path, monkeypatch: py
     with pytest.raises(UserError, match=r"“x.psd” cannot be replaced.*another program has it open"):
         write_bytes(path, b"new", "the layers")
     assert path.read_bytes() == b"old" and [file.name for file in tmp_path.iterdir()] == ["x.psd"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_nothing_waits_for_a_file_that_never_ends(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "endless.json").symlink_to("/dev/zero")
+    (tmp_path / "huge.json").touch()
+    os.truncate(tmp_path / "huge.json", 1 << 40)  # takes no room: it is all hole
+    for name in ("pipe.json", "endless.json", "huge.json"):
+        assert read_json(tmp_path / name) == {}
+        folder = tmp_path / f"pack of {name}"
+        folder.mkdir()
+        (folder / "pack.json").symlink_to(tmp_path / name)
+        with pytest.raises(UserError, match="cannot be read: it is"):
+            Pack.open(folder)
+    for name in ("pipe.json", "endless.json"):
+        with pytest.raises(UserError, match="not a picture"):
+            open_picture(tmp_path / name)
+        with pytest.raises(UserError):
+            read_label_map(tmp_path / name)
+        with pytest.raises(UserError):
+            read_creation(tmp_path / name)
