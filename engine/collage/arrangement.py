@@ -19,6 +19,9 @@ ARRANGEMENT_VERSION: Final = 1
 LARGEST_FACTOR: Final = 10.0
 """By how much a person can enlarge a part, or make it smaller."""
 
+LARGEST_MOVE: Final = 10.0
+"""How far a part can be moved, in longer sides of the collage."""
+
 Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
 
@@ -59,13 +62,18 @@ class Adjustment:
         try:
             x, y = document.get("move", (0.0, 0.0))
             return cls(
-                int(document["part"]), (_limited(x, 10.0), _limited(y, 10.0)),
-                max(_limited(document.get("scale", 1.0), LARGEST_FACTOR), 1 / LARGEST_FACTOR),
+                int(document["part"]), (_limited(x, LARGEST_MOVE), _limited(y, LARGEST_MOVE)),
+                limited_factor(_limited(document.get("scale", 1.0), LARGEST_FACTOR)),
                 _limited(document.get("turn", 0.0), 360.0), document.get("mirror") is True,
                 document.get("hidden") is True, int(document.get("nth", 0)),
             )  # fmt: skip
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError("this is not an adjustment") from error
+
+
+def limited_factor(factor: float) -> float:
+    """A factor moved into what a part can be scaled by."""
+    return min(max(factor, 1 / LARGEST_FACTOR), LARGEST_FACTOR)
 
 
 def _limited(value: Any, most: float) -> float:
@@ -97,8 +105,11 @@ class Arrangement:
             if (one.part, one.nth) == (part, nth):
                 whole = replace(
                     one,
-                    move=(whole.move[0] + one.move[0], whole.move[1] + one.move[1]),
-                    scale=whole.scale * one.scale,
+                    move=(
+                        _limited(whole.move[0] + one.move[0], LARGEST_MOVE),
+                        _limited(whole.move[1] + one.move[1], LARGEST_MOVE),
+                    ),
+                    scale=limited_factor(whole.scale * one.scale),
                     turn=(-whole.turn if one.mirror else whole.turn) + one.turn,
                     mirror=whole.mirror != one.mirror,
                 )

@@ -35,7 +35,7 @@ Value = TypeVar("Value")
 _KEPT_BYTES: Final = 256 << 20
 _KEPT_DRAFTS: Final = 0.5  # of that, beside it: a full collage does not push the drafts out that a click needs
 _MATCHED: Final = 0.35  # of the way to the pose's colours: all of it would make every part look like the body
-_MOST_PIXELS: Final = 64_000_000  # of one layer: 256 MB; what is enlarged beyond that stays smaller
+_MOST_PIXELS: Final = 64_000_000  # of one layer, turned: 256 MB; what is enlarged beyond that stays smaller
 
 
 def assemble(recipe: Recipe, pack: Pack, arrangement: Arrangement | None = None) -> Collage:
@@ -182,7 +182,7 @@ class CollageMaker:
         x, y = move.apply((cut.left + width / 2, cut.top + height / 2))
         name = self._pack.vocabulary.parts[placed.part].name + (f" {placed.nth + 1}" if placed.nth else "")
         left, top = round(x - image.shape[1] / 2), round(y - image.shape[0] / 2)
-        scale = _scale_within_memory(width, height, move.scale)
+        scale = _scale_within_memory((width, height), move)
         size = (max(width * scale, 1.0), max(height * scale, 1.0))
         return Layer(
             placed.part, name, image, left, top, placed.visible, placed.nth, move.turn, size, move.mirror,
@@ -291,8 +291,8 @@ def _transformed(image: Pixels, transform: Transform) -> Pixels:
     made = Image.fromarray(image)
     if transform.mirror:
         made = made.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    if transform.scale != 1.0:
-        scale = _scale_within_memory(made.width, made.height, transform.scale)
+    scale = _scale_within_memory(made.size, transform)
+    if scale != 1.0:
         size = [max(round(side * scale), 1) for side in made.size]
         made = made.resize((size[0], size[1]), Image.Resampling.BICUBIC)
     if transform.turn % 360:
@@ -300,8 +300,13 @@ def _transformed(image: Pixels, transform: Transform) -> Pixels:
     return np.asarray(made)
 
 
-def _scale_within_memory(width: int, height: int, scale: float) -> float:
-    return min(scale, (_MOST_PIXELS / (width * height)) ** 0.5) if scale != 1.0 else scale
+def _scale_within_memory(size: tuple[int, int], transform: Transform) -> float:
+    """The scale of a transform, or less where what comes of a (width, height), turned, would be too large."""
+    if transform.scale == 1.0 and not transform.turn % 360:
+        return 1.0
+    across, down = abs(math.cos(math.radians(transform.turn))), abs(math.sin(math.radians(transform.turn)))
+    area = (size[0] * across + size[1] * down) * (size[0] * down + size[1] * across)
+    return min(transform.scale, (_MOST_PIXELS / area) ** 0.5)
 
 
 @dataclass(frozen=True)

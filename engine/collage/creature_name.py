@@ -10,9 +10,11 @@ from engine.core.vocabulary import Choice, Vocabulary
 
 def creature_name(choices: Iterable[Choice], vocabulary: Vocabulary) -> str:
     """A file's name without a suffix, such as "dove-head-flamingo-wing", that every file system takes: the choices in
-    their order, as many as a name has room for. The noun, where there are none."""
+    their order, as many as a name has room for, but for those the pack does not have. The noun, where there are none."""
     named = [
-        f"{vocabulary.code_name(choice.part, choice.code)} {vocabulary.parts[choice.part].name}" for choice in choices
+        f"{vocabulary.code_name(choice.part, choice.code)} {vocabulary.parts[choice.part].name}"
+        for choice in choices
+        if 0 <= choice.part < len(vocabulary.parts) and 0 <= choice.code < vocabulary.codes_per_part
     ]
     name = slug(named[0], "") if named else ""
     for more in named[1:]:

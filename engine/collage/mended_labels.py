@@ -41,8 +41,11 @@ def mended_labels(picture: Pixels, labels: Pixels) -> Pixels | None:
     is clearly none given to the nearest; None where that changes next to nothing."""
     shrink = 2 ** max(0, int(np.log2(max(labels.shape) / _SIDE)))
     colours = np.asarray(Image.fromarray(picture).reduce(shrink), np.float32).transpose(2, 0, 1)
-    found = labels[shrink // 2 :: shrink, shrink // 2 :: shrink]
-    found = np.pad(found, [(0, full - part) for full, part in zip(colours.shape[1:], found.shape, strict=True)], "edge")
+    rows, columns = (
+        np.minimum(np.arange(few) * shrink + shrink // 2, many - 1)
+        for few, many in zip(colours.shape[1:], labels.shape, strict=True)
+    )
+    found = labels[rows[:, None], columns]
     seen = found != NO_PART
     side = max(seen.shape)
     near = np.asarray(distance_transform_edt(~seen)) <= _REACH * side

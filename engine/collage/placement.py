@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from engine.collage.anatomy import Anatomy
-from engine.collage.arrangement import Adjustment, Arrangement, PartKey
+from engine.collage.arrangement import LARGEST_MOVE, Adjustment, Arrangement, PartKey, limited_factor
 from engine.collage.label_measures import ReferenceMeasures
 from engine.collage.layers import MissingPart, Point
 from engine.collage.transform import Transform
@@ -294,7 +294,7 @@ def _adjusted(
     placed: Sequence[PlacedPart], anatomy: Anatomy, adjustments: Sequence[Adjustment], side: int
 ) -> list[PlacedPart]:
     """Placed parts with a person's changes; ``side`` is the collage's longer side in pixels."""
-    parts = list(placed)
+    parts, natural = list(placed), [one.transform.scale for one in placed]
     for change in adjustments:
         at = next((i for i, one in enumerate(parts) if (one.part, one.nth) == (change.part, change.nth)), None)
         if at is None:
@@ -304,10 +304,12 @@ def _adjusted(
         middle = (left + right) / 2, (top + bottom) / 2
         x, y = one.middle
         turned = Transform(
-            one.transform.scale * change.scale,
+            natural[at] * limited_factor(one.transform.scale / natural[at] * change.scale),
             (-one.transform.turn if change.mirror else one.transform.turn) + change.turn,
             one.transform.mirror != change.mirror,
         )
-        carried = turned.carrying(middle, (x + change.move[0] * side, y + change.move[1] * side))
+        far = LARGEST_MOVE * side  # one change after another leads no further than one alone
+        x, y = (min(max(at + by * side, -far), far + side) for at, by in zip((x, y), change.move, strict=True))
+        carried = turned.carrying(middle, (x, y))
         parts[at] = replace(one, transform=carried, middle=carried.apply(middle), visible=not change.hidden)
     return parts

@@ -27,6 +27,7 @@ def name_of(*pairs: tuple[int, int], noun: str = "bird") -> str:
         ([(0, 0), (0, 3), (1, 0)], "dove-head"),  # what does not fit is left out whole
         ([(0, 3)], "x" * 64),
         ([], "bird"),
+        ([(99, 0), (-1, 0), (0, 99), (0, -1), (0, 0)], "dove-head"),  # a recipe for a pack that had more
     ],
 )
 def test_a_name_tells_the_parts(pairs: list[tuple[int, int]], name: str) -> None:
