@@ -33,6 +33,7 @@ class CreatureStrip(QListView):
     """One row of thumbs; the one on show has the ring. ``chosen(item)``: a person wants to see one."""
 
     chosen = Signal(object)
+    collage_drawn = Signal(QPixmap)
 
     def __init__(
         self, on_show: OnShow, words: Callable[[Item], str], thumbnails: Thumbnails, parent: QWidget | None = None
@@ -103,6 +104,7 @@ class CreatureStrip(QListView):
         if self._collage is not None:
             picture = self._images.thumbnail(self._collage, SIDE, self.devicePixelRatioF(), self.palette())
         self.rows.set_pictures(collage=picture)
+        self.collage_drawn.emit(picture)
 
     def _moved(self, current: Index) -> None:
         item = self.rows.item(current.row()) if current.isValid() else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -25,6 +25,8 @@ from partcraft_desktop.widgets.theme import UNIT
 
 SIDE_BY_SIDE: Final = 560
 """Logical pixels of width from which both are seen at once."""
+SIGN: Final = 28
+"""The side of the small creature on its tab."""
 
 
 class Centre(QWidget):
@@ -67,6 +69,8 @@ class Centre(QWidget):
         self._splits: bool | None = None
         self._sizes = [1 << 10, 1 << 10]  # halves, until a person moves what parts them
         self._arrange(True)
+        # Where one stands behind the other, a pick is seen in the creature all the same.
+        creature.footer.strip.collage_drawn.connect(lambda picture: self.buttons[1].setIcon(QIcon(picture)))
         view.canvas.installEventFilter(self)
         creature.canvas.installEventFilter(self)
 
@@ -107,6 +111,9 @@ class Centre(QWidget):
     def _tab(self, text: str, index: int) -> QToolButton:
         button = QToolButton()
         button.setText(text)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setIconSize(QSize(SIGN, SIGN))
+        button.setFixedHeight(SIGN + 10)  # nothing below moves when the small creature comes
         button.setCheckable(True)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.setProperty("tab", True)

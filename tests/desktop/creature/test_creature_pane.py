@@ -175,3 +175,21 @@ def test_nothing_of_the_window_lies_outside_at_its_smallest(window: MainWindow, 
     for area in (window.centre, window.composer, window.gallery, window.status, window.composer.render_button):
         corner = area.mapTo(window, QPoint(area.width(), area.height()))
         assert corner.x() <= 720 and corner.y() <= 480, area
+
+
+def test_a_pick_is_seen_on_the_creatures_tab_where_it_stands_behind(
+    window: MainWindow, pack: Pack, qtbot: QtBot
+) -> None:
+    window.resize(720, 480)
+    qtbot.waitUntil(lambda: not window.centre.side_by_side, timeout=WAIT)
+    tab = window.centre.buttons[1]
+    assert tab.isVisible() and tab.icon().isNull()
+    one, two = pack.references[:2]
+    window.session.choose(0, one.codes[0], one.id)
+    qtbot.waitUntil(lambda: not tab.icon().isNull(), timeout=WAIT)
+    before = pixels_of(tab)
+    window.session.choose(1, two.codes[1], two.id)
+    qtbot.waitUntil(lambda: not np.array_equal(before, pixels_of(tab)), timeout=WAIT)
+    window.session.undo()
+    window.session.undo()
+    qtbot.waitUntil(lambda: tab.icon().isNull(), timeout=WAIT)
