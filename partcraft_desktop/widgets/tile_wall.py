@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QListView, QWidget
+from PySide6.QtWidgets import QFrame, QListView, QStyle, QWidget
+
+Metric = QStyle.PixelMetric
 
 
 class TileWall(QListView):
@@ -38,7 +40,11 @@ class TileWall(QListView):
             self._fit_grid()
 
     def _fit_grid(self) -> None:
-        width = self.viewport().width() - 1
+        # As wide as Qt lays out: it leaves the style's room for a scroll bar, which may be wider than the bar, and
+        # whether the bar is there or not. Cells too wide for that would leave a column empty.
+        bar = self.verticalScrollBar()
+        extent = max(self.style().pixelMetric(Metric.PM_ScrollBarExtent, None, bar), bar.sizeHint().width())
+        width = max(1, self.maximumViewportSize().width() - extent - 1)
         cell = width // max(1, width // self._smallest)
         self.setGridSize(QSize(cell, cell + self._caption))
 
