@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from unicodedata import category
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -33,6 +34,7 @@ PAPER_INCHES: Final = 11.69
 
 SUFFIXES: Final = (".png", ".pdf")
 
+_LONGEST_LINE: Final = 200
 _GROUND: Final = "#ffffff"
 _INK: Final = "#1d1f24"
 _QUIET: Final = "#6a6f7a"
@@ -111,12 +113,12 @@ class ContactSheet:
 
     def _gutter(self, rows: Axis) -> int:
         """How wide the names of the rows are, up to a cell."""
-        names = [self._vocabulary.parts[rows.part].name, *self._names(rows)]
+        names = [_line(self._vocabulary.parts[rows.part].name), *self._names(rows)]
         widest = max(font_for(name, self._text).getlength(name) for name in names)
         return min(math.ceil(widest), self.side) + 2 * self._gap
 
     def _names(self, axis: Axis) -> list[str]:
-        return [self._vocabulary.code_name(axis.part, code) for code in axis.codes]
+        return [_line(self._vocabulary.code_name(axis.part, code)) for code in axis.codes]
 
     def _write_labels(self) -> None:
         parts = self._vocabulary.parts
@@ -130,12 +132,19 @@ class ContactSheet:
 
     def _say(self, text: str, x: int, middle: int, room: int, ink: str) -> None:
         """A line of text with its middle at a height, cut short where it needs more room."""
+        text = _line(text)
         font = font_for(text, self._text)
         if font.getlength(text) > room:
             while text and font.getlength(f"{text}…") > room:
                 text = text[:-1]
             text = f"{text.rstrip()}…"
         self._draw.text((x, middle), text, ink, font, anchor="lm")
+
+
+def _line(text: str) -> str:
+    """A name as one line that can be drawn: of somebody's pack, where it may hold anything."""
+    breaks = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of surrogate pairs, ends of lines
+    return "".join(" " if category(letter) in breaks else letter for letter in text[:_LONGEST_LINE])
 
 
 def fill_sheet(

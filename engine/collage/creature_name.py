@@ -10,7 +10,8 @@ from engine.core.vocabulary import Choice, Vocabulary
 
 def creature_name(choices: Iterable[Choice], vocabulary: Vocabulary) -> str:
     """A file's name without a suffix, such as "dove-head-flamingo-wing", that every file system takes: the choices in
-    their order, as many as a name has room for, but those the pack does not have. The noun, where there are none."""
+    their order, as many as a name has room for, without those that the pack does not have. The noun, where there are
+    none."""
     named = [
         f"{vocabulary.code_name(choice.part, choice.code)} {vocabulary.parts[choice.part].name}"
         for choice in choices

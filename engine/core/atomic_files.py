@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import re
 import secrets
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.core.errors import UserError
+from engine.core.json_values import read_document
 
 _LARGEST_TEXT: Final = 256 << 20
 
@@ -24,9 +24,11 @@ def write_whole(path: Path, write: Callable[[Path], None], what: str = "the file
 
     ``write`` is given the path to write to (same folder, same suffix). If it fails, ``path`` keeps what it had
     and nothing is left beside it. Raises :class:`UserError` for a full disk, a folder that is gone or read-only, a
-    name that no file can have, a file that another program keeps open.
+    name that no file can have, a file that another program keeps open, and where there is something that is no file:
+    a folder, a pipe, a device.
     """
     _check_name(path, what)
+    _check_place(path, what)
     beside = path.with_name(f".{secrets.token_hex(6)}-part{path.suffix}")
     try:
         write(beside)
@@ -50,6 +52,7 @@ def write_bytes(path: Path, data: bytes, what: str = "the file") -> None:
 
 def make_folder(path: Path, what: str = "the folder") -> Path:
     """Make a folder with its parents if it is not there. Raises :class:`UserError` if it cannot be made."""
+    _check_name(path, what)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -70,6 +73,21 @@ def _check_name(path: Path, what: str) -> None:
             f"{_capital(what)} could not be saved: the name holds a character that no file's name can.",
             "Choose another name.",
         ) from error
+
+
+def _check_place(path: Path, what: str) -> None:
+    """See that nothing but a file, or a link, would be replaced."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # not there yet, or out of reach: writing says which
+        mode = stat.S_IFREG
+    if not path.name or stat.S_ISDIR(mode):
+        raise UserError(f"{_capital(what)} could not be saved: “{path}” is a folder.", "Choose another name.")
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise UserError(
+            f"{_capital(what)} could not be saved: “{path.name}” is a pipe or a device, not a file.",
+            "Choose another name.",
+        )
 
 
 def _put_in_place(beside: Path, path: Path, what: str) -> None:
@@ -137,12 +155,12 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file that another process may be replacing; empty if it is not there or not whole."""
     for attempt in range(3):
         try:
-            document = json.loads(read_text(path))
+            document = read_document(read_text(path))
             return document if isinstance(document, dict) else {}
         except FileNotFoundError:
             return {}
         except PermissionError:  # on Windows, while it is being replaced
             time.sleep(0.01 * (attempt + 1))
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError):
             return {}
     return {}

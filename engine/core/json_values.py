@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import math
-from typing import Any
+from typing import Any, Final
+
+DEEPEST: Final = 100
+"""How many lists and objects may lie in each other: what can just be read could not be written from every place."""
+
+
+def read_document(text: str) -> Any:
+    """The values of a JSON text. Raises ``ValueError`` for what is not JSON, or nested deeper than :data:`DEEPEST`."""
+    try:
+        document = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    level: list[Any] = [document]
+    for _ in range(DEEPEST + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return document
+    raise ValueError("nested too deeply")
+
+
+def _inside(value: Any) -> list[Any]:
+    """The lists and objects directly in a value."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [one for one in inner if isinstance(one, dict | list)]
 
 
 def finite_number(value: Any) -> float | None:

@@ -61,11 +61,16 @@ def save_creation(
             if choice.part < len(vocabulary.parts) and choice.code < vocabulary.codes_per_part
         }
     info = PngInfo()
-    info.add_itxt(CHUNK, json.dumps(document, ensure_ascii=False))
+    info.add_itxt(CHUNK, _writable(json.dumps(document, ensure_ascii=False)))
     line = parameters_line(recipe, to_text(recipe.prompt, vocabulary), picture.size, model, sampler)
-    info.add_itxt(PARAMETERS, line)
+    info.add_itxt(PARAMETERS, _writable(line))
     write_whole(path, lambda beside: picture.save(beside, "PNG", pnginfo=info), "the picture")
     return Creation(str(path), recipe, receipt, created)
+
+
+def _writable(text: str) -> str:
+    """A text without halves of surrogate pairs, which a damaged pack may hold and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def parameters_line(recipe: Recipe, prompt: str, size: tuple[int, int], model: str = "", sampler: str = "") -> str:

@@ -21,6 +21,7 @@ from engine.core.errors import UserError
 from engine.core.recipe import Prompt
 from engine.core.vocabulary import Choice, Part, Vocabulary
 
+_LONGEST_QUOTE: Final = 60
 _PIECE: Final = re.compile(
     r"""
     \\ (?P<escaped> [\\<] )                                     # in words, only these two need escaping
@@ -85,7 +86,7 @@ def choice_text(choice: Choice, vocabulary: Vocabulary | None = None) -> str:
 def no_such_part(word: str, vocabulary: Vocabulary) -> UserError:
     """The error for an unknown part, naming the nearest ones."""
     nearest = _either(vocabulary.nearest_parts(word))
-    return UserError(f"There is no part called “{word}”.", f"The nearest are {nearest}. Write \\< for a plain <.")
+    return UserError(f"There is no part called “{_short(word)}”.", f"The nearest are {nearest}. Write \\< for a plain <.")
 
 
 def no_such_code(word: str, part: Part, vocabulary: Vocabulary) -> UserError:
@@ -93,7 +94,7 @@ def no_such_code(word: str, part: Part, vocabulary: Vocabulary) -> UserError:
     nearest = _either(vocabulary.nearest_codes(part.index, word))
     if not word:
         return UserError(f"Which {part.name}?", f"For example {nearest}.")
-    return UserError(f"There is no {part.name} called “{word}”.", f"The nearest are {nearest}.")
+    return UserError(f"There is no {part.name} called “{_short(word)}”.", f"The nearest are {nearest}.")
 
 
 def _choice(match: re.Match[str], vocabulary: Vocabulary, sources: dict[tuple[int, int], str]) -> Choice:
@@ -120,7 +121,7 @@ def _strength(text: str | None, part: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 2:
-        raise UserError(f"“{text}” is not a strength for {part}.", "Write a number from 0 to 2, such as 0.8.")
+        raise UserError(f"“{_short(text)}” is not a strength for {part}.", "Write a number from 0 to 2, such as 0.8.")
     return value
 
 
@@ -143,6 +144,11 @@ def _escape_words(words: str) -> str:
     words = words.replace("\\", "\\\\")
     reads_as_choice = any(match["part"] for match in _PIECE.finditer(words))
     return words.replace("<", "\\<") if reads_as_choice else words
+
+
+def _short(word: str) -> str:
+    """A word as a sentence can quote it."""
+    return word if len(word) <= _LONGEST_QUOTE else f"{word[: _LONGEST_QUOTE - 1]}…"
 
 
 def _either(names: list[str]) -> str:

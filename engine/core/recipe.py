@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, TypeGuard
 
+from engine.core.json_values import read_document
 from engine.core.start import Start
 from engine.core.vocabulary import Choice
 
@@ -88,8 +89,8 @@ class Recipe:
         """Read a recipe of this or a newer version; unknown keys are kept, wrong values fall back
         to the defaults. Raises ``ValueError`` if it is not a recipe at all."""
         try:
-            document = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+            document = read_document(text)
+        except ValueError as error:
             raise ValueError("this is not a recipe: the JSON cannot be read") from error
         if not isinstance(document, dict) or not isinstance(document.get("pack"), str):
             raise ValueError("this is not a recipe: it names no pack")

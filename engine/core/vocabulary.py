@@ -44,6 +44,11 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
+def _is_number(text: str) -> bool:
+    """Whether a text is a number that a part or a code could have."""
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """Parts, how many codes each has, and what the codes are called.
@@ -88,7 +93,7 @@ class Vocabulary:
         for part in self.parts:
             if _folded(part.name) == folded:
                 return part
-        if folded.isascii() and folded.isdigit() and int(folded) < len(self.parts):
+        if _is_number(folded) and int(folded) < len(self.parts):
             return self.parts[int(folded)]
         return None
 
@@ -99,7 +104,7 @@ class Vocabulary:
         for code, name in enumerate(row):
             if name and _folded(name) == folded:
                 return code
-        if folded.isascii() and folded.isdigit() and int(folded) < self.codes_per_part:
+        if _is_number(folded) and int(folded) < self.codes_per_part:
             return int(folded)
         return None
 

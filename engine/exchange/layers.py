@@ -48,6 +48,9 @@ LONGEST_NAME: Final = 255
 LARGEST_PSD: Final = 30_000
 """Pixels a side."""
 
+_FARTHEST: Final = 2**31 - 1
+"""Pixels from the corner of a PSD."""
+
 THUMBNAIL_SIDE: Final = 256
 """Pixels; OpenRaster allows no more."""
 
@@ -104,7 +107,7 @@ def _write_png(collage: Collage, path: Path) -> None:
 def _write_psd(collage: Collage, path: Path) -> None:
     if max(collage.width, collage.height) > LARGEST_PSD:
         raise UserError(f"A PSD file holds at most {LARGEST_PSD} pixels a side.", "Save the layers as .ora.")
-    layers = _layers_with_ground(collage)
+    layers = [_within_reach(layer) for layer in _layers_with_ground(collage)]
     transparent = collage.ground is None
     header = FileHeader(
         channels=4 if transparent else 3, width=collage.width, height=collage.height, color_mode=ColorMode.RGB
@@ -126,6 +129,13 @@ def _write_psd(collage: Collage, path: Path) -> None:
     )
     with path.open("wb") as file:
         document.write(file)
+
+
+def _within_reach(layer: Layer) -> Layer:
+    """A layer at a place that a PSD can tell; what is so far out is never seen."""
+    height, width = layer.image.shape[:2]
+    left = min(max(layer.left, -_FARTHEST), _FARTHEST - width)
+    return replace(layer, left=left, top=min(max(layer.top, -_FARTHEST), _FARTHEST - height))
 
 
 def _composite_planes(picture: Pixels, transparent: bool) -> list[bytes]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from engine.core.atomic_files import read_text, write_bytes
 from engine.core.errors import UserError
+from engine.core.json_values import read_document
 from engine.core.recipe import Prompt, Recipe
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
 from engine.packs.codebook import Codebook
@@ -188,14 +189,14 @@ _KEYS: Final = {"version", "noun", "parts", "codes_per_part", "code_names"} | {s
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(read_text(path / MANIFEST))
+        document = read_document(read_text(path / MANIFEST))
     except FileNotFoundError as error:
         raise UserError(f"{path.name} is not a pack: {MANIFEST} is missing.", _AGAIN) from error
     except OSError as error:
         raise UserError(
             f"The pack “{path.name}” cannot be read: {error.strerror}.", "Check its permissions."
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"The pack “{path.name}” is damaged: {MANIFEST} is not whole.", _AGAIN) from error
     if not isinstance(document, dict):
         raise UserError(f"The pack “{path.name}” is damaged: {MANIFEST} is not a pack's description.", _AGAIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,19 @@ def test_pictures_of_any_shape_are_fitted(pack: Pack) -> None:
     assert (cell[45:55, 2:98] == (200, 0, 0)).all() and (cell[:30] == 255).all() and (cell[70:] == 255).all()
     sheet.put(0, 0, CellPicture(Image.new("RGBA", (1, 1), (0, 0, 0, 0))))  # a creature of nothing: no black square
     assert (cell_of(sheet, 0, 0)[45:55, 45:55] == (200, 0, 0)).all()
+
+
+@pytest.mark.parametrize(
+    "odd", ["a\nb", "長" * 300, "🦜\u200d" * 300, "\u202eذيل", "\ud800", "\u2028", "\0", "x" * 5000]
+)
+def test_names_of_any_kind_are_written(pack: Pack, odd: str) -> None:
+    words = pack.vocabulary
+    parts = tuple(replace(part, name=f"{odd}{part.index}") for part in words.parts)
+    names = tuple(tuple(f"{odd}{code}" for code in range(words.codes_per_part)) for _ in parts)
+    strange = replace(pack, vocabulary=Vocabulary(odd, parts, words.codes_per_part, names))
+    sheet = ContactSheet(strange, Axis(HEAD, (0, 1)), Axis(WING, (0,)), side=100, notes=True)
+    sheet.put(0, 0, CellPicture(None, odd))
+    assert sheet.image.width < 500
 
 
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".PDF"])

@@ -11,6 +11,7 @@ from engine.core.atomic_files import make_folder, read_json, write_bytes, write_
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture, read_label_map
 from engine.core.png_metadata import read_creation
+from engine.core.recipe import Recipe
 from engine.packs.pack import Pack
 
 
@@ -89,3 +90,45 @@ def test_nothing_waits_for_a_file_that_never_ends(tmp_path: Path) -> None:
             read_label_map(tmp_path / name)
         with pytest.raises(UserError):
             read_creation(tmp_path / name)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+@pytest.mark.parametrize("place", ["pipe", "folder", ".", ".."])
+def test_only_files_are_replaced(tmp_path: Path, place: str) -> None:
+    """Run as root, a file put in the place of a device would take it from everyone on the computer."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match="could not be saved: .* is a (pipe or a device, not a file|folder)") as caught:
+        write_bytes(tmp_path / place, b"new", "the layers")
+    assert caught.value.hint == "Choose another name."
+    assert (tmp_path / "pipe").is_fifo() and sorted(p.name for p in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_name_that_no_folder_can_have(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="holds a character that no file's name can"):
+        make_folder(tmp_path / name)
+
+
+@pytest.mark.parametrize("depth", [100, 900, 950, 990, 100_000])
+def test_what_can_be_read_can_be_written_again(tmp_path: Path, depth: int) -> None:
+    """Nested as deep as can just be read, a document could not be written from a place deeper in the program: nothing
+    was saved any more."""
+
+    def further(calls: int) -> None:
+        if calls:
+            further(calls - 1)
+        else:
+            assert Recipe.from_json(recipe.to_json()) == recipe
+
+    nested = "[" * depth + "]" * depth
+    (tmp_path / "x.json").write_text(f'{{"learning": {nested}}}')
+    text = f'{{"pack": "p", "later": {nested}}}'
+    if depth > 100:
+        assert read_json(tmp_path / "x.json") == {}
+        with pytest.raises(ValueError, match="not a recipe"):
+            Recipe.from_json(text)
+    else:
+        assert read_json(tmp_path / "x.json")
+        recipe = Recipe.from_json(text)
+        further(200)

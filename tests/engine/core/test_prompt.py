@@ -83,6 +83,13 @@ def test_mistakes_name_what_would_be_right(text: str, said: str) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("text", ["<{}:1>", "<head:{}>", "<#{}:1>", "<head:#{}>", "<head:1*{}>"])
+def test_a_number_of_five_thousand_digits_is_one_short_sentence(text: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse(text.format("9" * 5000), BIRD)
+    assert len(caught.value.message) < 200
+
+
 def test_the_same_part_twice() -> None:
     assert parse("<body:Cardinal><body:Snowy Owl>", BIRD) == (Choice(0, 0), Choice(0, 1))
 

@@ -154,6 +154,13 @@ def test_a_receipt_with_absurd_numbers_hides_no_creation(tmp_path: Path, number:
     assert read_creation(tmp_path / "a.png").receipt == (Arrival(0, 1, 1, 0.0),)
 
 
+def test_halves_of_surrogate_pairs_lose_no_picture(tmp_path: Path) -> None:
+    """A pack's JSON may hold them, and UTF-8 does not."""
+    recipe = Recipe("a\ud800", ("a \udfff bird",), "\ud800")
+    made = save_creation(Image.new("RGB", (4, 4)), tmp_path / "a.png", recipe, (), model="\ud800")
+    assert read_creation(made.path).recipe.pack == "a?"
+
+
 def test_what_is_no_png(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not there"):
         read_creation(tmp_path / "gone.png")

@@ -67,6 +67,18 @@ def assert_alike(picture: Image.Image, wanted: Pixels) -> None:
     assert apart.max() <= 2 and (apart > 1).mean() <= 1e-4
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("far", [2**31, -(2**40)])
+def test_a_layer_further_out_than_any_picture_is_saved(tmp_path: Path, suffix: str, far: int) -> None:
+    layers = (Layer(0, "body", noise(0, 12, 20), 4, 6), Layer(1, "wing", noise(1, 9, 9), far, -far))
+    collage = Collage(40, 30, layers, noise(4, 30, 40, 3))
+    save_layers(collage, tmp_path / f"far{suffix}")
+    if suffix != ".ora":
+        picture = PSDImage.open(tmp_path / "far.psd").topil() if suffix == ".psd" else Image.open(tmp_path / "far.png")
+        assert picture is not None
+        assert_alike(picture, flatten(replace(collage, layers=layers[:1])))
+
+
 def read_psd(path: Path) -> list[tuple[str, int, int, bool, Pixels]]:
     """Name, left, top, visibility and pixels of each layer from back to front."""
     layers = []
