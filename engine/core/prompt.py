@@ -86,7 +86,8 @@ def choice_text(choice: Choice, vocabulary: Vocabulary | None = None) -> str:
 def no_such_part(word: str, vocabulary: Vocabulary) -> UserError:
     """The error for an unknown part, naming the nearest ones."""
     nearest = _either(vocabulary.nearest_parts(word))
-    return UserError(f"There is no part called “{_short(word)}”.", f"The nearest are {nearest}. Write \\< for a plain <.")
+    hint = f"The nearest are {nearest}. Write \\< for a plain <."
+    return UserError(f"There is no part called “{_short(word)}”.", hint)
 
 
 def no_such_code(word: str, part: Part, vocabulary: Vocabulary) -> UserError:
