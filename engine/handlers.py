@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import torch
 
+from engine.models.get_eyes import get_eyes
 from engine.models.loader import Models
 from engine.packs.pack import TOKENS, Pack
 from engine.rendering.evaluation import evaluate
@@ -27,6 +28,7 @@ from engine.worker.jobs import (
     Evaluate,
     Examine,
     FindParts,
+    GetEyes,
     Measure,
     Prepare,
     Progress,
@@ -60,6 +62,7 @@ HANDLERS: Final[dict[type, Callable[[Models, Any, Report], Any]]] = {
     Measure: measure,
     Train: train,
     Evaluate: evaluate,
+    GetEyes: get_eyes,
 }
 
 

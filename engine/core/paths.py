@@ -53,6 +53,11 @@ def models_dir() -> Path:
     return data_dir() / "models"
 
 
+def bundled_models_dir() -> Path:
+    """Models that came with the app, or were fetched by its set-up."""
+    return resources_dir() / "models"
+
+
 def cache_dir() -> Path:
     """What can be computed again."""
     return data_dir() / "cache"
@@ -91,11 +96,13 @@ def is_folder(path: Path | str) -> bool:
 
 def local_model_folder(id: str) -> Path | None:
     """The folder of a model id if it is on this computer: "starter/..." in the bundled resources, else a folder's path,
-    or in the models folder. None if it is in neither; the Hugging Face cache is not looked at."""
+    in the models folder, or among the models that came with the app. None if it is in none of them; the Hugging Face
+    cache is not looked at."""
     if not id:
         return None
     try:
-        places = [resources_dir() / id] if id.startswith("starter/") else [Path(id).expanduser(), models_dir() / id]
+        own = [Path(id).expanduser(), models_dir() / id, bundled_models_dir() / id]
+        places = [resources_dir() / id] if id.startswith("starter/") else own
         return next((place.resolve() for place in places if place.is_dir()), None)
     except (OSError, RuntimeError):  # a name that no file system takes, or the home of somebody who is not here
         return None

@@ -13,7 +13,7 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 
 from engine.core.errors import UserError
-from engine.core.paths import local_model_folder, models_dir, resources_dir
+from engine.core.paths import bundled_models_dir, local_model_folder, models_dir, resources_dir
 from engine.models.base_models import (
     base_model_in,
     components_of,
@@ -27,6 +27,7 @@ from engine.models.base_models import (
     unreadable,
     variant_of,
 )
+from engine.models.dinov2_wheel import EYES, is_whole
 from engine.packs.pack import LORA, BaseModel, Pack
 
 _SINGLE_FILES: Final = ("v1-*", "v2-*", "512-*", "768-*", "sd_*", "sdxl*", "*pruned*")
@@ -37,24 +38,41 @@ def model_folder(id: str) -> Path:
     """The folder of a model id.
 
     In this order: "starter/..." in the bundled resources, a folder's path, the user's models folder, the local
-    Hugging Face cache. Raises :class:`UserError` that says where to put it when it is nowhere.
+    Hugging Face cache, the models that came with the app. Raises :class:`UserError` that says where to put it when it
+    is nowhere.
     """
-    if (folder := local_model_folder(id)) is not None:
+    if (folder := find_model_folder(id)) is not None:
         return folder
     if id and _is_file(id):
         raise UserError(
             f"{Path(id).name} is a single file; a model is a folder here.",
             "Convert it to a diffusers folder, or choose the folder of a model.",
         )
+    if id.startswith("starter/"):
+        hint = "Reinstall the app."
+    elif id == EYES:
+        hint = "Run: partcraft eyes get"
+    else:
+        hint = f"Put its folder at {models_dir() / id}, or run: partcraft models download {id}"
+    raise UserError(f"The model {id or '(no name)'} is not on this computer.", hint)
+
+
+def find_model_folder(id: str) -> Path | None:
+    """As :func:`model_folder`, but None when it is nowhere. Where a model came with the app, a copy of one's own goes
+    before it only if that is whole."""
+    folder = local_model_folder(id)
+    came_with_app = (bundled_models_dir() / id).resolve() if id == EYES else None
+    if folder is not None and folder != came_with_app and (came_with_app is None or is_whole(folder)):
+        return folder
+    cached = None
     try:
-        return Path(snapshot_download(id, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError) as error:
-        raise UserError(
-            f"The model {id or '(no name)'} is not on this computer.",
-            "Reinstall the app."
-            if id.startswith("starter/")
-            else f"Put its folder at {models_dir() / id}, or run: partcraft models download {id}",
-        ) from error
+        cached = Path(snapshot_download(id, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError):
+        if came_with_app is None:
+            return None
+    if cached is not None and (came_with_app is None or is_whole(cached)):
+        return cached
+    return came_with_app if came_with_app is not None and is_whole(came_with_app) else folder or cached
 
 
 def _is_file(id: str) -> bool:
@@ -133,12 +151,15 @@ class LocalModel:
 
 
 def list_models() -> list[LocalModel]:
-    """The models in the bundled resources and in the user's models folder."""
-    models = []
-    for root, prefix in ((resources_dir() / "starter", "starter/"), (models_dir(), "")):
+    """The models in the bundled resources and in the user's models folder, each id once: as it is found."""
+    models: list[LocalModel] = []
+    for root, prefix in ((resources_dir() / "starter", "starter/"), (models_dir(), ""), (bundled_models_dir(), "")):
         configs = [*root.rglob("model_index.json"), *root.rglob("config.json")]
         for config in sorted(configs):
-            id = prefix + config.parent.relative_to(root).as_posix()
+            place = config.parent.relative_to(root)
+            id = prefix + place.as_posix()
+            if any(name.startswith(".") for name in place.parts) or any(model.id == id for model in models):
+                continue  # half written, or seen in another place
             if config.name == "model_index.json" or not (config.parent.parent / "model_index.json").is_file():
                 checked = check_model(id)
                 if checked.kind:

