@@ -26,7 +26,7 @@ from engine.aviary.training.dino import PATCH, save_dino
 from engine.core.palette import PALETTE
 from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import Part, Vocabulary
-from engine.models.loader import Eyes
+from engine.models.dino_families import Eyes
 from engine.models.part_tokens import PartTokens
 from engine.models.text_encoding import word_embeddings
 from engine.packs.codebook import Codebook

@@ -27,6 +27,7 @@ from engine.models.base_models import (
     unreadable,
     variant_of,
 )
+from engine.models.dino_families import FAMILIES
 from engine.models.dinov2_wheel import EYES, is_whole
 from engine.packs.pack import LORA, BaseModel, Pack
 
@@ -174,7 +175,7 @@ def check_model(id: str) -> LocalModel:
     if (folder / "config.json").is_file():
         described = require_json(folder / "config.json")
         unet = described.get("_class_name") == "UNet2DConditionModel"
-        kind = "UNet" if unet else "eyes" if described.get("model_type") == "dinov2" else ""
+        kind = "UNet" if unet else "eyes" if described.get("model_type") in FAMILIES else ""
         weights = "diffusion_pytorch_model.safetensors" if unet else "model.safetensors"
         return LocalModel(id, str(folder), kind, () if any(folder.glob("*.safetensors")) else (weights,))
     if not is_text_to_image(folder):

@@ -16,7 +16,6 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from diffusers.utils import logging as diffusers_logging
-from transformers import Dinov2Config, Dinov2Model
 from transformers.utils import logging as transformers_logging
 
 from engine.core.errors import UserError, out_of_memory
@@ -28,13 +27,11 @@ from engine.models.base_models import (
     variant_of,
 )
 from engine.models.conditioning import encoders_of, require_same_tokenizers
+from engine.models.dino_families import Eyes, open_eyes
 from engine.models.hub import PackModels, find_models, model_bytes, model_folder, models_of_pack, weight_bytes
 from engine.models.lora import load_lora, merge_lora
 from engine.models.memory_cache import MemoryCache
 from engine.packs.pack import Pack
-
-IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
-IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
 PRECISIONS: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -50,16 +47,6 @@ class _PipelineKey:
 @dataclass(frozen=True)
 class _EyesKey:
     folder: Path
-
-
-@dataclass(frozen=True)
-class Eyes:
-    """A vision transformer and the normalisation its preprocessor_config.json asks for."""
-
-    model: Any
-    patch: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 class Models:
@@ -113,9 +100,11 @@ class Models:
         return self._load_pipeline(models, kind)
 
     def eyes(self, id: str) -> Eyes:
-        """A Dinov2 model in float32 (its features are compared with centroids). Raises :class:`UserError`."""
+        """A vision transformer of the DINO families, its weights in float32. Raises :class:`UserError`."""
         folder = model_folder(id)
-        return self.cache.get(_EyesKey(folder), lambda: self._load_eyes(folder), sum(weight_bytes(folder).values()))
+        return self.cache.get(
+            _EyesKey(folder), lambda: open_eyes(folder, self.device), sum(weight_bytes(folder).values())
+        )
 
     def has(self, id: str) -> bool:
         """Whether a model is on this computer."""
@@ -174,24 +163,6 @@ class Models:
         for component in components_of(folder):
             getattr(pipeline, component).requires_grad_(False).eval()
         return pipeline
-
-    def _load_eyes(self, folder: Path) -> Eyes:
-        try:
-            described, _ = Dinov2Config.get_config_dict(folder)
-            ratio = described.pop("mlp_ratio", 4)
-            config = Dinov2Config.from_dict(described)
-            # The config class takes whole numbers only, older ones took fractions; the model takes both.
-            config.__dict__["mlp_ratio"] = ratio
-            model: Any = Dinov2Model.from_pretrained(folder, config=config, dtype=torch.float32)
-        except Exception as error:  # libraries refuse damaged files in many ways
-            raise unreadable(folder, error) from error
-        mean, std = IMAGENET_MEAN, IMAGENET_STD
-        preparation = folder / "preprocessor_config.json"
-        if preparation.is_file():
-            document = require_json(preparation)
-            mean, std = tuple(document.get("image_mean", mean)), tuple(document.get("image_std", std))
-        model.requires_grad_(False).eval().to(self.device)
-        return Eyes(model, int(model.config.patch_size), mean, std)
 
 
 def _best_device() -> str:

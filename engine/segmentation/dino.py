@@ -17,14 +17,15 @@ import torch
 from PIL import Image
 
 from engine.core.errors import UserError
-from engine.models.loader import Eyes, Models
+from engine.models.dino_families import Eyes
+from engine.models.loader import Models
 from engine.packs.pack import Backbone
 
 Floats = npt.NDArray[np.float32]
 
 
 class Dino:
-    """A Dinov2 model as a function from pictures to feature maps, the way a pack's backbone says."""
+    """A vision transformer as a function from pictures to feature maps, the way a pack's backbone says."""
 
     def __init__(self, eyes: Eyes, backbone: Backbone) -> None:
         self.eyes = eyes
@@ -45,21 +46,17 @@ class Dino:
 
     @torch.no_grad()
     def features(self, pictures: Sequence[Image.Image]) -> list[Floats]:
-        """Feature maps, float32 (C, H/patch, W/patch) each; the class token is left out."""
-        model = self.eyes.model
-        layer = self.backbone.feature_layer
+        """Feature maps, float32 (C, H/patch, W/patch) each; class and register tokens are left out."""
         batches: dict[tuple[int, ...], list[int]] = {}
         pixels = [self.pixels(picture) for picture in pictures]
         for index, tensor in enumerate(pixels):
             batches.setdefault(tuple(tensor.shape), []).append(index)
         features: dict[int, Floats] = {}
         for shape, members in batches.items():
-            batch = torch.stack([pixels[index] for index in members]).to(model.device)
-            normed = layer == "last_hidden_state"
-            output = model(pixel_values=batch, output_hidden_states=not normed)
-            states = output.last_hidden_state if normed else output.hidden_states[int(layer)]
+            batch = torch.stack([pixels[index] for index in members]).to(self.eyes.model.device)
+            states = self.eyes.states(batch, self.backbone.feature_layer)
             grid = (shape[1] // self.eyes.patch, shape[2] // self.eyes.patch)
-            arranged = states[:, 1:].transpose(1, 2).unflatten(2, grid).float().cpu().contiguous().numpy()
+            arranged = states.transpose(1, 2).unflatten(2, grid).cpu().contiguous().numpy()
             features.update(zip(members, arranged, strict=True))
         return [features[index] for index in range(len(pictures))]
 
@@ -72,4 +69,17 @@ def open_dino(models: Models, backbone: Backbone) -> Dino:
             f"The eyes {backbone.id} see patches of {eyes.patch} pixels, the pack was made with {backbone.patch}.",
             "Use the eyes the pack was made with.",
         )
+    if not _is_layer(backbone.feature_layer, eyes.layers):
+        raise UserError(
+            f"The eyes {backbone.id} have no layer {backbone.feature_layer}.",
+            f"Use last_hidden_state, or a number from 0 to {eyes.layers}.",
+        )
     return Dino(eyes, backbone)
+
+
+def _is_layer(name: str, layers: int) -> bool:
+    """Whether a name is that of a layer's output: "last_hidden_state", or a number that may count from the end."""
+    try:
+        return name == "last_hidden_state" or -layers - 1 <= int(name) <= layers
+    except ValueError:
+        return False

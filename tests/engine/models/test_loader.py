@@ -81,7 +81,7 @@ def test_damaged_and_other_descriptions_are_told(base: Path, tiny_world: Path, t
     eyes = Path(shutil.copytree(tiny_world / "eyes", tmp_path / "eyes"))
     (eyes / "config.json").write_text("{")
     told("cannot be read", models.eyes, str(eyes))
-    told("cannot be read", models.eyes, str(tmp_path))
+    told("it is no model that is known here", models.eyes, str(tmp_path))
 
 
 def test_half_precision_folders_open_in_full(base: Path) -> None:
