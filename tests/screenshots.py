@@ -139,11 +139,10 @@ class _Scene:
         pack = session.state.pack
         assert pack is not None
         if self.real:
-            session.set_setting("count", count)
-            session.random_mix()
-            session.render()
-            self.wait(lambda: session.state.render is None)
-            session.set_setting("count", 1)
+            for _ in range(count):
+                session.random_mix()
+                session.render()
+            self.wait(lambda: session.state.render is None and not session.state.queue)
             return
         for number in range(count):
             session.random_mix()
