@@ -105,8 +105,16 @@ def trashed_in(folder: Path, stop: Callable[[], bool] = lambda: False) -> list[D
             creation = read_creation(path)
         except UserError:
             continue  # damaged: it waits until it is swept, but there is nothing to show
-        found.append(DeletedCreation(replace(creation, path=str(folder / path.name.partition("-")[2])), path))
+        found.append(DeletedCreation(_as_before(creation, folder, path), path))
     return sorted(found, key=lambda item: item.when, reverse=True)
+
+
+def _as_before(creation: Creation, folder: Path, path: Path) -> Creation:
+    """A creation read from its file in the waiting folder, with the paths it had before: its own, and that of the
+    picture beside it that it began with."""
+    recipe = creation.recipe
+    start = recipe.start and recipe.start.named_from(path.parent).found_from(folder)
+    return replace(creation, path=str(folder / path.name.partition("-")[2]), recipe=replace(recipe, start=start))
 
 
 def delete_for_good(paths: Iterable[Path]) -> None:

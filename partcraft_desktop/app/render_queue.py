@@ -18,18 +18,23 @@ from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.render_control import RenderControl, RenderEnd
 from partcraft_desktop.app.state import QueuedRender, RenderStatus
 from partcraft_desktop.app.store import Store
-from partcraft_desktop.app.undo_control import UndoControl
+from partcraft_desktop.app.undo_control import GONE_HINT, UndoControl
 
 GO_ON_HINT = "The others are rendered all the same."
 
 
 class QueueClearing(UndoCommand):
-    """Renders that were taken off the queue, each with the place it had."""
+    """Renders that were taken off the queue, each with the place it had. ``tell``: with a sentence that offers to undo
+    it."""
 
-    def __init__(self, owner: RenderQueue, taken: Sequence[tuple[int, QueuedRender]], text: str = "") -> None:
+    def __init__(self, owner: RenderQueue, taken: Sequence[tuple[int, QueuedRender]], tell: bool) -> None:
         self._owner = owner
+        self.tell = tell
+        self.take(taken)
+
+    def take(self, taken: Sequence[tuple[int, QueuedRender]]) -> None:
+        """Say which they are: when it is done again, some may have been rendered meanwhile."""
         self.taken = tuple(taken)
-        self.text = text
         count = len(self.taken)
         self.label = f"take {self.taken[0][1].title if count == 1 else f'{count} renders'} off the queue"
 
@@ -139,17 +144,26 @@ class RenderQueue:
         self._save_soon()
 
     def _take(self, which: Callable[[QueuedRender], bool], tell: bool = False) -> None:
-        taken = [(index, item) for index, item in enumerate(self._store.state.queue) if which(item)]
+        taken = self._places(which)
         if taken:
-            number = "One render was" if len(taken) == 1 else f"{len(taken)} renders were"
-            self._undo.do(QueueClearing(self, taken, f"{number} taken off the queue." if tell else ""))
+            self._undo.do(QueueClearing(self, taken, tell))
+
+    def _places(self, which: Callable[[QueuedRender], bool]) -> list[tuple[int, QueuedRender]]:
+        return [(index, item) for index, item in enumerate(self._store.state.queue) if which(item)]
 
     def take_off(self, clearing: QueueClearing) -> None:
         """Take the renders of a clearing off the queue, those that still wait."""
         ids = {item.id for _, item in clearing.taken}
+        taken = self._places(lambda item: item.id in ids)
+        if not taken:
+            self._undo.drop(clearing)
+            self._store.say("Nothing of that waits any more.", GONE_HINT)
+            return
+        clearing.take(taken)
         self._put(tuple(item for item in self._store.state.queue if item.id not in ids))
-        if clearing.text:
-            self._undo.offer(clearing, clearing.text)
+        if clearing.tell:
+            number = "One render was" if len(taken) == 1 else f"{len(taken)} renders were"
+            self._undo.offer(clearing, f"{number} taken off the queue.")
 
     def put_back(self, clearing: QueueClearing) -> None:
         """Put the renders of a clearing back to their places; they are rendered when their turn comes."""

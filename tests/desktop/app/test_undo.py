@@ -16,7 +16,9 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from engine.core.paths import trash_dir
+from engine.core.png_metadata import save_creation
 from engine.core.recipe import Creation, Recipe
+from engine.core.start import Start
 from engine.packs.pack import Pack
 from partcraft_desktop.app import creation_files
 from partcraft_desktop.app.history import History, UndoCommand
@@ -312,6 +314,41 @@ def test_renders_taken_off_the_queue_come_back_to_their_places(
     assert session.state.queue == (queue[0], queue[2])
     session.cancel_all()
     qtbot.waitUntil(lambda: session.state.render is None, timeout=WAIT)
+
+
+def test_what_began_meanwhile_is_not_rendered_twice(
+    qtbot: QtBot, session: Session, script: Callable[..., None]
+) -> None:
+    script(render={"delay": 0.2})
+    session.set_setting("steps", 50)
+    for seed in range(2):
+        session.set_setting("seed", seed)
+        session.render()
+    (item,) = session.state.queue
+    session.cancel_queued(item.id)
+    session.undo()
+    session.cancel()
+    qtbot.waitUntil(lambda: session.state.render is not None and session.state.render.item is item, timeout=WAIT)
+    with qtbot.waitSignal(session.message) as told:
+        session.redo()
+    assert told.args is not None and told.args[0].text == "Nothing of that waits any more."
+    assert not session.state.can_redo and not session.state.undo_label.endswith("off the queue")
+    session.undo()
+    assert session.state.queue == ()
+    session.cancel()
+    qtbot.waitUntil(lambda: session.state.render is None, timeout=WAIT)
+
+
+def test_a_creation_from_the_trash_knows_what_it_began_with(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (8, 8))
+    first = save_creation(picture, tmp_path / "first.png", Recipe("p"))
+    begun = Recipe("p", start=Start(0.4, first.path))
+    second = save_creation(picture, tmp_path / "second.png", begun)
+    creation_files.move_to_trash([second])
+    (waiting,) = creation_files.trashed_in(tmp_path)
+    assert waiting.creation.recipe == begun
+    (back,) = creation_files.restore_from_trash([waiting]).back
+    assert back.path == second.path and back.recipe == begun
 
 
 # The message and the step are one
