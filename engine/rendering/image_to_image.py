@@ -8,10 +8,9 @@ others, they are held at the picture's own noised latents until their steps begi
 from __future__ import annotations
 
 import contextlib
-import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,27 +21,13 @@ from PIL import Image
 from torch import Tensor
 
 from engine.core.recipe import Prompt
+from engine.core.start import schedule_of
 from engine.models.text_encoding import TokenizedPrompt
 from engine.models.vae import encode_pictures
 from engine.rendering.change_map import Changes, merged
 from engine.rendering.layout_guidance import STRENGTH, LayoutGuidance
 from engine.rendering.painter import Painter, Step, predicted_clean
 from engine.rendering.start_picture import StartPicture
-
-_FEW: Final = 8
-_FINEST: Final = 50
-
-
-def schedule_of(freedom: float, steps: int) -> tuple[int, int]:
-    """How many steps there are from noise to picture, and how many of the last of them are taken.
-
-    That is ``steps`` in all; but base models that paint in a few (fewer than 8) take all of them, on a finer schedule,
-    for a third of four steps is none. 0 are taken only at freedom 0.
-    """
-    if freedom <= 0:
-        return steps, 0
-    total = min(math.ceil(steps / freedom), _FINEST) if steps < _FEW else steps
-    return total, min(max(round(freedom * total), 1), total)
 
 
 def paint_from(

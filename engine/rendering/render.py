@@ -16,9 +16,10 @@ from engine.core.errors import UserError, out_of_memory
 from engine.core.png_metadata import save_creation
 from engine.core.prompt import parse
 from engine.core.recipe import Creation, Prompt, Recipe
+from engine.core.start import steps_taken
 from engine.models.loader import Models
 from engine.packs.pack import Pack
-from engine.rendering.image_to_image import paint_from, schedule_of
+from engine.rendering.image_to_image import paint_from
 from engine.rendering.painter import Painter, Step, open_painter
 from engine.rendering.preview import open_preview
 from engine.rendering.receipts import receipt_of
@@ -43,8 +44,7 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
     start = open_start(models, pack, painter, recipe)
     look = open_preview(models, pack, painter)
     seeds = [(recipe.seed + index) % 2**63 for index in range(recipe.count)]
-    # A picture that is kept as it is takes no step.
-    steps = max(schedule_of(start.freedom, recipe.steps)[1], 1) if start else recipe.steps
+    steps = steps_taken(recipe.start, recipe.steps)
     every = -(-steps // _PREVIEWS)
     batch = _first_batch(models, painter, recipe)
     creations: list[Creation] = []

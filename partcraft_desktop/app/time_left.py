@@ -95,7 +95,7 @@ def _like_running(item: QueuedRender, render: RenderStatus | None, packs: Mappin
     one, other = packs.get(item.pack), packs.get(render.item.pack)
     if one is None or other is None or pace_key(item.recipe, one) != pace_key(render.item.recipe, other):
         return 0.0
-    return pace * item.recipe.count * steps_of(item.recipe)
+    return pace * steps_of(item.recipe)
 
 
 def _render_seconds(state: State, render: RenderStatus, pack: Pack | None, now: float) -> float | None:

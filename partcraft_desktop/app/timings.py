@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from engine.core.json_values import finite_number
 from engine.core.recipe import Recipe
+from engine.core.start import steps_taken
 from engine.packs.pack import BaseModel, Pack
 
 MOST: Final = 64
@@ -46,11 +47,11 @@ class Timings:
 
     def seconds_of(self, recipe: Recipe, pack: Pack) -> float:
         """Seconds a recipe's pictures take once its models are loaded; 0 if nothing like it was measured."""
-        return self.paces.get(pace_key(recipe, pack), 0.0) * recipe.count * steps_of(recipe)
+        return self.paces.get(pace_key(recipe, pack), 0.0) * steps_of(recipe)
 
     def with_pace(self, recipe: Recipe, pack: Pack, seconds: float) -> Timings:
         """With a whole render that was just measured."""
-        pace = seconds / (recipe.count * steps_of(recipe))
+        pace = seconds / steps_of(recipe)
         return replace(self, paces=_with(self.paces, pace_key(recipe, pack), pace))
 
 
@@ -59,9 +60,8 @@ def _base_key(base: BaseModel) -> str:
 
 
 def steps_of(recipe: Recipe) -> int:
-    """About how many steps a picture takes: of a render with a start only a share."""
-    freedom = 1.0 if recipe.start is None else recipe.start.freedom
-    return max(round(freedom * recipe.steps), 1)
+    """The steps of all of a recipe's pictures together."""
+    return recipe.count * steps_taken(recipe.start, recipe.steps)
 
 
 def pace_key(recipe: Recipe, pack: Pack) -> str:

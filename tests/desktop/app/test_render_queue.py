@@ -13,6 +13,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from engine.core.recipe import Recipe
+from engine.core.start import Start
 from engine.core.vocabulary import Choice
 from engine.packs.pack import Pack
 from partcraft_desktop.app.autosave import Saved
@@ -254,6 +255,9 @@ def test_timings_are_read_back_and_wrong_ones_left_out(pack: Pack) -> None:
     assert Timings.from_document(json.loads(json.dumps(timings.to_document()))) == timings
     assert timings.seconds_of(Recipe(pack.id, steps=5), pack) == pytest.approx(1.0)
     assert timings.seconds_of(Recipe(pack.id, steps=5, size=512), pack) == 0
+    started = Recipe(pack.id, steps=20, start=Start(0.4))
+    assert timings.seconds_of(started, pack) == pytest.approx(8 * 0.2), "only the steps that are taken take time"
+    assert timings.with_pace(started, pack, 4.0).seconds_of(started, pack) == pytest.approx(4.0)
     wrong = {"engine": "x", "loads": {"a": -1, "b": None, "c": 1e99, "d": 2}, "paces": [1]}
     assert Timings.from_document(wrong) == Timings(0.0, {"d": 2.0})
 

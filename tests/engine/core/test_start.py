@@ -12,7 +12,7 @@ from PIL import Image
 
 from engine.core.png_metadata import CHUNK, PARAMETERS, parameters_line, read_creation, save_creation
 from engine.core.recipe import Arrival, Recipe
-from engine.core.start import Start, default_freedom
+from engine.core.start import Start, default_freedom, schedule_of, steps_taken
 
 START = Start(0.4, "bird.png", keep=(1, 3), only=(0,))
 
@@ -91,3 +91,15 @@ def test_a_strange_place_is_no_place(tmp_path: Path, where: Any) -> None:
     info.add_itxt(CHUNK, json.dumps({"recipe": json.loads(Recipe("p").to_json()), "receipt": [row]}))
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png", pnginfo=info)
     assert read_creation(tmp_path / "a.png").receipt == (Arrival(0, 1, 1, 0.5),)
+
+
+def test_schedules() -> None:
+    assert schedule_of(0.4, 20) == (20, 8) and schedule_of(0.01, 20) == (20, 1) and schedule_of(0.0, 20) == (20, 0)
+    assert schedule_of(0.5, 4) == (8, 4), "base models of few steps take all of them"
+    assert schedule_of(0.4, 1) == (3, 1) and schedule_of(0.01, 4) == (50, 1) and schedule_of(1.0, 4) == (4, 4)
+
+
+def test_the_steps_a_render_counts_for() -> None:
+    assert steps_taken(None, 20) == 20 and steps_taken(Start(0.4), 20) == 8 and steps_taken(Start(0.0), 20) == 1
+    assert steps_taken(Start(1.0), 20) == 20, "a start that is ignored"
+    assert steps_taken(Start(1.0, keep=(1,)), 20) == 20

@@ -18,7 +18,7 @@ from engine.models.loader import Models
 from engine.models.part_tokens import PartTokens, TokenSet
 from engine.models.vae import encode_pictures, to_tensor
 from engine.rendering.change_map import change_map, reach_of
-from engine.rendering.image_to_image import paint_from, schedule_of
+from engine.rendering.image_to_image import paint_from
 from engine.rendering.painter import Painter
 from engine.rendering.start_picture import StartPicture
 from tests.engine import tiny
@@ -199,9 +199,3 @@ def test_other_shapes(painters: dict[str, Painter], size: tuple[int, int]) -> No
     for kind in ("base", "sdxl"):
         (made,) = paint(painters[kind], start)
         assert made.shape[:2] == size[::-1]
-
-
-def test_schedules() -> None:
-    assert schedule_of(0.4, 20) == (20, 8) and schedule_of(0.01, 20) == (20, 1) and schedule_of(0.0, 20) == (20, 0)
-    assert schedule_of(0.5, 4) == (8, 4), "base models of few steps take all of them"
-    assert schedule_of(0.4, 1) == (3, 1) and schedule_of(0.01, 4) == (50, 1) and schedule_of(1.0, 4) == (4, 4)
