@@ -15,6 +15,7 @@ from engine.collage.label_measures import only_parts
 from engine.collage.layers import Collage, flatten
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
+from engine.core.paths import is_file
 from engine.core.recipe import Recipe
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.models.loader import Models
@@ -32,21 +33,13 @@ def open_collage(models: Models, pack: Pack, recipe: Recipe) -> Collage:
     the pack's eyes. Raises :class:`UserError` for the first part that cannot be shown: nothing is left out unsaid."""
     maker = CollageMaker(pack)
     for source in {*(choice.source for choice in recipe.choices), arrangement_of(recipe).pose}:
-        if source and pack.reference(source) is None and is_file(Path(source)):
+        if source and pack.reference(source) is None and is_file(source):
             maker.add_picture(source, Path(source), look_at(models, pack, open_picture(source)))
     collage = maker.make(recipe)
     for missing in collage.missing:
         if missing.part is not None:
             raise UserError(missing.message, missing.hint)
     return collage
-
-
-def is_file(path: Path) -> bool:
-    """Whether a path out of a recipe, which may be anything, is a file."""
-    try:
-        return path.is_file()
-    except OSError:  # such as a name that is too long
-        return False
 
 
 def look_at(models: Models, pack: Pack, image: Image.Image) -> Segmentation:

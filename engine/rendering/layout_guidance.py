@@ -39,7 +39,7 @@ class LayoutGuidance:
         self.strength = strength
         own = F.interpolate(masks[None].float(), self.grid, mode="area")[0].flatten(1)  # (N, h * w)
         # Two tokens in one place, as of two heads told as one part, do not push each other away.
-        apart = (masks.flatten(1)[:, None] != masks.flatten(1)[None]).any(dim=2).float()
+        apart = torch.tensor([[float(not torch.equal(one, other)) for other in masks] for one in masks])
         towards = own - (apart @ own).clamp(max=1.0)
         self._towards = torch.zeros(own.shape[1], length)
         self._towards[:, list(columns)] = towards.T

@@ -12,12 +12,13 @@ from PIL import Image
 
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
+from engine.core.paths import is_file
 from engine.core.recipe import Recipe
 from engine.core.segmentation import NO_PART
 from engine.models.loader import Models
 from engine.packs.pack import CODEBOOK, Pack
 from engine.rendering.change_map import Changes, change_map
-from engine.rendering.collages import Labels, is_file, look_at, open_collage, picture_of, placed_labels
+from engine.rendering.collages import Labels, look_at, open_collage, picture_of, placed_labels
 from engine.rendering.painter import Painter, fitting_size
 
 _WIDEST: Final = 2.0

@@ -61,11 +61,6 @@ KINDS: Final = (
 )
 
 
-def kind_named(name: str) -> SaveKind:
-    """The kind of a name; the first for a name that there is not."""
-    return next((kind for kind in KINDS if kind.name == name), KINDS[0])
-
-
 def kind_of(path: Path, chosen: SaveKind) -> SaveKind:
     """The kind in which a file is written: a suffix that somebody typed counts more than what was chosen in a list."""
     if path.suffix.lower() == chosen.suffix:

@@ -32,7 +32,8 @@ class PictureClosing(UndoCommand):
     def __init__(self, owner: OpenPictures, picture: OpenPicture) -> None:
         self._owner = owner
         self.label = f"take “{picture.title}” off the wall"
-        self.picture = picture
+        # Its parts are found again when it comes back: a label map a step would be too much to keep.
+        self.picture = replace(picture, segmentation=None)
         self.index = 0
         self.was_shown = False
         self.is_closed = False

@@ -21,7 +21,7 @@ from engine.collage.placement import Adjustment
 from engine.core.png_metadata import read_creation
 from engine.core.vocabulary import Choice
 from engine.packs.pack import Pack
-from partcraft_desktop.app.layer_files import DRAGGED, KEEP_DRAGGED_S, KINDS, SaveKind, kind_named, kind_of
+from partcraft_desktop.app.layer_files import DRAGGED, KEEP_DRAGGED_S, KINDS, SaveKind, kind_of
 from partcraft_desktop.app.session import Session
 from tests.desktop.conftest import WAIT, Opened, rendered, said
 
@@ -198,7 +198,7 @@ def test_the_message_leads_to_the_folder(opened: Opened, pack: Pack, tmp_path: P
     [("x.png", TRANSPARENT, TRANSPARENT), ("x.PSD", GROUND, PSD), ("x.ora", PSD, ORA), ("x.png", PSD, GROUND)],
 )
 def test_a_suffix_that_is_typed_decides(name: str, chosen: SaveKind, kind: SaveKind) -> None:
-    assert kind_of(Path(name), chosen) == kind and kind_named("no such kind") == GROUND
+    assert kind_of(Path(name), chosen) == kind
 
 
 def test_what_is_dragged_waits_in_a_folder_that_is_swept(
