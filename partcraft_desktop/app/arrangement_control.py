@@ -17,6 +17,7 @@ from engine.collage.arrangement import (
     with_arrangement,
 )
 from engine.core.recipe import Recipe
+from partcraft_desktop.app.recipe_edits import part_name
 from partcraft_desktop.app.store import Store
 
 FARTHEST: Final = 2.0
@@ -115,9 +116,7 @@ class ArrangementControl:
         self._change(with_arrangement(self._store.state.recipe, arrangement), gesture, label)
 
     def _name(self, part: int) -> str:
-        pack = self._store.state.pack
-        parts = pack.vocabulary.parts if pack is not None else ()
-        return parts[part].name if 0 <= part < len(parts) else "a part"
+        return part_name(self._store.state.pack, part)
 
 
 def half_turned(turn: float) -> float:

@@ -14,7 +14,7 @@ from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.pack import Pack
 from partcraft_desktop.app import recipe_edits
 from partcraft_desktop.app.history import History
-from partcraft_desktop.app.recipe_edits import code_name
+from partcraft_desktop.app.recipe_edits import code_name, part_name
 from partcraft_desktop.app.store import Store
 
 SETTING_LABELS: Final = {"negative": "negative prompt", "count": "number of pictures"}
@@ -156,9 +156,7 @@ class RecipeControl:
         return self.last_recipes.get(pack.id) or recipe_edits.empty_recipe(pack)
 
     def _part_name(self, part: int) -> str:
-        pack = self._store.state.pack
-        parts = pack.vocabulary.parts if pack is not None else ()
-        return parts[part].name if 0 <= part < len(parts) else "a part"
+        return part_name(self._store.state.pack, part)
 
 
 def _without_changes(recipe: Recipe, part: int) -> Recipe:

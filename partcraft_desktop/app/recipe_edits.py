@@ -54,6 +54,12 @@ def with_setting(recipe: Recipe, name: str, value: str | float, sizes: BaseSizes
     return replace(recipe, **{name: number if name == "guidance" else int(number)})
 
 
+def part_name(pack: Pack | None, part: int) -> str:
+    """What a part is called, "a part" where it has no name."""
+    parts = pack.vocabulary.parts if pack is not None else ()
+    return parts[part].name if 0 <= part < len(parts) else "a part"
+
+
 def code_name(pack: Pack, part: int, code: int) -> str:
     """What a code of a part is called, its number where it has no name."""
     words = pack.vocabulary

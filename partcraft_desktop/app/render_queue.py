@@ -15,6 +15,7 @@ from engine.core.recipe import Recipe
 from engine.packs.pack import Pack
 from partcraft_desktop.app.history import UndoCommand
 from partcraft_desktop.app.messages import Message
+from partcraft_desktop.app.recipe_edits import code_name
 from partcraft_desktop.app.render_control import RenderControl, RenderEnd
 from partcraft_desktop.app.state import QueuedRender, RenderStatus
 from partcraft_desktop.app.store import Store
@@ -242,9 +243,7 @@ def title_of(recipe: Recipe, pack: Pack) -> str:
     names: list[str] = []
     for choice in recipe.choices:
         if 0 <= choice.part < len(words.parts):
-            known = 0 <= choice.code < words.codes_per_part
-            code = words.code_name(choice.part, choice.code) if known else str(choice.code)
-            names.append(f"{words.parts[choice.part].name} {code}")
+            names.append(f"{words.parts[choice.part].name} {code_name(pack, choice.part, choice.code)}")
     start = recipe.start
     anew = [words.parts[part].name for part in (start.only if start else ()) if part < len(words.parts)]
     text = ", ".join(names) or " ".join("".join(p for p in recipe.prompt if isinstance(p, str)).split())
