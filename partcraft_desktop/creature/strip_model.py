@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, Qt
+from PySide6.QtCore import QModelIndex, QObject, Qt
 from PySide6.QtGui import QPixmap
 
 from engine.core.recipe import Creation
 from partcraft_desktop.app.state import RenderStatus
 from partcraft_desktop.creature.on_show import Here, Item
+from partcraft_desktop.widgets.creation_rows import CreationRows
 from partcraft_desktop.widgets.tile_delegate import Index
 
 
-class CreatureStripModel(QAbstractListModel):
+class CreatureStripModel(CreationRows):
     """Row 0 is the collage, row 1 the running render, if any; then the creations, newest first. ``words(item)`` says
     what an item is."""
 
     def __init__(self, words: Callable[[Item], str], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._words = words
-        self.creations: tuple[Creation, ...] = ()
-        self._places: dict[str, int] = {}  # of the creations, by path
         self.render: RenderStatus | None = None
         self.unseen: frozenset[str] = frozenset()
         self.collage = QPixmap()
@@ -31,7 +30,7 @@ class CreatureStripModel(QAbstractListModel):
     def show(self, render: RenderStatus | None, creations: tuple[Creation, ...], unseen: frozenset[str]) -> None:
         """Show other rows; those that stay are where they were."""
         self._show_render(render)
-        self._show_creations(creations)
+        self.show_creations(creations)
         if unseen != self.unseen:
             changed, self.unseen = unseen ^ self.unseen, unseen
             for path in changed:
@@ -41,7 +40,7 @@ class CreatureStripModel(QAbstractListModel):
         """Take a new small picture of the collage or of the running render; null for none."""
         self.collage = self.collage if collage is None else collage
         self.preview = self.preview if preview is None else preview
-        self.dataChanged.emit(self.index(0), self.index(self._first - 1))
+        self.dataChanged.emit(self.index(0), self.index(self.first - 1))
 
     def item(self, row: int) -> Item | None:
         """What a row shows."""
@@ -49,25 +48,17 @@ class CreatureStripModel(QAbstractListModel):
             return Here.COLLAGE
         if row == 1 and self.render is not None:
             return Here.RENDER
-        row -= self._first
+        row -= self.first
         return self.creations[row] if 0 <= row < len(self.creations) else None
 
     def row_of(self, item: Item) -> int:
         """The row that shows an item, -1 for none."""
         if isinstance(item, Creation):
-            place = self._places.get(item.path)
-            return -1 if place is None else place + self._first
+            return self.index_of(item.path).row()
         return 0 if item is Here.COLLAGE else 1 if self.render is not None else -1
 
-    def repaint(self, path: str, _failure: object = None) -> None:
-        """Repaint the thumb of a file."""
-        place = self._places.get(path)
-        if place is not None:
-            at = self.index(place + self._first)
-            self.dataChanged.emit(at, at)
-
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - the signature Qt calls
-        return 0 if parent.isValid() else self._first + len(self.creations)
+        return 0 if parent.isValid() else self.first + len(self.creations)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         item = self.item(index.row())
@@ -77,7 +68,7 @@ class CreatureStripModel(QAbstractListModel):
         return None
 
     @property
-    def _first(self) -> int:
+    def first(self) -> int:
         return 2 if self.render is not None else 1
 
     def _show_render(self, render: RenderStatus | None) -> None:
@@ -92,27 +83,3 @@ class CreatureStripModel(QAbstractListModel):
         elif render is not self.render:
             self.render = render
             self.dataChanged.emit(self.index(1), self.index(1))
-
-    def _show_creations(self, creations: tuple[Creation, ...]) -> None:
-        old = self.creations
-        if creations is old:
-            return
-        first = self._first
-        kept_paths = {creation.path for creation in creations}
-        if len(creations) == len(old) + 1 and creations[1:] == old:
-            self.beginInsertRows(QModelIndex(), first, first)
-            self._take(creations)
-            self.endInsertRows()
-        elif len(creations) < len(old) and tuple(c for c in old if c.path in kept_paths) == creations:
-            for row in reversed([row for row, creation in enumerate(old) if creation.path not in kept_paths]):
-                self.beginRemoveRows(QModelIndex(), row + first, row + first)
-                self._take(self.creations[:row] + self.creations[row + 1 :])
-                self.endRemoveRows()
-        elif creations != old:
-            self.beginResetModel()
-            self._take(creations)
-            self.endResetModel()
-
-    def _take(self, creations: tuple[Creation, ...]) -> None:
-        self.creations = creations
-        self._places = {creation.path: place for place, creation in enumerate(creations)}

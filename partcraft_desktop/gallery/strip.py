@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import (
-    QAbstractListModel,
     QMimeData,
     QModelIndex,
     QObject,
@@ -24,6 +23,7 @@ from engine.core.recipe import Creation
 from engine.core.vocabulary import Vocabulary
 from partcraft_desktop.app.state import RenderStatus
 from partcraft_desktop.widgets.controls import rounded
+from partcraft_desktop.widgets.creation_rows import CreationRows
 from partcraft_desktop.widgets.receipt_chips import CHIP, paint_receipt, receipt_text
 from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.widgets.thumbnails import Thumbnails
@@ -38,13 +38,11 @@ GRID_TILE: Final = 128
 Role = QPalette.ColorRole
 
 
-class CreationListModel(QAbstractListModel):
+class CreationListModel(CreationRows):
     """Row 0 is the running render, if any; then the creations."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.creations: tuple[Creation, ...] = ()
-        self._places: dict[str, int] = {}  # of the creations, by path
         self.render: RenderStatus | None = None
         self.preview: QPixmap | None = None
         self.unseen: frozenset[str] = frozenset()
@@ -53,7 +51,6 @@ class CreationListModel(QAbstractListModel):
 
     @property
     def first(self) -> int:
-        """The row of the newest creation."""
         return 1 if self.render is not None else 0
 
     def show(self, creations: tuple[Creation, ...], render: RenderStatus | None) -> None:
@@ -73,33 +70,7 @@ class CreationListModel(QAbstractListModel):
                 self.preview = None
             self.render = render
             self.dataChanged.emit(self.index(0), self.index(0))
-        self._show_creations(creations)
-
-    def _show_creations(self, creations: tuple[Creation, ...]) -> None:
-        old = self.creations
-        if creations is old or creations == old:
-            return
-        known = {creation.path for creation in old}
-        if len(creations) > len(old) and tuple(c for c in creations if c.path in known) == old:
-            for row in [row for row, creation in enumerate(creations) if creation.path not in known]:
-                self.beginInsertRows(QModelIndex(), row + self.first, row + self.first)
-                self._take((*self.creations[:row], creations[row], *self.creations[row:]))
-                self.endInsertRows()
-            return
-        kept_paths = {creation.path for creation in creations}
-        if len(creations) < len(old) and tuple(c for c in old if c.path in kept_paths) == creations:
-            for row in reversed([row for row, creation in enumerate(old) if creation.path not in kept_paths]):
-                self.beginRemoveRows(QModelIndex(), row + self.first, row + self.first)
-                self._take(self.creations[:row] + self.creations[row + 1 :])
-                self.endRemoveRows()
-            return
-        self.beginResetModel()
-        self._take(creations)
-        self.endResetModel()
-
-    def _take(self, creations: tuple[Creation, ...]) -> None:
-        self.creations = creations
-        self._places = {creation.path: place for place, creation in enumerate(creations)}
+        self.show_creations(creations)
 
     def creation(self, index: Index) -> Creation | None:
         """The creation of a row; None for the running render."""
@@ -112,17 +83,6 @@ class CreationListModel(QAbstractListModel):
         self.unseen = unseen
         for path in changed:
             self.repaint(path)
-
-    def index_of(self, path: str) -> QModelIndex:
-        """The row of a creation's file; invalid if it has none."""
-        place = self._places.get(path)
-        return self.index(place + self.first) if place is not None else QModelIndex()
-
-    def repaint(self, path: str, _failure: object = None) -> None:
-        """Repaint the tile of a file."""
-        at = self.index_of(path)
-        if at.isValid():
-            self.dataChanged.emit(at, at)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - the signature Qt calls
         return 0 if parent.isValid() else len(self.creations) + self.first

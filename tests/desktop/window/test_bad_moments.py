@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,11 @@ from pytestqt.qtbot import QtBot
 from safetensors.numpy import save_file
 
 from engine.core.segmentation import NO_PART
-from engine.core.vocabulary import ABSENT, Part, Vocabulary
+from engine.core.vocabulary import Part, Vocabulary
 from engine.packs.pack import Pack, Reference
 from partcraft_desktop.app.layer_files import KINDS
 from partcraft_desktop.window.main_window import MainWindow
-from tests.desktop.conftest import WAIT, Opened, rendered, said
+from tests.desktop.conftest import WAIT, Opened
 from tests.fakes import make_pack
 
 HEAD, WING = 3, 1
@@ -50,9 +49,7 @@ def make_strange_pack(folder: Path, parts: int) -> Pack:
         {"foreground": np.ones((2, 16), np.float32), "parts": rows[:, 0].copy(), "codes": rows[:, 1:].copy()},
         folder / "codebook.safetensors",
     )
-    strange = Pack(
-        pack.path, folder.name, odd[0], words, pack.backbone, pack.base_model, tuple(references), kinds=None
-    )
+    strange = Pack(pack.path, folder.name, odd[0], words, pack.backbone, pack.base_model, tuple(references), kinds=None)
     strange.save()
     return strange
 
@@ -74,7 +71,13 @@ def test_whatever_is_done_when_the_window_goes_on(
 ) -> None:
     """A walk of clicks, with files that come and go; pytest-qt fails it for any exception in a slot."""
     of, session = random.Random(seed), opened.session
-    targets = [tmp_path / "saved.psd", tmp_path / "gone" / "x.psd", tmp_path / ("é" * 300 + ".png"), tmp_path, Path("/")]
+    targets = [
+        tmp_path / "saved.psd",
+        tmp_path / "gone" / "x.psd",
+        tmp_path / ("é" * 300 + ".png"),
+        tmp_path,
+        Path("/"),
+    ]
 
     def parts() -> list[int]:
         return [part.index for part in session.state.pack.vocabulary.parts] if session.state.pack else [0]
