@@ -50,7 +50,9 @@ class Timings:
         return self.paces.get(pace_key(recipe, pack), 0.0) * steps_of(recipe)
 
     def with_pace(self, recipe: Recipe, pack: Pack, seconds: float) -> Timings:
-        """With a whole render that was just measured."""
+        """With a whole render that was just measured; one that kept its picture took no steps, and says nothing."""
+        if recipe.start is not None and recipe.start.freedom <= 0:
+            return self
         pace = seconds / steps_of(recipe)
         return replace(self, paces=_with(self.paces, pace_key(recipe, pack), pace))
 
@@ -65,8 +67,10 @@ def steps_of(recipe: Recipe) -> int:
 
 
 def pace_key(recipe: Recipe, pack: Pack) -> str:
-    """What the time of a step depends on: the model, the size, and whether each step is asked twice."""
-    return f"{_base_key(pack.base_model)} {recipe.size} {'guided' if recipe.guidance > 1 else 'plain'}"
+    """What the time of a step depends on: the model, the size, whether each step is asked twice, and whether there is a
+    picture to begin with, which costs time of its own."""
+    key = f"{_base_key(pack.base_model)} {recipe.size} {'guided' if recipe.guidance > 1 else 'plain'}"
+    return key if recipe.start is None or recipe.start.is_ignored else f"{key} started"
 
 
 def _with(table: Mapping[str, float], key: str, seconds: float) -> dict[str, float]:

@@ -256,8 +256,12 @@ def test_timings_are_read_back_and_wrong_ones_left_out(pack: Pack) -> None:
     assert timings.seconds_of(Recipe(pack.id, steps=5), pack) == pytest.approx(1.0)
     assert timings.seconds_of(Recipe(pack.id, steps=5, size=512), pack) == 0
     started = Recipe(pack.id, steps=20, start=Start(0.4))
-    assert timings.seconds_of(started, pack) == pytest.approx(8 * 0.2), "only the steps that are taken take time"
-    assert timings.with_pace(started, pack, 4.0).seconds_of(started, pack) == pytest.approx(4.0)
+    assert timings.seconds_of(started, pack) == 0
+    timings = timings.with_pace(started, pack, 4.0)  # 8 of the 20 steps are taken
+    assert timings.seconds_of(replace(started, start=Start(0.8)), pack) == pytest.approx(8.0)
+    kept = replace(started, start=Start(0.0))
+    assert timings.with_pace(kept, pack, 3.0) == timings, "a picture that is kept takes no steps"
+    assert timings.seconds_of(Recipe(pack.id, steps=5), pack) == pytest.approx(1.0)
     wrong = {"engine": "x", "loads": {"a": -1, "b": None, "c": 1e99, "d": 2}, "paces": [1]}
     assert Timings.from_document(wrong) == Timings(0.0, {"d": 2.0})
 
