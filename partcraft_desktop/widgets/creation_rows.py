@@ -11,7 +11,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject
 from engine.core.recipe import Creation
 
 MOST_RUNS: Final = 32
-"""So many runs of neighbours come or go one by one; where there are more, all rows are shown anew, which takes less time."""
+"""So many runs of neighbours come or go one by one; where there are more, all rows are shown anew, which is less."""
 
 
 class CreationRows(QAbstractListModel):
