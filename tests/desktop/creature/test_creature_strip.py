@@ -237,7 +237,7 @@ def test_in_a_small_window_the_creature_keeps_its_room(
     qtbot.waitUntil(lambda: not window.centre.side_by_side, timeout=WAIT)
     window.centre.show_creature()
     pane.show_collage()
-    qtbot.waitUntil(lambda: pane.canvas.height() >= 160, timeout=WAIT)
+    qtbot.waitUntil(lambda: pane.canvas.height() >= 128, timeout=WAIT)
     menu = pane.footer.collage_menu
     assert pane.bar.isVisible() and menu.isVisible() and not pane.ways_out.row.isVisible()
     for button in (pane.bar.pose, pane.bar.ground):
