@@ -67,6 +67,7 @@ class CollageControl(QObject):
         self._bench = _Bench()
         self._under_way = False
         self._shown: tuple[object, ...] | None = None
+        self._shown_own: tuple[OpenPicture, ...] = ()  # held, so that the ids in what is shown stay theirs
         self._unmoved: tuple[object, ...] | None = None
         self._number = 0
         self._wished = Event()  # heard on the thread, where what is made ahead then stops
@@ -123,6 +124,7 @@ class CollageControl(QObject):
             self._work_ahead(wanted)
             return
         before, self._shown = self._unmoved, contents
+        self._shown_own = wanted.own if wanted is not None else ()
         self._unmoved = wanted.unmoved if wanted is not None else None
         self._number += 1
         self._rest.stop()

@@ -76,13 +76,17 @@ class FileChanges:
 
     def _land(self) -> None:
         while self._under_way and self._under_way[0].is_done:
-            change = self._under_way.popleft()
-            if isinstance(change.result, Exception):
-                sentence = sentence_of(change.result, change.otherwise)
-                if change.failed is not None:
-                    change.failed(sentence)
-                self._store.message.emit(sentence)
-            else:
-                change.then(change.result)
-        if not self._under_way:
-            self._now_idle()
+            try:
+                self._tell(self._under_way.popleft())
+            finally:
+                if not self._under_way:
+                    self._now_idle()  # also where whoever asked stumbled: others wait for it
+
+    def _tell(self, change: _Change) -> None:
+        if isinstance(change.result, Exception):
+            sentence = sentence_of(change.result, change.otherwise)
+            if change.failed is not None:
+                change.failed(sentence)
+            self._store.message.emit(sentence)
+        else:
+            change.then(change.result)
