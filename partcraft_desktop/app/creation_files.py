@@ -23,6 +23,13 @@ KEEP_DELETED_S: Final = 30 * 24 * 3600.0
 """How long a deleted creation can still be found in that folder."""
 
 
+_EARLIEST: Final = 1577836800.0
+"""2020, in seconds since 1970. A clock that says less stands wrong, as without a battery; what was deleted by it is not
+swept: nobody knows when it came."""
+
+_LONGEST_NAME: Final = 200
+"""Bytes of a name in that folder, behind the time: no file system takes 255 and a time."""
+
 _OURS: Final = re.compile(r"([0-9a-f]{15,16})-.+\.png", re.IGNORECASE)
 """How files in that folder are called: when they came there, and what they were called."""
 
@@ -62,7 +69,7 @@ def move_to_trash(creations: Iterable[Creation]) -> list[DeletedCreation]:
             path = Path(creation.path)
             folder = path.parent / ASIDE
             folder.mkdir(exist_ok=True)
-            target = folder / f"{time.time_ns():x}-{path.name}"
+            target = free_file(folder / f"{time.time_ns():015x}-{_cut_short(path)}")
             try:
                 path.replace(target)
             except FileNotFoundError:
@@ -129,7 +136,7 @@ def purge_trash(folder: Path, keep: Collection[Path] = ()) -> None:
     put there go: no link is followed, no folder entered, no other name touched. What cannot be removed waits on."""
     for path in _waiting(folder):
         try:
-            if path not in keep and time.time() - (_deleted_at(path) or time.time()) > KEEP_DELETED_S:
+            if path not in keep and time.time() - _age_from(path) > KEEP_DELETED_S:
                 path.unlink()
         except OSError:
             continue
@@ -137,7 +144,20 @@ def purge_trash(folder: Path, keep: Collection[Path] = ()) -> None:
 
 def days_left(item: DeletedCreation) -> int:
     """How many days it still waits, 0 for less than one."""
-    return max(0, int((item.when + KEEP_DELETED_S - time.time()) // 86400))
+    return max(0, int((min(_age_from(item.path), time.time()) + KEEP_DELETED_S - time.time()) // 86400))
+
+
+def _age_from(path: Path) -> float:
+    """From when on the time of a deleted file counts; now, where that is not known."""
+    when = _deleted_at(path) or 0.0
+    return when if when >= _EARLIEST else time.time()
+
+
+def _cut_short(path: Path) -> str:
+    """A file's name with room for a time before it."""
+    room = _LONGEST_NAME - len(os.fsencode(path.suffix))
+    stem = os.fsencode(path.stem)
+    return path.name if len(stem) <= room else stem[:room].decode("utf-8", "ignore") + path.suffix
 
 
 def free_file(path: Path) -> Path:

@@ -7,14 +7,16 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
+from engine.core.atomic_files import make_folder
 from engine.core.paths import trash_dir
 from engine.core.png_metadata import save_creation
 from engine.core.recipe import Creation, Recipe
@@ -123,6 +125,82 @@ def test_undo_and_redo_pressed_faster_than_files_move(
     qtbot.waitUntil(lambda: quiet(session), timeout=WAIT)
     assert session.state.creations == made[1:] and files_of(made) == [False, True, True]
     assert len(in_trash(opened)) == 1 and (session.state.can_undo, session.state.can_redo) == (True, True)
+
+
+@pytest.mark.parametrize("now", [0, 1_000, 86_400 * 10**9, 2**62])
+def test_a_clock_that_stands_wrong_loses_no_creation(
+    qtbot: QtBot, session: Session, made: tuple[Creation, ...], opened: Opened, now: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A computer without a battery for its clock starts in 1970."""
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    session.delete_creations(made)
+    session.deleted.read()
+    qtbot.waitUntil(lambda: session.state.deleted_listed and quiet(session), timeout=WAIT)
+    assert len(session.state.deleted) == 3 and all(0 <= (item.days_left or 0) <= 30 for item in session.state.deleted)
+    session.undo()
+    qtbot.waitUntil(lambda: quiet(session), timeout=WAIT)
+    assert all(files_of(made)) and not in_trash(opened)
+
+
+@pytest.mark.parametrize("stem", ["x" * 251, "長" * 83, "🦜" * 62])
+def test_a_creation_with_the_longest_name_can_be_deleted(
+    qtbot: QtBot, session: Session, made: tuple[Creation, ...], opened: Opened, stem: str
+) -> None:
+    place = Path(made[0].path).rename(Path(made[0].path).with_name(f"{stem}.png"))
+    long = replace(made[0], path=str(place))
+    session.delete_creations([long])
+    qtbot.waitUntil(lambda: quiet(session), timeout=WAIT)
+    assert not place.exists() and len(in_trash(opened)) == 1
+    assert creation_files.trashed_in(opened.settings.out)[0].creation.path.endswith(".png")
+    session.undo()
+    qtbot.waitUntil(lambda: quiet(session), timeout=WAIT)
+    assert place.exists() and not in_trash(opened)
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    presses=st.lists(st.sampled_from(["delete", "undo", "redo", "undo", "wait", "list", "restore"]), max_size=14),
+    waits=st.booleans(),
+)
+def test_no_creation_is_lost_however_fast_it_goes(
+    presses: list[str], waits: bool, qtbot: QtBot, home: Path, pack: Pack
+) -> None:
+    """Each is in its folder or waits in that of the deleted, while it goes on, after the end, and after a restart."""
+    out = home / "creations"
+    shutil.rmtree(out, ignore_errors=True)
+    for number in range(3):
+        save_creation(Image.new("RGB", (8, 8)), make_folder(out) / f"{number}.png", Recipe("fake-birds", seed=number))
+    opened = Opened(home)
+    session = opened.session
+    session.begin()
+    qtbot.waitUntil(lambda: len(session.state.creations) == 3, timeout=WAIT)
+    for press in presses:
+        if press == "delete":
+            session.delete_creations(session.state.creations[:1])
+        elif press == "undo":
+            session.undo()
+        elif press == "redo":
+            session.redo()
+        elif press == "list":
+            session.deleted.read()
+        elif press == "restore":
+            session.deleted.restore(session.state.deleted[:1])
+        else:
+            qtbot.waitUntil(lambda: quiet(session), timeout=WAIT)
+    if waits:
+        qtbot.waitUntil(lambda: quiet(session), timeout=WAIT)
+    opened.close()
+    again = Opened(home)
+    again.session.begin()
+    here = len(list(out.glob("*.png")))
+    qtbot.waitUntil(lambda: len(again.session.state.creations) == here, timeout=WAIT)
+    again.session.deleted.read()
+    qtbot.waitUntil(lambda: again.session.state.deleted_listed, timeout=WAIT)
+    seeds = [one.recipe.seed for one in again.session.state.creations]
+    seeds += [one.creation.recipe.seed for one in creation_files.trashed_in(out)]
+    assert sorted(seeds) == [0, 1, 2] and here + len(again.session.state.deleted) == 3
+    again.close()
 
 
 def test_an_undo_is_finished_when_the_window_closes(
