@@ -111,7 +111,7 @@ def local_model_folder(id: str) -> Path | None:
 def slug(text: str, otherwise: str, lower: bool = True) -> str:
     """A file's or folder's name for a text, on every system: letters of any script and digits stay, the rest becomes
     dashes; 64 characters and 180 bytes at most. ``otherwise`` if nothing is left."""
-    name = re.sub(r"[^\w-]+", "-", text).strip("-_.")[:64].encode()[:180].decode(errors="ignore")
+    name = re.sub(r"[^\w-]+", "-", text).strip("-_.")[:64].encode(errors="ignore")[:180].decode(errors="ignore")
     name = f"{name}-1" if _DEVICES.match(name) else name
     return (name.lower() if lower else name) or otherwise
 

@@ -171,7 +171,7 @@ def _waiting(folder: Path) -> list[Path]:
     aside = folder / ASIDE
     try:
         return [path for path in aside.iterdir() if _is_ours(path)]
-    except OSError:
+    except (OSError, ValueError):  # not there, or a name that no folder can have
         return []
 
 

@@ -196,4 +196,6 @@ def _why_unusable(folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return reason(error)
+    except ValueError:  # a NUL, or half a surrogate pair
+        return "It has a character that no folder’s name can have."
     return "" if os.access(folder, os.W_OK | os.X_OK) else "It is read-only."

@@ -11,6 +11,7 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QWidget
 
 from engine.collage.layers import Collage
+from engine.core.paths import slug
 from engine.core.recipe import Creation
 from partcraft_desktop.app.layer_files import KINDS, SaveKind, picture_of, png_of, without_ground
 from partcraft_desktop.app.save_control import Make
@@ -76,7 +77,8 @@ class Outlets:
     def save_part(self, name: str, make: Make) -> None:
         """Ask where one layer is to be saved."""
         saves = self._session.saves
-        self._ask("Save the layer as", name, lambda path, _: saves.save_part(make, path), LAYER_KINDS)
+        file_name = slug(name, "layer", lower=False)  # parts may be called anything
+        self._ask("Save the layer as", file_name, lambda path, _: saves.save_part(make, path), LAYER_KINDS)
 
     def make_sheet(self) -> None:
         """Open the dialog for contact sheets."""

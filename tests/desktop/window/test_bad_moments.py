@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -13,12 +14,14 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 from safetensors.numpy import save_file
 
+from engine.collage.layers import Collage, Layer
 from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import Part, Vocabulary
 from engine.packs.pack import Pack, Reference
 from partcraft_desktop.app.layer_files import KINDS
 from partcraft_desktop.window.main_window import MainWindow
-from tests.desktop.conftest import WAIT, Opened
+from partcraft_desktop.window.save_dialog import SaveDialog
+from tests.desktop.conftest import WAIT, Opened, said
 from tests.fakes import make_pack
 
 HEAD, WING = 3, 1
@@ -71,13 +74,8 @@ def test_whatever_is_done_when_the_window_goes_on(
 ) -> None:
     """A walk of clicks, with files that come and go; pytest-qt fails it for any exception in a slot."""
     of, session = random.Random(seed), opened.session
-    targets = [
-        tmp_path / "saved.psd",
-        tmp_path / "gone" / "x.psd",
-        tmp_path / ("é" * 300 + ".png"),
-        tmp_path,
-        Path("/"),
-    ]
+    names = ("saved.psd", "gone/x.psd", "é" * 300 + ".png", ".", "a\0b.ora")
+    targets = [*(tmp_path / name for name in names), Path("/")]
 
     def parts() -> list[int]:
         return [part.index for part in session.state.pack.vocabulary.parts] if session.state.pack else [0]
@@ -152,3 +150,64 @@ def test_whatever_is_done_when_the_window_goes_on(
     qtbot.waitUntil(lambda: settled(window) and session.state.render is None, timeout=WAIT)
     for message in opened.messages:
         assert message.text.endswith(".") and "Error" not in message.text, message
+
+
+@pytest.mark.parametrize("folder", ["", "/gone/for/good", "a\0b", "\ud800", "x" * 5000])
+@pytest.mark.parametrize("name", ["a/b", "..", "長" * 300, "🦜\u200d" * 100, "\u202eذيل", "a\0b\n", "\ud800", ""])
+def test_a_layer_is_saved_whatever_its_name_and_wherever_the_last_was(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, folder: str, name: str
+) -> None:
+    session = window.session
+    session.settings.set(save_folder=folder, save_kind="of a newer version")
+    collage = Collage(4, 4, (Layer(0, name, np.full((4, 4, 4), 255, np.uint8), 0, 0),))
+    window.outlets.save_part(name, lambda: collage)
+    dialog = window.findChildren(SaveDialog)[-1]
+    proposed = Path(dialog.selectedFiles()[0])
+    assert proposed.parent == Path(dialog.directory().absolutePath())
+    assert proposed.suffix == ".png" and len(os.fsencode(proposed.name)) <= 255 and proposed.stem
+    dialog.reject()
+    session.saves.save_part(lambda: collage, tmp_path / proposed.name)
+    qtbot.waitUntil(lambda: (tmp_path / proposed.name).is_file(), timeout=WAIT)
+
+
+@pytest.mark.parametrize("out", ["/proc/nowhere", "a\0b", "\ud800", "/dev/null", "x" * 5000])
+def test_an_output_folder_that_cannot_be_is_one_sentence(qtbot: QtBot, pack: Pack, home: Path, out: str) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "settings.json").write_text(json.dumps({"out": out}))
+    opened = Opened(home)
+    session = opened.session
+    session.begin()
+    qtbot.waitUntil(lambda: session.state.reference is not None, timeout=WAIT)
+    session.set_setting("steps", 1)
+    session.choose(HEAD, 1, "1")
+    session.render()
+    session.deleted.read()
+    qtbot.waitUntil(lambda: session.state.render is None and session.state.deleted_listed, timeout=WAIT)
+    qtbot.waitUntil(lambda: any(message.kind == "error" for message in opened.messages), timeout=WAIT)
+    for message in opened.messages:
+        assert message.text.endswith(".") and "rror" not in message.text and "null byte" not in message.hint, message
+    opened.close()
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "file"])
+def test_a_home_that_cannot_be_written_to_is_told_and_all_else_works(
+    qtbot: QtBot, tmp_path: Path, pack: Pack, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    home = tmp_path / place  # an absolute one stays as it is
+    opened = Opened(home)
+    session = opened.session
+    session.begin()
+    qtbot.waitUntil(lambda: session.state.reference is not None, timeout=WAIT)
+    session.choose(HEAD, 1, "1")
+    qtbot.waitUntil(lambda: session.state.creature.collage is not None, timeout=WAIT)
+    session.saves.save_creature(tmp_path / "a.psd", KINDS[2])
+    carried: list[Path | None] = []
+    make = session.saves.creature_maker()
+    assert make is not None
+    session.saves.write_dragged("bird", make, carried.append)
+    session.deleted.read()
+    qtbot.waitUntil(lambda: (tmp_path / "a.psd").is_file() and bool(carried), timeout=WAIT)
+    assert carried == [None]
+    qtbot.waitUntil(lambda: said(opened, "could not be saved"), timeout=WAIT)
+    opened.close()
