@@ -53,6 +53,7 @@ class CollageMaker:
 
     def __init__(self, pack: Pack, kept_bytes: int = _KEPT_BYTES) -> None:
         self._pack = pack
+        self._visible = frozenset(part.index for part in pack.vocabulary.visible_parts)
         self._anatomy: Anatomy | None = None
         self._full = _Cache(kept_bytes)
         self._drafts = _Cache(int(kept_bytes * _KEPT_DRAFTS))
@@ -74,9 +75,9 @@ class CollageMaker:
         The labels may be smaller than the picture. What was added under that id before is replaced; the pack's
         ``anatomy.json`` stays as it is. Raises :class:`UserError` if the picture cannot be read.
         """
-        visible = frozenset(part.index for part in self._pack.vocabulary.visible_parts)
         picture = np.asarray(open_picture(image))
-        labels = found_labels(picture, stretched_labels(only_parts(segmentation.labels, visible), picture.shape[:2]))
+        labels = only_parts(segmentation.labels, self._visible)
+        labels = found_labels(picture, stretched_labels(labels, picture.shape[:2]))
         with self._lock:
             self._anatomy = self.anatomy.with_picture(id, measure_labels(labels))
             self._own[id] = Reference(id, image.stem, str(image), str(image), "", segmentation.codes)
@@ -231,31 +232,34 @@ class CollageMaker:
         """A reference's picture uint8 (H, W, 3), and its label map (H, W) without the background's labels."""
 
         def read() -> tuple[Pixels, Pixels]:
+            # For a draft it is not kept at its full size: a few large ones would push each other out.
+            kept = self._full.peek(("reference", id, 1)) if shrink > 1 else None
+            picture, labels = self._opened(id) if kept is None else (Image.fromarray(kept[0]), kept[1])
             if shrink > 1:
-                # Not kept at its full size: a few large ones would push each other out.
-                picture, labels = self._full.peek(("reference", id, 1)) or self._read(id)
-                return _smaller(picture, labels, shrink)
-            return self._read(id)
+                picture, labels = _smaller(picture, labels, shrink)
+            return np.asarray(picture), only_parts(labels, self._visible)
 
         return self._kept(shrink, ("reference", id), read)
 
-    def _read(self, id: str) -> tuple[Pixels, Pixels]:
+    def _opened(self, id: str) -> tuple[Image.Image, Pixels]:
+        """A reference's picture and its label map, which may have the background's labels."""
         if id in self._own:
-            picture = np.asarray(open_picture(self._own[id].image))
-            if self._own_labels[id].shape == picture.shape[:2]:
+            picture = open_picture(self._own[id].image)
+            if self._own_labels[id].shape == (picture.height, picture.width):
                 return picture, self._own_labels[id]
             raise UserError(f"{self._own[id].title} has changed since its parts were found.", "Open it again.")
         reference = self._pack.reference(id)
         if reference is None:
             raise UserError(f"The reference {id} is not in {self._pack.title} any more.", "Choose another.")
-        picture = np.asarray(open_picture(reference.image, max_side=1 << 20))
-        visible = frozenset(part.index for part in self._pack.vocabulary.visible_parts)
-        labels = only_parts(read_label_map(reference.labels), visible)
-        if labels.shape != picture.shape[:2]:
+        picture = open_picture(reference.image, max_side=1 << 20)
+        labels = read_label_map(reference.labels)
+        if labels.shape != (picture.height, picture.width):
             raise UserError(
                 f"The picture and the label map of {reference.title} have different sizes.", "Get the pack again."
             )
-        return picture, found_labels(picture, labels) if self.anatomy.mended else labels
+        if self.anatomy.mended:
+            labels = found_labels(np.asarray(picture), only_parts(labels, self._visible))
+        return picture, labels
 
 
 def _always() -> bool:
@@ -277,12 +281,12 @@ def _divided(point: Point | None, by: int) -> Point | None:
     return None if point is None else (point[0] / by, point[1] / by)
 
 
-def _smaller(picture: Pixels, labels: Pixels, shrink: int) -> tuple[Pixels, Pixels]:
+def _smaller(picture: Image.Image, labels: Pixels, shrink: int) -> tuple[Image.Image, Pixels]:
     """A picture of means, and the labels in the middle of what each pixel was."""
-    made = np.asarray(Image.fromarray(picture).reduce(shrink))
+    made = picture.reduce(shrink)
     found = labels[shrink // 2 :: shrink, shrink // 2 :: shrink]
-    rest = [(0, full - part) for full, part in zip(made.shape[:2], found.shape, strict=True)]
-    return made, np.ascontiguousarray(np.pad(found, rest, "edge"))
+    rest = [(0, full - part) for full, part in zip((made.height, made.width), found.shape, strict=True)]
+    return made, np.pad(found, rest, "edge")
 
 
 def _transformed(image: Pixels, transform: Transform) -> Pixels:

@@ -58,9 +58,18 @@ def add_grain(picture: Pixels, filled: Pixels, known: Mask, side: int, strength:
 def grain_strength(picture: Pixels, known: Mask) -> float:
     """How much of a picture's grain counts: 0 for a drawing, whose pixels are mostly like their neighbours, up to 1."""
     step = max(1, round((known.size / 16384) ** 0.5))
-    apart = np.abs(picture[::step, 1::step].astype(np.int16) - picture[::step, :-1:step]).max(-1)
     both = known[::step, 1::step] & known[::step, :-1:step]
-    return float(np.clip(np.median(apart[both]) - 1, 0, 1)) if both.any() else 0.0
+    if not both.any():
+        return 0.0
+    one, other = (
+        np.ascontiguousarray(picture[::step, columns].transpose(2, 0, 1))
+        for columns in (slice(1, None, step), slice(None, -1, step))
+    )
+    apart = (np.maximum(one, other) - np.minimum(one, other)).max(0)[both]
+    # The median, counted: quicker than sorting.
+    upto = np.cumsum(np.bincount(apart, minlength=256))
+    middle = np.searchsorted(upto, [(len(apart) + 1) // 2, len(apart) // 2 + 1]).mean()
+    return float(np.clip(middle - 1, 0, 1))
 
 
 def _moved(cells: npt.NDArray[np.int_], cell: int, by: int, length: int) -> tuple[slice, slice]:
