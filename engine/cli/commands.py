@@ -45,7 +45,7 @@ def segment_pictures(arguments: Namespace, handlers: str) -> Answer:
     with JobRunner(handlers) as desk:
         for image in _pictures(arguments.images):
             try:
-                result: Segmented = desk.run(Segment(str(pack.path), str(Path(image).absolute())))
+                result: Segmented = desk.run(Segment(str(pack.path), str(Path(image).absolute()), anyway=True))
                 pictures.append(_keep_segmentation(pack, image, result, out))
                 lines += [f"{image}: {pictures[-1]['prompt']}", *([f"  {result.note}"] if result.note else [])]
             except Interrupted:
@@ -235,7 +235,7 @@ def _discovered(pack: Pack) -> Iterator[str]:
         yield f"  {part.name}: {share:.1%} of the pictures" + (", background" if part.background else "")
     for first, other in metrics.get("alike") or ():
         yield f"  {vocabulary.parts[first].name} and {vocabulary.parts[other].name} are nearly the same: merge them?"
-    yield from (str(metrics[key]) for key in ("reason", "note") if metrics.get(key))
+    yield from (str(metrics[key]) for key in ("reason", "eyes", "note") if metrics.get(key))
     problems = metrics.get("skipped") or []
     yield from (f"Left out: {message}" for message in problems[:20])
     if len(problems) > 20:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from engine.cli import collage_command, commands, doctor, model_commands, pack_commands, run_commands, sheet_command
 from engine.cli.console import Answer
@@ -14,6 +14,8 @@ from engine.runs.launcher import RUN_WORD
 
 Command = Callable[[argparse.Namespace, str], Answer]
 """What a command does with its arguments; the second argument names the table of handlers."""
+
+EYES_HELP: Final = "the eyes that look, such as starter/eyes or facebook/dinov2-small (default: those that fit)"
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -114,7 +116,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     subparser.add_argument("--feature-layer", default="", metavar="L", help="last_hidden_state, or a layer's number")
     subparser.add_argument("--sees", choices=("drawings", "photos"), default="", help="what the eyes were made for")
-    subparser.add_argument("--eyes", default="", metavar="MODEL", help="the Dinov2 model to look with")
+    subparser.add_argument("--eyes", default="", metavar="MODEL", help=EYES_HELP)
     subparser.add_argument("--base-model", default="", metavar="MODEL")
     subparser.add_argument("--seed", type=_number(0, MOST_SEED), default=0, metavar="N")
 
@@ -130,6 +132,7 @@ def make_parser() -> argparse.ArgumentParser:
     subparser.add_argument("--seed", type=_number(0, MOST_SEED), metavar="N")
     subparser.add_argument("--recipe", choices=("ours", "paper"))
     subparser.add_argument("--noun", default="", help="for pictures: what they show, such as bird")
+    subparser.add_argument("--eyes", default="", metavar="MODEL", help=f"for pictures: {EYES_HELP}")
     subparser.add_argument("--detach", action="store_true", help="learn in a process of its own, and come back at once")
     subparser.add_argument(RUN_WORD, dest="background", action="store_true", help=argparse.SUPPRESS)
 

@@ -101,10 +101,11 @@ def _place(arguments: Namespace, handlers: str) -> Path:
 def _draft(pictures: Path, out: Path, arguments: Namespace, handlers: str) -> Pack:
     """A draft pack of a folder's pictures, with as many parts as are suggested."""
     with JobRunner(handlers) as desk:
-        parts: PartsFound = desk.run(FindParts(str(pictures), show=1))
+        parts: PartsFound = desk.run(FindParts(str(pictures), eyes=arguments.eyes, show=1))
         codes = proposed_codes(parts.pictures)  # sorted pictures have a code a kind
         noun, title = arguments.noun or "thing", proposed_title(pictures)
-        job = Discover(str(pictures), str(out), parts.suggested, codes, noun, seed=arguments.seed or 0, title=title)
+        seed, eyes = arguments.seed or 0, parts.eyes
+        job = Discover(str(pictures), str(out), parts.suggested, codes, noun, eyes, seed=seed, title=title)
         return Pack.open(desk.run(job))
 
 

@@ -89,6 +89,7 @@ def discover(models: Models, job: Discover, report: Report) -> str:
             **clusters.metrics,
             "suggested": suggested,
             "reason": reason,
+            **({"eyes": view.eyes.reason} if view.eyes and not view.eyes.missing else {}),
             "note": note_on(models, view, parts, count),
         },
         kinds={kind: first + code for code, kind in enumerate(clusters.kinds)},

@@ -13,9 +13,11 @@ import numpy as np
 
 from engine.core.image_files import open_picture
 from engine.core.paths import starter_pack
+from engine.models.dinov2_wheel import EYES
 from engine.models.loader import Models
 from engine.packs.codebook import Codebook
 from engine.packs.pack import Backbone, Pack
+from engine.segmentation.choose_eyes import EyesChoice, are_seen, choose_eyes, eyes_here
 from engine.segmentation.codebook_fitting import (
     ROWS,
     BackgroundSplit,
@@ -34,12 +36,10 @@ from engine.segmentation.image_folder import read_image_folder
 from engine.segmentation.mask_refinement import segment_picture
 from engine.segmentation.part_count import suggest_part_count
 from engine.segmentation.part_names import part_names
-from engine.segmentation.segment import PHOTO_EYES, looks_like_a_photo
 from engine.worker.jobs import EyeSettings, FindParts, PartsFound, Progress, Report, SeenPicture
 
 _WALL_SIDE: Final = 160
 
-_PHOTOS_ASKED: Final = 9
 _NO_OBJECT: Final = 0.01
 _SAME_GROUND: Final = 0.95
 _UNSURE: Final = 0.2
@@ -68,18 +68,13 @@ class _ClustersKey:
     count: int
 
 
-@dataclass(frozen=True)
-class _PhotosKey:
-    features: str
-
-
 # A vocabulary from a folder of pictures.
 
 
 @dataclass(frozen=True, eq=False)
 class FolderView:
     """A folder as eyes see it: its pictures, a sample of what is in them, background and foreground (changed over if
-    ``flip``), and the pack that is extended, if any."""
+    ``flip``), the pack that is extended, if any, and why these eyes look, unless a person or that pack chose them."""
 
     backbone: Backbone
     found: PictureFeatures
@@ -87,6 +82,7 @@ class FolderView:
     split: BackgroundSplit
     flip: bool
     known: Pack | None = None
+    eyes: EyesChoice | None = None
 
 
 def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
@@ -122,6 +118,10 @@ def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
         alike=parts.alike,
         wall=wall,
         note=note_on(models, view, parts, count),
+        eyes=view.backbone.id,
+        eyes_reason=view.eyes.reason if view.eyes else "",
+        eyes_here=eyes_here(),
+        eyes_missing=view.eyes is not None and view.eyes.missing,
     )
 
 
@@ -137,8 +137,14 @@ def view_folder(
 ) -> FolderView:
     """Look at a folder's pictures and tell background from foreground; kept with the models while memory allows."""
     extended = Pack.open(extends) if extends else None
-    backbone = extended.backbone if extended else backbone_with(models, eyes or "starter/eyes", settings)
+    if eyes and not extended:
+        models.eyes(eyes)  # what is wrong with them is said before a folder is read
     place = read_image_folder(Path(folder), report)
+    chosen = None
+    if not extended and not eyes:
+        report(Progress("Choosing eyes", 0, 0))
+        chosen = choose_eyes(models, place.pictures)
+    backbone = extended.backbone if extended else backbone_with(models, chosen.id if chosen else eyes, settings)
     skipped = [problem.message for problem in place.problems]
     pictures = compute_features(open_dino(models, backbone), place.pictures, report, place.kinds, together=True)
     pictures = replace(pictures, skipped=(*skipped, *pictures.skipped))
@@ -149,9 +155,9 @@ def view_folder(
         centroids = extended.codebook().foreground
         front = (sample.rows @ unit_rows(centroids).T).argmax(axis=1) == 1
         split = BackgroundSplit(centroids, front, 1.0, float(unit_rows(centroids)[0] @ unit_rows(centroids)[1]))
-        return FolderView(backbone, pictures, sample, split, False, extended)
+        return FolderView(backbone, pictures, sample, split, False, known=extended)
     split = models.cache.get(_SplitKey(pictures.key, seed), lambda: split_background(sample, seed), len(sample.rows))
-    return FolderView(backbone, pictures, sample, split.flipped() if flip else split, flip)
+    return FolderView(backbone, pictures, sample, split.flipped() if flip else split, flip, eyes=chosen)
 
 
 def backbone_with(models: Models, eyes: str, settings: EyeSettings) -> Backbone:
@@ -226,12 +232,8 @@ def note_on(models: Models, view: FolderView, parts: PartClusters, count: int) -
     cluster_count = sum(len(group) for group in parts.members)
     if cluster_count < count:
         sentences.append(f"Only {cluster_count} different parts could be found.")
-    drawings = view.backbone.sees == "drawings"
-    if drawings and models.cache.get(_PhotosKey(view.found.key), lambda: _mostly_photos(view.found)):
-        sentences.append(f"These look like photos, and these eyes know drawings only; {PHOTO_EYES} sees photos.")
+    if view.eyes is not None:
+        sentences += [view.eyes.reason] if view.eyes.missing else []
+    elif view.backbone.sees == "drawings" and not are_seen(models, view.backbone, view.found.files):
+        sentences.append(f"These eyes do not see such pictures well; {EYES} does.")
     return " ".join(sentences)
-
-
-def _mostly_photos(pictures: PictureFeatures) -> bool:
-    files = [pictures.files[index] for index in representative_indices(_kinds(pictures), _PHOTOS_ASKED)]
-    return 2 * sum(looks_like_a_photo(open_picture(file, max_side=512)) for file in files) > len(files)

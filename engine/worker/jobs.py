@@ -25,10 +25,12 @@ class Prepare:
 
 @dataclass(frozen=True)
 class Segment:
-    """Find the parts of one picture. Result: :class:`Segmented`."""
+    """Find the parts of one picture; ``anyway``: also where the pack's eyes cannot see it well.
+    Result: :class:`Segmented`."""
 
     pack: str
     image: str
+    anyway: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,9 @@ class FindParts:
     """Find the parts of a folder's pictures and show them on some. Quick when the pictures were looked at before.
 
     ``parts`` 0 asks for a suggestion. ``merged`` are groups of clusters that are one part each; ``dropped`` are
-    clusters that belong to the background; both count the clusters as they were found. ``extends`` is the folder of a
-    pack whose parts are looked for instead. Result: :class:`PartsFound`."""
+    clusters that belong to the background; both count the clusters as they were found. ``eyes``: the id of the eyes
+    that look (empty: those that fit the pictures). ``extends`` is the folder of a pack whose parts are looked for
+    instead. Result: :class:`PartsFound`."""
 
     folder: str
     parts: int = 0
@@ -90,10 +93,10 @@ class EyeSettings:
 class Discover:
     """Find a vocabulary in a folder of pictures and write it as a pack. Result: the pack's folder.
 
-    ``parts`` 0 takes as many as are suggested. ``flip_background``, ``merged``, ``dropped`` and ``extends`` are those
-    of :class:`FindParts`. A value for each part, or none: ``part_names``, ``colours``, ``background`` (instead of
-    ``dropped``). ``references``: how many pictures one can pick from. ``codes_from`` "clusters": pictures that are
-    sorted by kind are clustered all the same.
+    ``parts`` 0 takes as many as are suggested. ``eyes``, ``flip_background``, ``merged``, ``dropped`` and ``extends``
+    are those of :class:`FindParts`. A value for each part, or none: ``part_names``, ``colours``, ``background``
+    (instead of ``dropped``). ``references``: how many pictures one can pick from. ``codes_from`` "clusters": pictures
+    that are sorted by kind are clustered all the same.
     """
 
     folder: str
@@ -164,11 +167,13 @@ Job = Prepare | Segment | Render | Examine | Survey | FindParts | Discover | Mea
 @dataclass(frozen=True)
 class Segmented:
     """The parts of one picture at its own resolution. ``note`` is a sentence for the person who looks,
-    when the eyes may not see this kind of picture well; empty otherwise."""
+    when the eyes may not see this kind of picture well; empty otherwise. ``unseen``: they cannot, so there are no
+    parts."""
 
     image: str
     segmentation: Segmentation
     note: str = ""
+    unseen: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,7 +224,8 @@ class PartsFound:
     Part m is made of the clusters ``members[m]``, covers ``shares[m]`` of the pictures' area, may be called
     ``names[m]`` and is background if ``background[m]``. ``alike`` are pairs of parts that a person may want to
     merge. ``suggested`` is how many clusters fit, and ``reason`` why, in a sentence. ``note``: what else a person
-    should know.
+    should know. ``eyes`` looked, of those on this computer (``eyes_here``); ``eyes_reason`` says why, unless they
+    were asked for, and ``eyes_missing`` that better ones are not here.
     """
 
     pictures: int
@@ -233,6 +239,10 @@ class PartsFound:
     alike: tuple[tuple[int, int], ...]
     wall: tuple[SeenPicture, ...]
     note: str = ""
+    eyes: str = ""
+    eyes_reason: str = ""
+    eyes_here: tuple[str, ...] = ()
+    eyes_missing: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from engine.core.image_files import open_picture
 from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import ABSENT
 from engine.packs.pack import Backbone, Pack
+from engine.segmentation.choose_eyes import looks_like_a_photo
 from engine.segmentation.class_labels import kinds_of
 from engine.segmentation.codebook_fitting import (
     FittedCodebook,
@@ -28,7 +29,7 @@ from engine.segmentation.codebook_fitting import (
 from engine.segmentation.dino import Dino, open_dino
 from engine.segmentation.discover import discover
 from engine.segmentation.feature_cache import PictureFeatures, compute_features
-from engine.segmentation.segment import looks_like_a_photo, segment
+from engine.segmentation.segment import segment
 from engine.worker.jobs import Discover, EyeSettings, News, Progress, Segment
 from tests.fakes import sketch_bird
 
@@ -207,7 +208,13 @@ def test_eyes_that_know_drawings_say_so_of_a_photo(photos: Path, tiny_pack: Path
     replace(pack, backbone=replace(pack.backbone, sees="drawings")).save()
     try:
         photo = next(photos.rglob("*.jpg"))
-        assert "dinov2" in segment(models, Segment(str(tiny_pack), str(photo)), silent).note
-        assert segment(models, Segment(str(tiny_pack), pack.references[0].image), silent).note == ""
+        shown = segment(models, Segment(str(tiny_pack), str(photo), anyway=True), silent)
+        assert "dinov2" in shown.note and not shown.unseen and shown.segmentation.labels.min() < NO_PART
+        unseen = segment(models, Segment(str(tiny_pack), str(photo)), silent)
+        assert unseen.unseen and "wrong parts" in unseen.note, "no wrong parts unless they are asked for"
+        assert (unseen.segmentation.labels == NO_PART).all() and set(unseen.segmentation.codes) == {ABSENT}
+        assert unseen.segmentation.labels.shape == shown.segmentation.labels.shape
+        seen = segment(models, Segment(str(tiny_pack), pack.references[0].image), silent)
+        assert seen.note == "" and not seen.unseen
     finally:
         pack.save()

@@ -19,6 +19,7 @@ from engine.core.errors import UserError
 from engine.core.paths import starter_pack
 from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import ABSENT
+from engine.models.dinov2_wheel import EYES
 from engine.packs.pack import CODE_PICTURES, Pack
 from engine.packs.validation import check_pack
 from engine.segmentation.discover import discover
@@ -291,9 +292,9 @@ def test_photos_seen_by_eyes_for_drawings(models: Any, photos: Path, eyes: str, 
     settings = EyeSettings(image_size=64, sees="drawings")
     view = view_folder(models, str(photos), eyes, False, "", 0, silent, settings)
     parts = parts_of(models, view, 3, (), (), 0)
-    assert "look like photos" in note_on(models, view, parts, 3)
+    assert f"{EYES} does" in note_on(models, view, parts, 3)
     seen = replace(view, backbone=replace(view.backbone, sees="photos"))
-    assert "photos" not in note_on(models, seen, parts, 3)
+    assert EYES not in note_on(models, seen, parts, 3)
 
 
 def test_the_starter_looks_as_its_pack_does(models: Any) -> None:
