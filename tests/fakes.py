@@ -10,7 +10,8 @@ Words of a script, by job ("segment", "render", ...): ``delay`` seconds a step; 
 UserError; ``crash`` kills the host's process; ``raise`` text raises a RuntimeError; ``deaf`` sleeps so many seconds
 without a report, so that only killing ends it; ``at`` the step at which these happen (default 0); ``note`` for
 Segmented and PartsFound; ``problems`` for Surveyed ([name, what, message], ...); ``alike`` and ``background`` for
-PartsFound; ``seconds``, ``memory`` for Measured.
+PartsFound, with ``eyes_here`` and ``eyes_wanted`` (see :func:`_eyes`); ``unseen`` for Segmented; ``seconds``,
+``memory`` for Measured.
 
 :class:`FakeRuns` stands in for :mod:`engine.runs.run`: trainings without a process, whose progress a test decides.
 """
@@ -32,6 +33,7 @@ from PIL import Image, ImageDraw
 from safetensors.numpy import save_file
 
 from engine.core.errors import UserError
+from engine.core.paths import data_dir
 from engine.core.recipe import Arrival, Creation
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
@@ -45,6 +47,7 @@ from engine.worker.jobs import (
     Examine,
     Examined,
     FindParts,
+    GetEyes,
     Job,
     Losses,
     Measure,
@@ -196,6 +199,9 @@ def segment(models: Any, job: Segment, report: Any) -> Segmented:
     labels = np.asarray(Image.fromarray(sketch_bird(code)[1]).resize(size, Image.Resampling.NEAREST))
     codes = tuple(ABSENT if part.background else code for part in words.parts)
     report(Progress("Looking", 1, 1))
+    if script.get("unseen") and not job.anyway:
+        labels, codes = np.full_like(labels, NO_PART), (ABSENT,) * len(codes)
+        return Segmented(job.image, Segmentation(labels, codes), "Wrong parts.", unseen=True)
     return Segmented(job.image, Segmentation(labels, codes), script.get("note", ""))
 
 
@@ -306,8 +312,29 @@ def find_parts(models: Any, job: FindParts, report: Any) -> PartsFound:
     reason = "Five parts come out alike however the search begins."
     return PartsFound(
         len(found), job.parts, len(PARTS), reason, tuple(groups), names, background, shares, alike, tuple(wall),
-        script.get("note", ""),
+        script.get("note", ""), **_eyes(script, job),
     )  # fmt: skip
+
+
+def _eyes(script: Any, job: FindParts) -> dict[str, Any]:
+    """Eyes as the script has them: ``eyes_here`` at hand, of which the last fits; ``wanted`` not here until fetched."""
+    here = tuple(script.get("eyes_here", ("starter/eyes",)))
+    wanted = script.get("eyes_wanted", "")
+    fetched = (data_dir() / "fetched").is_file()
+    here += (wanted,) if wanted and fetched else ()
+    missing = bool(wanted) and not fetched and not job.eyes
+    eyes = job.eyes or here[-1]
+    reason = "" if job.eyes else f"{eyes} fits."
+    return {"eyes": eyes, "eyes_reason": reason, "eyes_here": here, "eyes_missing": missing}
+
+
+def get_eyes(models: Any, job: GetEyes, report: Any) -> str:
+    """Says that they are here from now on."""
+    report(Progress("Fetching the eyes", 0, 0))
+    _step(_script(job), 0)
+    data_dir().mkdir(parents=True, exist_ok=True)
+    (data_dir() / "fetched").write_text("")
+    return "somewhere"
 
 
 def discover(models: Any, job: Discover, report: Any) -> str:
@@ -364,6 +391,7 @@ HANDLERS = {
     Measure: measure,
     Train: train,
     Evaluate: evaluate,
+    GetEyes: get_eyes,
 }
 
 

@@ -216,6 +216,15 @@ class OpenPictures:
         if pack is not None:
             self._submit(Segment(str(pack.path), image), lambda news: self._segmenting(pack, image, news))
 
+    def show_parts_anyway(self, path: str) -> None:
+        """Have the parts found of a picture that the pack's eyes cannot see well."""
+        pack = self._store.state.pack
+        picture = next((picture for picture in self._store.state.own if picture.id == path), None)
+        if pack is None or picture is None or picture.busy:
+            return
+        self._change(pack, path, busy=True, unseen=False, note="")
+        self._submit(Segment(str(pack.path), path, anyway=True), lambda news: self._segmenting(pack, path, news))
+
     def _show(self, picture: OpenPicture) -> None:
         self._store.update_state(reference=picture)
         self._save_soon()
@@ -225,7 +234,8 @@ class OpenPictures:
             return  # What another pack's eyes saw, or could not see because it was removed, is of no use now.
         match news:
             case Finished(result=Segmented() as result):
-                self._change(pack, image, segmentation=result.segmentation, note=result.note, busy=False)
+                changes = {"segmentation": result.segmentation, "note": result.note, "unseen": result.unseen}
+                self._change(pack, image, **changes, busy=False)
             case Failed():
                 # Said once, below the picture; the strip has the rest for a report, if there is more.
                 self._change(pack, image, busy=False, note=f"{news.message} {news.hint}".strip())

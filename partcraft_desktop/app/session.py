@@ -164,6 +164,10 @@ class Session(Store):
         """Open a person's own picture and find its parts. One that cannot be read changes nothing."""
         self._pictures.open_image(path)
 
+    def show_parts_anyway(self, path: str) -> None:
+        """Have the parts found of a person's picture that the pack's eyes cannot see well."""
+        self._pictures.show_parts_anyway(path)
+
     def close_image(self, path: str) -> None:
         """Take a person's own picture off the wall: one step of undo. The file stays where it is."""
         self._pictures.close_image(path)
@@ -182,7 +186,9 @@ class Session(Store):
 
     def _show_pack(self, pack: Pack) -> None:
         # Other eyes, other parts: what was found in a person's own pictures was found with the pack before.
-        own = tuple(replace(picture, segmentation=None, note="", busy=False) for picture in self.state.own)
+        own = tuple(
+            replace(picture, segmentation=None, note="", busy=False, unseen=False) for picture in self.state.own
+        )
         picture_id = self.state.reference.id if self.state.reference else self._saved_reference
         self._saved_reference = ""
         self.update_state(pack=pack, reference=None, own=own, sizes=BaseSizes())

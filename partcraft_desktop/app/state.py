@@ -25,7 +25,8 @@ class OpenPicture:
 
     ``id`` is the reference's id, or the absolute path of a person's own picture. ``image`` is a path;
     ``segmentation`` has the picture's own (upright) resolution and is None while ``busy`` or where the
-    parts could not be found; ``note`` then says why, or what to mind, in a sentence.
+    parts could not be found; ``note`` then says why, or what to mind, in a sentence. ``unseen``: the pack's eyes
+    cannot see it, so there are no parts.
     """
 
     id: str
@@ -34,6 +35,7 @@ class OpenPicture:
     segmentation: Segmentation | None = None
     note: str = ""
     busy: bool = False
+    unseen: bool = False
 
 
 @dataclass(frozen=True)

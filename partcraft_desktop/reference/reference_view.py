@@ -24,6 +24,7 @@ from partcraft_desktop.reference.part_label import PartLabel
 from partcraft_desktop.widgets import drag_and_drop as dragging
 from partcraft_desktop.widgets import theme
 from partcraft_desktop.widgets.busy_line import BusyLine
+from partcraft_desktop.widgets.controls import push_button
 from partcraft_desktop.widgets.images import PictureLevels, read_levels
 from partcraft_desktop.widgets.part_outlines import PartShape, shapes_of
 
@@ -89,6 +90,16 @@ class ReferenceView(QWidget):
         self._note = QLabel(self, wordWrap=True, alignment=Qt.AlignmentFlag.AlignHCenter)
         self._note.setProperty("quiet", True)
         self._note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.learn = push_button("Learn the parts of its folder…", self._learn_folder, "pack")
+        self.anyway = push_button("Show parts anyway", self._show_anyway, look="flat")
+        self._ways = QWidget(self)
+        ways = QHBoxLayout(self._ways)
+        ways.setContentsMargins(0, 0, 0, 0)
+        ways.setSpacing(theme.UNIT)
+        ways.addStretch(1)
+        ways.addWidget(self.learn)
+        ways.addWidget(self.anyway)
+        ways.addStretch(1)
         self.busy_line = BusyLine(self)
         self._late = QTimer(self, singleShot=True, interval=QUIET_FOR_MS)
         self._late.timeout.connect(self._show_busy)
@@ -105,6 +116,7 @@ class ReferenceView(QWidget):
         below.setSpacing(theme.UNIT)
         below.addWidget(self.chips)
         below.addWidget(self._note)
+        below.addWidget(self._ways)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -166,6 +178,7 @@ class ReferenceView(QWidget):
         self.canvas.show_picture(None)
         self.chips.show_chips(())
         self._show_note("")
+        self._ways.hide()
         self._show_waiting(False)
         self._message.say("No picture is open.", "Choose one on the left or drop your own.", "Open a picture…")
         self._stack.setCurrentWidget(self._message)
@@ -177,6 +190,7 @@ class ReferenceView(QWidget):
         changed = path != self._path
         self._path = path
         self._show_note(picture.note)
+        self._ways.setVisible(picture.unseen)
         self._show_waiting(picture.busy or changed)
         self.canvas.setAccessibleName(f"Reference: {picture.title}")
         if changed:
@@ -281,6 +295,9 @@ class ReferenceView(QWidget):
         if self._levels is None or self._levels_of != self._path or not (self._segmentation and self._vocabulary):
             self.chips.show_chips(())
             return
+        if self._picture is not None and self._picture.unseen:
+            self.chips.show_chips(())
+            return
         self.chips.show_chips(self._chip(part) for part in self._vocabulary.visible_parts)
         if not self._shapes and self._shapes_of is self._segmentation and not self._note.text():
             self._show_note("No parts were found in this picture.")
@@ -295,6 +312,14 @@ class ReferenceView(QWidget):
         return PartChip(part.index, part.name, name, colour, taken=part.index in self._chosen)
 
     # What a person does
+
+    def _learn_folder(self) -> None:
+        if self._picture is not None:
+            self._session.learning.open_folder(Path(self._picture.image).parent)
+
+    def _show_anyway(self) -> None:
+        if self._picture is not None:
+            self._session.show_parts_anyway(self._picture.id)
 
     def _toggle(self, part: int) -> None:
         # While the next picture is read, the last one is still seen; its parts are no longer for the taking.

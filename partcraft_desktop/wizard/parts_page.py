@@ -13,6 +13,7 @@ from partcraft_desktop.widgets.controls import push_button
 from partcraft_desktop.widgets.progress import JobProgressLine
 from partcraft_desktop.widgets.text import amount, quiet
 from partcraft_desktop.widgets.theme import UNIT
+from partcraft_desktop.wizard.eyes_choice import EyesChoice
 from partcraft_desktop.wizard.page import PageTools, WizardPage
 from partcraft_desktop.wizard.part_list import PartList
 from partcraft_desktop.wizard.parts_wall import PartsWall
@@ -33,6 +34,8 @@ class PartsPage(WizardPage):
         self._now = LearningState()
         self.wall = PartsWall(tools.readers)
         self.list = PartList()
+        self.eyes = EyesChoice(learning.parts)
+        self.eyes.doing.cancelled.connect(lambda: learning.cancel("eyes"))
         self.doing = JobProgressLine()
         self.doing.cancelled.connect(lambda: learning.cancel("parts"))
         self.count = QLabel()
@@ -93,6 +96,7 @@ class PartsPage(WizardPage):
         self.left.addWidget(self.note)
         body.addLayout(self.left, 1)
         body.addWidget(self.beside)
+        self.column.addWidget(self.eyes)
         self.column.addLayout(body, 1)
 
     def _wire(self) -> None:
@@ -115,6 +119,7 @@ class PartsPage(WizardPage):
         """Repaint what changed."""
         before, self._now = self._now, state
         self.error_box.show_error(state.errors.get("parts"))
+        self.eyes.show_state(state)
         if "parts" not in state.jobs:
             self._late.stop()
             self._show_progress()

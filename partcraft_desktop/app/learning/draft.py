@@ -40,7 +40,8 @@ class DraftPlan:
 @dataclass(frozen=True)
 class Draft:
     """All a person decided so far. ``folder`` has the pictures; ``extends`` is the folder of the pack that gets more,
-    empty for a new vocabulary; ``run`` is the folder of the training once it was started."""
+    empty for a new vocabulary; ``eyes`` is the id of the eyes that look, empty for those that fit;
+    ``run`` is the folder of the training once it was started."""
 
     page: PageKey = "pictures"
     folder: str = ""
@@ -48,6 +49,7 @@ class Draft:
     sorting: PartSorting = field(default_factory=PartSorting)
     plan: DraftPlan = field(default_factory=DraftPlan)
     run: str = ""
+    eyes: str = ""
 
     @property
     def empty(self) -> bool:
@@ -64,6 +66,7 @@ class Draft:
             "folder": self.folder,
             "extends": self.extends,
             "run": self.run,
+            **({"eyes": self.eyes} if self.eyes else {}),
             "plan": {**asdict(self.plan), "more": dict(self.plan.more)},
             "sorting": {
                 "clusters": sorting.clusters,
@@ -85,6 +88,7 @@ class Draft:
             _sorting(document.get("sorting")),
             _planned(document.get("plan")),
             _text(document, "run"),
+            _text(document, "eyes"),
         )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from engine.worker.jobs import FindParts, PartsFound
+from engine.worker.jobs import FindParts, GetEyes, PartsFound
 from partcraft_desktop.app.learning.part_sorting import MOST_PARTS, PartSorting, relabelled_wall, sort_clusters
 from partcraft_desktop.app.learning.wizard_jobs import WizardJobs
 from partcraft_desktop.app.learning.wizard_store import WizardStore
@@ -55,6 +55,32 @@ class PartEditor(QObject):
     def forget_results(self) -> None:
         """Search anew when parts are next asked for; what is on show stays until then."""
         self._kept, self._shown = {}, None
+
+    def set_eyes(self, eyes: str) -> None:
+        """Have other eyes look (empty: those that fit the pictures). They see other parts, so sorting begins anew."""
+        draft = self._store.now.draft
+        if eyes != draft.eyes and not draft.extends:
+            self._store.replace_draft(eyes=eyes)
+            self._search_anew()
+
+    def get_eyes(self) -> None:
+        """Fetch the eyes for photographs, and look with them unless a person chose others."""
+
+        def landed(_folder: str) -> None:
+            draft = self._store.now.draft
+            if not draft.eyes and not draft.extends:
+                self._search_anew()
+
+        if not self._jobs.is_running("eyes"):
+            self._jobs.start("eyes", GetEyes(), landed)
+
+    def _search_anew(self) -> None:
+        self.reset()
+        self._jobs.cancel("pack")
+        self._jobs.cancel("measure")
+        self._store.clear_error("parts")
+        self._store.replace_draft(sorting=PartSorting())
+        self.search()
 
     def set_clusters(self, count: int) -> None:
         """Look for another number of parts."""
@@ -151,7 +177,7 @@ class PartEditor(QObject):
         if draft.extends:
             return FindParts(draft.folder, extends=draft.extends)
         sorting = draft.sorting
-        return FindParts(draft.folder, sorting.clusters, flip_background=sorting.flip, merged=sorting.merged)
+        return FindParts(draft.folder, sorting.clusters, draft.eyes, sorting.flip, sorting.merged)
 
     def search(self) -> None:
         """Search for the parts that are wanted, unless they are on show, or searched for already."""

@@ -99,7 +99,8 @@ def discover_job(state: LearningState, out: str) -> Discover:
     draft, plan = state.draft, with_proposals(state)
     sorting = draft.sorting
     clusters = len(sorting.parts) if draft.extends else sorting.clusters
-    job = Discover(draft.folder, out, clusters, state.codes, plan.noun, "", base_model(state), title=plan.title)
+    eyes = draft.eyes or (state.parts_found.eyes if state.parts_found and not draft.extends else "")
+    job = Discover(draft.folder, out, clusters, state.codes, plan.noun, eyes, base_model(state), title=plan.title)
     if draft.extends:
         return replace(job, extends=draft.extends)
     return replace(
@@ -121,6 +122,7 @@ def measure_key(state: LearningState) -> tuple[Any, ...]:
     return (
         state.draft.folder,
         state.draft.extends,
+        state.draft.eyes or (state.parts_found.eyes if state.parts_found else ""),
         sorting.flip,
         parts,
         base_model(state),

@@ -14,9 +14,9 @@ from engine.worker.jobs import Measured, PartsFound, SeenPicture, Surveyed
 from partcraft_desktop.app.learning.draft import Draft
 from partcraft_desktop.app.learning.pages import PageKey, page_of
 
-Work = Literal["survey", "parts", "pack", "measure", "start"]
-"""What the wizard can be busy with: looking through a folder, finding parts, writing the untrained pack, measuring a
-step, starting the training."""
+Work = Literal["survey", "parts", "eyes", "pack", "measure", "start"]
+"""What the wizard can be busy with: looking through a folder, finding parts, fetching eyes, writing the untrained pack,
+measuring a step, starting the training."""
 
 ALIVE: Final = ("running",)
 """States of a run whose process works."""

@@ -644,3 +644,35 @@ def test_it_follows_the_session_alone(
 
 def texts(view: QWidget) -> list[str]:
     return [label.text() for label in view.findChildren(QLabel) if label.isVisible()]
+
+
+def test_a_picture_that_cannot_be_seen_gets_a_choice(
+    qtbot: QtBot, opened: Opened, script: Callable[..., None], tmp_path: Path
+) -> None:
+    """No wrong parts: learn the picture's folder, or see them all the same."""
+    script(segment={"unseen": True})
+    session = opened.session
+    view = ReferenceView(session, opened.readers)
+    qtbot.addWidget(view)
+    view.resize(640, 560)
+    view.show()
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    own = folder / "mine.png"
+    fakes.sketch_bird(5, 100)[0].save(own)
+    assert not view.learn.isVisible()
+    session.open_path(own)
+    qtbot.waitUntil(view.learn.isVisible, timeout=WAIT)
+    assert "Wrong parts." in texts(view) and view.anyway.isVisible() and not view.chips.buttons
+    assert all(button.accessibleName() and button.focusPolicy() & Qt.FocusPolicy.TabFocus
+               for button in (view.learn, view.anyway))  # fmt: skip
+    view.anyway.setFocus()
+    qtbot.keyClick(view.anyway, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(view.chips.buttons) == 5, timeout=WAIT)
+    assert not view.learn.isVisible() and not view.anyway.isVisible()
+    session.open_reference("0")
+    session.close_image(str(own))
+    session.open_path(own)
+    qtbot.waitUntil(view.learn.isVisible, timeout=WAIT)
+    view.learn.click()
+    assert session.state.learning.shown and session.state.learning.draft.folder == str(folder)
