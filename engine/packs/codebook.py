@@ -9,6 +9,10 @@ All three tiers compare by cosine, as the original does, and the lower index win
    without cells, or without any code, is ``ABSENT`` (the original said code 0, or code K).
 
 Rows of zeros in the centroids are clusters that died in training; they are never chosen.
+
+A codebook of photographs has **votes**: then the first tier is :class:`ForegroundVotes`, one picture's cut and all
+pictures' votes, and the second compares what is left of a cell when the mean of its picture's foreground is taken out,
+so that parts are places of the body, not colours of the coat. Codes are compared as ever: they are looks.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +32,11 @@ from engine.core.errors import UserError
 from engine.core.recipe import Arrival, Receipt
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Choice, Vocabulary
+from engine.packs.foreground import ForegroundVotes
 
 _MAX_PARTS: Final = NO_PART  # labels are uint8 and 255 is taken
 _AGAIN: Final = "Get the pack again, or remove it."
+_SURENESS: Final = 12.0
 
 Floats = npt.NDArray[np.float32]
 
@@ -40,14 +46,20 @@ class Codebook:
     """The centroids that turn a feature map into a segmentation.
 
     ``foreground`` is float32 (2, C): the background's row, then the foreground's. ``parts`` is (M, C), ``codes``
-    (M, K, C). ``background`` is the index of the part that background cells belong to, or None. Raises
-    :class:`UserError` on construction if shapes or values do not fit together.
+    (M, K, C). ``background`` is the index of the part that background cells belong to, or None. With ``votes``,
+    ``foreground`` is not asked, and ``parts`` are centroids of centred cells. A part merged of several clusters is
+    where any of them is, if ``clusters`` (P, C) are given and ``members``, which of them are each part's: the mean of
+    two opposite ends of a body is like neither. Raises :class:`UserError` on construction if shapes or values do not
+    fit together.
     """
 
     foreground: Floats
     parts: Floats
     codes: Floats
     background: int | None = None
+    votes: ForegroundVotes | None = None
+    clusters: Floats | None = None
+    members: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         shapes = self.foreground.shape, self.parts.shape, self.codes.shape
@@ -60,6 +72,13 @@ class Codebook:
         for name, rows in (("foreground", self.foreground), ("parts", self.parts), ("codes", self.codes)):
             if rows.dtype != np.float32 or not np.isfinite(rows).all():
                 raise UserError(f"The codebook's {name} are damaged: not all are finite float32 numbers.", _AGAIN)
+        if self.votes and self.votes.centroids.shape[1] != width:
+            raise UserError(f"The codebook has wrong shapes: votes {self.votes.centroids.shape}.", _AGAIN)
+        if self.clusters is not None:
+            numbers = sorted(number for group in self.members for number in group)
+            whole = self.clusters.shape == (len(numbers), width) and np.isfinite(self.clusters).all()
+            if not whole or len(self.members) != count or numbers != list(range(len(numbers))):
+                raise UserError("The clusters of the codebook's parts do not fit together.", _AGAIN)
         if not self.parts.any():
             raise UserError("The codebook has no parts: every centroid is empty.", _AGAIN)
 
@@ -100,12 +119,20 @@ class Codebook:
                     _AGAIN,
                 )
             background = next((part.index for part in vocabulary.parts if part.background), None)
-        return cls(foreground, parts, codes, background)
+        clusters, members = _clusters_in(arrays, count=len(parts))
+        return cls(foreground, parts, codes, background, _votes_in(arrays, metadata), clusters, members)
 
     def save(self, path: Path | str) -> None:
         """Write ``codebook.safetensors``, whole or not at all. Raises :class:`UserError`."""
         arrays = {"foreground": self.foreground, "parts": self.parts, "codes": self.codes}
-        data = save({name: np.ascontiguousarray(rows) for name, rows in arrays.items()}, {"foreground_row": "1"})
+        metadata = {"foreground_row": "1"}
+        if self.clusters is not None:
+            part_of = {number: part for part, group in enumerate(self.members) for number in group}
+            arrays |= {"clusters": self.clusters, "part_of": np.array([part_of[i] for i in range(len(part_of))])}
+        if self.votes:
+            arrays |= {"vote_centroids": self.votes.centroids, "vote_shares": self.votes.shares}
+            metadata |= {"vote_weight": repr(self.votes.weight), "votes_flipped": str(int(self.votes.flipped))}
+        data = save({name: np.ascontiguousarray(rows) for name, rows in arrays.items()}, metadata)
         write_bytes(Path(path), data, "the codebook")
 
     def segment(self, features: Floats) -> Segmentation:
@@ -161,14 +188,26 @@ class Codebook:
         rows = self._rows(features)
         whole = np.asarray(np.isfinite(rows).all(axis=1))
         rows = np.where(whole[:, None], rows, np.float32(0))
-        foreground = whole & (_cosines(rows, self.foreground).argmax(1) == 1)
+        if self.votes:
+            foreground = whole & self.votes.foreground(features).reshape(-1)
+            rows = centred_rows(rows, foreground)
+        else:
+            foreground = whole & (_cosines(rows, self.foreground).argmax(1) == 1)
         background = NO_PART if self.background is None else self.background
-        labels = np.where(foreground, _cosines(rows, self.parts).argmax(1), background)
+        labels = np.where(foreground, self._part_cosines(rows).argmax(1), background)
         return labels.astype(np.uint8).reshape(features.shape[1:])
 
     def _codes(self, pooled: Floats, labels: npt.NDArray[np.uint8]) -> tuple[int, ...]:
         present = set(np.unique(labels).tolist())
         return tuple(self.code_of(part, pooled[part]) if part in present else ABSENT for part in range(len(self.parts)))
+
+    def _part_cosines(self, rows: Floats) -> Floats:
+        """How like each part rows (N, C) are: (N, M)."""
+        if self.clusters is None:
+            return _cosines(rows, self.parts)
+        cosines = _cosines(rows, self.clusters)
+        empty = np.full(len(rows), -np.inf, np.float32)
+        return np.stack([cosines[:, list(group)].max(axis=1) if group else empty for group in self.members], axis=1)
 
     def _rows(self, features: Floats) -> Floats:
         """Features (C, H, W) as rows (H W, C), checked."""
@@ -187,13 +226,56 @@ class Codebook:
         """
         rows = np.nan_to_num(self._rows(features), nan=0.0, posinf=0.0, neginf=0.0)
         parts = [label for label in shown if label not in (NO_PART, self.background)]
-        split = _cosines(rows, self.foreground)
-        split[~np.isfinite(split)] = -2.0
-        front = _softmax(split)[:, 1]
-        among = _softmax(_cosines(rows, self.parts)[:, parts]) if parts else np.zeros((len(rows), 0), np.float32)
+        if self.votes:
+            foreground = self.votes.beliefs(features)
+            front = _decided(foreground.reshape(-1))
+            rows = centred_rows(rows, self.votes.decided(foreground).reshape(-1))
+        else:
+            split = _cosines(rows, self.foreground)
+            split[~np.isfinite(split)] = -2.0
+            front = _softmax(split)[:, 1]
+        among = _softmax(self._part_cosines(rows)[:, parts]) if parts else np.zeros((len(rows), 0), np.float32)
         beliefs = {label: front * among[:, i] for i, label in enumerate(parts)}
         stacked = np.stack([beliefs.get(label, 1 - front) for label in shown])
         return stacked.reshape(len(shown), *labels.shape).astype(np.float32)
+
+
+def centred_rows(rows: Floats, foreground: npt.NDArray[np.bool_]) -> Floats:
+    """Rows (N, C) at length one, without the mean of those that are foreground (N,); as they are if none is."""
+    sizes = np.linalg.norm(rows, axis=1, keepdims=True)
+    units = rows / np.where(sizes > 0, sizes, 1)
+    centred = units - units[foreground].mean(axis=0) if foreground.any() else units
+    return np.asarray(centred, np.float32)
+
+
+def _votes_in(arrays: dict[str, npt.NDArray[Any]], metadata: dict[str, str]) -> ForegroundVotes | None:
+    """The votes of a codebook's file, or None if it has none. Raises :class:`UserError`."""
+    if "vote_centroids" not in arrays:
+        return None
+    try:
+        centroids, shares = (
+            np.ascontiguousarray(arrays[name], np.float32) for name in ("vote_centroids", "vote_shares")
+        )
+        weight = min(max(float(metadata["vote_weight"]), 0.0), 1.0)
+    except (KeyError, ValueError) as error:
+        raise UserError("The codebook's votes are not whole.", _AGAIN) from error
+    return ForegroundVotes(centroids, shares, weight, metadata.get("votes_flipped") == "1")
+
+
+def _clusters_in(arrays: dict[str, npt.NDArray[Any]], count: int) -> tuple[Floats | None, tuple[tuple[int, ...], ...]]:
+    """The clusters of a codebook's file and which are each part's, of ``count`` parts. Raises :class:`UserError`."""
+    if "clusters" not in arrays:
+        return None, ()
+    part_of = arrays.get("part_of", np.zeros(0))
+    if part_of.shape != arrays["clusters"].shape[:1]:
+        raise UserError("The clusters of the codebook's parts do not fit together.", _AGAIN)
+    members = tuple(tuple(np.flatnonzero(part_of == part).tolist()) for part in range(count))
+    return np.ascontiguousarray(arrays["clusters"], np.float32), members
+
+
+def _decided(beliefs: Floats) -> Floats:
+    """Beliefs (N,) of 0 to 1, those away from the middle made surer."""
+    return np.asarray(1 / (1 + np.exp(-_SURENESS * (beliefs - np.float32(0.5)))), np.float32)
 
 
 def _cosines(rows: Floats, centroids: Floats) -> Floats:

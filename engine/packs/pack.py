@@ -16,7 +16,8 @@ from engine.core.recipe import Prompt, Recipe
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
 from engine.packs.codebook import Codebook
 
-PACK_VERSION: Final = 1
+PACK_VERSION: Final = 2
+"""2: a backbone may be centred. Packs that use nothing new are written as version 1, for older programs."""
 MANIFEST: Final = "pack.json"
 CODEBOOK: Final = "codebook.safetensors"
 TOKENS: Final = "tokens.safetensors"
@@ -36,7 +37,7 @@ class Backbone:
 
     ``feature_layer`` is "last_hidden_state" (after the final norm) or a hidden-state index;
     ``image_size`` is the side in pixels the picture is scaled to, ``patch`` the patch's side.
-    ``sees`` is "drawings" or "photos".
+    ``sees`` is "drawings" or "photos". ``centred``: the codebook has votes and compares centred cells.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Backbone:
     image_size: int = 256
     patch: int = 8
     sees: str = "drawings"
+    centred: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,10 @@ class Pack:
 
     def codebook(self) -> Codebook:
         """The centroids, checked against the vocabulary. Raises :class:`UserError`."""
-        return Codebook.load(self.path / CODEBOOK, self.vocabulary)
+        codebook = Codebook.load(self.path / CODEBOOK, self.vocabulary)
+        if bool(codebook.votes) != self.backbone.centred:
+            raise UserError(f"The codebook of the pack “{self.path.name}” is another pack's.", _AGAIN)
+        return codebook
 
     def unet_for(self, base_model: str) -> str:
         """The id of the UNet in place of the base model's own (empty: none) when this pack is used with a base model
@@ -141,7 +146,7 @@ class Pack:
             **({"kinds": dict(self.kinds)} if self.kinds is not None else {}),
             **({"extends": self.extends} if self.extends else {}),
             **({"run": self.run} if self.run else {}),
-            "version": PACK_VERSION,
+            "version": PACK_VERSION if self.backbone.centred else 1,
             "id": self.id,
             "title": self.title,
             "noun": vocabulary.noun,
@@ -157,6 +162,7 @@ class Pack:
                 "image_size": self.backbone.image_size,
                 "patch": self.backbone.patch,
                 "sees": self.backbone.sees,
+                **({"centred": True} if self.backbone.centred else {}),
             },
             "base_model": {
                 "id": self.base_model.id,
@@ -237,6 +243,7 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
                 _whole(eyes.get("image_size", 256)),
                 _whole(eyes.get("patch", 8)),
                 str(eyes.get("sees", "drawings")),
+                eyes.get("centred") is True,
             ),
             base_model=BaseModel(
                 str(base["id"]),

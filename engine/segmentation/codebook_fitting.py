@@ -17,6 +17,7 @@ import numpy.typing as npt
 from engine.core.errors import UserError
 from engine.core.vocabulary import ABSENT
 from engine.packs.codebook import Codebook
+from engine.packs.foreground import ForegroundVotes
 from engine.segmentation.feature_cache import FeatureMaps, PictureFeatures
 from engine.segmentation.kmeans import ALIKE, Clustering, kmeans
 
@@ -39,22 +40,28 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class FeatureSample:
-    """Unit rows (N, C) from all pictures; for each the number of its picture, and whether it lay at the border."""
+    """Unit rows (N, C) from all pictures; for each the number of its picture, which of its cells it is, and whether it
+    lay at the border; and whether parts are to be fitted without it (``rim``; None: all count)."""
 
     rows: Floats
     picture: Ints
+    cell: Ints
     edge: Bools
+    rim: Bools | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class BackgroundSplit:
     """Background's then foreground's unit centroid (2, C); which rows of the sample are foreground (N,); how sure the
-    guess is which of the two is background, 0 (as good as the other) to 1; the cosine of the two centroids."""
+    guess is which of the two is background, 0 (as good as the other) to 1; the cosine of the two centroids. Of
+    photographs also the votes, and how many pictures show nothing."""
 
     centroids: Floats
     front: Bools
     confidence: float
     likeness: float
+    votes: ForegroundVotes | None = None
+    empty: int = 0
 
     def flipped(self) -> BackgroundSplit:
         """With background and foreground exchanged."""
@@ -71,6 +78,13 @@ class PartClusters:
     background: tuple[bool, ...]
     shares: tuple[float, ...]
     alike: tuple[tuple[int, int], ...]
+    clusters: Floats | None = None
+
+    def codebook(self, split: BackgroundSplit, codes: Floats, background: Sequence[bool]) -> Codebook:
+        """The codebook of these parts, of which the first that is given to the background takes its cells."""
+        part = next((part for part, is_background in enumerate(background) if is_background), None)
+        merged = {"clusters": self.clusters, "members": self.members} if split.votes else {}
+        return Codebook(split.centroids, self.centroids, codes, part, split.votes, **merged)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +112,7 @@ def draw_sample(maps: Sequence[Floats], seed: int = 0, limit: int = ROWS) -> Fea
     """An equal share of cells of each feature map (C, H, W), ``limit`` in all."""
     generator = np.random.default_rng(seed)
     share = max(1, limit // len(maps))
-    rows, pictures, edges = [], [], []
+    rows, pictures, places, edges = [], [], [], []
     for index in range(len(maps)):
         cells = maps.cells(index) if isinstance(maps, FeatureMaps) else np.moveaxis(maps[index], 0, 2)
         height, width, channels = cells.shape
@@ -107,8 +121,9 @@ def draw_sample(maps: Sequence[Floats], seed: int = 0, limit: int = ROWS) -> Fea
         y, x = chosen // width, chosen % width
         rows.append(unit_rows(np.asarray(cells.reshape(count, channels)[chosen], np.float32)))
         pictures.append(np.full(len(chosen), index))
+        places.append(chosen)
         edges.append((y == 0) | (y == height - 1) | (x == 0) | (x == width - 1))
-    return FeatureSample(np.concatenate(rows), np.concatenate(pictures), np.concatenate(edges))
+    return FeatureSample(*(np.concatenate(column) for column in (rows, pictures, places, edges)))
 
 
 def split_background(sample: FeatureSample, seed: int = 0) -> BackgroundSplit:
@@ -126,11 +141,17 @@ def split_background(sample: FeatureSample, seed: int = 0) -> BackgroundSplit:
 
 
 def cluster_foreground(sample: FeatureSample, split: BackgroundSplit, count: int, seed: int = 0) -> Clustering:
-    """At most ``count`` clusters of the foreground's rows. Raises :class:`UserError` if nothing is in front."""
+    """At most ``count`` clusters of the foreground's rows, found without those at its rim. Raises :class:`UserError` if
+    nothing is in front."""
     inside = sample.rows[split.front]
     if not len(inside):
         raise NOTHING
-    return kmeans(inside, count, seed=seed)
+    if sample.rim is None or not (inner := ~sample.rim[split.front]).any():
+        return kmeans(inside, count, seed=seed)
+    found = kmeans(inside[inner], count, seed=seed)
+    labels = (inside @ found.centroids.T).argmax(axis=1)
+    order = np.argsort(-np.bincount(labels, minlength=len(found.centroids)), kind="stable")
+    return Clustering(found.centroids[order], np.argsort(order)[labels], found.cosine)
 
 
 def arrange_parts(
@@ -155,7 +176,9 @@ def arrange_parts(
         centroids = unit_rows(np.stack([inside[labels == part].mean(axis=0) for part in range(len(members))]))
     covered = np.bincount(labels, minlength=len(members)) / len(sample.rows)
     background = tuple(any(cluster in dropped for cluster in group) for group in members)
-    return PartClusters(centroids, members, background, tuple(covered.tolist()), alike_parts(centroids))
+    return PartClusters(
+        centroids, members, background, tuple(covered.tolist()), alike_parts(centroids), clustering.centroids
+    )
 
 
 def pool_and_fit_codes(
@@ -205,15 +228,15 @@ def fit_codes(
     report: Callable[[int], None] = lambda _index: None,
 ) -> FittedCodebook:
     """The third tier of a codebook, on the two that were found."""
-    background_part = next((part for part, is_background in enumerate(background) if is_background), None)
     empty = np.zeros((len(tier.centroids), 1, tier.centroids.shape[1]), np.float32)
-    book = Codebook(split.centroids, tier.centroids, empty, background_part)
+    book = tier.codebook(split, empty, background)
     codes = pool_and_fit_codes(pictures, book, background, count, seed, report)
     metrics = {
         "pictures": len(pictures.features),
         "skipped": list(pictures.skipped),
         "foreground_share": float(split.front.mean()),
         "foreground_confidence": split.confidence,
+        **({"without_object": split.empty} if split.votes else {}),
         "parts_share": list(tier.shares),
         "alike": [list(pair) for pair in tier.alike],
         "codes_found": [int(rows.any(axis=1).sum()) for rows in codes.centroids],

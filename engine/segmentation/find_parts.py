@@ -32,6 +32,7 @@ from engine.segmentation.codebook_fitting import (
 from engine.segmentation.dino import open_dino
 from engine.segmentation.draft_pack import representative_indices
 from engine.segmentation.feature_cache import PictureFeatures, compute_features
+from engine.segmentation.foreground import FolderForeground, fit_foreground, masks_of, split_by_masks
 from engine.segmentation.image_folder import read_image_folder
 from engine.segmentation.mask_refinement import segment_picture
 from engine.segmentation.part_count import suggest_part_count
@@ -43,6 +44,8 @@ _WALL_SIDE: Final = 160
 _NO_OBJECT: Final = 0.01
 _SAME_GROUND: Final = 0.95
 _UNSURE: Final = 0.2
+_ANATOMY: Final = 0.75
+"""Of all layers of the eyes: after so many parts are found best in photographs (9 of 12)."""
 
 
 # What is kept with the models, by the key of the pictures' features.
@@ -58,6 +61,19 @@ class _SampleKey:
 class _SplitKey:
     features: str
     seed: int
+
+
+@dataclass(frozen=True)
+class _ForegroundKey:
+    features: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class _CentredKey:
+    features: str
+    seed: int
+    flip: bool
 
 
 @dataclass(frozen=True)
@@ -150,6 +166,31 @@ def view_folder(
     pictures = replace(pictures, skipped=(*skipped, *pictures.skipped))
     report(Progress("Finding parts", 0, 0))
     bytes = min(ROWS, len(pictures.files) * pictures.features[0][0].size) * pictures.features[0].shape[0] * 4
+    if extended and extended.backbone.centred:
+        votes = extended.codebook().votes
+        known = FolderForeground(votes, masks_of(pictures.features, votes)) if votes else None
+    elif backbone.centred:
+        size = sum(features.shape[1] * features.shape[2] for features in pictures.features)
+        known = models.cache.get(
+            _ForegroundKey(pictures.key, seed),
+            lambda: fit_foreground(
+                pictures.features, seed, lambda done, total: report(Progress("Finding the foreground", done, total))
+            ),
+            size,
+        )
+        known = known.flipped() if flip else known
+    else:
+        known = None
+    if known:
+
+        def centred() -> tuple[FeatureSample, BackgroundSplit]:
+            return split_by_masks(pictures.features, draw_sample(pictures.features, seed), known)
+
+        key = _CentredKey(pictures.key, seed, flip)
+        sample, split = centred() if extended else models.cache.get(key, centred, 2 * bytes)
+        if extended:
+            split = replace(split, centroids=extended.codebook().foreground, confidence=1.0)
+        return FolderView(backbone, pictures, sample, split, flip and not extended, extended)
     sample = models.cache.get(_SampleKey(pictures.key, seed), lambda: draw_sample(pictures.features, seed), bytes)
     if extended:
         centroids = extended.codebook().foreground
@@ -161,16 +202,21 @@ def view_folder(
 
 
 def backbone_with(models: Models, eyes: str, settings: EyeSettings) -> Backbone:
-    """How to look: as the starter pack does if it has these eyes, for that is where they see best."""
-    patch = models.eyes(eyes).patch
+    """How to look: as the starter pack does if it has these eyes, for that is where they see best. At photographs with
+    a layer between: places of a body are most alike there, whatever its coat."""
+    model = models.eyes(eyes)
+    patch = model.patch
     usual = Backbone(eyes, image_size=32 * patch, patch=patch, sees="photos")
     starter = Pack.open(starter_pack()).backbone if eyes.startswith("starter/") else usual
     usual = starter if starter.id == eyes else replace(usual, sees="drawings")
+    photos = (settings.sees or usual.sees) == "photos"
+    layer = str(max(1, round(_ANATOMY * model.layers))) if photos else usual.feature_layer
     return replace(
         usual,
-        feature_layer=settings.feature_layer or usual.feature_layer,
+        feature_layer=settings.feature_layer or layer,
         image_size=settings.image_size or usual.image_size,
         sees=settings.sees or usual.sees,
+        centred=photos,
     )
 
 
@@ -179,12 +225,13 @@ def parts_of(
 ) -> PartClusters:
     """The parts of a view: those of the pack it extends, or clusters."""
     if view.known:
-        centroids = view.known.codebook().parts
+        book = view.known.codebook()
+        centroids = book.parts
         labels = (view.sample.rows[view.split.front] @ unit_rows(centroids).T).argmax(axis=1)
         shares = np.bincount(labels, minlength=len(centroids)) / len(view.sample.rows)
-        members = tuple((index,) for index in range(len(centroids)))
+        members = book.members or tuple((index,) for index in range(len(centroids)))
         background = tuple(part.background for part in view.known.vocabulary.parts)
-        return PartClusters(centroids, members, background, tuple(shares.tolist()), ())
+        return PartClusters(centroids, members, background, tuple(shares.tolist()), (), book.clusters)
     clusters = models.cache.get(
         _ClustersKey(view.found.key, seed, view.flip, count),
         lambda: cluster_foreground(view.sample, view.split, count, seed),
@@ -202,8 +249,7 @@ def suggested_count(view: FolderView, seed: int, report: Report) -> tuple[int, s
 
 def _codebook_without_codes(view: FolderView, parts: PartClusters) -> Codebook:
     """A codebook of parts that knows no codes: one for each part, the part itself."""
-    background_part = next((part for part, is_background in enumerate(parts.background) if is_background), None)
-    return Codebook(view.split.centroids, parts.centroids, parts.centroids[:, None].copy(), background_part)
+    return parts.codebook(view.split, parts.centroids[:, None].copy(), parts.background)
 
 
 def _seen_picture(book: Codebook, pictures: PictureFeatures, index: int) -> SeenPicture:
@@ -229,6 +275,8 @@ def note_on(models: Models, view: FolderView, parts: PartClusters, count: int) -
         sentences.append("No object stands out from the background in these pictures.")
     elif view.split.confidence < _UNSURE:
         sentences.append("It is not clear which is the background; flip it if the wall shows it wrong.")
+    if view.split.empty:
+        sentences.append(f"Nothing like the others was found in {view.split.empty} of the pictures.")
     cluster_count = sum(len(group) for group in parts.members)
     if cluster_count < count:
         sentences.append(f"Only {cluster_count} different parts could be found.")

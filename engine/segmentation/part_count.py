@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
 
 from engine.core.atomic_files import make_folder, read_text, write_bytes
 from engine.core.paths import cache_dir
 from engine.segmentation.codebook_fitting import BackgroundSplit, FeatureSample
 from engine.segmentation.kmeans import kmeans
+
+Ints = npt.NDArray[np.int64]
 
 MOST_PARTS: Final = 10
 
@@ -22,6 +26,9 @@ _ENOUGH_PICTURES: Final = 8
 """With fewer, halves are taken of the rows, not of the pictures."""
 _AS_GOOD: Final = 0.05
 _SHAKY: Final = 0.6
+_OF_ANIMALS: Final = range(4, 9)
+"""How many parts of things in photographs a person would name."""
+_STABLE: Final = 0.8
 
 
 def suggest_part_count(
@@ -34,27 +41,47 @@ def suggest_part_count(
 
     For each number from 2 to ten, parts are found in random halves of the pictures; how far they agree on which places
     belong together is the mean adjusted Rand index of each two halves (1: wholly, 0: as by chance). The largest number
-    that agrees nearly as well as the best is suggested.
+    that agrees nearly as well as the best is suggested. For photographs it is a number from four to eight, and what
+    counts is how many places halves put into the same part.
     """
     place = cache_dir() / "suggestions" / f"{key}.json"
     if key and (remembered := _read(place)):
         return remembered
-    agreement = stability(sample, split, report)
-    answer = _choose(agreement)
+    if split.votes:
+        answer = _choose_of_animals(stability(sample, split, report, same_part))
+    else:
+        answer = _choose(stability(sample, split, report))
     if key:
         make_folder(place.parent)
         write_bytes(place, json.dumps({"parts": answer[0], "reason": answer[1]}).encode(), "the suggestion")
     return answer
 
 
-def stability(
-    sample: FeatureSample, split: BackgroundSplit, report: Callable[[int, int], None] = lambda _done, _total: None
-) -> dict[int, float]:
-    """How far halves of the pictures agree on the parts, by their number: mean adjusted Rand indices, at most 1."""
+def rand_index(labels: Ints, others: Ints) -> float:
+    """The adjusted Rand index of two labellings (N,), at most 1."""
     from sklearn.metrics import adjusted_rand_score  # it takes a second to import, and few jobs come here
 
+    return float(adjusted_rand_score(labels, others))
+
+
+def same_part(labels: Ints, others: Ints) -> float:
+    """The share of places that two labellings (N,) put into the same part, whatever they call it."""
+    count = 1 + int(max(labels.max(initial=0), others.max(initial=0)))
+    table = np.zeros((count, count))
+    np.add.at(table, (labels, others), 1)
+    return float(table[linear_sum_assignment(-table)].sum() / max(len(labels), 1))
+
+
+def stability(
+    sample: FeatureSample,
+    split: BackgroundSplit,
+    report: Callable[[int, int], None] = lambda _done, _total: None,
+    agreement_of: Callable[[Ints, Ints], float] = rand_index,
+) -> dict[int, float]:
+    """How far halves of the pictures agree on the parts, by their number: the mean of ``agreement_of``, at most 1."""
     generator = np.random.default_rng(0)
-    rows, picture = sample.rows[split.front], sample.picture[split.front]
+    inside = split.front if sample.rim is None else split.front & ~sample.rim
+    rows, picture = sample.rows[inside], sample.picture[inside]
     tried = rows[generator.permutation(len(rows))[:_ROWS]]
     numbers = np.unique(picture)
     if len(numbers) < _ENOUGH_PICTURES:
@@ -71,7 +98,7 @@ def stability(
         if min(map(len, centroids)) < count:
             break  # there are not so many different places
         labels = [(tried @ rows.T).argmax(axis=1) for rows in centroids]
-        indices = [adjusted_rand_score(labels[i], labels[j]) for i in range(_HALVES) for j in range(i)]
+        indices = [agreement_of(labels[i], labels[j]) for i in range(_HALVES) for j in range(i)]
         agreement[count] = float(np.mean(indices))
     return agreement
 
@@ -88,6 +115,25 @@ def _choose(agreement: dict[int, float]) -> tuple[int, str]:
     if count + 1 in agreement:
         reason += f"; {count + 1} less so ({agreement[count + 1]:.0%})"
     return count, f"{reason}."
+
+
+def _choose_of_animals(agreement: dict[int, float]) -> tuple[int, str]:
+    """The largest of the usual numbers of parts that is stable, or the most stable one."""
+    usual = {count: value for count, value in agreement.items() if count in _OF_ANIMALS}
+    if not usual:
+        return _choose(agreement)
+    stable = [count for count, value in usual.items() if value >= _STABLE]
+    count = max(stable) if stable else max(usual, key=lambda parts: usual[parts])
+    if stable:
+        more = f"; {count + 1} less so ({usual[count + 1]:.0%})" if count + 1 in usual else ""
+        return count, (
+            f"{count} is the largest number of parts that come out the same ({usual[count]:.0%}) whichever half of the "
+            f"pictures they are found in{more}."
+        )
+    return count, (
+        f"{count} parts come out most alike, in {usual[count]:.0%} of places, whichever half of the pictures they are "
+        f"found in; more pictures would make parts surer."
+    )
 
 
 def _read(place: Path) -> tuple[int, str] | None:

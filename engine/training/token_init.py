@@ -109,9 +109,9 @@ def guess_tokens(pack: Pack, known_pack: Pack, around: Tensor, encoder: str = FI
             "Choose the base model it was trained for.",
         )
     own, theirs = pack.codebook(), known_pack.codebook()
-    eyes = (pack.backbone.id, pack.backbone.feature_layer) == (
-        known_pack.backbone.id,
-        known_pack.backbone.feature_layer,
+    eyes = all(
+        getattr(pack.backbone, name) == getattr(known_pack.backbone, name)
+        for name in ("id", "feature_layer", "centred")
     )
     more = _beginnings(known_pack, encoder) if eyes else []
     guessed = around[:, None].expand(-1, pack.vocabulary.codes_per_part, -1).clone()

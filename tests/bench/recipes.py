@@ -46,7 +46,6 @@ from engine.core.paths import resources_dir
 from engine.core.vocabulary import ABSENT, Vocabulary
 from engine.handlers import HANDLERS
 from engine.models.loader import Models
-from engine.packs.codebook import Codebook
 from engine.packs.pack import CODEBOOK, Pack
 from engine.rendering.evaluation import contact_sheet
 from engine.rendering.painter import open_painter
@@ -127,7 +126,7 @@ def make_draft(out: Path) -> None:
     pack = Pack.open(HANDLERS[Discover](Models(), job, silent))
     known = pack.vocabulary.codes_per_part - len(NAMES)
     book = pack.codebook()
-    Codebook(book.foreground, book.parts, book.codes[:, known:], book.background).save(out / CODEBOOK)
+    replace(book, codes=book.codes[:, known:]).save(out / CODEBOOK)
     references = tuple(
         replace(one, codes=tuple(code if code == ABSENT else code - known for code in one.codes))
         for one in pack.references

@@ -74,7 +74,7 @@ def tiny_pack(tiny_world: Path, models: Any, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("packs") / "tiny"
     job = Discover(
         str(tiny_world / "pictures"), str(folder), 4, 3, "bird", str(tiny_world / "eyes"), str(tiny_world / "base"),
-        part_names=["head", "wing", "tail", "body"], eye_settings=EyeSettings(image_size=64),
+        part_names=["head", "wing", "tail", "body"], eye_settings=EyeSettings(image_size=64, sees="drawings"),
     )  # fmt: skip
     discover(models, job, lambda news: None)
     torch.manual_seed(2)

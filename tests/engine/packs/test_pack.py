@@ -19,7 +19,7 @@ from engine.core.errors import UserError
 from engine.core.paths import data_dir, packs_dir, resources_dir, starter_pack
 from engine.core.vocabulary import Part
 from engine.packs.library import PackLibrary
-from engine.packs.pack import Pack
+from engine.packs.pack import PACK_VERSION, Pack
 from engine.packs.validation import check_pack
 from tests.fakes import make_pack
 
@@ -140,7 +140,7 @@ REFERENCE = {
 BROKEN: list[tuple[Callable[[Pack], None], str]] = [
     (without("pack.json"), "is not a pack"),
     (cut("pack.json"), "damaged"),
-    (changed(version=2), "newer PartCraft"),
+    (changed(version=PACK_VERSION + 1), "newer PartCraft"),
     (changed(version=None), "no version"),
     (changed(parts=[]), "needs one row"),
     (changed(parts=[{"index": 0}]), "lacks 'name'"),

@@ -1,0 +1,163 @@
+"""Foreground of a folder of photographs: each picture's cut, and what all pictures together are of.
+
+Each picture is cut for itself; clusters of all pictures' cells then vote, and each picture hears the others' votes, not
+its own: a house that stands out in one picture is not what the folder is of. A few rounds settle it. Pictures are read
+one after another, so thousands of them need no more memory than one, beside the masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.packs.foreground import ForegroundVotes, PictureCells, rim_of, soft_members, without_specks
+from engine.segmentation.codebook_fitting import NOTHING, BackgroundSplit, FeatureSample, draw_sample, unit_rows
+from engine.segmentation.kmeans import kmeans
+
+_ROWS: Final = 30_000
+_CLUSTERS: Final = (40, 80)
+_CELLS_EACH: Final = 40
+"""A cluster needs so many cells: small folders of small grids get fewer clusters."""
+_PASSES: Final = 3
+_TRUST: Final = 0.8
+"""How much votes count against the cut where there are many pictures; with 4 pictures it is half of that."""
+_FINAL: Final = 0.95
+"""The same when votes are settled: by then they know the picture's own."""
+_SOME: Final = 4
+_USUAL: Final = 0.3
+"""What is said of a cluster that no other picture shows, and how many pictures' votes that is worth."""
+_USUAL_WEIGHT: Final = 1.0
+_SEEN: Final = 0.01
+"""A picture's say on a cluster is half of a whole vote at this share of its cells."""
+_INNER: Final = 6
+
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class FolderForeground:
+    """The votes of a folder's pictures, and of each picture which cells are foreground: bool (H, W) each."""
+
+    votes: ForegroundVotes
+    masks: tuple[Bools, ...]
+
+    def flipped(self) -> FolderForeground:
+        """With background and foreground exchanged."""
+        return FolderForeground(self.votes.flip(), tuple(~mask for mask in self.masks))
+
+
+def fit_foreground(
+    maps: Sequence[Floats], seed: int = 0, report: Callable[[int, int], None] = lambda _done, _total: None
+) -> FolderForeground:
+    """What is foreground in feature maps, float32 (C, H, W) each. ``report`` is told what is done of how much."""
+    total = (_PASSES + 2) * len(maps)
+    sample = draw_sample(maps, seed, _ROWS)
+    few, many = _CLUSTERS
+    count = min(max(few, min(many, len(maps))), max(2, len(sample.rows) // _CELLS_EACH))
+    votes = ForegroundVotes(
+        (centroids := kmeans(sample.rows, count, seed=seed, restarts=1).centroids),
+        np.full(len(centroids), _USUAL, np.float32),
+        _TRUST * len(maps) / (len(maps) + _SOME),
+    )
+    tally = _Tally(len(maps), len(centroids))
+    cuts: list[Floats] = []
+    for index in range(len(maps)):
+        report(index, total)
+        picture = PictureCells(maps[index])
+        cuts.append(picture.cut())
+        tally.count(index, soft_members(picture.rows, centroids), cuts[index])
+    for turn in range(1, _PASSES + 1):
+        said = tally.copy()
+        for index in range(len(maps)):
+            report(turn * len(maps) + index, total)
+            picture = PictureCells(maps[index])
+            members = soft_members(picture.rows, centroids)
+            beliefs = picture.settled(members @ said.shares(without=index), cuts[index], votes.weight)
+            tally.count(index, members, picture.coarse(without_specks(beliefs > 0.5)))
+    votes = replace(votes, shares=tally.shares(), weight=_FINAL * len(maps) / (len(maps) + _SOME))
+    masks = masks_of(maps, votes, lambda done: report(total - len(maps) + done, total))
+    if 2 * sum(mask.any() for mask in masks) < len(maps):
+        # They have nothing in common that votes could tell: each has what stands out in it.
+        votes = replace(votes, weight=0.0)
+        masks = masks_of(maps, votes, lambda done: report(total - len(maps) + done, total))
+    return FolderForeground(votes, masks)
+
+
+def masks_of(
+    maps: Sequence[Floats], votes: ForegroundVotes, report: Callable[[int], None] = lambda _done: None
+) -> tuple[Bools, ...]:
+    """Which cells of feature maps, float32 (C, H, W) each, are foreground by these votes: bool (H, W) each."""
+    masks = []
+    for index in range(len(maps)):
+        report(index)
+        masks.append(votes.foreground(maps[index]))
+    return tuple(masks)
+
+
+def split_by_masks(
+    maps: Sequence[Floats], sample: FeatureSample, found: FolderForeground
+) -> tuple[FeatureSample, BackgroundSplit]:
+    """A sample of feature maps with its foreground, as masks have it, centred: without its picture's foreground mean.
+    Background's rows are centred by the same mean. Raises :class:`UserError` if no picture has a foreground."""
+    if not any(mask.any() for mask in found.masks):
+        raise NOTHING
+    front = np.zeros(len(sample.rows), np.bool_)
+    rim = np.zeros(len(sample.rows), np.bool_)
+    rows = np.empty_like(sample.rows)
+    for index, mask in enumerate(found.masks):
+        # The rows of a picture follow each other: the sample was drawn picture by picture.
+        first, last = np.searchsorted(sample.picture, (index, index + 1))
+        cells = sample.cell[first:last]
+        front[first:last] = mask.reshape(-1)[cells]
+        outline = rim_of(mask)
+        if mask.sum() - outline.sum() >= _INNER:
+            rim[first:last] = outline.reshape(-1)[cells]
+        units = unit_rows(np.asarray(maps[index], np.float32).reshape(sample.rows.shape[1], -1).T)
+        inside = units[mask.reshape(-1)]
+        mean = inside.mean(axis=0) if len(inside) else units.mean(axis=0)
+        rows[first:last] = unit_rows(sample.rows[first:last] - mean)
+    means = np.stack([sample.rows[side].mean(axis=0) if side.any() else rows[0] * 0 for side in (~front, front)])
+    centroids = unit_rows(means)
+    touching = [float(sample.edge[side].mean()) if side.any() else 0.0 for side in (~front, front)]
+    split = BackgroundSplit(
+        centroids,
+        front,
+        abs(touching[0] - touching[1]) / max(sum(touching), 1e-12),
+        float(centroids[0] @ centroids[1]),
+        found.votes,
+        sum(not mask.any() for mask in found.masks),
+    )
+    return replace(sample, rows=rows, rim=rim), split
+
+
+class _Tally:
+    """How many cells each picture has in each cluster, and how many of them are foreground: (pictures, clusters)."""
+
+    def __init__(self, pictures: int, clusters: int) -> None:
+        self._cells = np.zeros((pictures, clusters))
+        self._front = np.zeros((pictures, clusters))
+
+    def copy(self) -> _Tally:
+        copied = _Tally(*self._cells.shape)
+        copied._cells[:], copied._front[:] = self._cells, self._front
+        return copied
+
+    def count(self, picture: int, members: Floats, front: Floats) -> None:
+        """What a picture shows: how much its cells are of each cluster (N, K), and of the foreground (N,)."""
+        self._cells[picture] = members.sum(axis=0)
+        self._front[picture] = front @ members
+
+    def shares(self, without: int | None = None) -> Floats:
+        """How much of each cluster is foreground, 0 to 1: (K,). Pictures have a say by what they show of it, large ones
+        hardly more than small ones; one may be left out."""
+        some = _SEEN * np.maximum(self._cells.sum(axis=1, keepdims=True), 1)
+        weight = 1 / (self._cells + some)
+        if without is not None:
+            weight[without] = 0
+        front, cells = (self._front * weight).sum(axis=0), (self._cells * weight).sum(axis=0)
+        return ((front + _USUAL_WEIGHT * _USUAL) / (cells + _USUAL_WEIGHT)).astype(np.float32)
