@@ -32,7 +32,7 @@ from engine.core.errors import UserError
 from engine.core.recipe import Arrival, Receipt
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Choice, Vocabulary
-from engine.packs.foreground import ForegroundVotes
+from engine.packs.foreground import ForegroundVotes, centred_cells
 
 _MAX_PARTS: Final = NO_PART  # labels are uint8 and 255 is taken
 _AGAIN: Final = "Get the pack again, or remove it."
@@ -189,8 +189,9 @@ class Codebook:
         whole = np.asarray(np.isfinite(rows).all(axis=1))
         rows = np.where(whole[:, None], rows, np.float32(0))
         if self.votes:
-            foreground = whole & self.votes.foreground(features).reshape(-1)
-            rows = centred_rows(rows, foreground)
+            mask = self.votes.foreground(features) & whole.reshape(features.shape[1:])
+            foreground = mask.reshape(-1)
+            rows = centred_cells(features, mask).reshape(rows.shape)
         else:
             foreground = whole & (_cosines(rows, self.foreground).argmax(1) == 1)
         background = NO_PART if self.background is None else self.background
@@ -229,7 +230,7 @@ class Codebook:
         if self.votes:
             foreground = self.votes.beliefs(features)
             front = _decided(foreground.reshape(-1))
-            rows = centred_rows(rows, self.votes.decided(foreground).reshape(-1))
+            rows = centred_cells(features, self.votes.decided(foreground)).reshape(rows.shape)
         else:
             split = _cosines(rows, self.foreground)
             split[~np.isfinite(split)] = -2.0
@@ -238,14 +239,6 @@ class Codebook:
         beliefs = {label: front * among[:, i] for i, label in enumerate(parts)}
         stacked = np.stack([beliefs.get(label, 1 - front) for label in shown])
         return stacked.reshape(len(shown), *labels.shape).astype(np.float32)
-
-
-def centred_rows(rows: Floats, foreground: npt.NDArray[np.bool_]) -> Floats:
-    """Rows (N, C) at length one, without the mean of those that are foreground (N,); as they are if none is."""
-    sizes = np.linalg.norm(rows, axis=1, keepdims=True)
-    units = rows / np.where(sizes > 0, sizes, 1)
-    centred = units - units[foreground].mean(axis=0) if foreground.any() else units
-    return np.asarray(centred, np.float32)
 
 
 def _votes_in(arrays: dict[str, npt.NDArray[Any]], metadata: dict[str, str]) -> ForegroundVotes | None:

@@ -152,6 +152,22 @@ def without_specks(mask: Bools) -> Bools:
     return mask & np.isin(pieces, names[sizes >= least])
 
 
+def centred_cells(features: Floats, mask: Bools) -> Floats:
+    """What is left of the cells of a feature map, float32 (C, H, W), without what its foreground (H, W) has in common:
+    (H, W, C), length one. Each is the mean of the foreground around it, three cells wide: one cell tells little of
+    where on a body it is. Without any foreground the cells are as they are."""
+    cells = np.moveaxis(np.asarray(features, np.float32), 0, 2)
+    cells = np.where(np.isfinite(cells).all(axis=2, keepdims=True), cells, np.float32(0))
+    units = cells / np.maximum(np.linalg.norm(cells, axis=2, keepdims=True), 1e-12)
+    if not mask.any():
+        return units
+    units = units - units[mask].mean(axis=0)
+    front = np.pad(units * mask[..., None], ((1, 1), (1, 1), (0, 0)))
+    near = np.add.reduce([front[y : y + mask.shape[0], x : x + mask.shape[1]] for y in range(3) for x in range(3)])
+    near[~near.any(axis=2)] = units[~near.any(axis=2)]
+    return np.asarray(near / np.maximum(np.linalg.norm(near, axis=2, keepdims=True), 1e-12), np.float32)
+
+
 def rim_of(mask: Bools) -> Bools:
     """The cells of a mask (H, W) beside cells that are not of it; the picture's border is no rim."""
     around = np.pad(mask, 1, constant_values=True)

@@ -41,13 +41,13 @@ Ints = npt.NDArray[np.int64]
 @dataclass(frozen=True, eq=False)
 class FeatureSample:
     """Unit rows (N, C) from all pictures; for each the number of its picture, which of its cells it is, and whether it
-    lay at the border; and whether parts are to be fitted without it (``rim``; None: all count)."""
+    lay at the border; and whether parts are to be fitted without it (``left_out``; None: all count)."""
 
     rows: Floats
     picture: Ints
     cell: Ints
     edge: Bools
-    rim: Bools | None = None
+    left_out: Bools | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,12 +141,12 @@ def split_background(sample: FeatureSample, seed: int = 0) -> BackgroundSplit:
 
 
 def cluster_foreground(sample: FeatureSample, split: BackgroundSplit, count: int, seed: int = 0) -> Clustering:
-    """At most ``count`` clusters of the foreground's rows, found without those at its rim. Raises :class:`UserError` if
+    """At most ``count`` clusters of the foreground's rows, found without those left out. Raises :class:`UserError` if
     nothing is in front."""
     inside = sample.rows[split.front]
     if not len(inside):
         raise NOTHING
-    if sample.rim is None or not (inner := ~sample.rim[split.front]).any():
+    if sample.left_out is None or not (inner := ~sample.left_out[split.front]).any():
         return kmeans(inside, count, seed=seed)
     found = kmeans(inside[inner], count, seed=seed)
     labels = (inside @ found.centroids.T).argmax(axis=1)

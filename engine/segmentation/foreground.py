@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from engine.packs.foreground import ForegroundVotes, PictureCells, rim_of, soft_members, without_specks
+from engine.packs.foreground import ForegroundVotes, PictureCells, centred_cells, rim_of, soft_members, without_specks
 from engine.segmentation.codebook_fitting import NOTHING, BackgroundSplit, FeatureSample, draw_sample, unit_rows
 from engine.segmentation.kmeans import kmeans
 
@@ -23,7 +23,7 @@ _CLUSTERS: Final = (40, 80)
 _CELLS_EACH: Final = 40
 """A cluster needs so many cells: small folders of small grids get fewer clusters."""
 _PASSES: Final = 3
-_TRUST: Final = 0.8
+_TRUST: Final = 0.9
 """How much votes count against the cut where there are many pictures; with 4 pictures it is half of that."""
 _FINAL: Final = 0.95
 """The same when votes are settled: by then they know the picture's own."""
@@ -34,6 +34,9 @@ _USUAL_WEIGHT: Final = 1.0
 _SEEN: Final = 0.01
 """A picture's say on a cluster is half of a whole vote at this share of its cells."""
 _INNER: Final = 6
+"""With fewer cells away from its outline, a picture has a say on parts with all of its foreground."""
+_SHARE: Final = 0.06
+"""A picture has a say on parts with so many of its cells at most: a portrait shall not count as ten small birds."""
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -102,25 +105,26 @@ def masks_of(
 def split_by_masks(
     maps: Sequence[Floats], sample: FeatureSample, found: FolderForeground
 ) -> tuple[FeatureSample, BackgroundSplit]:
-    """A sample of feature maps with its foreground, as masks have it, centred: without its picture's foreground mean.
-    Background's rows are centred by the same mean. Raises :class:`UserError` if no picture has a foreground."""
+    """A sample of feature maps with its rows centred as masks have the foreground (:func:`centred_cells`). Parts are
+    fitted without the rims, where features are of both sides. Raises :class:`UserError` if no picture has a foreground.
+    """
     if not any(mask.any() for mask in found.masks):
         raise NOTHING
     front = np.zeros(len(sample.rows), np.bool_)
-    rim = np.zeros(len(sample.rows), np.bool_)
+    left_out = np.zeros(len(sample.rows), np.bool_)
+    generator = np.random.default_rng(0)
     rows = np.empty_like(sample.rows)
     for index, mask in enumerate(found.masks):
         # The rows of a picture follow each other: the sample was drawn picture by picture.
         first, last = np.searchsorted(sample.picture, (index, index + 1))
         cells = sample.cell[first:last]
         front[first:last] = mask.reshape(-1)[cells]
-        outline = rim_of(mask)
-        if mask.sum() - outline.sum() >= _INNER:
-            rim[first:last] = outline.reshape(-1)[cells]
-        units = unit_rows(np.asarray(maps[index], np.float32).reshape(sample.rows.shape[1], -1).T)
-        inside = units[mask.reshape(-1)]
-        mean = inside.mean(axis=0) if len(inside) else units.mean(axis=0)
-        rows[first:last] = unit_rows(sample.rows[first:last] - mean)
+        inner = mask & ~rim_of(mask)
+        chosen = np.flatnonzero((inner if inner.sum() >= _INNER else mask).reshape(-1)[cells])
+        chosen = generator.permutation(chosen)[: max(_INNER, int(_SHARE * mask.size))]
+        left_out[first:last] = True
+        left_out[first + chosen] = False
+        rows[first:last] = centred_cells(maps[index], mask).reshape(mask.size, -1)[cells]
     means = np.stack([sample.rows[side].mean(axis=0) if side.any() else rows[0] * 0 for side in (~front, front)])
     centroids = unit_rows(means)
     touching = [float(sample.edge[side].mean()) if side.any() else 0.0 for side in (~front, front)]
@@ -132,7 +136,7 @@ def split_by_masks(
         found.votes,
         sum(not mask.any() for mask in found.masks),
     )
-    return replace(sample, rows=rows, rim=rim), split
+    return replace(sample, rows=rows, left_out=left_out), split
 
 
 class _Tally:

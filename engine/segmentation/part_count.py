@@ -80,7 +80,7 @@ def stability(
 ) -> dict[int, float]:
     """How far halves of the pictures agree on the parts, by their number: the mean of ``agreement_of``, at most 1."""
     generator = np.random.default_rng(0)
-    inside = split.front if sample.rim is None else split.front & ~sample.rim
+    inside = split.front if sample.left_out is None else split.front & ~sample.left_out
     rows, picture = sample.rows[inside], sample.picture[inside]
     tried = rows[generator.permutation(len(rows))[:_ROWS]]
     numbers = np.unique(picture)
