@@ -101,7 +101,7 @@ def agree(pack: Pack, expected: dict[str, Any]) -> None:
     assert (words.noun, words.codes_per_part) == (expected["noun"], expected["codes_per_part"])
     assert [[part.index, part.name, part.colour, part.background] for part in words.parts] == expected["parts"]
     assert [list(row) for row in words.code_names] == expected["code_names"]
-    assert asdict(pack.backbone) == expected["backbone"]
+    assert asdict(pack.backbone) == {**expected["backbone"], "centred": False}
     assert json.loads(json.dumps(asdict(pack.base_model))) == expected["base_model"]
     assert (
         dict(pack.metrics) == expected["metrics"]
