@@ -8,10 +8,10 @@ run:
 	@./setup.sh run
 	@$(PY) -m partcraft_desktop $(FILES)
 
-# The fast suite, offscreen.
+# The fast suite, offscreen, on all cores.
 test:
 	@./setup.sh test
-	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m "not slow"
+	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m "not slow" -n auto --dist worksteal
 
 lint:
 	@./setup.sh test

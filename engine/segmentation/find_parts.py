@@ -190,7 +190,7 @@ def view_folder(
         sample, split = centred() if extended else models.cache.get(key, centred, 2 * bytes)
         if extended:
             split = replace(split, centroids=extended.codebook().foreground, confidence=1.0)
-        return FolderView(backbone, pictures, sample, split, flip and not extended, extended)
+        return FolderView(backbone, pictures, sample, split, flip and not extended, extended, chosen)
     sample = models.cache.get(_SampleKey(pictures.key, seed), lambda: draw_sample(pictures.features, seed), bytes)
     if extended:
         centroids = extended.codebook().foreground
