@@ -101,6 +101,13 @@ def test_patches_are_those_of_the_family_s_own_model(name: str, tmp_path: Path) 
         for number in (1, 2, 3):
             torch.testing.assert_close(eyes.states(pixels, str(number)), outputs[number - 1][:, leading:])
         torch.testing.assert_close(eyes.states(pixels, "-1"), outputs[2][:, leading:])
+        computed: list[int] = []
+        lists = [module for module in eyes.model.modules() if isinstance(module, torch.nn.ModuleList)]
+        for index, layer in enumerate(next(module for module in lists if len(module) == 3)):
+            layer.register_forward_hook(lambda _module, _inputs, _output, index=index: computed.append(index))
+        many = eyes.states(pixels.repeat(3, 1, 1, 1), "2")
+        torch.testing.assert_close(many, outputs[1][:, leading:].repeat(3, 1, 1))
+    assert set(computed) == {0, 1}, "layers after the asked one are not computed"
 
 
 @pytest.mark.parametrize("name", MAKE)
