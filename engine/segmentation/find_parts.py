@@ -43,6 +43,8 @@ _WALL_SIDE: Final = 160
 
 _NO_OBJECT: Final = 0.01
 _SAME_GROUND: Final = 0.95
+_SAME_GROUND_IN_PHOTOS: Final = 0.7
+"""Cosines between foreground and background above which nothing stands out: by two centroids, and by cuts."""
 _UNSURE: Final = 0.2
 _ANATOMY: Final = 5 / 6
 """Of all layers of the eyes: after so many parts are found best in photographs (10 of 12)."""
@@ -271,7 +273,8 @@ def note_on(models: Models, view: FolderView, parts: PartClusters, count: int) -
     if len(view.found.files) == 1:
         others = f" ({len(view.found.skipped)} were left out)" if view.found.skipped else ""
         sentences.append(f"There is only one picture to use{others}, so each part has one code.")
-    if not _NO_OBJECT <= share <= 1 - _NO_OBJECT or view.split.likeness > _SAME_GROUND:
+    line = _SAME_GROUND_IN_PHOTOS if view.split.votes else _SAME_GROUND
+    if not _NO_OBJECT <= share <= 1 - _NO_OBJECT or view.split.likeness > line:
         sentences.append("No object stands out from the background in these pictures.")
     elif view.split.confidence < _UNSURE:
         sentences.append("It is not clear which is the background; flip it if the wall shows it wrong.")
