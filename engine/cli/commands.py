@@ -220,10 +220,22 @@ def discover_vocabulary(arguments: Namespace, handlers: str) -> Answer:
         [name.strip() for name in arguments.names.split(",")] if arguments.names else (),
         references=arguments.references, codes_from=arguments.codes_from,
         eye_settings=EyeSettings(arguments.image_size, arguments.feature_layer, arguments.sees),
+        left_out=_left_out(arguments.folder, arguments.left_out),
     )  # fmt: skip
     with JobRunner(handlers) as desk:
         pack = Pack.open(desk.run(job))
     return Answer({**pack_summary(pack), "found": dict(pack.metrics)}, "\n".join(_discovered(pack)))
+
+
+def _left_out(folder: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Pictures to leave out, as the job has them: paths below the folder. Raises :class:`UserError` for one that is
+    not there."""
+    place = Path(folder).absolute()
+    files = {file.relative_to(place).as_posix() for file in picture_files(place)} if names else set[str]()
+    for name in names:
+        if name not in files:
+            raise UserError(f"There is no picture {name} in {place.name}.", "Name it as it stands below the folder.")
+    return tuple(names)
 
 
 def _discovered(pack: Pack) -> Iterator[str]:

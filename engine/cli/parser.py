@@ -100,6 +100,10 @@ def make_parser() -> argparse.ArgumentParser:
     subparser.add_argument(
         "--drop", dest="dropped", type=_numbers, default=[], metavar="I,J", help="parts that are background"
     )
+    subparser.add_argument(
+        "--leave-out", dest="left_out", action="append", default=[], metavar="NAME",
+        help="a picture of the folder to leave out; may be given several times",
+    )  # fmt: skip
     subparser.add_argument("--flip-background", action="store_true", help="take the other side for the background")
     subparser.add_argument(
         "--extends", default="", metavar="P", help="add to a pack: its parts, its codes and new ones"

@@ -36,6 +36,7 @@ _Float = TypeVar("_Float", bound=np.floating)
 Bools = npt.NDArray[np.bool_]
 
 Ints = npt.NDArray[np.int64]
+LabelsOf = Callable[[int, Codebook, Floats], npt.NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,10 +189,12 @@ def pool_and_fit_codes(
     count: int,
     seed: int,
     report: Callable[[int], None],
+    labels_of: LabelsOf | None = None,
 ) -> PartCodes:
     """The codes of each part: the mean of each kind's pictures if the pictures are sorted, else clusters of the
     pictures' mean part features. Parts of the background are clustered in any
-    case. ``report`` is told each picture's number.
+    case. ``report`` is told each picture's number. ``labels_of`` says which part each cell of a picture is, if that is
+    not as the codebook has it.
     """
     kinds = kinds_in(pictures)
     code_count = len(kinds) or count
@@ -200,7 +203,8 @@ def pool_and_fit_codes(
     pooled = np.zeros((len(pictures.features), *shape), np.float32)
     for index, features in enumerate(pictures.features):
         report(index)
-        pooled[index] = book.pooled(features, book.segment(features).labels)
+        labels = labels_of(index, book, features) if labels_of else book.segment(features).labels
+        pooled[index] = book.pooled(features, labels)
     centroids = np.zeros((shape[0], code_count, shape[1]), np.float32)
     for part in range(shape[0]):
         if kinds and not background[part]:
@@ -226,11 +230,12 @@ def fit_codes(
     background: Sequence[bool],
     seed: int = 0,
     report: Callable[[int], None] = lambda _index: None,
+    labels_of: LabelsOf | None = None,
 ) -> FittedCodebook:
     """The third tier of a codebook, on the two that were found."""
     empty = np.zeros((len(tier.centroids), 1, tier.centroids.shape[1]), np.float32)
     book = tier.codebook(split, empty, background)
-    codes = pool_and_fit_codes(pictures, book, background, count, seed, report)
+    codes = pool_and_fit_codes(pictures, book, background, count, seed, report, labels_of)
     metrics = {
         "pictures": len(pictures.features),
         "skipped": list(pictures.skipped),

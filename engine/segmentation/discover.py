@@ -17,8 +17,9 @@ from engine.core.vocabulary import Vocabulary
 from engine.models.loader import Models
 from engine.packs.pack import BaseModel, Pack
 from engine.segmentation.codebook_fitting import fit_codes, kinds_in
+from engine.segmentation.corrections import save_corrections
 from engine.segmentation.draft_pack import copy_references, make_draft_folder, write_draft
-from engine.segmentation.find_parts import note_on, parts_of, suggested_count, view_folder
+from engine.segmentation.find_parts import corrected_pictures, corrected_view, note_on, parts_of, suggested_count
 from engine.segmentation.part_names import code_names, joined_names, make_parts, part_names
 from engine.worker.jobs import Discover, Progress, Report
 
@@ -33,9 +34,7 @@ def discover(models: Models, job: Discover, report: Report) -> str:
     if job.parts < 0 or job.codes < 1:
         raise UserError("A vocabulary needs at least one part and one code.", "Choose larger numbers.")
     _join_launch()
-    view = view_folder(
-        models, job.folder, job.eyes, job.flip_background, job.extends, job.seed, report, job.eye_settings
-    )
+    view = corrected_view(models, job, report)
     if dist.is_initialized() and dist.get_rank():
         return str(Path(job.out).resolve())
     report(Progress("Finding parts", 0, 0))
@@ -49,9 +48,10 @@ def discover(models: Models, job: Discover, report: Report) -> str:
     if all(background):
         raise UserError("Every part was given to the background.", "Keep at least one part.")
     total = len(pictures.files)
+    corrected = corrected_pictures(view, parts)
     clusters = fit_codes(
         pictures, view.split, parts, job.codes, background, job.seed,
-        lambda index: report(Progress("Finding codes", index, total)),
+        lambda index: report(Progress("Finding codes", index, total)), corrected.grid,
     )  # fmt: skip
     if view.known:
         named = view.known.vocabulary.parts
@@ -99,7 +99,8 @@ def discover(models: Models, job: Discover, report: Report) -> str:
     def cutting(done: int, total: int) -> None:
         report(Progress("Cutting references into parts", done, total))
 
-    return str(write_draft(pack, book, clusters, pictures, job.references, cutting, first).path)
+    save_corrections(out, job.left_out, corrected)
+    return str(write_draft(pack, book, clusters, pictures, job.references, cutting, first, corrected).path)
 
 
 def _join_launch() -> None:

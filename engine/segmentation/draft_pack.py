@@ -21,8 +21,8 @@ from engine.core.vocabulary import ABSENT
 from engine.packs.codebook import Codebook
 from engine.packs.pack import CODE_PICTURES, CODEBOOK, MANIFEST, TOKENS, Pack, Reference
 from engine.segmentation.codebook_fitting import FittedCodebook, unit_rows
+from engine.segmentation.corrections import NOT_CORRECTED, CorrectedPictures
 from engine.segmentation.feature_cache import PictureFeatures
-from engine.segmentation.mask_refinement import segment_picture
 
 _THUMBNAIL: Final = 256
 _CODE_THUMBNAIL: Final = 128
@@ -41,11 +41,12 @@ def write_draft(
     references: int,
     step: Step,
     first: int = 0,
+    corrected: CorrectedPictures = NOT_CORRECTED,
 ) -> Pack:
     """Write a draft pack's folder, ``pack.json`` last, so that a folder with one is whole.
 
     ``codebook`` may have ``first`` codes more than ``clusters``, before theirs. References that ``pack`` has stay.
-    ``step`` is told how many pictures of how many are cut. Raises :class:`UserError`.
+    ``step`` is told how many pictures of how many are cut. Labels are as ``corrected``. Raises :class:`UserError`.
     """
     for name in ("references", "thumbnails", "labels", CODE_PICTURES):
         make_folder(pack.path / name, "the pack")
@@ -58,7 +59,7 @@ def write_draft(
         step(done, len(pictures))
         side = _REFERENCE_SIDE if index in chosen else _CUT_SIDE
         picture = open_picture(features.files[index], max_side=side)
-        labels = segment_picture(codebook, features.features[index], np.asarray(picture))
+        labels = corrected.segment(index, codebook, features.features[index], np.asarray(picture))
         if index in chosen:
             written.append(_write_reference(pack, clusters, features, index, picture, labels, first))
         for _, part, code in (entry for entry in nearest if entry[0] == index):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,14 +11,17 @@ from typing import Final
 
 import numpy as np
 
+from engine.core.correction import Correction
 from engine.core.image_files import open_picture
 from engine.core.paths import starter_pack
+from engine.core.segmentation import NO_PART
 from engine.models.dinov2_wheel import EYES
 from engine.models.loader import Models
 from engine.packs.codebook import Codebook
 from engine.packs.pack import Backbone, Pack
 from engine.segmentation.choose_eyes import EyesChoice, are_seen, choose_eyes, eyes_here
 from engine.segmentation.codebook_fitting import (
+    NOTHING,
     ROWS,
     BackgroundSplit,
     FeatureSample,
@@ -29,15 +32,25 @@ from engine.segmentation.codebook_fitting import (
     split_background,
     unit_rows,
 )
+from engine.segmentation.corrections import (
+    NOT_CORRECTED,
+    CorrectedPictures,
+    Said,
+    as_parts,
+    correct_clusters,
+    correct_foreground,
+    correct_split,
+    said_cells,
+    strokes_by_picture,
+)
 from engine.segmentation.dino import open_dino
 from engine.segmentation.draft_pack import representative_indices
 from engine.segmentation.feature_cache import PictureFeatures, compute_features
 from engine.segmentation.foreground import FolderForeground, fit_foreground, masks_of, split_by_masks
-from engine.segmentation.image_folder import read_image_folder
-from engine.segmentation.mask_refinement import segment_picture
+from engine.segmentation.image_folder import read_image_folder, without
 from engine.segmentation.part_count import suggest_part_count
 from engine.segmentation.part_names import part_names
-from engine.worker.jobs import EyeSettings, FindParts, PartsFound, Progress, Report, SeenPicture
+from engine.worker.jobs import Discover, EyeSettings, FindParts, PartsFound, Progress, Report, SeenPicture
 
 _WALL_SIDE: Final = 160
 
@@ -92,7 +105,8 @@ class _ClustersKey:
 @dataclass(frozen=True, eq=False)
 class FolderView:
     """A folder as eyes see it: its pictures, a sample of what is in them, background and foreground (changed over if
-    ``flip``), the pack that is extended, if any, and why these eyes look, unless a person or that pack chose them."""
+    ``flip``), the pack that is extended, if any, and why these eyes look, unless a person or that pack chose them.
+    Of photographs also their foreground; of a view with corrections, how it was without them."""
 
     backbone: Backbone
     found: PictureFeatures
@@ -101,12 +115,23 @@ class FolderView:
     flip: bool
     known: Pack | None = None
     eyes: EyesChoice | None = None
+    foreground: FolderForeground | None = None
+    uncorrected: FolderView | None = None
+    corrections: FolderCorrections | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FolderCorrections:
+    """What was painted in a view's pictures, by their numbers, with clusters as labels, and what that says of cells."""
+
+    strokes: Mapping[int, tuple[Correction, ...]]
+    said: Said
 
 
 def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
     """Find the parts of a folder's pictures and show them on some. The engine's handler of :class:`FindParts`.
     Raises :class:`UserError`."""
-    view = view_folder(models, job.folder, job.eyes, job.flip_background, job.extends, job.seed, report)
+    view = corrected_view(models, job, report)
     report(Progress("Finding parts", 0, 0))
     if view.known:
         count = suggested = len(view.known.vocabulary.parts)
@@ -121,9 +146,19 @@ def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
     else:
         names = part_names(parts.centroids, view.sample.rows[view.split.front][::10], view.backbone)
     book = _codebook_without_codes(view, parts)
-    shown = representative_indices(_kinds(view.found), job.show)
+    corrected = corrected_pictures(view, parts)
+    everything = (view.uncorrected or view).found  # those left out stay on the wall, for they can be taken in again
+    shown = representative_indices(_kinds(everything), job.show)
+    number_of = {file: index for index, file in enumerate(view.found.files)}
+
+    def seen(index: int) -> SeenPicture:
+        number = number_of.get(everything.files[index])
+        if number is None:
+            return _left_out_picture(everything, index)
+        return _seen_picture(book, view.found, number, corrected)
+
     with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
-        wall = tuple(pool.map(lambda index: _seen_picture(book, view.found, index), shown))
+        wall = tuple(pool.map(seen, shown))
     return PartsFound(
         pictures=len(view.found.files),
         asked=count,
@@ -152,8 +187,10 @@ def view_folder(
     seed: int,
     report: Report,
     settings: EyeSettings = EyeSettings(),  # noqa: B008 - a frozen value
+    left_out: Sequence[str] = (),
 ) -> FolderView:
-    """Look at a folder's pictures and tell background from foreground; kept with the models while memory allows."""
+    """Look at a folder's pictures and tell background from foreground; kept with the models while memory allows.
+    The eyes are those that fit all of them, also those ``left_out``."""
     extended = Pack.open(extends) if extends else None
     if eyes and not extended:
         models.eyes(eyes)  # what is wrong with them is said before a folder is read
@@ -163,6 +200,7 @@ def view_folder(
         report(Progress("Choosing eyes", 0, 0))
         chosen = choose_eyes(models, place.pictures)
     backbone = extended.backbone if extended else backbone_with(models, chosen.id if chosen else eyes, settings)
+    place = without(place, left_out)
     skipped = [problem.message for problem in place.problems]
     pictures = compute_features(open_dino(models, backbone), place.pictures, report, place.kinds, together=True)
     pictures = replace(pictures, skipped=(*skipped, *pictures.skipped))
@@ -192,7 +230,8 @@ def view_folder(
         sample, split = centred() if extended else models.cache.get(key, centred, 2 * bytes)
         if extended:
             split = replace(split, centroids=extended.codebook().foreground, confidence=1.0)
-        return FolderView(backbone, pictures, sample, split, flip and not extended, extended, chosen)
+        flip = flip and not extended
+        return FolderView(backbone, pictures, sample, split, flip, extended, chosen, foreground=known)
     sample = models.cache.get(_SampleKey(pictures.key, seed), lambda: draw_sample(pictures.features, seed), bytes)
     if extended:
         centroids = extended.codebook().foreground
@@ -234,17 +273,54 @@ def parts_of(
         members = book.members or tuple((index,) for index in range(len(centroids)))
         background = tuple(part.background for part in view.known.vocabulary.parts)
         return PartClusters(centroids, members, background, tuple(shares.tolist()), (), book.clusters)
+    whole = view.uncorrected or view
     clusters = models.cache.get(
-        _ClustersKey(view.found.key, seed, view.flip, count),
-        lambda: cluster_foreground(view.sample, view.split, count, seed),
-        len(view.sample.rows),
+        _ClustersKey(whole.found.key, seed, whole.flip, count),
+        lambda: cluster_foreground(whole.sample, whole.split, count, seed),
+        len(whole.sample.rows),
     )
+    if view.corrections:
+        if not view.split.front.any():
+            raise NOTHING
+        masks = view.foreground.masks if view.foreground else ()
+        start, said = clusters.centroids, view.corrections.said
+        clusters = correct_clusters(view.found.features, view.sample, view.split, start, said, merged, masks)
     return arrange_parts(view.sample, view.split, clusters, merged, dropped)
+
+
+def corrected_view(models: Models, job: FindParts | Discover, report: Report) -> FolderView:
+    """A job's folder as :func:`view_folder` has it, without the pictures that are left out and with what a person
+    corrected. Features are kept, so this is quick where the folder was looked at before. Raises :class:`UserError`."""
+    settings = job.eye_settings if isinstance(job, Discover) else EyeSettings()
+    request = models, job.folder, job.eyes, job.flip_background, job.extends, job.seed, report, settings
+    whole = view_folder(*request)
+    if not job.left_out and not job.corrections:
+        return whole
+    report(Progress("Looking again with what you corrected", 0, 0))
+    view = view_folder(*request, left_out=job.left_out) if job.left_out else whole
+    maps = view.found.features
+    strokes = strokes_by_picture(view.found.files, Path(job.folder), job.corrections)
+    said = {} if view.known else said_cells(strokes, maps)
+    if said and view.foreground:
+        foreground = correct_foreground(maps, view.foreground, said)
+        sample, split = split_by_masks(maps, draw_sample(maps, job.seed), foreground)
+        view = replace(view, sample=sample, split=split, foreground=foreground)
+    elif said:
+        view = replace(view, split=correct_split(maps, view.sample, view.split, said))
+    return replace(view, uncorrected=whole, corrections=FolderCorrections(strokes, said))
+
+
+def corrected_pictures(view: FolderView, parts: PartClusters) -> CorrectedPictures:
+    """What was painted in a view's pictures, as parts."""
+    if view.corrections is None:
+        return NOT_CORRECTED
+    return CorrectedPictures(as_parts(view.corrections.strokes, parts.members))
 
 
 def suggested_count(view: FolderView, seed: int, report: Report) -> tuple[int, str]:
     """How many parts fit a view, and why."""
     trying = "Trying numbers of parts"
+    view = view.uncorrected or view  # a number that changed with each stroke would be hard to follow
     key = f"{view.found.key}-{seed}-{int(view.flip)}"
     return suggest_part_count(view.sample, view.split, key, lambda done, total: report(Progress(trying, done, total)))
 
@@ -254,12 +330,16 @@ def _codebook_without_codes(view: FolderView, parts: PartClusters) -> Codebook:
     return parts.codebook(view.split, parts.centroids[:, None].copy(), parts.background)
 
 
-def _seen_picture(book: Codebook, pictures: PictureFeatures, index: int) -> SeenPicture:
+def _seen_picture(book: Codebook, pictures: PictureFeatures, index: int, corrected: CorrectedPictures) -> SeenPicture:
     image = np.asarray(open_picture(pictures.files[index], max_side=_WALL_SIDE))
-    kind = pictures.classes[index] if pictures.classes else ""
-    return SeenPicture(
-        str(pictures.files[index]), kind, image, segment_picture(book, pictures.features[index], image).labels
-    )
+    labels = corrected.segment(index, book, pictures.features[index], image).labels
+    return SeenPicture(str(pictures.files[index]), _kinds(pictures)[index], image, labels)
+
+
+def _left_out_picture(pictures: PictureFeatures, index: int) -> SeenPicture:
+    image = np.asarray(open_picture(pictures.files[index], max_side=_WALL_SIDE))
+    nothing = np.full(image.shape[:2], NO_PART, np.uint8)
+    return SeenPicture(str(pictures.files[index]), _kinds(pictures)[index], image, nothing, left_out=True)
 
 
 def _kinds(pictures: PictureFeatures) -> tuple[str, ...]:

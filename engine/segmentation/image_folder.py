@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -99,6 +99,16 @@ def read_image_folder(place: Path, report: Report) -> ImageFolder:
         )
     chosen = tuple(kinds[index] for index in used) if kinds else ()
     return ImageFolder(place, tuple(files[index] for index in used), chosen, tuple(problems))
+
+
+def without(folder: ImageFolder, left_out: Sequence[str]) -> ImageFolder:
+    """A folder without some pictures: paths below it, with slashes. Raises :class:`UserError` if none is left."""
+    gone = set(left_out)
+    kept = [i for i, file in enumerate(folder.pictures) if file.relative_to(folder.place).as_posix() not in gone]
+    if not kept:
+        raise UserError("Every picture was left out.", "Take some in again.")
+    kinds = tuple(folder.kinds[index] for index in kept) if folder.kinds else ()
+    return replace(folder, pictures=tuple(folder.pictures[index] for index in kept), kinds=kinds)
 
 
 def identify_files(files: Sequence[Path], report: Report) -> list[FileFacts]:

@@ -23,10 +23,10 @@ from engine.core.vocabulary import ABSENT
 from engine.models.loader import Models
 from engine.models.vae import encode_pictures, to_tensor
 from engine.packs.pack import Pack
+from engine.segmentation.corrections import CorrectedPictures, read_corrections, strokes_by_picture
 from engine.segmentation.dino import open_dino
 from engine.segmentation.feature_cache import compute_features
-from engine.segmentation.image_folder import read_image_folder
-from engine.segmentation.mask_refinement import segment_picture
+from engine.segmentation.image_folder import read_image_folder, without
 from engine.training.token_init import extended_pack
 from engine.worker.jobs import Progress, Report
 
@@ -172,12 +172,14 @@ def segmented_pictures(
             yield open_picture(reference.image), Segmentation(read_label_map(reference.labels), reference.codes)
         return
     codebook = pack.codebook()
-    place = read_image_folder(Path(folder), report)
+    left_out, corrections = read_corrections(pack.path, len(pack.vocabulary.parts))
+    place = without(read_image_folder(Path(folder), report), left_out)
     pictures = compute_features(open_dino(models, pack.backbone), place.pictures, report, place.kinds)
+    corrected = CorrectedPictures(strokes_by_picture(pictures.files, Path(folder), corrections))
     for done, (file, features) in enumerate(zip(pictures.files, pictures.features, strict=True)):
         report(Progress("Finding parts", done, len(pictures.files)))
         picture = open_picture(file, max_side=1024)
-        segmentation = segment_picture(codebook, features, np.asarray(picture))
+        segmentation = corrected.segment(done, codebook, features, np.asarray(picture))
         codes = list(segmentation.codes)
         for part in pack.vocabulary.visible_parts if pictures.classes else ():
             kind, index = pictures.classes[done], part.index

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.correction import Correction
 from engine.core.errors import ErrorKind
 from engine.core.recipe import Creation, Receipt, Recipe
 from engine.core.segmentation import Segmentation
@@ -65,7 +66,9 @@ class FindParts:
     ``parts`` 0 asks for a suggestion. ``merged`` are groups of clusters that are one part each; ``dropped`` are
     clusters that belong to the background; both count the clusters as they were found. ``eyes``: the id of the eyes
     that look (empty: those that fit the pictures). ``extends`` is the folder of a pack whose parts are looked for
-    instead. Result: :class:`PartsFound`."""
+    instead. ``left_out`` are pictures (paths below the folder, with slashes) of which nothing is learned, and
+    ``corrections`` what a person painted, whose labels are clusters; clusters keep their numbers through both.
+    Result: :class:`PartsFound`."""
 
     folder: str
     parts: int = 0
@@ -76,6 +79,8 @@ class FindParts:
     extends: str = ""
     show: int = 24
     seed: int = 0
+    left_out: tuple[str, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,10 +98,10 @@ class EyeSettings:
 class Discover:
     """Find a vocabulary in a folder of pictures and write it as a pack. Result: the pack's folder.
 
-    ``parts`` 0 takes as many as are suggested. ``eyes``, ``flip_background``, ``merged``, ``dropped`` and ``extends``
-    are those of :class:`FindParts`. A value for each part, or none: ``part_names``, ``colours``, ``background``
-    (instead of ``dropped``). ``references``: how many pictures one can pick from. ``codes_from`` "clusters": pictures
-    that are sorted by kind are clustered all the same.
+    ``parts`` 0 takes as many as are suggested. ``eyes``, ``flip_background``, ``merged``, ``dropped``, ``extends``,
+    ``left_out`` and ``corrections`` are those of :class:`FindParts`. A value for each part, or none: ``part_names``,
+    ``colours``, ``background`` (instead of ``dropped``). ``references``: how many pictures one can pick from.
+    ``codes_from`` "clusters": pictures that are sorted by kind are clustered all the same.
     """
 
     folder: str
@@ -118,6 +123,8 @@ class Discover:
     references: int = 60
     codes_from: Literal["kinds", "clusters"] = "kinds"
     eye_settings: EyeSettings = EyeSettings()
+    left_out: tuple[str, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -209,12 +216,13 @@ class Surveyed:
 @dataclass(frozen=True)
 class SeenPicture:
     """A picture with its parts, small: ``image`` uint8 (H, W, 3), ``labels`` uint8 (H, W) with part numbers and
-    :data:`engine.core.segmentation.NO_PART`; H and W at most 192."""
+    :data:`engine.core.segmentation.NO_PART`; H and W at most 192. One that is ``left_out`` shows none."""
 
     picture: str
     kind: str
     image: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
+    left_out: bool = False
 
 
 @dataclass(frozen=True)

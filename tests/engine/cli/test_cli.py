@@ -24,7 +24,7 @@ from engine.core.vocabulary import Choice
 from engine.packs import library
 from engine.packs.pack import BaseModel, Pack
 from tests.conftest import REPOSITORY
-from tests.fakes import SCRIPT, make_base_config, make_pack, write_script
+from tests.fakes import SCRIPT, make_base_config, make_folder, make_pack, write_script
 
 FAKES = "tests.fakes:HANDLERS"
 
@@ -204,6 +204,15 @@ def test_discover_train_evaluate(run: Callable[..., Run], tmp_path: Path) -> Non
     assert run("train", "--resume", done.json["plan"], "--json").code == 0
     done = run("evaluate", "--pack", out, "--count", 2, "--out", tmp_path / "scores", "--json")
     assert done.json["emr"] == 0.9 and done.json["count"] == 2
+
+
+def test_pictures_to_leave_out_are_named_as_below_the_folder(run: Callable[..., Run], tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "birds", ("Owl",), 3)
+    done = run("discover", folder, "--leave-out", "Owl/0-1.png", "--out", tmp_path / "owls", "--json")
+    assert done.code == 0
+    done = run("discover", folder, "--leave-out", "0-1.png", "--out", tmp_path / "more")
+    assert done.code == 1 and "There is no picture 0-1.png in birds." in done.err
+    assert not (tmp_path / "more").exists()
 
 
 def test_packs(run: Callable[..., Run], pack: Pack, tmp_path: Path, home: Path) -> None:
