@@ -32,6 +32,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from safetensors.numpy import save_file
 
+from engine.core.correction import ANY_PART
 from engine.core.errors import UserError
 from engine.core.paths import data_dir
 from engine.core.recipe import Arrival, Creation
@@ -304,7 +305,12 @@ def find_parts(models: Any, job: FindParts, report: Any) -> PartsFound:
         labels = clusters_of(sketch_bird(0, image.shape[0])[1], count)
         if job.flip_background:
             labels = np.where(labels == NO_PART, 0, NO_PART).astype(np.uint8)
-        wall.append(SeenPicture(str(path), path.parent.name, image, table[labels]))
+        name = path.relative_to(job.folder).as_posix()
+        drawn = np.full_like(labels, NO_PART) if name in job.left_out else table[labels]
+        for stroke in job.corrections:
+            if stroke.picture == name and name not in job.left_out and stroke.label != ANY_PART:
+                drawn[stroke.covers(*drawn.shape)] = NO_PART if stroke.label is None else table[stroke.label]
+        wall.append(SeenPicture(str(path), path.parent.name, image, drawn, name in job.left_out))
     shares = tuple(float(np.mean([(seen.labels == part).mean() for seen in wall])) for part in range(len(groups)))
     names = tuple(PARTS[group[0]] if group[0] < len(PARTS) else f"part {group[0] + 1}" for group in groups)
     background = tuple(part in script.get("background", ()) for part in range(len(groups)))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider, QVBoxLayout, QWidget
+from PySide6.QtGui import QHideEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
+from engine.worker.jobs import SeenPicture
 from partcraft_desktop.app.learning.part_sorting import MOST_PARTS
 from partcraft_desktop.app.learning.state import LearningState
 from partcraft_desktop.widgets.controls import push_button
@@ -17,11 +19,28 @@ from partcraft_desktop.wizard.eyes_choice import EyesChoice
 from partcraft_desktop.wizard.page import PageTools, WizardPage
 from partcraft_desktop.wizard.part_list import PartList
 from partcraft_desktop.wizard.parts_wall import PartsWall
+from partcraft_desktop.wizard.picture_brush import PictureBrush
 
 SIDE: Final = 304
 LOOKING: Final = 420
 QUIET_FOR_MS: Final = 400
 """What is done within this time needs no sign of waiting."""
+
+
+def edits_text(state: LearningState) -> str:
+    """What a person corrected in pictures, in a sentence or two; empty if nothing."""
+    sorting = state.draft.sorting
+    sentences = []
+    corrected = len({stroke.picture for stroke in sorting.strokes})
+    if corrected:
+        sentences.append(f"{amount(corrected, 'picture')} corrected by hand; the others follow.")
+    if sorting.left_out:
+        sentences.append(f"{amount(len(sorting.left_out), 'picture')} left out: nothing is learned there.")
+    if sorting.partless:
+        sentences.append(
+            f"{amount(sorting.partless, 'stroke')} of parts that are not there now: no background, that is all."
+        )
+    return " ".join(sentences)
 
 
 class PartsPage(WizardPage):
@@ -33,6 +52,8 @@ class PartsPage(WizardPage):
         self._editor = learning.parts
         self._now = LearningState()
         self.wall = PartsWall(tools.readers)
+        self.brush = PictureBrush(tools.readers)
+        self.edits = quiet()
         self.list = PartList()
         self.eyes = EyesChoice(learning.parts)
         self.eyes.doing.cancelled.connect(lambda: learning.cancel("eyes"))
@@ -91,8 +112,10 @@ class PartsPage(WizardPage):
         self.left = QVBoxLayout()
         self.left.setSpacing(UNIT)
         self.left.addWidget(self.wall, 1)
+        self.left.addWidget(self.brush, 1)
         self.doing.setMaximumWidth(LOOKING)
         self.left.addWidget(self.doing)
+        self.left.addWidget(self.edits)
         self.left.addWidget(self.note)
         body.addLayout(self.left, 1)
         body.addWidget(self.beside)
@@ -104,6 +127,12 @@ class PartsPage(WizardPage):
         self.wall.pointed.connect(self._light)
         self.list.pointed.connect(self._light)
         self.wall.pressed.connect(lambda part: self.list.setCurrentIndex(self.list.parts.index(part)))
+        self.wall.opened.connect(self._open_picture)
+        self.wall.left_out.connect(editor.leave_out)
+        self.brush.painted.connect(self._paint)
+        self.brush.undone.connect(editor.undo)
+        self.brush.done.connect(self._put_brush_down)
+        self.list.chosen.connect(self._choose_for_brush)
         self.list.parts.named.connect(self._name)
         self.list.parts.merged.connect(editor.merge)
         self.list.recoloured.connect(editor.recolour)
@@ -133,8 +162,9 @@ class PartsPage(WizardPage):
             return
         sorting, parts_found = state.draft.sorting, state.parts_found
         # Before anything was found there is nothing to change: only how far the looking is, in the middle.
-        for widget in (self.wall, self.beside):
-            widget.setVisible(parts_found is not None)
+        self.beside.setVisible(parts_found is not None)
+        self._show_brush(state)
+        self.wall.setVisible(parts_found is not None and not self.brush.picture)
         self.doing.setMaximumWidth(LOOKING if parts_found is None else 16_777_215)
         fixed = bool(state.draft.extends)
         # The order of the shares is that of what was found; between two finds there are none.
@@ -144,6 +174,8 @@ class PartsPage(WizardPage):
             sorting.parts, parts_found.shares if parts_found and fits else (), fixed or not sorting.settled
         )
         self.wall.show_wall(state.wall, sorting.parts)
+        self.edits.setText(edits_text(state))
+        self.edits.setVisible(bool(self.edits.text()) and not self.brush.picture)
         dropped = sum(part.dropped for part in sorting.parts)
         count = amount(len(sorting.parts) - dropped, "part") if sorting.parts else "Parts"
         self.count.setText(count + (f", {dropped} dropped" if dropped else ""))
@@ -190,6 +222,54 @@ class PartsPage(WizardPage):
 
     def _show_progress(self) -> None:
         self.doing.show_progress(self._now.jobs.get("parts"))
+
+    # Correcting one picture
+
+    def _seen(self, picture: str) -> SeenPicture | None:
+        return next((seen for seen in self._now.wall if seen.picture == picture), None)
+
+    def _open_picture(self, picture: str) -> None:
+        seen = self._seen(picture)
+        if seen is not None and self._now.draft.sorting.settled:
+            self._editor.hold(True)
+            rows = self.list.selected()
+            self.wall.hide()
+            self.edits.hide()
+            self.brush.undo.setEnabled(self._now.can_undo)
+            self.brush.open(seen, self._parts, rows[0] if rows else None)
+
+    def _show_brush(self, state: LearningState) -> None:
+        """Show the open picture as it is now; put the brush down where other parts are looked for."""
+        if not self.brush.picture:
+            return
+        seen = self._seen(self.brush.picture)
+        if seen is None or seen.left_out or not state.draft.sorting.settled or state.draft.page != "parts":
+            self._put_brush_down()
+        else:
+            self.brush.undo.setEnabled(state.can_undo)
+            self.brush.show_parts(seen, state.draft.sorting.parts)
+
+    def _paint(self, part: int | None, points: Any, radius: Any) -> None:
+        self._editor.paint(self.brush.picture, part, points, radius)
+
+    def _choose_for_brush(self) -> None:
+        rows = self.list.selected()
+        if self.brush.picture and rows:
+            self.brush.choose(rows[0])
+
+    def _put_brush_down(self) -> None:
+        with_keys = self.brush.isAncestorOf(QApplication.focusWidget() or self)
+        self.brush.close_picture()
+        self.wall.setVisible(self._now.parts_found is not None)
+        self.edits.setVisible(bool(self.edits.text()))
+        if with_keys:
+            self.wall.canvas.setFocus()
+        self._editor.hold(False)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if self.brush.picture:
+            self._put_brush_down()
 
     def _light(self, part: int | None) -> None:
         self.wall.light(part)

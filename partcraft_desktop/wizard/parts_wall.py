@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Final
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
+    QFocusEvent,
     QImage,
+    QKeyEvent,
     QMouseEvent,
     QPainter,
     QPainterPath,
@@ -21,17 +24,18 @@ from PySide6.QtGui import (
     QResizeEvent,
     QTransform,
 )
-from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QWidget
 
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.worker.jobs import SeenPicture
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.learning.part_sorting import DraftPart
-from partcraft_desktop.widgets.controls import CORNER, rounded
+from partcraft_desktop.widgets.controls import CORNER, paint_ring, rounded
 from partcraft_desktop.widgets.images import to_qimage
 from partcraft_desktop.widgets.part_glyphs import with_alpha
 from partcraft_desktop.widgets.part_outlines import PartShape, shapes_of
 from partcraft_desktop.widgets.theme import UNIT
+from partcraft_desktop.wizard.wall_tools import TileTools
 
 CELL: Final = 168
 """The side of a picture is near this, in logical pixels."""
@@ -57,10 +61,13 @@ def wall_tiles(wall: Sequence[SeenPicture], parts: int) -> list[WallTile]:
 
 
 class PartsWall(QScrollArea):
-    """Shows a wall. ``pointed(part or None)``; ``pressed(part)``."""
+    """Shows a wall. ``pointed(part or None)``; ``pressed(part)``; ``opened(path)``: correct a picture;
+    ``left_out(path, out)``: leave it out, or take it in again."""
 
     pointed = Signal(object)
     pressed = Signal(int)
+    opened = Signal(str)
+    left_out = Signal(str, bool)
 
     def __init__(self, readers: BackgroundReader) -> None:
         super().__init__()
@@ -69,7 +76,15 @@ class PartsWall(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setAccessibleName("Pictures with their parts")
-        self.canvas = _Canvas(readers, self.pointed.emit, self.pressed.emit)
+        self.canvas = WallCanvas(readers)
+        for own, of_canvas in (
+            (self.pointed, self.canvas.pointed),
+            (self.pressed, self.canvas.pressed),
+            (self.opened, self.canvas.opened),
+            (self.left_out, self.canvas.left_out),
+        ):
+            of_canvas.connect(own)
+        self.canvas.moved.connect(self._follow)
         self.setWidget(self.canvas)
         self.viewport().setAutoFillBackground(False)
         self.canvas.setAutoFillBackground(False)
@@ -82,22 +97,36 @@ class PartsWall(QScrollArea):
         """Light a part on all pictures."""
         self.canvas.light(part)
 
+    def _follow(self, index: int) -> None:
+        rect = self.canvas.rect_of(index)
+        self.ensureVisible(rect.center().x(), rect.center().y(), rect.width() // 2 + GAP, rect.height() // 2 + GAP)
 
-class _Canvas(QWidget):
-    def __init__(
-        self, readers: BackgroundReader, pointed: Callable[[int | None], None], pressed: Callable[[int], None]
-    ) -> None:
+
+class WallCanvas(QWidget):
+    """The pictures. Arrow keys go from one to the next, Enter corrects it, Del leaves it out or takes it in again.
+    ``moved(index)``: the keyboard is at another picture."""
+
+    pointed = Signal(object)
+    pressed = Signal(int)
+    opened = Signal(str)
+    left_out = Signal(str, bool)
+    moved = Signal(int)
+
+    def __init__(self, readers: BackgroundReader) -> None:
         super().__init__()
         self._readers = readers
-        self._pointed = pointed
-        self._pressed = pressed
         self._request: tuple[object, ...] = ()
         self.tiles: list[WallTile] = []
         self.parts: tuple[DraftPart, ...] = ()
         self._coming: tuple[DraftPart, ...] = ()
         self.lit: int | None = None
+        self.current = 0
+        self._hovered: int | None = None
         self._pixmaps: dict[tuple[int, int | None], QPixmap] = {}
+        self.tools = TileTools(self, lambda: self._open(self._at), lambda: self._leave(self._at))
         self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Pictures with their parts")
 
     def show_wall(self, wall: tuple[SeenPicture, ...], parts: tuple[DraftPart, ...]) -> None:
         self._coming = parts
@@ -115,7 +144,9 @@ class _Canvas(QWidget):
             if not isinstance(tiles, Exception) and self._request == request:
                 self.tiles, self.parts, self._pixmaps = tiles, self._coming, {}
                 self.lit = self.lit if self.lit is not None and self.lit < len(self.parts) else None
+                self.current = min(self.current, max(0, len(tiles) - 1))
                 self._place()
+                self._show_tools()
                 self.update()
 
         if wall:
@@ -147,6 +178,7 @@ class _Canvas(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._pixmaps = {}
+        self._show_tools()
         # Setting a height while a layout gives the width would make it start again.
         QTimer.singleShot(0, self, self._place)
 
@@ -161,6 +193,9 @@ class _Canvas(QWidget):
             rect = self.rect_of(index)
             if rect.intersects(event.rect()):
                 painter.drawPixmap(rect.topLeft(), self._pixmap(index))
+                if index == self.current and self.hasFocus():
+                    inner = rect.adjusted(2, 2, -2, -2)
+                    paint_ring(painter, inner, self.palette().color(QPalette.ColorRole.Highlight))
         painter.end()
 
     def _pixmap(self, index: int) -> QPixmap:
@@ -182,6 +217,15 @@ class _Canvas(QWidget):
         painter.fillPath(rounded(cell, CORNER), self.palette().color(QPalette.ColorRole.AlternateBase))
         target = _inside(tile, cell)
         painter.setClipPath(rounded(target, CORNER))
+        if tile.picture.left_out:
+            painter.setOpacity(0.3)
+            painter.drawImage(target, tile.image.convertToFormat(QImage.Format.Format_Grayscale8))
+            painter.setOpacity(1.0)
+            painter.setClipping(False)
+            painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
+            foot = target.adjusted(0, 0, 0, -UNIT)
+            painter.drawText(foot, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, "Left out")
+            return
         painter.drawImage(target, tile.image)
         scale = target.width() / tile.image.width()
         to_cell = QTransform(scale, 0, 0, scale, target.x(), target.y())
@@ -223,15 +267,99 @@ class _Canvas(QWidget):
         self.setCursor(Qt.CursorShape.ArrowCursor if part is None else Qt.CursorShape.PointingHandCursor)
         self.setToolTip("" if part is None else self.parts[part].name)
         if part != self.lit:
-            self._pointed(part)
+            self.pointed.emit(part)
+        self._hover(self.tile_at(event.position().toPoint()))
 
     def leaveEvent(self, event: object) -> None:
-        self._pointed(None)
+        self.pointed.emit(None)
+        self._hover(None)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        part = self.part_at(event.position().toPoint())
+        point = event.position().toPoint()
+        index = self.tile_at(point)
+        if index is not None:
+            self._go_to(index)
+        part = self.part_at(point)
         if part is not None:
-            self._pressed(part)
+            self.pressed.emit(part)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self._open(self.tile_at(event.position().toPoint()))
+
+    # One picture
+
+    def tile_at(self, point: QPoint) -> int | None:
+        """The picture under a point."""
+        return next((index for index in range(len(self.tiles)) if self.rect_of(index).contains(point)), None)
+
+    @property
+    def _at(self) -> int | None:
+        """The picture whose tools are shown: under the pointer, or where the keyboard is."""
+        if self._hovered is not None and self._hovered < len(self.tiles):
+            return self._hovered
+        with_keys = self.hasFocus() or self.tools.isAncestorOf(QApplication.focusWidget() or self)
+        return self.current if with_keys and self.tiles else None
+
+    def _open(self, index: int | None) -> None:
+        if index is not None and not self.tiles[index].picture.left_out:
+            self.current = index
+            self.opened.emit(self.tiles[index].picture.picture)
+
+    def _leave(self, index: int | None) -> None:
+        if index is not None:
+            picture = self.tiles[index].picture
+            self.setFocus()  # the button that was pressed makes way for another
+            self._go_to(index)
+            self.left_out.emit(picture.picture, not picture.left_out)
+
+    def _hover(self, index: int | None) -> None:
+        if index != self._hovered:
+            self._hovered = index
+            self._show_tools()
+
+    def _go_to(self, index: int) -> None:
+        self.current = index
+        self._show_tools()
+        self.update()
+        self.moved.emit(index)
+
+    def _show_tools(self) -> None:
+        at = self._at
+        picture = self.tiles[at].picture if at is not None else None
+        name = PurePath(picture.picture).name if picture else ""
+        self.tools.place(self.rect_of(at) if at is not None else None, name, bool(picture and picture.left_out))
+        if self.tiles:
+            seen = self.tiles[self.current].picture
+            state = ", left out" if seen.left_out else ""
+            place = f"picture {self.current + 1} of {len(self.tiles)}"
+            self.setAccessibleDescription(f"{PurePath(seen.picture).name}, {place}{state}")
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {
+            Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Up: -self.columns(), Qt.Key.Key_Down: self.columns(),
+        }  # fmt: skip
+        key = Qt.Key(event.key())
+        if not self.tiles or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+            super().keyPressEvent(event)
+        elif key in steps:
+            self._hovered = None
+            self._go_to(min(max(self.current + steps[key], 0), len(self.tiles) - 1))
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._open(self.current)
+        elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self._leave(self.current)
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self._show_tools()
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._show_tools()
+        self.update()
 
 
 def _inside(tile: WallTile, cell: QRectF) -> QRectF:

@@ -144,7 +144,7 @@ class TrainingWizard(QWidget):
         moved = before is None or before.draft.page != page
         self.stack.setCurrentWidget(self.pages[page])
         self._show_page()
-        on_parts = page == "parts" and not state.draft.extends
+        on_parts = page == "parts" and (not state.draft.extends or state.can_undo or state.can_redo)
         for button, can in ((self.undo, state.can_undo), (self.redo, state.can_redo)):
             button.setVisible(on_parts)
             button.setEnabled(can)

@@ -25,7 +25,6 @@ from partcraft_desktop.app.learning.draft import Draft, DraftPlan
 from partcraft_desktop.app.learning.local_models import LocalModels, find_local_models
 from partcraft_desktop.app.learning.pages import PageKey, page_after, page_before
 from partcraft_desktop.app.learning.part_editor import PartEditor
-from partcraft_desktop.app.learning.part_sorting import PartSorting
 from partcraft_desktop.app.learning.run_monitor import RunMonitor, page_error
 from partcraft_desktop.app.learning.state import JobProgress, LearningState, PageError, RunsApi, Work, has_pack
 from partcraft_desktop.app.learning.wizard_jobs import WizardJobs
@@ -214,7 +213,7 @@ class LearningController(QObject):
             self._cancel_start()
             self.parts.reset()
             self._written, self._measured_for = None, ()
-            self._store.replace_draft(extends=folder, sorting=PartSorting())
+            self._store.replace_draft(extends=folder, sorting=self.now.draft.sorting.anew())
             self._store.replace(measured=None)
 
     def _survey(self) -> None:

@@ -10,6 +10,7 @@ from engine.core.palette import PALETTE
 from engine.runs.plan import Plan
 from partcraft_desktop.app.learning.pages import PageKey, page_keys
 from partcraft_desktop.app.learning.part_sorting import DraftPart, PartSorting
+from partcraft_desktop.app.learning.picture_edits import strokes_from
 
 Preset = Literal["quick", "balanced", "thorough"]
 SHARES: Final[Mapping[Preset, float]] = {"quick": 0.25, "balanced": 1.0, "thorough": 3.0}
@@ -74,6 +75,8 @@ class Draft:
                 "of": list(sorting.of),
                 "parts": _lines(sorting.parts),
                 "earlier": earlier,
+                **({"strokes": [stroke.to_document() for stroke in sorting.strokes]} if sorting.strokes else {}),
+                **({"left_out": list(sorting.left_out)} if sorting.left_out else {}),
             },
         }
 
@@ -134,6 +137,7 @@ def _sorting(value: Any) -> PartSorting:
     clusters = value.get("clusters")
     lines = value.get("earlier")
     lines = [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []
+    left_out = value.get("left_out")
     earlier = {_pair(line.get("of")): _parts(line.get("parts")) for line in lines}
     return PartSorting(
         clusters if type(clusters) is int and 0 <= clusters <= 64 else 0,
@@ -141,6 +145,8 @@ def _sorting(value: Any) -> PartSorting:
         _parts(value.get("parts")),
         _pair(value.get("of")),
         earlier or None,
+        strokes_from(value.get("strokes")),
+        tuple(name for name in left_out if isinstance(name, str)) if isinstance(left_out, list) else (),
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from engine.worker.jobs import FindParts, GetEyes, PartsFound
+from engine.worker.jobs import FindParts, GetEyes, PartsFound, SeenPicture
 from partcraft_desktop.app.learning.part_sorting import MOST_PARTS, PartSorting, relabelled_wall, sort_clusters
+from partcraft_desktop.app.learning.picture_edits import MOST_STROKES, PartStroke, picture_name, thinned
 from partcraft_desktop.app.learning.wizard_jobs import WizardJobs
 from partcraft_desktop.app.learning.wizard_store import WizardStore
 
@@ -33,6 +36,7 @@ class PartEditor(QObject):
         self._kept: dict[FindParts, PartsFound] = {}
         self._searching: FindParts | None = None
         self._shown: FindParts | None = None
+        self._held = False
         self._later = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._later.timeout.connect(self.search)
 
@@ -79,7 +83,7 @@ class PartEditor(QObject):
         self._jobs.cancel("pack")
         self._jobs.cancel("measure")
         self._store.clear_error("parts")
-        self._store.replace_draft(sorting=PartSorting())
+        self._store.replace_draft(sorting=self._sorting.anew())
         self.search()
 
     def set_clusters(self, count: int) -> None:
@@ -136,6 +140,36 @@ class PartEditor(QObject):
         if part < len(sorting.parts):
             self._change(sorting.changed(part, dropped=dropped))
 
+    def paint(
+        self, picture: str, part: int | None, points: Sequence[tuple[float, float]], radius: tuple[float, float]
+    ) -> None:
+        """Say with a stroke what is there in a picture of the wall: a part, or (None) background. ``points`` and
+        ``radius`` are shares of its width and height."""
+        sorting = self._sorting
+        if not sorting.settled or not points or (part is not None and part >= len(sorting.parts)):
+            return
+        clusters = {} if part is None else {sorting.of: sorting.parts[part].members[0]}
+        name = picture_name(picture, self._store.now.draft.folder)
+        stroke = PartStroke(name, thinned(points, radius), radius, part is None, clusters)
+        self._change_pictures(replace(sorting, strokes=(*sorting.strokes, stroke)[-MOST_STROKES:]))
+
+    def leave_out(self, picture: str, out: bool = True) -> None:
+        """Learn nothing of a picture of the wall, or take it in again. The last one cannot be left out."""
+        sorting, surveyed = self._sorting, self._store.now.surveyed
+        name = picture_name(picture, self._store.now.draft.folder)
+        others = tuple(other for other in sorting.left_out if other != name)
+        if not out:
+            self._change_pictures(replace(sorting, left_out=others))
+        elif sorting.settled and (surveyed is None or len(others) + 1 < len(surveyed.pictures)):
+            self._change_pictures(replace(sorting, left_out=(*others, name)))
+
+    def hold(self, held: bool) -> None:
+        """Look again only once a person has put the brush down."""
+        if held != self._held:
+            self._held = held
+            if not held:
+                self.search()
+
     def undo(self) -> None:
         """Take back the last change of the parts."""
         if self._undone:
@@ -149,8 +183,12 @@ class PartEditor(QObject):
             self._show_sorting(self._redone.pop())
 
     def _change(self, sorting: PartSorting) -> None:
+        if not self._store.now.draft.extends:  # those parts are another pack's
+            self._change_pictures(sorting)
+
+    def _change_pictures(self, sorting: PartSorting) -> None:
         before = self._sorting
-        if sorting == before or self._store.now.draft.extends:
+        if sorting == before:
             return
         # A slider that is dragged is one step back, not one for each place it passed.
         if before.settled or not self._undone:
@@ -161,7 +199,7 @@ class PartEditor(QObject):
     def _show_sorting(self, sorting: PartSorting) -> None:
         self._store.replace_draft(sorting=sorting)
         self._store.replace(
-            wall=relabelled_wall(sorting, self._store.now.parts_found),
+            wall=self._wall(sorting, self._store.now.parts_found),
             can_undo=bool(self._undone),
             can_redo=bool(self._redone),
         )
@@ -174,16 +212,19 @@ class PartEditor(QObject):
 
     def _wanted(self) -> FindParts:
         draft = self._store.now.draft
-        if draft.extends:
-            return FindParts(draft.folder, extends=draft.extends)
         sorting = draft.sorting
-        return FindParts(draft.folder, sorting.clusters, draft.eyes, sorting.flip, sorting.merged)
+        edits: Any = {"left_out": sorting.left_out, "corrections": sorting.corrections}
+        if draft.extends:
+            return FindParts(draft.folder, extends=draft.extends, **edits)
+        return FindParts(draft.folder, sorting.clusters, draft.eyes, sorting.flip, sorting.merged, **edits)
 
     def search(self) -> None:
         """Search for the parts that are wanted, unless they are on show, or searched for already."""
         self._later.stop()
         now, job = self._store.now, self._wanted()
         if not job.folder or not now.models_listed or now.draft.page not in ("parts", "plan"):
+            return
+        if self._held and self._shown is not None:
             return
         if job == self._shown or (self._jobs.is_running("parts") and job == self._searching):
             return
@@ -199,15 +240,21 @@ class PartEditor(QObject):
     def _show_parts(self, result: PartsFound) -> None:
         self._jobs.cancel("parts")
         now = self._store.now
+        asked = self._wanted().corrections
         packs = [now.extended] if now.extended else now.extendable
         colours = {part.name: part.colour for pack in reversed(packs) for part in pack.vocabulary.parts}
         sorting = sort_clusters(now.draft.sorting, result, now.parts_found, colours)
         self._store.replace_draft(sorting=sorting)
-        self._store.replace(parts_found=result, wall=relabelled_wall(sorting, result))
-        # The suggested number is a number from now on.
-        self._shown = self._wanted()
+        self._store.replace(parts_found=result, wall=self._wall(sorting, result))
+        # The suggested number is a number from now on. What was painted may follow to parts that were just found.
+        self._shown = replace(self._wanted(), corrections=asked)
         self._keep(self._shown, result)
+        if self._shown != self._wanted():
+            self._later.start()
         self.parts_shown.emit()
+
+    def _wall(self, sorting: PartSorting, result: PartsFound | None) -> tuple[SeenPicture, ...]:
+        return relabelled_wall(sorting, result, self._store.now.draft.folder)
 
     def _keep(self, job: FindParts, result: PartsFound) -> None:
         self._kept = {**self._kept, job: result}

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from engine.core.correction import ANY_PART, Correction
 from engine.core.palette import PALETTE
 from engine.core.segmentation import NO_PART
 from engine.worker.jobs import PartsFound, SeenPicture
+from partcraft_desktop.app.learning.picture_edits import PartStroke, carried_over, edited_picture, picture_name
 
 FOLLOWS: Final = 0.2
 """A name follows to a cluster when they share at least this much of what they cover together."""
@@ -39,7 +41,8 @@ class PartSorting:
 
     ``clusters`` is how many are wanted (0: as many as suggested), ``flip`` whether background and foreground change
     places. ``parts`` were made for ``of`` (clusters, flip), which is another pair while new clusters are on their way.
-    ``earlier`` keeps the parts of other pairs, so that going back brings every name back.
+    ``earlier`` keeps the parts of other pairs, so that going back brings every name back. ``strokes`` are what a person
+    painted in pictures, and ``left_out`` the pictures of which nothing is learned (paths below the folder).
     """
 
     clusters: int = 0
@@ -47,6 +50,8 @@ class PartSorting:
     parts: tuple[DraftPart, ...] = ()
     of: tuple[int, bool] = (0, False)
     earlier: Mapping[tuple[int, bool], tuple[DraftPart, ...]] | None = None
+    strokes: tuple[PartStroke, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def settled(self) -> bool:
@@ -70,6 +75,21 @@ class PartSorting:
         current_names = {part.name.casefold() for part in self.parts}
         given_names = [p.name for parts in (self.earlier or {}).values() for p in parts if p.named]
         return tuple(dict.fromkeys(name for name in given_names if name.casefold() not in current_names))
+
+    @property
+    def corrections(self) -> tuple[Correction, ...]:
+        """What was painted, for the clusters that are wanted."""
+        return tuple(stroke.correction((self.clusters, self.flip)) for stroke in self.strokes)
+
+    @property
+    def partless(self) -> int:
+        """How many strokes are of parts that are not there any more."""
+        return sum(correction.label == ANY_PART for correction in self.corrections) if self.settled else 0
+
+    def anew(self) -> PartSorting:
+        """Nothing sorted; what was said of pictures stays, but of which parts it was is past."""
+        strokes = tuple(replace(stroke, clusters={}) for stroke in self.strokes)
+        return PartSorting(strokes=strokes, left_out=self.left_out)
 
     def with_clusters(self, clusters: int, flip: bool) -> PartSorting:
         """Another number of clusters, or the other ground."""
@@ -139,7 +159,10 @@ def sort_clusters(
         parts[m] = DraftPart(parts_found.members[m], name, colour, named_part is not None, dropped)
         taken_names.append(name)
         colours.append(colour)
-    return replace(result, parts=tuple(parts[m] for m in range(len(parts_found.members))), of=pair)
+    made = tuple(parts[m] for m in range(len(parts_found.members)))
+    follows = {old: parts_found.members[m][0] for m, part in follow.items() for old in part.members}
+    strokes = carried_over(sorting.strokes, sorting.of, pair, follows) if sorting.of != pair else sorting.strokes
+    return replace(result, parts=made, of=pair, strokes=strokes)
 
 
 def _followers(sorting: PartSorting, parts_found: PartsFound, before: PartsFound | None) -> dict[int, DraftPart]:
@@ -182,14 +205,27 @@ def part_map(parts: Sequence[DraftPart], parts_found: PartsFound) -> np.ndarray:
     return to_draft
 
 
-def relabelled_wall(sorting: PartSorting, parts_found: PartsFound | None) -> tuple[SeenPicture, ...]:
-    """The wall with the labels of the draft's parts; as it was found while other clusters are on their way."""
+def relabelled_wall(sorting: PartSorting, parts_found: PartsFound | None, folder: str = "") -> tuple[SeenPicture, ...]:
+    """The wall of a folder with the labels of the draft's parts and what was painted and left out; as it was found
+    while other clusters are on their way."""
     if parts_found is None:
         return ()
     to_draft = part_map(sorting.parts, parts_found)
-    if np.array_equal(to_draft[: len(parts_found.members)], np.arange(len(parts_found.members))):
-        return parts_found.wall
-    return tuple(replace(seen_picture, labels=to_draft[seen_picture.labels]) for seen_picture in parts_found.wall)
+    wall = parts_found.wall
+    if not np.array_equal(to_draft[: len(parts_found.members)], np.arange(len(parts_found.members))):
+        wall = tuple(replace(seen_picture, labels=to_draft[seen_picture.labels]) for seen_picture in wall)
+    if not sorting.settled or not (sorting.strokes or sorting.left_out or any(one.left_out for one in wall)):
+        return wall
+    part_of = {cluster: at for at, part in enumerate(sorting.parts) for cluster in part.members}
+    strokes: dict[str, list[Correction]] = {}
+    for one in sorting.corrections:
+        label = one.label if one.label is None else part_of.get(one.label, ANY_PART)
+        strokes.setdefault(one.picture, []).append(replace(one, label=label))
+    edited: list[SeenPicture] = []
+    for seen_picture in wall:
+        name = picture_name(seen_picture.picture, folder)
+        edited.append(edited_picture(seen_picture, strokes.get(name, ()), name in sorting.left_out))
+    return tuple(edited)
 
 
 def free_name(proposed_name: str, taken_names: Iterable[str]) -> str:

@@ -100,7 +100,10 @@ def discover_job(state: LearningState, out: str) -> Discover:
     sorting = draft.sorting
     clusters = len(sorting.parts) if draft.extends else sorting.clusters
     eyes = draft.eyes or (state.parts_found.eyes if state.parts_found and not draft.extends else "")
-    job = Discover(draft.folder, out, clusters, state.codes, plan.noun, eyes, base_model(state), title=plan.title)
+    job = Discover(
+        draft.folder, out, clusters, state.codes, plan.noun, eyes, base_model(state), title=plan.title,
+        left_out=sorting.left_out, corrections=sorting.corrections,
+    )  # fmt: skip
     if draft.extends:
         return replace(job, extends=draft.extends)
     return replace(
@@ -124,6 +127,8 @@ def measure_key(state: LearningState) -> tuple[Any, ...]:
         state.draft.extends,
         state.draft.eyes or (state.parts_found.eyes if state.parts_found else ""),
         sorting.flip,
+        sorting.left_out,
+        sorting.corrections,
         parts,
         base_model(state),
         setting(state, "rank"),
