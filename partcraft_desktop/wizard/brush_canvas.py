@@ -28,6 +28,7 @@ from partcraft_desktop.widgets.part_glyphs import with_alpha
 from partcraft_desktop.widgets.part_outlines import PartShape
 from partcraft_desktop.wizard.parts_wall import WallTile
 
+LONG: Final = 1000.0
 FILL: Final = 0.3
 """How much of its colour lies over a part."""
 
@@ -48,7 +49,7 @@ class BrushCanvas(QWidget):
         self._share = 0.04
         self._points: list[tuple[float, float]] = []
         self._waiting: list[tuple[QPainterPath, QColor | None]] = []
-        """Strokes, in shares of the picture's longer side, until the parts that came of them are there."""
+        """Strokes until the parts that came of them are there."""
         self._brush: tuple[float, float] | None = None
         self.setMouseTracking(True)
         self.setCursor(Qt.CursorShape.CrossCursor)
@@ -177,21 +178,21 @@ class BrushCanvas(QWidget):
     # Painting on the screen
 
     def _path_of(self, points: Sequence[tuple[float, float]], target: QRectF) -> QPainterPath:
-        """A stroke in shares of the picture's longer side, from its left upper corner."""
+        """A stroke in a picture whose longer side is ``LONG``, from its left upper corner."""
         long = max(target.width(), target.height())
-        across, down = target.width() / long, target.height() / long
+        across, down = LONG * target.width() / long, LONG * target.height() / long
+        radius = LONG * self._share
         line = QPainterPath(QPointF(points[0][0] * across, points[0][1] * down))
         for x, y in points[1:]:
             line.lineTo(x * across, y * down)
         if len(points) == 1:
             dot = QPainterPath()
-            dot.addEllipse(line.currentPosition(), self._share, self._share)
+            dot.addEllipse(line.currentPosition(), radius, radius)
             return dot
         stroker = QPainterPathStroker()
-        stroker.setWidth(2 * self._share)
+        stroker.setWidth(2 * radius)
         stroker.setCapStyle(Qt.PenCapStyle.RoundCap)
         stroker.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-        stroker.setCurveThreshold(0.001)
         return stroker.createStroke(line).simplified()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -215,9 +216,11 @@ class BrushCanvas(QWidget):
         strokes = list(self._waiting)
         if self._points:
             strokes.append((self._path_of(self._points, target), self._colour))
-        long = max(target.width(), target.height())
+        scale = max(target.width(), target.height()) / LONG
         for path, colour in strokes:
-            self._paint_stroke(painter, QTransform(long, 0, 0, long, target.x(), target.y()).map(path), colour, target)
+            self._paint_stroke(
+                painter, QTransform(scale, 0, 0, scale, target.x(), target.y()).map(path), colour, target
+            )
         painter.restore()
         self._paint_brush(painter)
         if self.hasFocus():

@@ -264,7 +264,8 @@ class PartsPage(WizardPage):
         self.edits.setVisible(bool(self.edits.text()))
         if with_keys:
             self.wall.canvas.setFocus()
-        self._editor.hold(False)
+        # Not at once: this may be while another state is being shown, and looking again makes a new one.
+        QTimer.singleShot(0, self, lambda: self._editor.hold(bool(self.brush.picture)))
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

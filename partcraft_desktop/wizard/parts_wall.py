@@ -222,9 +222,7 @@ class WallCanvas(QWidget):
             painter.drawImage(target, tile.image.convertToFormat(QImage.Format.Format_Grayscale8))
             painter.setOpacity(1.0)
             painter.setClipping(False)
-            painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
-            foot = target.adjusted(0, 0, 0, -UNIT)
-            painter.drawText(foot, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, "Left out")
+            self._paint_left_out(painter, target)
             return
         painter.drawImage(target, tile.image)
         scale = target.width() / tile.image.width()
@@ -232,6 +230,15 @@ class WallCanvas(QWidget):
         for part, shape in tile.shapes.items():
             if part < len(self.parts):
                 self._paint_part(painter, to_cell.map(shape.outline), part)
+
+    def _paint_left_out(self, painter: QPainter, target: QRectF) -> None:
+        metrics = painter.fontMetrics()
+        pill = QRectF(0, 0, metrics.horizontalAdvance("Left out") + 2 * UNIT, metrics.height() + UNIT // 2)
+        pill.moveCenter(target.center())
+        pill.moveBottom(target.bottom() - UNIT)
+        painter.fillPath(rounded(pill, 6), self.palette().color(QPalette.ColorRole.Base))
+        painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
+        painter.drawText(pill, Qt.AlignmentFlag.AlignCenter, "Left out")
 
     def _paint_part(self, painter: QPainter, outline: QPainterPath, part: int) -> None:
         colour = QColor(self.parts[part].colour)

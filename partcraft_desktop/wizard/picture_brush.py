@@ -9,7 +9,17 @@ from typing import Final
 import numpy as np
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QImage, QKeyEvent, QKeySequence, QPainter, QPixmap, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QGridLayout, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine.core.image_files import open_picture
 from engine.worker.jobs import SeenPicture
@@ -46,14 +56,16 @@ class PictureBrush(QWidget):
         self.canvas = BrushCanvas()
         self.canvas.stroked.connect(self._stroke)
         self.title = ShortLabel()
-        self.add = push_button("Add to")
-        self.take = push_button("Take away")
+        self.add, self.take = QToolButton(), QToolButton()
         self.add.setToolTip("Paint what belongs to the part")
         self.take.setToolTip("Paint what is no part, but background")
         self._modes = QButtonGroup(self)
-        for button in (self.add, self.take):
+        for button, text in ((self.add, "Add to"), (self.take, "Take away")):
+            button.setText(text)
+            button.setAccessibleName(text)
             button.setCheckable(True)
-            button.setAutoDefault(False)
+            button.setProperty("choice", True)
+            button.setMinimumHeight(32)
             self._modes.addButton(button)
         self.add.setChecked(True)
         self._modes.buttonClicked.connect(lambda _button: self._choose())
@@ -134,7 +146,7 @@ class PictureBrush(QWidget):
         self.show_parts(seen, parts)
         if part is not None:
             self.choose(part)
-        self.title.setText(f"{PurePath(seen.picture).name}: paint what belongs to a part; the other pictures follow.")
+        self.title.setText(f"{PurePath(seen.picture).name}: paint over what is wrong; the other pictures follow.")
         self.canvas.setAccessibleName(f"{PurePath(seen.picture).name}, to paint on")
         path = seen.picture
 

@@ -51,6 +51,8 @@ class TileTools(QWidget):
         self.show()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        if self.take.isVisible():
+            return  # it has a ground of its own
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.fillPath(rounded(QRectF(self.rect()), 6), self.palette().color(QPalette.ColorRole.Base))

@@ -449,3 +449,5 @@ def test_every_icon_that_is_named_is_there() -> None:
     source = "".join(path.read_text("utf-8") for path in (REPOSITORY / "partcraft_desktop").rglob("*.py"))
     named = set(re.findall(r"""(?:icon|tool_button|paint_icon)\((?:painter, )?"([a-z-]+)\"""", source))
     assert named and named <= drawn, named - drawn
+    in_sheet = set(re.findall(r"icons/([a-z-]+)\.svg", (resources_dir() / "style.qss").read_text("utf-8")))
+    assert in_sheet and in_sheet <= drawn, in_sheet - drawn
