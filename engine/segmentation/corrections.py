@@ -38,12 +38,17 @@ _WEIGHTS: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
 """How much all that is said of a cluster may weigh, in clusters of usual size: the least that suffices does. What is
 painted is what was wrong, and no fair sample of a part: on scenes with truth, weights of 1 and more took away what a
 quarter gained."""
+_STAYS: Final = 0.3
+"""A part keeps so much of what it had without corrections: strokes move a part, they do not make another one of it."""
 _MOST: Final = 0.5
 """It suffices when more than this share of corrected cells is nearest to where they belong."""
 _FEW: Final = 8
 """Fewer corrected cells than this weigh less."""
 _ENOUGH: Final = 12
 """So many cells on the wrong side are sure to say what they look like; fewer teach less."""
+_APART: Final = 0.85
+"""Looks whose cosine with anything that was not painted is larger cannot be told apart by the eyes."""
+_LIKE: Final = 0.85
 _OWN_LOOKS: Final = 3
 _OTHER_LOOKS: Final = 8
 _LOOKS: Final = 16
@@ -171,19 +176,22 @@ def correct_foreground(maps: Sequence[Floats], found: FolderForeground, said: Sa
         if wrong.any():  # whoever mended a picture's foreground vouches for the rest of it
             wrongs[index] = wrong
             untouched.append(_looks(_unit_cells(maps[index])[~wrong], _OTHER_LOOKS))
+    others = np.concatenate(untouched) if untouched else votes.centroids[:0]
     looks, sides, pulls = [], [], np.zeros((2, len(votes.centroids)), np.float32)
     for index, wrong in wrongs.items():
         as_said = sides_of(said[index], found.masks[index])
         for front in (False, True):
             chosen = wrong & (as_said == front)
-            own = _looks(_unit_cells(maps[index])[chosen], _OWN_LOOKS)
+            rows = _unit_cells(maps[index])[chosen]
+            own = _looks(rows, _OWN_LOOKS)
+            own = own[(own @ others.T).max(axis=1, initial=-1) < _APART]
             if not len(own):
-                continue
+                continue  # what was painted looks like what was not: nothing can be learned from it
             sure = min(1.0, float(chosen.sum()) / _ENOUGH)
             side = front != votes.flipped
             looks.append(own)
             sides += [0.5 + sure * (float(side) - 0.5)] * len(own)
-            pulls[int(side)] += sure * _TEACHES * _nearer(votes.centroids, own, np.concatenate(untouched))
+            pulls[int(side)] += sure * _TEACHES * _teachable(votes.centroids, own, others, rows)
     masks = found.masks
     if looks:
         shares = (votes.shares + pulls[1]) / (1 + pulls.sum(axis=0))
@@ -197,10 +205,13 @@ def correct_foreground(maps: Sequence[Floats], found: FolderForeground, said: Sa
     return FolderForeground(votes, masks)
 
 
-def _nearer(rows: Floats, own: Floats, others: Floats) -> Floats:
-    """How surely unit rows (N, C) look more like ``own`` than like ``others``: (N,), 0 to 1."""
-    margin = (rows @ own.T).max(axis=1) - (rows @ others.T).max(axis=1, initial=-1)
-    return np.clip(margin / np.float32(VOTE_SPREAD), 0, 1)
+def _teachable(centroids: Floats, own: Floats, others: Floats, rows: Floats) -> Floats:
+    """How surely unit centroids (K, C) show what was painted: (K,), 0 to 1. They are nearly as like its looks, ``own``,
+    as its ``rows`` are, and clearly more than they are like the ``others``."""
+    likeness = (centroids @ own.T).max(axis=1)
+    margin = likeness - (centroids @ others.T).max(axis=1, initial=-1)
+    usual = float((rows @ own.T).max(axis=1).mean())
+    return np.clip(margin / np.float32(VOTE_SPREAD) - 0.5, 0, 1) * (likeness > _LIKE * usual)
 
 
 def _looks(rows: Floats, most: int) -> Floats:
@@ -263,7 +274,7 @@ def correct_clusters(
         rows.append(centred[known])
         allowed.append(together[cells[known]])
     centroids, _ = constrained_kmeans(
-        fits if len(fits) else inside, start, np.concatenate(rows), np.concatenate(allowed)
+        fits if len(fits) else inside, start, np.concatenate(rows), np.concatenate(allowed), _STAYS
     )
     cosines = inside @ centroids.T
     labels = cosines.argmax(axis=1)
@@ -276,17 +287,25 @@ def correct_clusters(
     return Clustering(centroids, labels, cosine, alike_parts(centroids))
 
 
-def constrained_kmeans(rows: Floats, start: Floats, fixed: Floats, allowed: Bools) -> tuple[Floats, np.ndarray]:
+def constrained_kmeans(
+    rows: Floats, start: Floats, fixed: Floats, allowed: Bools, stays: float = 0.0
+) -> tuple[Floats, np.ndarray]:
     """Unit centroids (K, C) and the nearest of each of the unit ``rows`` (N, C), by Lloyd's passes from ``start``.
     ``fixed`` rows (F, C) go only where ``allowed`` (F, K), and weigh as much as it takes for most of them to be nearest
-    to where they belong. A cluster without rows stays where it was."""
-    centroids = start
-    for weight in _WEIGHTS:
-        centroids = _lloyd(rows, start, fixed, allowed, weight)
-        nearest = (fixed @ centroids.T).argmax(axis=1)
-        if not len(fixed) or allowed[np.arange(len(fixed)), nearest].mean() > _MOST:
+    to where they belong, but no more than leaves each cluster a share of its rows that ``stays``. A cluster without
+    rows stays where it was."""
+    centroids = _lloyd(rows, start, fixed[:0], allowed[:0], 0.0)
+    plain = labels = (rows @ centroids.T).argmax(axis=1)
+    sizes = np.maximum(np.bincount(plain, minlength=len(start)), 1)
+    for weight in _WEIGHTS if len(fixed) else ():
+        tried = _lloyd(rows, start, fixed, allowed, weight)
+        moved = (rows @ tried.T).argmax(axis=1)
+        if (np.bincount(plain[plain == moved], minlength=len(start)) / sizes).min() < stays:
             break
-    return centroids, (rows @ centroids.T).argmax(axis=1)
+        centroids, labels = tried, moved
+        if allowed[np.arange(len(fixed)), (fixed @ centroids.T).argmax(axis=1)].mean() > _MOST:
+            break
+    return centroids, labels
 
 
 def _lloyd(rows: Floats, start: Floats, fixed: Floats, allowed: Bools, weight: float) -> Floats:

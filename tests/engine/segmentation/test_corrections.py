@@ -194,6 +194,32 @@ def test_a_part_painted_in_one_picture_follows_in_others() -> None:
     assert np.array_equal(again.centroids, corrected.centroids)
 
 
+def test_strokes_do_not_make_another_part_of_a_part() -> None:
+    """Bodies and tails of a few pictures called head: heads of the others stay heads."""
+    maps = [scene(seed, animals=((5, 3),))[0] for seed in range(12)]
+    found = fit_foreground(maps)
+    sample, split = split_by_masks(maps, draw_sample(maps), found)
+    start = cluster_foreground(sample, split, 3).centroids
+    plain = correct_clusters(maps, sample, split, start, {}, (), found.masks)
+    rows = sample.rows[split.front]
+    head = int(np.bincount(plain.labels[(sample.cell[split.front] % SIDE) == 4]).argmax())
+    said = said_cells({index: (box(head, (slice(5, 11), slice(6, 12))),) for index in range(5)}, maps)
+    corrected = correct_clusters(maps, sample, split, start, said, (), found.masks)
+    was, now = ((rows @ one.centroids.T).argmax(axis=1) for one in (plain, corrected))
+    for part in range(3):
+        assert (now[was == part] == part).mean() >= 0.25
+
+
+def test_what_looks_like_the_rest_teaches_nothing() -> None:
+    """A piece of ground called foreground, which looks like all ground: it holds there, and nowhere else."""
+    maps = [scene(seed, animals=((5, 3),))[0] for seed in range(12)]
+    found = fit_foreground(maps)
+    piece = np.s_[12:15, 10:14]
+    corrected = correct_foreground(maps, found, said_cells({0: (box(0, piece),)}, maps))
+    assert corrected.masks[0][piece].all() and corrected.votes is found.votes
+    assert all((a == b).all() for a, b in zip(corrected.masks[1:], found.masks[1:], strict=True))
+
+
 # Drawings: two centroids
 
 
