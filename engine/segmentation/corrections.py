@@ -38,6 +38,8 @@ _WEIGHTS: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
 """How much all that is said of a cluster may weigh, in clusters of usual size: the least that suffices does. What is
 painted is what was wrong, and no fair sample of a part: on scenes with truth, weights of 1 and more took away what a
 quarter gained."""
+_SIDES_STAY: Final = 0.7
+"""Background and foreground each keep so much of what they had: two centroids may not change places."""
 _STAYS: Final = 0.3
 """A part keeps so much of what it had without corrections: strokes move a part, they do not make another one of it."""
 _MOST: Final = 0.5
@@ -232,7 +234,7 @@ def correct_split(maps: Sequence[Floats], sample: FeatureSample, split: Backgrou
         labels.append(front.astype(np.int64))
     if wrong:
         allowed = np.concatenate(labels)[:, None] == np.arange(2)
-        centroids, found = constrained_kmeans(sample.rows, split.centroids, np.concatenate(rows), allowed)
+        centroids, found = constrained_kmeans(sample.rows, split.centroids, np.concatenate(rows), allowed, _SIDES_STAY)
         split = replace(split, centroids=centroids, front=found == 1, likeness=float(centroids[0] @ centroids[1]))
     return replace(split, front=_front_as_said(sample, split.front, said))
 
@@ -288,7 +290,7 @@ def correct_clusters(
 
 
 def constrained_kmeans(
-    rows: Floats, start: Floats, fixed: Floats, allowed: Bools, stays: float = 0.0
+    rows: Floats, start: Floats, fixed: Floats, allowed: Bools, stays: float
 ) -> tuple[Floats, np.ndarray]:
     """Unit centroids (K, C) and the nearest of each of the unit ``rows`` (N, C), by Lloyd's passes from ``start``.
     ``fixed`` rows (F, C) go only where ``allowed`` (F, K), and weigh as much as it takes for most of them to be nearest

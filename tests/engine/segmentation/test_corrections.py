@@ -247,6 +247,10 @@ def test_two_centroids_learn_too() -> None:
     assert corrected.front[shadow].mean() < 0.1
     thing = (sample.cell // 8 >= 2) & (sample.cell // 8 < 5) & (sample.cell % 8 >= 2) & (sample.cell % 8 < 6)
     assert corrected.front[thing].mean() > 0.9
+    ground = said_cells({0: (box(1, (slice(6, 8), slice(0, 8)), 8), box(None, (slice(3, 4), slice(2, 6)), 8))}, maps)
+    swapped = correct_split(maps, sample, split, ground)
+    changed = swapped.front != split.front
+    assert changed.any() and not changed[sample.picture != 0].any(), "the thing and its ground do not change places"
     nothing_new = said_cells({0: (box(0, (slice(2, 4), slice(2, 6)), 8),)}, maps)
     assert correct_split(maps, sample, split, nothing_new).centroids is split.centroids
     assert (said[0] == BACKGROUND).sum() == 4
