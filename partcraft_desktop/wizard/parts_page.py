@@ -233,10 +233,10 @@ class PartsPage(WizardPage):
         if seen is not None and self._now.draft.sorting.settled:
             self._editor.hold(True)
             rows = self.list.selected()
-            self.wall.hide()
-            self.edits.hide()
             self.brush.undo.setEnabled(self._now.can_undo)
             self.brush.open(seen, self._parts, rows[0] if rows else None)
+            self.wall.hide()
+            self.edits.hide()
 
     def _show_brush(self, state: LearningState) -> None:
         """Show the open picture as it is now; put the brush down where other parts are looked for."""

@@ -97,6 +97,15 @@ class PartsWall(QScrollArea):
         """Light a part on all pictures."""
         self.canvas.light(part)
 
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        # Qt would scroll to the middle of the canvas when the focus comes to it, or leaves a wall that is hidden.
+        place = self.verticalScrollBar().value()
+        went = super().focusNextPrevChild(forward)
+        self.verticalScrollBar().setValue(place)
+        if self.canvas.hasFocus() and self.canvas.tiles and self.isVisible():
+            self._follow(self.canvas.current)
+        return went
+
     def _follow(self, index: int) -> None:
         rect = self.canvas.rect_of(index)
         self.ensureVisible(rect.center().x(), rect.center().y(), rect.width() // 2 + GAP, rect.height() // 2 + GAP)

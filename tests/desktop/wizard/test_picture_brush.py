@@ -218,6 +218,24 @@ def test_tools_appear_on_the_tile_under_the_pointer(
     assert page.brush.picture == seen(learning, 3).picture
 
 
+def test_the_wall_stays_where_it_was(
+    qtbot: QtBot, window: MainWindow, page: PartsPage, learning: LearningController
+) -> None:
+    window.resize(820, 480)
+    canvas, bar = page.wall.canvas, page.wall.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 40, timeout=WAIT)
+    bar.setValue(0)
+    qtbot.mouseDClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect_of(1).center())
+    button(page, "Done").click()
+    qtbot.waitUntil(page.wall.isVisible, timeout=WAIT)
+    assert bar.value() == 0
+    for _ in range(2 * canvas.columns()):
+        qtbot.keyClick(canvas, Qt.Key.Key_Right)
+    assert canvas.visibleRegion().boundingRect().contains(canvas.rect_of(canvas.current)), (
+        "the keyboard brings it along"
+    )
+
+
 def test_corrections_survive_a_restart(
     qtbot: QtBot, page: PartsPage, learning: LearningController, opened: Opened, open_session: Callable[[], Opened]
 ) -> None:
