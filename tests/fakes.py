@@ -38,7 +38,7 @@ from engine.core.paths import data_dir
 from engine.core.recipe import Arrival, Creation
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
-from engine.packs.pack import Backbone, BaseModel, Pack, Reference
+from engine.packs.pack import TOKENS, Backbone, BaseModel, Pack, Reference
 from engine.runs.plan import Plan
 from engine.runs.run import Run, SampleImage
 from engine.worker.jobs import (
@@ -141,6 +141,7 @@ def make_pack(folder: Path, codes: int = 8, references: int = 6, width: int = 16
                 (code,) * (parts - 1) + (ABSENT,),
             )
         )
+    save_file({"fake": rows(1, 1)}, folder / TOKENS)  # nothing of them is read: it counts as trained
     pack = Pack(
         folder.resolve(), id, "Fake birds", words, Backbone("starter/eyes"), BaseModel("starter/base", widths=(64,)),
         tuple(made), "CC0", "Drawn for tests.",
@@ -351,6 +352,7 @@ def discover(models: Any, job: Discover, report: Any) -> str:
         report(Progress("Finding parts", step + 1, 4))
     _pictures_in(job.folder)
     pack = make_pack(Path(job.out), codes=job.codes, id=Path(job.out).name)
+    (pack.path / TOKENS).unlink()
     words = pack.vocabulary
     named = zip(words.parts, job.part_names, job.colours, strict=False)
     changed = {part.index: replace(part, name=name, colour=colour) for part, name, colour in named}

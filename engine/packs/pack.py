@@ -83,7 +83,8 @@ class Pack:
 
     ``kinds`` is the code of each kind of picture where the codes are kinds, empty where they are clusters, None where
     that is not known. ``extends`` is the folder of the pack whose codes come first here, absolute or as seen from this
-    pack; ``run`` the identity of the training that wrote it. ``extra`` is what this version does not know.
+    pack; ``run`` the identity of the training that wrote it; ``trained``, whether it has tokens, so that its parts can
+    be rendered. ``extra`` is what this version does not know.
     """
 
     path: Path
@@ -99,6 +100,7 @@ class Pack:
     kinds: Mapping[str, int] | None = None
     extends: str = ""
     run: str = ""
+    trained: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -260,6 +262,7 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
             kinds=_kinds(document.get("kinds")),
             extends=_text(document.get("extends")),
             run=_text(document.get("run")),
+            trained=(path / TOKENS).is_file(),
             extra={key: value for key, value in document.items() if key not in _KEYS},
         )
     except KeyError as error:

@@ -26,7 +26,7 @@ from partcraft_desktop.composer.recipe_settings import RecipeSettings, SizeNote
 from partcraft_desktop.composer.render_button import RenderButton
 from partcraft_desktop.widgets import drag_and_drop as dragging
 from partcraft_desktop.widgets import theme
-from partcraft_desktop.widgets.controls import ShortLabel, tool_button
+from partcraft_desktop.widgets.controls import ShortLabel, push_button, tool_button
 from partcraft_desktop.widgets.disclosure import Disclosure
 from partcraft_desktop.widgets.fly_animation import FlyAnimation
 from partcraft_desktop.widgets.thumbnails import Thumbnails
@@ -112,6 +112,8 @@ class Composer(QWidget):
         self.why = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignHCenter)
         self.why.setProperty("quiet", True)
         self.why.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.train = push_button("Train these parts…", self._train)
+        self.train.setToolTip("Plan a training that teaches a base model these parts")
         self.render_button = RenderButton()
         self.render_button.clicked.connect(lambda: session.render())
         self.queue = self._make_queue()
@@ -127,6 +129,7 @@ class Composer(QWidget):
         foot.addWidget(self.size_note)
         foot.addWidget(self.freedom)
         foot.addWidget(self.why)
+        foot.addWidget(self.train, 0, Qt.AlignmentFlag.AlignHCenter)
         foot.addWidget(self.render_button)
 
         layout = QVBoxLayout(self)
@@ -204,6 +207,7 @@ class Composer(QWidget):
         blocked = self._blocked()
         self.why.setText(blocked)
         self.why.setVisible(bool(blocked))
+        self.train.setVisible(state.pack is not None and not state.pack.trained)
         self.render_button.show_state(state.render is not None, blocked, state.recipe.count)
 
     def _freedom(self) -> FreedomValue | None:
@@ -226,10 +230,16 @@ class Composer(QWidget):
             from_creation,
         )
 
+    def _train(self) -> None:
+        if self._session.state.pack is not None:
+            self._session.learning.mix.train(str(self._session.state.pack.path))
+
     def _blocked(self) -> str:
         state = self._session.state
         if state.pack is None:
             return "Open a pack to render."
+        if not state.pack.trained:
+            return "These parts were found, not trained: creatures can be put together and saved, not painted anew."
         if not any(isinstance(piece, Choice) or piece.strip() for piece in state.recipe.prompt):
             return "Pick a part or write a prompt to render."
         return ""

@@ -30,7 +30,7 @@ class DonePage(WizardPage):
         self.title.setProperty("title", True)
         self.contents = quiet()
         self.rate = quiet()
-        self.primary = self.mix = push_button("Mix now", learning.mix_now, "render", "primary")
+        self.primary = self.mix = push_button("Mix now", learning.mix.learned, "render", "primary")
         self.another = push_button("Another vocabulary", learning.start_over)
         self.tried_title = quiet("Mixes it painted when it was tried")
         self.tried = PictureStrip(tools.thumbnails)

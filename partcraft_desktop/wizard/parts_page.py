@@ -58,7 +58,7 @@ class PartsPage(WizardPage):
         self.eyes = EyesChoice(learning.parts)
         self.eyes.doing.cancelled.connect(lambda: learning.cancel("eyes"))
         self.doing = JobProgressLine()
-        self.doing.cancelled.connect(lambda: learning.cancel("parts"))
+        self.doing.cancelled.connect(lambda: learning.cancel("mix" if "mix" in self._now.jobs else "parts"))
         self.count = QLabel()
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(1, MOST_PARTS)
@@ -149,7 +149,7 @@ class PartsPage(WizardPage):
         before, self._now = self._now, state
         self.error_box.show_error(state.errors.get("parts"))
         self.eyes.show_state(state)
-        if "parts" not in state.jobs:
+        if "parts" not in state.jobs or "mix" in state.jobs:
             self._late.stop()
             self._show_progress()
         elif self.doing.isVisible() or not state.wall:
@@ -221,7 +221,7 @@ class PartsPage(WizardPage):
             self.alike.setToolTip(self.alike.text())
 
     def _show_progress(self) -> None:
-        self.doing.show_progress(self._now.jobs.get("parts"))
+        self.doing.show_progress(self._now.jobs.get("mix") or self._now.jobs.get("parts"))
 
     # Correcting one picture
 

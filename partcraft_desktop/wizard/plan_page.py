@@ -48,6 +48,8 @@ class PlanPage(WizardPage):
         self.cards.chosen.connect(lambda preset: learning.set_plan(preset=preset, steps=0))
         self.cost = quiet()
         self.memory = ErrorBox()
+        self.unfit = ErrorBox()
+        self._unfit_base = PageError(*_UNFIT, label="Open the models folder", run=learning.mix.open_models_folder)
         self.doing = JobProgressLine()
         self.doing.cancel.hide()
         self.fold = QToolButton()
@@ -132,6 +134,7 @@ class PlanPage(WizardPage):
         column.setContentsMargins(0, UNIT, UNIT, UNIT)
         column.setSpacing(2 * UNIT)
         column.addWidget(form_widget)
+        column.addWidget(self.unfit)
         column.addWidget(self.cards)
         column.addWidget(self.cost)
         column.addWidget(self.memory)
@@ -155,11 +158,16 @@ class PlanPage(WizardPage):
         progress = state.jobs.get("pack") or state.jobs.get("measure") or state.jobs.get("start")
         self.doing.show_progress(progress)
         self.doing.cancel.hide()
-        self.cost.setVisible(progress is None)
         plan = state.draft.plan
         _show_text(self.title, plan.title)
         _show_text(self.noun, plan.noun)
         self._show_bases(state)
+        fits = state.base_fits
+        self.unfit.show_error(None if fits else self._unfit_base, can_retry=False)
+        for widget in (self.cards, self.fold):
+            widget.setVisible(fits)
+        self.cost.setVisible(fits and progress is None)
+        self.more.setVisible(fits and self.fold.isChecked())
         unsorted = state.surveyed is not None and len(state.surveyed.kinds) < 2
         for widget in (self.codes, self.codes_label):
             widget.setVisible(unsorted)
@@ -177,11 +185,11 @@ class PlanPage(WizardPage):
 
     def _show_bases(self, state: LearningState) -> None:
         shown_models = [self.base.itemText(row) for row in range(self.base.count())]
-        base_models = [planning.base_model(state)] if state.draft.extends else list(state.base_models)
+        base_models = [state.base_model] if state.draft.extends else list(state.base_models)
         if shown_models != base_models:
             self.base.clear()
             self.base.addItems(base_models)
-        self.base.setCurrentText(planning.base_model(state))
+        self.base.setCurrentText(state.base_model)
         self.base.setEnabled(len(base_models) > 1)
 
     def _costs(self, state: LearningState) -> dict[Preset, str]:
@@ -211,6 +219,13 @@ class PlanPage(WizardPage):
     def _unfold(self, open: bool) -> None:
         self.fold.setIcon(icon("chevron-down" if open else "chevron-right"))
         self.more.setVisible(open)
+
+
+_UNFIT: Final = (
+    "The starter’s base paints small drawn birds only: it cannot learn to paint pictures like these.",
+    "Mix now puts creatures together from the pictures themselves. To have them painted anew, put the diffusers folder "
+    "of Stable Diffusion 1.5 or SDXL into the models folder (training it needs a GPU) and choose it here.",
+)
 
 
 def _memory_error(needed: int) -> PageError:

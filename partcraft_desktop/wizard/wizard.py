@@ -27,6 +27,9 @@ from partcraft_desktop.wizard.step_bar import StepBar
 from partcraft_desktop.wizard.training_page import TrainingPage
 
 CLOCK_MS: Final = 1000
+WHAT_TRAINING_ADDS: Final = (
+    "Teach a base model these parts, so that it paints creatures anew and in other poses. Mixing needs no training."
+)
 
 WIDGETS: Final[dict[PageKey, Callable[[PageTools], WizardPage]]] = {
     "pictures": PicturesPage,
@@ -75,8 +78,10 @@ class TrainingWizard(QWidget):
         self.back = push_button("Back", learning.back, "chevron-left")
         self.why = ShortLabel(quiet=True)
         self.why.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.mix = push_button("Mix now", learning.mix.found, "render", "primary")
+        self.mix.setToolTip("Make these parts a pack: every picture can be clicked, and nothing is trained")
         self.next = push_button("", learning.next, look="primary")
-        for keys, run in (("Ctrl+Return", self._go_on), ("Alt+Right", self._go_on), ("Alt+Left", learning.back)):
+        for keys, run in (("Ctrl+Return", self._go_on), ("Alt+Right", self.next.click), ("Alt+Left", learning.back)):
             self._key(keys, run)
         self._key("Esc", learning.hide)
         self._lay_out()
@@ -118,6 +123,7 @@ class TrainingWizard(QWidget):
         foot.addWidget(self.again)
         foot.addWidget(self.why, 1)
         foot.addWidget(self.next)
+        foot.addWidget(self.mix)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -155,6 +161,15 @@ class TrainingWizard(QWidget):
         self.next.setText(spec.next_text)
         self.next.setAccessibleName(spec.next_text)
         self.next.setEnabled(can_go_on(state, page))
+        mixes = not state.draft.extends and (page == "parts" or (page == "plan" and not state.base_fits))
+        self.mix.setVisible(mixes)
+        self.mix.setEnabled(state.sorted and "mix" not in state.jobs)
+        self.next.setToolTip(WHAT_TRAINING_ADDS if page == "parts" else "")
+        if self.next.property("primary") == mixes:
+            # One thing to press on each page.
+            self.next.setProperty("primary", not mixes)
+            self.next.style().unpolish(self.next)
+            self.next.style().polish(self.next)
         self.why.setText(spec.why_incomplete(state))
         if state.jobs or state.alive:
             self._clock.start()
@@ -171,7 +186,7 @@ class TrainingWizard(QWidget):
         self._open_page.show_state(self._session.state.learning)
 
     def _go_on(self) -> None:
-        button = self._open_page.primary or self.next
+        button = self._open_page.primary or (self.mix if self.mix.isVisible() else self.next)
         if button.isVisible() and button.isEnabled():
             button.click()
 

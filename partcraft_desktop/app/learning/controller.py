@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 
 from engine.core.paths import packs_dir, resources_dir
 from engine.packs.pack import Pack
@@ -23,6 +23,7 @@ from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.learning import planning
 from partcraft_desktop.app.learning.draft import Draft, DraftPlan
 from partcraft_desktop.app.learning.local_models import LocalModels, find_local_models
+from partcraft_desktop.app.learning.pack_mixing import PackMixing
 from partcraft_desktop.app.learning.pages import PageKey, page_after, page_before
 from partcraft_desktop.app.learning.part_editor import PartEditor
 from partcraft_desktop.app.learning.run_monitor import RunMonitor, page_error
@@ -33,10 +34,7 @@ from partcraft_desktop.app.messages import Action
 
 
 class LearningController(QObject):
-    """``parts`` has the verbs of the Parts page. ``mixing``: a pack that was learned is open now, and a person wants to
-    mix."""
-
-    mixing = Signal()
+    """``parts`` has the verbs of the Parts page, ``mix`` those that lead from the wizard to mixing."""
 
     def __init__(
         self,
@@ -56,6 +54,8 @@ class LearningController(QObject):
         self.parts.parts_shown.connect(self._parts_shown)
         # Pause and Stop must not wait behind pictures.
         self._run_readers = BackgroundReader(self, threads=1)
+        self.mix = PackMixing(session, self._store, self._jobs, readers, self)
+        self.mix.plan_wanted.connect(self._show_plan_of)
         self._monitor = RunMonitor(runs, self._run_readers, self)
         self._monitor.changed.connect(self._runs_changed)
         self._monitor.ended.connect(self._run_ended)
@@ -167,6 +167,8 @@ class LearningController(QObject):
 
     def _enter(self, page: PageKey) -> None:
         self._store.replace_draft(page=page)
+        if page == "plan":
+            self.packs_changed(self._packs)  # a base model may have come meanwhile
         self._prepare(page)
 
     def _prepare(self, page: PageKey) -> None:
@@ -195,6 +197,11 @@ class LearningController(QObject):
         self._store.replace_draft(**vars(draft))
         self._store.replace(shown=True)
         self._enter(draft.page)
+
+    def _show_plan_of(self, draft: Draft) -> None:
+        before = self.now.draft
+        self._go_on_with(draft)
+        self._offer_back(before, "What you decided for other pictures was put aside.")
 
     def open_practice(self) -> None:
         """Take the pictures that come with PartCraft, once it is known where they are."""
@@ -250,7 +257,7 @@ class LearningController(QObject):
                 self.parts.search()
             return
         key = planning.measure_key(self.now)
-        if key == self._measured_for or self.now.starting:
+        if key == self._measured_for or self.now.starting or not self.now.base_fits:
             return
         self._measured_for = key
         self._jobs.cancel("measure")
@@ -264,7 +271,7 @@ class LearningController(QObject):
 
         def measure(folder: str) -> None:
             batch, rank, side = (planning.setting(self.now, name) for name in ("batch", "rank", "size"))
-            job = Measure(folder, planning.base_model(self.now), batch, rank, side)
+            job = Measure(folder, self.now.base_model, batch, rank, side)
             self._jobs.start("measure", job, landed)
 
         self._with_pack(measure)
@@ -287,7 +294,7 @@ class LearningController(QObject):
 
     def learn(self) -> None:
         """Start the training that is planned."""
-        if not self.now.reached("plan") or self.now.starting:
+        if not self.now.reached("plan") or self.now.starting or not self.now.base_fits:
             return
         self._store.replace_draft(plan=planning.with_proposals(self.now))
         error = planning.plan_error(self.now)
@@ -400,14 +407,6 @@ class LearningController(QObject):
             self._session.say(f"The training “{run.title}” was discarded.", action=undo)
 
         self._monitor.discard(folder, discarded)
-
-    def mix_now(self) -> None:
-        """Open the pack that was learned and leave the wizard."""
-        run = self.now.run
-        if run is not None and run.pack:
-            self._session.open_pack_at(run.pack)
-            self.hide()
-            self.mixing.emit()
 
     def _runs_changed(self) -> None:
         before = self.now.run

@@ -31,6 +31,8 @@ class PageFacts(Protocol):
     @property
     def all_dropped(self) -> bool: ...
     @property
+    def base_fits(self) -> bool: ...
+    @property
     def starting(self) -> bool: ...
     @property
     def run(self) -> object | None: ...
@@ -71,7 +73,7 @@ PAGES: Final[tuple[PageSpec, ...]] = (
         "parts",
         "Parts",
         reached=lambda state: state.has_pictures,
-        next_text="Plan",
+        next_text="Train…",
         why_incomplete=lambda state: "Keep one part at least." if state.all_dropped else "",
     ),
     PageSpec(
@@ -79,7 +81,7 @@ PAGES: Final[tuple[PageSpec, ...]] = (
         "Plan",
         reached=lambda state: state.has_pictures and state.sorted,
         next_text="Start learning",
-        complete=lambda state: state.has_pictures and state.sorted and not state.starting,
+        complete=lambda state: state.has_pictures and state.sorted and state.base_fits and not state.starting,
     ),
     PageSpec("learning", "Learning", reached=lambda state: state.run is not None, next_text="Done"),
     PageSpec("done", "Done", reached=lambda state: state.pack_written),

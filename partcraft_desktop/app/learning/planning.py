@@ -21,12 +21,10 @@ from partcraft_desktop.app.learning.state import LearningState, PageError
 KEPT_DRAFT: Final = "draft.json"
 """What a person decided, kept in the folder of the run that learns it."""
 
-FALLBACK_BASE: Final = "starter/base"
-
 
 def default_settings(state: LearningState) -> dict[str, Any]:
     """What stands under "More" when nobody changed it: what suits the base model, or what the paper did."""
-    suits = create.usual_settings(base_model(state), state.draft.plan.more.get("recipe", "ours"))
+    suits = create.usual_settings(state.base_model, state.draft.plan.more.get("recipe", "ours"))
     return {**MORE, **{name: value for name, value in suits.items() if name in MORE}}
 
 
@@ -37,7 +35,7 @@ def setting(state: LearningState, name: str) -> Any:
 
 def steps_of(state: LearningState) -> dict[Preset, int]:
     """The training steps of each preset."""
-    suits = int(suitable_settings(base_model(state)).get("steps", Plan.steps))
+    suits = int(suitable_settings(state.base_model).get("steps", Plan.steps))
     return {preset: max(1, round(suits * share)) for preset, share in SHARES.items()}
 
 
@@ -51,14 +49,6 @@ def changed_settings(more: Mapping[str, Any], state: LearningState) -> dict[str,
     """Only what differs from what is usual, so that a better default reaches old drafts."""
     defaults = default_settings(state)
     return {name: value for name, value in more.items() if name == "recipe" or value != defaults[name]}
-
-
-def base_model(state: LearningState) -> str:
-    """The base model that is trained: the one chosen, the extended pack's, or the first at hand."""
-    if state.extended is not None:
-        return state.extended.base_model.id
-    model_id = state.draft.plan.base_model
-    return model_id if model_id in state.base_models else (*state.base_models, FALLBACK_BASE)[0]
 
 
 def with_proposals(state: LearningState) -> DraftPlan:
@@ -101,7 +91,7 @@ def discover_job(state: LearningState, out: str) -> Discover:
     clusters = len(sorting.parts) if draft.extends else sorting.clusters
     eyes = draft.eyes or (state.parts_found.eyes if state.parts_found and not draft.extends else "")
     job = Discover(
-        draft.folder, out, clusters, state.codes, plan.noun, eyes, base_model(state), title=plan.title,
+        draft.folder, out, clusters, state.codes, plan.noun, eyes, state.base_model, title=plan.title,
         left_out=sorting.left_out, corrections=sorting.corrections,
     )  # fmt: skip
     if draft.extends:
@@ -130,7 +120,7 @@ def measure_key(state: LearningState) -> tuple[Any, ...]:
         sorting.left_out,
         sorting.corrections,
         parts,
-        base_model(state),
+        state.base_model,
         setting(state, "rank"),
         plan.more.get("size"),
     )
@@ -145,7 +135,7 @@ def beginning_pack(state: LearningState) -> Pack | None:
     """The pack whose tokens the new ones begin at: the extended one, or one of the same base model."""
     if setting(state, "recipe") != "ours":
         return None
-    base = base_model(state)
+    base = state.base_model
     return state.extended or next((pack for pack in state.trained if pack.base_model.id == base), None)
 
 
@@ -157,7 +147,7 @@ def free_memory() -> int:
 def make_run(state: LearningState, vocabulary: Path, runs: Path, packs: Path) -> str:
     """A run's folder with the untrained pack and its plan; the folder. Raises ``OSError`` or ``UserError``."""
     plan = state.draft.plan
-    base = base_model(state)
+    base = state.base_model
     settings = {"steps": all_steps(state), **plan.more}
     places = {"pictures": state.draft.folder, "out": str(free_folder(packs, slug(plan.title, "vocabulary")))}
     document = {**create.propose_plan(base, settings, beginning_pack(state)), **places}

@@ -14,9 +14,12 @@ from engine.worker.jobs import Measured, PartsFound, SeenPicture, Surveyed
 from partcraft_desktop.app.learning.draft import Draft
 from partcraft_desktop.app.learning.pages import PageKey, page_of
 
-Work = Literal["survey", "parts", "eyes", "pack", "measure", "start"]
-"""What the wizard can be busy with: looking through a folder, finding parts, fetching eyes, writing the untrained pack,
-measuring a step, starting the training."""
+Work = Literal["survey", "parts", "eyes", "mix", "pack", "measure", "start"]
+"""What the wizard can be busy with: looking through a folder, finding parts, fetching eyes, making a pack to mix with,
+writing the untrained pack, measuring a step, starting the training."""
+
+STARTER_EYES: Final = "starter/eyes"
+STARTER_BASE: Final = "starter/base"
 
 ALIVE: Final = ("running",)
 """States of a run whose process works."""
@@ -99,6 +102,22 @@ class LearningState:
     def extended(self) -> Pack | None:
         """The pack that gets more, None for a new vocabulary."""
         return next((pack for pack in self.extendable if str(pack.path) == self.draft.extends), None)
+
+    @property
+    def base_model(self) -> str:
+        """The base model that is trained: the extended pack's, the one chosen, or the first at hand."""
+        if self.extended is not None:
+            return self.extended.base_model.id
+        chosen = self.draft.plan.base_model
+        return chosen if chosen in self.base_models else (*self.base_models, STARTER_BASE)[0]
+
+    @property
+    def base_fits(self) -> bool:
+        """Whether the base model can paint such pictures: the starter's paints small drawn birds and nothing else,
+        which are what its own eyes see."""
+        if self.base_model != STARTER_BASE or self.extended is not None or self.parts_found is None:
+            return True
+        return (self.draft.eyes or self.parts_found.eyes) == STARTER_EYES
 
     def run_of(self, folder: str) -> Run | None:
         """The run of a folder."""

@@ -12,7 +12,8 @@ from partcraft_desktop.app.learning.state import JobProgress, PageError, Work
 from partcraft_desktop.app.learning.wizard_store import SessionServices, WizardStore
 
 _PAGE_OF: Final[Mapping[Work, PageKey]] = {
-    "survey": "pictures", "parts": "parts", "eyes": "parts", "pack": "plan", "measure": "plan", "start": "plan",
+    "survey": "pictures", "parts": "parts", "eyes": "parts", "mix": "parts",
+    "pack": "plan", "measure": "plan", "start": "plan",
 }  # fmt: skip
 
 

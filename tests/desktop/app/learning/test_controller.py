@@ -307,7 +307,7 @@ def test_a_run_that_has_its_pack_is_in_the_library_and_can_be_mixed(
     pack = opened.runs.finish(run, state=state)
     qtbot.waitUntil(lambda: learning.now.draft.page == "done", timeout=WAIT)
     qtbot.waitUntil(lambda: pack.id in {listed.id for listed in session.state.packs}, timeout=WAIT)
-    learning.mix_now()
+    learning.mix.learned()
     assert session.state.pack is not None and session.state.pack.id == pack.id and not learning.now.shown
 
 
@@ -527,7 +527,7 @@ def test_a_pack_that_went_on_learning_stays_open(
     run = to_learning(qtbot, learning, folder)
     pack = opened.runs.finish(run, 0.3, state="stopped")
     qtbot.waitUntil(lambda: learning.now.draft.page == "done", timeout=WAIT)
-    learning.mix_now()
+    learning.mix.learned()
     learning.resume(run)
     qtbot.waitUntil(lambda: learning.now.alive is not None, timeout=WAIT)
     opened.runs.finish(run, 0.9)

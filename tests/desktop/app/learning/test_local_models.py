@@ -15,6 +15,7 @@ def test_models_are_those_of_the_starter_of_the_models_folder_and_of_the_packs(h
     model = home / "models" / "some" / "model"
     model.mkdir(parents=True)
     (model / "model_index.json").write_text("{}")
+    (pack.path / TOKENS).unlink()
     at_hand = find_local_models((pack,))
     assert at_hand.base_models == ("starter/base", "some/model")
     assert at_hand.extendable == (pack,) and at_hand.trained == ()

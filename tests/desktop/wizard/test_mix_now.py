@@ -1,0 +1,114 @@
+"""A folder becomes a pack without training, in the real window with the fake engine."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from engine.core.paths import packs_dir
+from engine.packs.archive import write_archive
+from engine.packs.pack import Pack
+from partcraft_desktop.app.learning.controller import LearningController
+from partcraft_desktop.app.session import Session
+from partcraft_desktop.window.main_window import MainWindow
+from partcraft_desktop.wizard.plan_page import PlanPage
+from tests import fakes
+from tests.desktop.conftest import WAIT
+
+DINOV2 = "facebook/dinov2-small"
+
+
+@pytest.fixture
+def learning(session: Session) -> LearningController:
+    return session.learning
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return fakes.make_folder(tmp_path / "pictures" / "garden birds")
+
+
+def to_parts(qtbot: QtBot, learning: LearningController, folder: Path) -> None:
+    learning.open_folder(folder)
+    qtbot.waitUntil(lambda: learning.now.reached("parts"), timeout=WAIT)
+    learning.next()
+    qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
+
+
+def test_parts_become_a_pack_that_can_be_mixed_and_trained_later(
+    qtbot: QtBot, window: MainWindow, session: Session, learning: LearningController, folder: Path
+) -> None:
+    to_parts(qtbot, learning, folder)
+    wizard = window.wizard
+    assert wizard is not None and wizard.mix.isVisible() and not wizard.next.property("primary")
+    assert learning.parts.rename(3, "Kopf") is None
+    qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
+    wizard.mix.click()
+    qtbot.waitUntil(lambda: not wizard.isVisible(), timeout=WAIT)
+    qtbot.waitUntil(lambda: session.state.pack is not None and not session.state.pack.trained, timeout=WAIT)
+    pack = session.state.pack
+    assert pack is not None and pack.path.parent == packs_dir() and pack.vocabulary.parts[3].name == "Kopf"
+    first, second = pack.references[:2]
+    session.choose(3, first.codes[3], first.id)
+    session.choose(1, second.codes[1], second.id)
+    qtbot.waitUntil(lambda: session.state.creature.collage is not None, timeout=WAIT)
+    composer = window.composer
+    assert not composer.render_button.isEnabled() and "not trained" in composer.why.text()
+    assert composer.train.isVisible()
+    # Asked for once more without a change, the same pack opens.
+    learning.show()
+    wizard.mix.click()
+    qtbot.waitUntil(lambda: not wizard.isVisible(), timeout=WAIT)
+    assert len(list(packs_dir().iterdir())) == 2  # the fixture's own, and this one
+    learning.start_over()
+    composer.train.click()
+    qtbot.waitUntil(lambda: wizard.isVisible() and learning.now.draft.page == "plan", timeout=WAIT)
+    qtbot.waitUntil(lambda: learning.now.measured is not None, timeout=WAIT)
+    assert [part.name for part in learning.now.draft.sorting.parts][3] == "Kopf"
+
+
+def test_photographs_are_not_trained_on_the_starters_base(
+    qtbot: QtBot, window: MainWindow, learning: LearningController, folder: Path, script: Callable[..., None]
+) -> None:
+    script(findparts={"eyes_here": ["starter/eyes", DINOV2]})
+    to_parts(qtbot, learning, folder)
+    learning.next()
+    wizard = window.wizard
+    assert wizard is not None
+    page = wizard.page(PlanPage)
+    assert page.unfit.isVisible() and "drawn birds" in page.unfit.message.text()
+    assert not page.cards.isVisible() and not wizard.next.isEnabled() and wizard.mix.isVisible()
+    learning.learn()
+    assert learning.now.run is None and learning.now.measured is None and not learning.now.jobs
+    learning.parts.set_eyes("starter/eyes")
+    qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
+    assert not page.unfit.isVisible() and wizard.next.isEnabled() and not wizard.mix.isVisible()
+
+
+def test_a_pack_that_cannot_be_made_is_told_on_the_page(
+    qtbot: QtBot, window: MainWindow, learning: LearningController, folder: Path, script: Callable[..., None]
+) -> None:
+    to_parts(qtbot, learning, folder)
+    script(discover={"fail": ["The disk is full.", "Make room."]})
+    learning.mix.found()
+    qtbot.waitUntil(lambda: "parts" in learning.now.errors, timeout=WAIT)
+    assert learning.now.errors["parts"].hint == "Make room." and "mix" not in learning.now.jobs
+    script()
+    learning.mix.found()
+    qtbot.waitUntil(lambda: not learning.now.shown, timeout=WAIT)
+
+
+def test_the_draft_lies_with_the_pack_and_does_not_travel(
+    qtbot: QtBot, session: Session, learning: LearningController, folder: Path, tmp_path: Path
+) -> None:
+    to_parts(qtbot, learning, folder)
+    learning.mix.found()
+    qtbot.waitUntil(lambda: session.state.pack is not None and not session.state.pack.trained, timeout=WAIT)
+    pack = session.state.pack
+    assert pack is not None and (pack.path / "draft.json").is_file()
+    with zipfile.ZipFile(write_archive(Pack.open(pack.path), tmp_path / "out.partpack")) as archive:
+        assert "draft.json" not in archive.namelist() and "pack.json" in archive.namelist()
