@@ -216,7 +216,7 @@ class Composer(QWidget):
         recipe, pack, collage = state.recipe, state.pack, state.creature.collage
         start = recipe.start
         from_creation = start is not None and bool(start.creation)
-        if pack is None or not (from_creation or has_collage(state, recipe)):
+        if pack is None or not pack.trained or not (from_creation or has_collage(state, recipe)):
             return None
         names = [part.name for part in pack.vocabulary.parts]
         only = start.only if start is not None else ()

@@ -257,14 +257,14 @@ class LearningController(QObject):
                 self.parts.search()
             return
         key = planning.measure_key(self.now)
+        plan = self.now.draft.plan
+        if not plan.title or not plan.noun:
+            self._store.replace_draft(plan=planning.with_proposals(self.now))
         if key == self._measured_for or self.now.starting or not self.now.base_fits:
             return
         self._measured_for = key
         self._jobs.cancel("measure")
         self._store.replace(measured=None)
-        plan = self.now.draft.plan
-        if not plan.title or not plan.noun:
-            self._store.replace_draft(plan=planning.with_proposals(self.now))
 
         def landed(measured: Measured) -> None:
             self._store.replace(measured=measured)

@@ -12,7 +12,7 @@ import pytest
 from engine.__main__ import main
 from engine.core.errors import UserError
 from engine.core.paths import runs_dir, slug, starter_pack
-from engine.packs.pack import BaseModel, Pack
+from engine.packs.pack import TOKENS, BaseModel, Pack
 from engine.runs.create import create_run, new_run, propose_plan, start_pack, write_run
 from engine.runs.plan import SMALL, Plan
 from engine.worker.jobs import Surveyed
@@ -93,6 +93,7 @@ def test_a_packs_own_unet_is_for_its_own_base_model(draft: Pack) -> None:
 
 def test_tokens_begin_at_the_extended_pack_or_at_one_of_the_same_base(draft: Pack, tmp_path: Path) -> None:
     starter = Pack.open(starter_pack())
+    (draft.path / TOKENS).unlink()
     assert start_pack("starter/base", (draft, starter)) == starter, "a pack without tokens is no beginning"
     assert start_pack("another/base", (starter,)) is None
     assert start_pack("starter/base", (starter,), draft) == draft
