@@ -242,7 +242,7 @@ def test_a_folder_becomes_a_pack_that_renders(qtbot: QtBot, home: Path, tmp_path
     press(wizard, "Find parts")
     qtbot.waitUntil(lambda: no_trouble() and learning.now.sorted, timeout=LEARNING_MS)
     assert learning.parts.rename(0, "first part") is None
-    press(wizard, "Plan")
+    press(wizard, "Train…")
     qtbot.waitUntil(lambda: no_trouble() and learning.now.measured is not None, timeout=LEARNING_MS)
     learning.set_plan(title="Two birds", noun="bird", steps=4)
     press(wizard, "Start learning")
