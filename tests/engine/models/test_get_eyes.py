@@ -55,6 +55,19 @@ def test_without_a_network_one_sentence_says_so(bare: Path, monkeypatch: pytest.
     assert caught.value.hint == "Run: partcraft eyes get"
 
 
+def test_a_pip_that_lies_in_the_start_folder_is_not_run(
+    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trap, ran = tmp_path / "trap", tmp_path / "ran"
+    trap.mkdir()
+    (trap / "pip.py").write_text(f"open({str(ran)!r}, 'w').close()")
+    monkeypatch.chdir(trap)
+    monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    told()
+    assert not ran.exists()
+
+
 def test_another_wheel_than_the_known_one_is_refused(
     bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
