@@ -307,18 +307,18 @@ def test_a_stranger_learns_a_folder(
     wait_for("a window", lambda: screen.windows("PartCraft") or None, 30, app)
     run = home / "runs" / "little-birds"
 
-    def go_on_until(what: str, look: Callable[[], T | None]) -> T:
-        """Ctrl+Enter goes on where that is possible, and does nothing elsewhere."""
+    def go_on_until(what: str, keys: str, look: Callable[[], T | None]) -> T:
+        """Alt+Right shows the next page, Ctrl+Enter does the main thing of a page, where that is possible."""
 
         def press_and_look() -> T | None:
             answer = look()
             if answer is None:
-                screen.do("key", "--clearmodifiers", "ctrl+Return", "sleep", "0.7")
+                screen.do("key", "--clearmodifiers", keys, "sleep", "0.7")
             return answer
 
         return wait_for(what, press_and_look, FIRST_RENDER_S, app)
 
-    go_on_until("the training", lambda: (run / "plan.json").is_file() or None)
+    go_on_until("the training", "alt+Right", lambda: (run / "plan.json").is_file() or None)
     wait_for("some steps", lambda: read_run(run).step >= 5 or None, FIRST_RENDER_S, app)
     stop_run(run)
 
@@ -337,4 +337,4 @@ def test_a_stranger_learns_a_folder(
         found = screen.find(shown.image, range(280, 640, 8))
         return found if found.likeness > 0.6 else None
 
-    go_on_until("the new pack among the mixing things", open_for_mixing)
+    go_on_until("the new pack among the mixing things", "ctrl+Return", open_for_mixing)
