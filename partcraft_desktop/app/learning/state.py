@@ -117,7 +117,7 @@ class LearningState:
         which are what its own eyes see."""
         if self.base_model != STARTER_BASE or self.extended is not None or self.parts_found is None:
             return True
-        return (self.draft.eyes or self.parts_found.eyes) == STARTER_EYES
+        return (self.draft.eyes or self.parts_found.eyes) == STARTER_EYES and not self.parts_found.eyes_missing
 
     def run_of(self, folder: str) -> Run | None:
         """The run of a folder."""

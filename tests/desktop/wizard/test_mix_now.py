@@ -89,6 +89,15 @@ def test_photographs_are_not_trained_on_the_starters_base(
     assert not page.unfit.isVisible() and wizard.next.isEnabled() and not wizard.mix.isVisible()
 
 
+def test_photographs_that_the_starters_eyes_stand_in_for_are_not_trained_either(
+    qtbot: QtBot, window: MainWindow, learning: LearningController, folder: Path, script: Callable[..., None]
+) -> None:
+    script(findparts={"eyes_wanted": DINOV2})
+    to_parts(qtbot, learning, folder)
+    assert learning.now.parts_found is not None and learning.now.parts_found.eyes == "starter/eyes"
+    assert not learning.now.base_fits
+
+
 def test_a_pack_that_cannot_be_made_is_told_on_the_page(
     qtbot: QtBot, window: MainWindow, learning: LearningController, folder: Path, script: Callable[..., None]
 ) -> None:
