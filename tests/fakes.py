@@ -197,7 +197,7 @@ def segment(models: Any, job: Segment, report: Any) -> Segmented:
     with Image.open(job.image) as picture:
         size = picture.size
     words = Pack.open(job.pack).vocabulary
-    code = sum(Path(job.image).name.encode()) % words.codes_per_part
+    code = sum(os.fsencode(Path(job.image).name)) % words.codes_per_part
     labels = np.asarray(Image.fromarray(sketch_bird(code)[1]).resize(size, Image.Resampling.NEAREST))
     codes = tuple(ABSENT if part.background else code for part in words.parts)
     report(Progress("Looking", 1, 1))

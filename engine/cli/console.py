@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import queue
 import signal
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from engine.core.errors import UserError
+from engine.core.json_values import json_bytes
 from engine.core.recipe import Creation
 from engine.worker.engine import Engine
 from engine.worker.hosts import ThreadHost
@@ -151,10 +151,14 @@ def _ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+def _json(document: dict[str, Any]) -> str:
+    return json_bytes(document, indent=1).decode().rstrip()
+
+
 def print_answer(answer: Answer, as_json: bool) -> int:
     """Print an answer on stdout; its exit code."""
     if as_json:
-        print(json.dumps(answer.document, ensure_ascii=False, indent=1))
+        print(_json(answer.document))
     elif answer.text:
         print(answer.text)
     return answer.code
@@ -169,5 +173,5 @@ def print_error(error: UserError, as_json: bool, debug: bool = False) -> int:
     if details:
         print(details if debug else "  (with --debug, the traceback is shown)", file=sys.stderr)
     if as_json:
-        print(json.dumps({"error": {"message": error.message, "hint": error.hint}}, ensure_ascii=False, indent=1))
+        print(_json({"error": {"message": error.message, "hint": error.hint}}))
     return FAILED

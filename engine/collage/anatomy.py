@@ -21,7 +21,7 @@ from engine.collage.mended_labels import found_labels
 from engine.core.atomic_files import read_text, write_bytes
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture, read_label_map
-from engine.core.json_values import finite_number
+from engine.core.json_values import finite_number, json_bytes
 from engine.core.segmentation import NO_PART
 from engine.packs.pack import Pack, Reference
 
@@ -114,7 +114,7 @@ class Anatomy:
         references = {id: asdict(measures) for id, measures in self.references.items()}
         first = {"version": ANATOMY_VERSION, "parts": self.parts, "mended": self.mended}
         document = {**first, **conclusions, "references": references}
-        return json.dumps(document, ensure_ascii=False)
+        return json_bytes(document).decode()
 
     @classmethod
     def from_json(cls, text: str) -> Anatomy:
@@ -150,7 +150,7 @@ def open_anatomy(pack: Pack) -> Anatomy:
             return kept
     anatomy = measure_pack(pack)
     with contextlib.suppress(UserError):  # a pack that cannot be written to: measured again next time
-        write_bytes(file, anatomy.to_json().encode("utf-8", "replace"), "the anatomy")
+        write_bytes(file, anatomy.to_json().encode(), "the anatomy")
     return anatomy
 
 

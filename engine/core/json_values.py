@@ -24,6 +24,13 @@ def read_document(text: str) -> Any:
     raise ValueError("nested too deeply")
 
 
+def json_bytes(document: Any, indent: int | None = None) -> bytes:
+    """A document as JSON in UTF-8, indented ones with a line break at the end. Text that is no Unicode (file names of
+    another encoding, half an emoji) is escaped, and :func:`read_document` reads back what it was."""
+    text = json.dumps(document, ensure_ascii=False, indent=indent) + ("" if indent is None else "\n")
+    return text.encode("utf-8", "backslashreplace")
+
+
 def _inside(value: Any) -> list[Any]:
     """The lists and objects directly in a value."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

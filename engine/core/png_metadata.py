@@ -16,10 +16,11 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_image
-from engine.core.json_values import finite_number
+from engine.core.json_values import finite_number, json_bytes
 from engine.core.prompt import to_text
 from engine.core.recipe import Arrival, Creation, Receipt, Recipe
 from engine.core.start import Start
+from engine.core.unicode_text import unicode_text
 from engine.core.vocabulary import Vocabulary
 
 CHUNK: Final = "partcraft"
@@ -61,16 +62,11 @@ def save_creation(
             if choice.part < len(vocabulary.parts) and choice.code < vocabulary.codes_per_part
         }
     info = PngInfo()
-    info.add_itxt(CHUNK, _writable(json.dumps(document, ensure_ascii=False)))
+    info.add_itxt(CHUNK, json_bytes(document).decode())
     line = parameters_line(recipe, to_text(recipe.prompt, vocabulary), picture.size, model, sampler)
-    info.add_itxt(PARAMETERS, _writable(line))
+    info.add_itxt(PARAMETERS, unicode_text(line))
     write_whole(path, lambda beside: picture.save(beside, "PNG", pnginfo=info), "the picture")
     return Creation(str(path), recipe, receipt, created)
-
-
-def _writable(text: str) -> str:
-    """A text without halves of surrogate pairs, which a damaged pack may hold and UTF-8 cannot."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def parameters_line(recipe: Recipe, prompt: str, size: tuple[int, int], model: str = "", sampler: str = "") -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, TypeGuard
 
-from engine.core.json_values import read_document
+from engine.core.json_values import json_bytes, read_document
 from engine.core.start import Start
 from engine.core.vocabulary import Choice
 
@@ -73,7 +72,7 @@ class Recipe:
         return replace(self, prompt=_tidy(p for p in self.prompt if not (isinstance(p, Choice) and p.part == part)))
 
     def to_json(self) -> str:
-        """One line of JSON, non-Latin text as it is; read back by :meth:`from_json`."""
+        """One line of JSON, non-Latin text as it is, in Unicode whatever is in it; read back by :meth:`from_json`."""
         document: dict[str, Any] = dict(self.extra)
         document["version"] = RECIPE_VERSION
         for spec in fields(self):
@@ -82,7 +81,7 @@ class Recipe:
         if self.start is not None:
             document["start"] = self.start.to_document()
         document["prompt"] = [piece if isinstance(piece, str) else _choice_json(piece) for piece in self.prompt]
-        return json.dumps(document, ensure_ascii=False)
+        return json_bytes(document).decode()
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from engine.core.errors import UserError
 from engine.core.recipe import Prompt
+from engine.core.unicode_text import unicode_text
 from engine.core.vocabulary import Choice
 from engine.models.part_tokens import PartTokens
 
@@ -52,7 +53,7 @@ def tokenize_prompt(prompt: Prompt, tokenizer: Any, length: int = 77) -> Tokeniz
             places.append((len(ids) + 1, piece))
             ids.append(0)
         else:
-            ids += tokenizer(piece, add_special_tokens=False, verbose=False).input_ids
+            ids += tokenizer(unicode_text(piece), add_special_tokens=False, verbose=False).input_ids
     room = length - 2
     if places and places[-1][0] > room:
         lost = sum(place > room for place, _ in places)
@@ -131,6 +132,6 @@ def word_embeddings(words: Sequence[str], tokenizer: Any, text_encoder: Any) -> 
     table = text_encoder.get_input_embeddings().weight.detach()
     rows = []
     for word in words:
-        ids = tokenizer(word, add_special_tokens=False).input_ids
+        ids = tokenizer(unicode_text(word), add_special_tokens=False).input_ids
         rows.append(table[ids].mean(dim=0) if ids else table.mean(dim=0))
     return torch.stack(rows).float()

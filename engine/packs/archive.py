@@ -17,6 +17,7 @@ from typing import Final
 from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
 from engine.core.paths import free_folder, slug
+from engine.core.unicode_text import unicode_text
 from engine.packs.pack import BEGINNINGS, CODE_PICTURES, CODEBOOK, LORA, MANIFEST, TOKENS, Pack
 from engine.packs.validation import check_pack, is_inside
 
@@ -40,6 +41,12 @@ def write_archive(pack: Pack, file: Path) -> Path:
     for reference in pack.references:
         names |= {is_inside(pack, path) for path in (reference.image, reference.thumbnail, reference.labels)}
     names |= {path.relative_to(pack.path).as_posix() for path in (pack.path / CODE_PICTURES).glob("*.png")}
+    for name in sorted(names):
+        if unicode_text(name) != name:
+            raise UserError(
+                f"“{unicode_text(name)}” in the pack “{pack.title}” cannot be packed: its name is not Unicode.",
+                f"Rename the file, and its entry in {MANIFEST}.",
+            )
 
     def write(beside: Path) -> None:
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -11,7 +10,7 @@ from typing import Any, Final
 
 from engine.core.atomic_files import read_text, write_bytes
 from engine.core.errors import UserError
-from engine.core.json_values import read_document
+from engine.core.json_values import json_bytes, read_document
 from engine.core.recipe import Prompt, Recipe
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
 from engine.packs.codebook import Codebook
@@ -115,8 +114,7 @@ class Pack:
         References whose pictures lie outside the folder raise ``ValueError``: a pack carries all it needs.
         Raises :class:`UserError` if it cannot be written.
         """
-        text = json.dumps(self.to_document(), ensure_ascii=False, indent=1) + "\n"
-        write_bytes(self.path / MANIFEST, text.encode("utf-8", "replace"), "the pack")
+        write_bytes(self.path / MANIFEST, json_bytes(self.to_document(), indent=1), "the pack")
 
     def new_recipe(self, prompt: Prompt = (), seed: int = 0) -> Recipe:
         """A recipe of this pack, with the steps and guidance its base model wants."""

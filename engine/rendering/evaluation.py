@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from PIL import Image
 
 from engine.core.atomic_files import make_folder, write_bytes, write_whole
 from engine.core.errors import UserError
+from engine.core.json_values import json_bytes
 from engine.core.recipe import Receipt, Recipe
 from engine.core.vocabulary import ABSENT, Choice
 from engine.models.distributed import ALONE, World, join_world
@@ -39,9 +39,7 @@ def evaluate(models: Models, job: Evaluate, report: Report) -> Evaluated:
     result = Evaluated(pack.id, job.mix, job.count, job.seed, scores_of(pack, receipts))
     if world.first:
         out = make_folder(Path(job.out), "the evaluation")
-        write_bytes(
-            out / "evaluation.json", (json.dumps(result.to_document(), ensure_ascii=False, indent=1) + "\n").encode()
-        )
+        write_bytes(out / "evaluation.json", json_bytes(result.to_document(), indent=1))
         sheet = contact_sheet(shown)
         write_whole(out / "sheet.png", lambda beside: sheet.save(beside, "PNG"), "the contact sheet")
     return result

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from engine.core.atomic_files import make_folder, write_bytes
 from engine.core.errors import UserError
+from engine.core.json_values import json_bytes
 from engine.core.paths import free_folder, slug
+from engine.core.unicode_text import unicode_text
 from engine.packs.pack import TOKENS, Pack
 from engine.runs.plan import PAPER, Plan, suitable_settings
 from engine.runs.run_folder import PLAN
@@ -32,7 +34,7 @@ def proposed_codes(pictures: int) -> int:
 
 def proposed_title(pictures: Path | str) -> str:
     """A title for a pack, from the name of its pictures' folder."""
-    name = Path(pictures).name.replace("_", " ").replace("-", " ").strip()
+    name = unicode_text(Path(pictures).name).replace("_", " ").replace("-", " ").strip()
     return name[:1].upper() + name[1:]
 
 
@@ -84,7 +86,7 @@ def write_run(run: Path, plan: Mapping[str, Any], beside: Mapping[str, Mapping[s
     Plan.from_json(json.dumps(plan))
     make_folder(run, "the run")
     for name, document in {**(beside or {}), PLAN: plan}.items():
-        write_bytes(run / name, (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(), "the run")
+        write_bytes(run / name, json_bytes(document, indent=1), "the run")
     return run
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.core.atomic_files import make_folder, read_json, write_bytes
 from engine.core.errors import UserError
+from engine.core.json_values import json_bytes
 from engine.core.paths import free_folder
 from engine.packs.pack import MANIFEST, Pack
 from engine.runs.run_folder import EXAMPLES, IDENTITY, LOG, PLAN, checkpoints, open_plan
@@ -32,8 +32,7 @@ def export_run(run: Path, to: Path) -> tuple[Path, str]:
         if pack.extends:
             shutil.copytree(pack.path / pack.extends, beside / "extends")
             described = read_json(beside / "draft" / MANIFEST) | {"extends": "../extends"}
-            text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
-            write_bytes(beside / "draft" / MANIFEST, text.encode(), "the run")
+            write_bytes(beside / "draft" / MANIFEST, json_bytes(described, indent=1), "the run")
         for name in (EXAMPLES, LOG, IDENTITY):
             if (run / name).is_file():
                 shutil.copy2(run / name, beside / name)
@@ -54,6 +53,6 @@ def export_run(run: Path, to: Path) -> tuple[Path, str]:
             f"The run could not be copied to {to}.", "Make room there, or choose another folder."
         ) from error
     document = asdict(replace(plan, base_model=plan.base_model or pack.base_model.id, **changed))
-    write_bytes(beside / PLAN, (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(), "the plan")
+    write_bytes(beside / PLAN, json_bytes(document, indent=1), "the plan")
     beside.rename(copy)
     return copy, document["base_model"]

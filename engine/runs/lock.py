@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from filelock import FileLock
 
 from engine.core.atomic_files import make_folder, read_json, write_bytes
 from engine.core.errors import UserError
+from engine.core.json_values import json_bytes
 from engine.core.paths import runs_dir
 from engine.runs.status import RunStatus, process_created, read_status, write_status
 
@@ -39,7 +39,7 @@ def take_turn(run: Path, pid: int) -> None:
                 else "Watch it, or pause it first.",
             )
     write_status(run, RunStatus(pid, process_created(pid), time.time(), stage="Starting"))
-    write_bytes(runs_dir() / ".current.json", json.dumps({"run": str(run)}).encode(), "the run")
+    write_bytes(runs_dir() / ".current.json", json_bytes({"run": str(run)}), "the run")
 
 
 def current_run() -> Path | None:

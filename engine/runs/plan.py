@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import os
 import sys
 from dataclasses import dataclass, fields
 from typing import Any, Final
@@ -167,10 +168,10 @@ def _check(key: str, value: Any, expected: type) -> None:
         raise UserError(f"The plan's {key} should be a {kind}.", f"It is {_shown(value)}.")
     if isinstance(value, str):
         try:
-            bad = "\0" in value or not value.encode()
+            bad = b"\0" in os.fsencode(value)  # a file's name need not be Unicode
         except UnicodeEncodeError:
             bad = True
-        if bad and value:
+        if bad:
             raise UserError(f"The plan's {key} is not text that can be used.", "Write it again.")
     if key in _WORDS and value not in _WORDS[key]:
         raise UserError(f"The plan's {key} cannot be {_shown(value)}.", f"It is {' or '.join(_WORDS[key])}.")

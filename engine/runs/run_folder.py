@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 
 from engine.core.atomic_files import make_folder, read_json, write_bytes
 from engine.core.errors import UserError
+from engine.core.json_values import json_bytes
 from engine.core.paths import packs_dir, runs_dir, slug
 from engine.packs.pack import MANIFEST, TOKENS, Pack
 from engine.runs.plan import Plan
@@ -57,11 +57,11 @@ def open_plan(path: Path) -> tuple[Plan, Path]:
     run = Path(plan.run) if plan.run else runs_dir() / f"{Path(plan.pack).name}-{plan.seed}"
     plan = replace(plan, run=str(run))
     plan_file = run / PLAN
-    whole = json.dumps(asdict(plan), ensure_ascii=False, indent=1) + "\n"
-    if plan_file.is_file() and plan_file.read_text("utf-8") != whole and checkpoints(run):
+    whole = json_bytes(asdict(plan), indent=1)
+    if plan_file.is_file() and plan_file.read_bytes() != whole and checkpoints(run):
         raise UserError(f"The run in {run} has another plan.", "Go on with that folder, or choose another run folder.")
     make_folder(run, "the run")
-    write_bytes(plan_file, whole.encode(), "the plan")
+    write_bytes(plan_file, whole, "the plan")
     return plan, run
 
 
@@ -81,7 +81,7 @@ def run_identity(run: Path) -> str:
     if isinstance(stored, str) and stored:
         return stored
     identity = secrets.token_hex(8)
-    write_bytes(make_folder(run, "the run") / IDENTITY, json.dumps({"id": identity}).encode(), "the run")
+    write_bytes(make_folder(run, "the run") / IDENTITY, json_bytes({"id": identity}), "the run")
     return identity
 
 
@@ -138,4 +138,4 @@ def clear_wish(folder: Path) -> None:
 
 
 def write_wish(folder: Path, wish: str) -> None:
-    write_bytes(folder / WISH, json.dumps({"wish": wish}).encode(), "the wish")
+    write_bytes(folder / WISH, json_bytes({"wish": wish}), "the wish")

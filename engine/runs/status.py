@@ -8,7 +8,6 @@ hangs never look alive.
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any, Final
 import psutil
 
 from engine.core.atomic_files import read_json, write_bytes
-from engine.core.json_values import finite_number
+from engine.core.json_values import finite_number, json_bytes
 
 STATUS: Final = "status.json"
 
@@ -79,7 +78,7 @@ def read_status(run: Path) -> RunStatus | None:
 
 def write_status(run: Path, status: RunStatus) -> None:
     """Write a run's status, whole or not at all. Raises :class:`UserError`."""
-    write_bytes(run / STATUS, json.dumps(asdict(status), ensure_ascii=False).encode("utf-8", "replace"), "the status")
+    write_bytes(run / STATUS, json_bytes(asdict(status)), "the status")
 
 
 def process_created(pid: int) -> float:

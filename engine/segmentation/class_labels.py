@@ -9,6 +9,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Final
 
 from engine.core.errors import UserError
+from engine.core.unicode_text import unicode_text
 from engine.worker.jobs import Problem
 
 LABELS: Final = "labels.csv"
@@ -32,7 +33,7 @@ def kinds_of(folder: Path, files: Sequence[Path]) -> tuple[tuple[str, ...], list
     firsts = [file.relative_to(folder).parts[:-1][:1] for file in files]
     if all(firsts) and len(set(firsts)) > 1:
         # Names that are no Unicode (unpacked from a foreign archive) are made so: they will be names of codes.
-        return tuple(first[0].encode("utf-8", "replace").decode() for first in firsts), []
+        return tuple(unicode_text(first[0]) for first in firsts), []
     return (), []
 
 

@@ -7,7 +7,6 @@ that cells like them follow in other pictures. Clusters keep their numbers, for 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from engine.core.atomic_files import read_json, write_bytes
 from engine.core.correction import ANY_PART, Correction
+from engine.core.json_values import json_bytes
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT
 from engine.packs.codebook import Codebook
@@ -348,7 +348,7 @@ def save_corrections(pack: Path, left_out: Sequence[str], corrected: CorrectedPi
     path = pack / CORRECTIONS
     if left_out or strokes:
         document = {"left_out": list(left_out), "strokes": strokes}
-        write_bytes(path, json.dumps(document, ensure_ascii=False).encode(), "the corrections")
+        write_bytes(path, json_bytes(document), "the corrections")
     else:
         path.unlink(missing_ok=True)
 

@@ -17,6 +17,7 @@ from engine.core.errors import UserError
 from engine.core.image_files import open_picture
 from engine.core.paths import slug
 from engine.core.segmentation import Segmentation
+from engine.core.unicode_text import unicode_text
 from engine.core.vocabulary import ABSENT
 from engine.packs.codebook import Codebook
 from engine.packs.pack import CODE_PICTURES, CODEBOOK, MANIFEST, TOKENS, Pack, Reference
@@ -163,7 +164,7 @@ def _write_reference(
     image, thumbnail, drawn = (pack.path / name / f"{id}.png" for name in ("references", "thumbnails", "labels"))
     for path, shown in ((image, picture), (thumbnail, small), (drawn, Image.fromarray(labels.labels))):
         _write_picture(path, shown)
-    return Reference(id, kind or file.stem, str(image), str(thumbnail), str(drawn), codes)
+    return Reference(id, kind or unicode_text(file.stem), str(image), str(thumbnail), str(drawn), codes)
 
 
 def _cut(picture: Image.Image, mask: npt.NDArray[np.bool_]) -> Image.Image:

@@ -24,6 +24,7 @@ from engine.core.atomic_files import make_folder, write_bytes
 from engine.core.errors import UserError
 from engine.core.image_files import open_image, open_picture, picture_files
 from engine.core.paths import cache_dir
+from engine.core.unicode_text import unicode_text
 from engine.segmentation.class_labels import kinds_of
 from engine.worker.jobs import Problem, Progress, Report, Survey, Surveyed
 
@@ -300,7 +301,7 @@ def _read_facts(place: Path, stamp: tuple[int, int] | None) -> dict[str, tuple[t
 
 def _flat(text: str) -> str:
     # A name with a line break, or that is no Unicode, is only read anew each time.
-    return text.encode("utf-8", "replace").decode().replace("\n", " ")
+    return unicode_text(text).replace("\n", " ")
 
 
 def _facts_place(folder: Path) -> Path:

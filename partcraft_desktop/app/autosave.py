@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,7 +120,7 @@ class Autosave(QObject):
         self._writer.close()
 
     def _save(self) -> None:
-        self._writer.write(json.dumps(self._now().to_document(), ensure_ascii=False))
+        self._writer.write(self._now().to_document())
 
 
 def _times(table: object) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -13,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 
 from engine.core.atomic_files import make_folder, read_json, write_bytes
 from engine.core.errors import UserError
+from engine.core.json_values import json_bytes
 
 Theme = Literal["system", "light", "dark"]
 
@@ -54,7 +54,7 @@ class Values:
 
 
 class FileWriter(QObject):
-    """Writes one file whole, in order, on a thread of its own; ``what`` names it in an error. ``failed`` has the
+    """Writes one JSON file whole, in order, on a thread of its own; ``what`` names it in an error. ``failed`` has the
     :class:`UserError`, once until a write works again."""
 
     failed = Signal(object)
@@ -66,9 +66,9 @@ class FileWriter(QObject):
         self._has_failed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"write {path.name}")
 
-    def write(self, text: str) -> None:
-        """Write a text soon; returns at once."""
-        self._thread.submit(self._write, text)
+    def write(self, document: Mapping[str, Any], indent: int | None = None) -> None:
+        """Write JSON values soon; returns at once."""
+        self._thread.submit(self._write, json_bytes(document, indent))
 
     def flush(self) -> None:
         """Wait until all is written."""
@@ -78,10 +78,10 @@ class FileWriter(QObject):
         """Wait until all is written, and write no more."""
         self._thread.shutdown(wait=True)
 
-    def _write(self, text: str) -> None:
+    def _write(self, data: bytes) -> None:
         try:
             make_folder(self._path.parent, self._what)
-            write_bytes(self._path, text.encode("utf-8", "replace"), self._what)
+            write_bytes(self._path, data, self._what)
         except UserError as error:
             if not self._has_failed:
                 self.failed.emit(error)
@@ -114,7 +114,7 @@ class Settings(QObject):
         values = replace(self.values, **changes)
         if values != self.values:
             self.values = values
-            self._writer.write(json.dumps(values.to_document(), ensure_ascii=False, indent=1))
+            self._writer.write(values.to_document(), indent=1)
             self.changed.emit()
 
     def flush(self) -> None:

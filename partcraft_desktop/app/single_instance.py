@@ -24,7 +24,7 @@ _LONGEST_PATH: Final = 70  # a socket's path has 107 bytes at most, and Qt first
 
 def _name(home: Path) -> str:
     """The socket: in the app's own folder, which nobody else may enter; by name alone where that path is too long."""
-    name = "partcraft-" + hashlib.sha256(str(home.absolute()).encode()).hexdigest()[:16]
+    name = "partcraft-" + hashlib.sha256(os.fsencode(home.absolute())).hexdigest()[:16]
     own = os.fsencode(home.absolute() / ".socket")
     return os.fsdecode(own) if os.name == "posix" and len(own) <= _LONGEST_PATH else name
 

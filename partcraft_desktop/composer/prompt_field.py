@@ -43,6 +43,8 @@ class PromptField(QWidget):
         self._vocabulary: Vocabulary | None = None
         self._editing = False
         self._text = ""
+        self._shown: str | None = None
+        """The text that stands for the prompt: until somebody writes, nothing changes."""
         self._setting = False
         self.words = PromptChips()
         self.words.edit_asked.connect(self._edit)
@@ -78,7 +80,11 @@ class PromptField(QWidget):
         self._prompt, self._vocabulary = prompt, vocabulary
         self.words.show_prompt(prompt, vocabulary)
         self._colours.show_vocabulary(vocabulary)
-        if changed and self.editing and not self.problem.isVisibleTo(self) and self._parsed() != prompt:
+        if not changed or not self.editing:
+            return
+        if self.problem.isVisibleTo(self):
+            self._shown = None  # what is written was about another prompt
+        elif self._parsed() != prompt:
             self._set_text(language.to_text(prompt, vocabulary))
 
     def _edit(self, at: int) -> None:
@@ -97,10 +103,11 @@ class PromptField(QWidget):
         self.updateGeometry()
 
     def _set_text(self, text: str) -> None:
-        self._text = text
         self._setting = True
         self.editor.setPlainText(text)
         self._setting = False
+        # Not the text itself: an editor shows less than a prompt may hold, such as half an emoji.
+        self._text = self._shown = self.editor.toPlainText()
         self.editor.fit()
 
     def _parsed(self) -> Prompt | None:
@@ -132,19 +139,23 @@ class PromptField(QWidget):
 
     def _typed(self) -> None:
         # Colouring changes the document too, and is no typing.
-        if self._editing and self.editor.toPlainText() != self._text:
+        if self._editing and not self._setting and self.editor.toPlainText() != self._text:
             self._text = self.editor.toPlainText()
             self.editor.fit()
             self._check.start()
-            if self._vocabulary is not None and not self._setting:
+            if self._vocabulary is not None:
                 self.editor.names.update_offer(self._vocabulary)
 
     def _validate(self) -> bool:
-        """Hand on the text if it is right; False where it is not."""
+        """Hand on the text if it is right; False where it is not. One that is as it was shown changes nothing."""
         self._check.stop()
+        if self.editor.toPlainText() == self._shown:
+            self._say("")
+            return True
         parsed = self._parsed()
         if parsed is None:
             return False
+        self._shown = self.editor.toPlainText()
         if parsed != self._prompt:
             self.edited.emit(self.editor.toPlainText().replace("\n", " "))
         return True

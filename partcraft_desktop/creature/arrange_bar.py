@@ -81,7 +81,7 @@ class ArrangeBar(QWidget):
     asked = Signal(str)
     shown_again = Signal(object)
     reset_asked = Signal()
-    pose_chosen = Signal(str)
+    pose_chosen = Signal(object)
     ground_chosen = Signal(object)
     left = Signal()
 
@@ -115,6 +115,7 @@ class ArrangeBar(QWidget):
         self.ground.clicked.connect(lambda: self._open(self.ground, self._ground_menu()))
         self.hidden.clicked.connect(self._show_hidden)
         self._menu: QMenu | None = None
+        self._pose_images: dict[QAction, str] = {}
         thumbnails.ready.connect(lambda _path: self._show_thumbnails(self._menu))
         self._lay_out()
         self.show_value(None)
@@ -204,19 +205,21 @@ class ArrangeBar(QWidget):
         if value is None:
             return menu
         group = QActionGroup(menu)
+        self._pose_images.clear()
         _choice(group, "Automatic", not value.pose, lambda: self.pose_chosen.emit(""))
         for pose in value.poses:
             title = f"{pose.title} (open now)" if pose.is_open else pose.title
             action = _choice(group, title, value.pose == pose.id, lambda id=pose.id: self.pose_chosen.emit(id))
-            action.setData(pose.image)
+            self._pose_images[action] = pose.image
         menu.addActions(group.actions())
         self._show_thumbnails(menu)
         return menu
 
     def _show_thumbnails(self, menu: QMenu | None) -> None:
         for action in menu.actions() if menu is not None else ():
-            if action.data() and action.icon().isNull():
-                pixmap = self._thumbnails.get(action.data(), _THUMBNAIL, self.devicePixelRatioF())
+            image = self._pose_images.get(action, "")
+            if image and action.icon().isNull():
+                pixmap = self._thumbnails.get(image, _THUMBNAIL, self.devicePixelRatioF())
                 if pixmap is not None:
                     action.setIcon(QIcon(pixmap))
 

@@ -16,7 +16,7 @@ KEPT: Final = 6
 class CreationPictures(QObject):
     """Pictures by path; ``ready(path)``: one was read, or cannot be."""
 
-    ready = Signal(str)
+    ready = Signal(object)
 
     def __init__(self, readers: BackgroundReader, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -13,7 +13,6 @@ from PySide6.QtCore import (
     QRectF,
     QSize,
     Qt,
-    QUrl,
     Signal,
 )
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPixmap, QResizeEvent, QWheelEvent
@@ -24,6 +23,7 @@ from engine.core.vocabulary import Vocabulary
 from partcraft_desktop.app.state import RenderStatus
 from partcraft_desktop.widgets.controls import rounded
 from partcraft_desktop.widgets.creation_rows import CreationRows
+from partcraft_desktop.widgets.drag_and_drop import file_url
 from partcraft_desktop.widgets.receipt_chips import CHIP, paint_receipt, receipt_text
 from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.widgets.thumbnails import Thumbnails
@@ -106,7 +106,7 @@ class CreationListModel(CreationRows):
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
         data = QMimeData()
         creations = [creation for index in indexes if (creation := self.creation(index)) is not None]
-        data.setUrls([QUrl.fromLocalFile(creation.path) for creation in creations])
+        data.setUrls([file_url(creation.path) for creation in creations])
         return data
 
 

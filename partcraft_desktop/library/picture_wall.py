@@ -13,11 +13,11 @@ from PySide6.QtCore import (
     QObject,
     QRect,
     Qt,
-    QUrl,
 )
 from PySide6.QtGui import QFontMetrics, QPainter, QPalette
 from PySide6.QtWidgets import QListView, QStyle, QStyleOptionViewItem
 
+from partcraft_desktop.widgets.drag_and_drop import file_url
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.widgets.tile_delegate import CHOSEN, Index, Ring, TileDelegate
 
@@ -91,7 +91,7 @@ class PictureWallModel(QAbstractListModel):
 
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
         data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(self.tiles[index.row()].image) for index in indexes])
+        data.setUrls([file_url(self.tiles[index.row()].image) for index in indexes])
         return data
 
 

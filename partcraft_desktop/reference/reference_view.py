@@ -46,7 +46,7 @@ class ReferenceView(QWidget):
     part_opened = Signal(int)
     lit_changed = Signal(object)
     open_wanted = Signal()
-    shown = Signal(str)
+    shown = Signal(object)
 
     def __init__(self, session: Session, readers: BackgroundReader, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
-from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtCore import QByteArray, QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDrag, QPixmap
 from PySide6.QtWidgets import QWidget
 
@@ -47,5 +50,19 @@ def drag(widget: QWidget, data: QMimeData, picture: QPixmap) -> None:
 def file_data(path: str) -> QMimeData:
     """MIME data that carries a picture file."""
     data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(path)])
+    data.setUrls([file_url(path)])
     return data
+
+
+def file_url(path: str) -> QUrl:
+    """The address of a file, also of one whose name is no Unicode, which Qt's own way would change."""
+    return QUrl.fromEncoded(QByteArray(Path(path).absolute().as_uri().encode()))
+
+
+def local_path(url: QUrl) -> str:
+    """The file that an address names, also one whose name is no Unicode; empty for an address elsewhere."""
+    path = url.toLocalFile()
+    if os.name == "nt" or "\ufffd" not in path:
+        return path
+    encoded = url.path(QUrl.ComponentFormattingOption.FullyEncoded)
+    return os.fsdecode(unquote_to_bytes(encoded))

@@ -31,8 +31,8 @@ class Thumbnails(QObject):
     while somebody scrolled, is forgotten: the readers are for everybody.
     """
 
-    ready = Signal(str)
-    failed = Signal(str, object)
+    ready = Signal(object)  # a path: str would lose what is no Unicode in it
+    failed = Signal(object, object)
 
     def __init__(self, readers: BackgroundReader, keep: int = KEPT_BYTES, parent: QObject | None = None) -> None:
         super().__init__(parent)

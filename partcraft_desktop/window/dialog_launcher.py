@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage
 from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 
@@ -16,6 +16,7 @@ from engine.core.vocabulary import Vocabulary
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
+from partcraft_desktop.widgets.drag_and_drop import file_url
 from partcraft_desktop.widgets.images import from_pillow
 from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.widgets.thumbnails import Thumbnails
@@ -127,7 +128,7 @@ class DialogLauncher:
         """Open a folder in the system's own window; one that is not there yet is made."""
 
         def landed(result: object) -> None:
-            if isinstance(result, Exception) or not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            if isinstance(result, Exception) or not QDesktopServices.openUrl(file_url(str(folder))):
                 self.session.say(f"The folder {folder} cannot be opened.", kind="warning")
 
         self._readers.ask(lambda: folder.mkdir(parents=True, exist_ok=True), landed, self.session)
@@ -141,7 +142,7 @@ class DialogLauncher:
                 return
             data = QMimeData()
             data.setImageData(result)
-            data.setUrls([QUrl.fromLocalFile(creation.path)])
+            data.setUrls([file_url(creation.path)])
             QGuiApplication.clipboard().setMimeData(data)
             self.session.say("Copied.")
 

@@ -32,6 +32,7 @@ from partcraft_desktop.reference.reference_view import ReferenceView
 from partcraft_desktop.variants.part_wall import PartWall
 from partcraft_desktop.widgets.button_menu import open_menu
 from partcraft_desktop.widgets.controls import ShortLabel, describe_button, hairline, tool_button
+from partcraft_desktop.widgets.drag_and_drop import local_path
 from partcraft_desktop.widgets.theme import UNIT, draw_app_icon, icon, icon_of
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.window.centre import Centre
@@ -350,7 +351,7 @@ class MainWindow(QWidget):
 
     def dropEvent(self, event: QDropEvent) -> None:
         self._drop_hint.hide()
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        paths = [path for url in event.mimeData().urls() if (path := local_path(url))]
         event.acceptProposedAction()
         self.open_paths(paths)
 

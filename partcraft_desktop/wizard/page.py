@@ -104,7 +104,7 @@ class WizardPage(QWidget):
 
     details_wanted = Signal(object)
     folder_wanted = Signal()
-    enlarge_wanted = Signal(str)
+    enlarge_wanted = Signal(object)
     primary: QPushButton | None = None
     """The page's own way on, where it has one: the keyboard begins there, and the keys of Next press it."""
 

@@ -66,8 +66,8 @@ class PartsWall(QScrollArea):
 
     pointed = Signal(object)
     pressed = Signal(int)
-    opened = Signal(str)
-    left_out = Signal(str, bool)
+    opened = Signal(object)
+    left_out = Signal(object, bool)
 
     def __init__(self, readers: BackgroundReader) -> None:
         super().__init__()
@@ -117,8 +117,8 @@ class WallCanvas(QWidget):
 
     pointed = Signal(object)
     pressed = Signal(int)
-    opened = Signal(str)
-    left_out = Signal(str, bool)
+    opened = Signal(object)
+    left_out = Signal(object, bool)
     moved = Signal(int)
 
     def __init__(self, readers: BackgroundReader) -> None:

@@ -39,7 +39,7 @@ class PictureListModel(QAbstractListModel):
             case Qt.ItemDataRole.AccessibleTextRole | Qt.ItemDataRole.ToolTipRole:
                 return f"{path.parent.name} / {path.name}"
             case Qt.ItemDataRole.UserRole:
-                return str(path)
+                return path
         return None
 
 
@@ -48,6 +48,9 @@ class PictureDelegate(TileDelegate):
 
     missing_icon = "warning"
 
+    def path(self, index: Index) -> str:
+        return str(index.data(Qt.ItemDataRole.UserRole))
+
     def ring(self, index: Index, state: QStyle.StateFlag) -> Ring | None:
         return CHOSEN if state & QStyle.StateFlag.State_HasFocus else None
 
@@ -55,7 +58,7 @@ class PictureDelegate(TileDelegate):
 class PictureGrid(QListView):
     """Pictures in a grid that scrolls. ``enlarged(path)``: a picture was pressed, or Enter on it."""
 
-    enlarged = Signal(str)
+    enlarged = Signal(object)
 
     def __init__(self, thumbnails: Thumbnails) -> None:
         super().__init__()
@@ -81,7 +84,7 @@ class PictureGrid(QListView):
         self.viewport().update()
 
     def _enlarge(self, index: QModelIndex) -> None:
-        self.enlarged.emit(index.data(Qt.ItemDataRole.UserRole))
+        self.enlarged.emit(self.pictures.paths[index.row()])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self.currentIndex().isValid():

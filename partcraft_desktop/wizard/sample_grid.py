@@ -36,7 +36,7 @@ class SampleRow:
 class SampleGrid(QScrollArea):
     """``enlarged(path)``: a picture was pressed. The newest is in sight unless a person scrolled back."""
 
-    enlarged = Signal(str)
+    enlarged = Signal(object)
 
     def __init__(self, thumbnails: Thumbnails) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class SampleGrid(QScrollArea):
 
 
 class _Grid(QWidget):
-    pressed = Signal(str)
+    pressed = Signal(object)
     seen = Signal(int, int)
 
     def __init__(self, thumbnails: Thumbnails) -> None:

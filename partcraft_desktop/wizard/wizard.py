@@ -48,7 +48,7 @@ class TrainingWizard(QWidget):
     ``details_wanted(Message)``: show what a report would need."""
 
     folder_wanted = Signal()
-    enlarge_wanted = Signal(str)
+    enlarge_wanted = Signal(object)
     details_wanted = Signal(object)
 
     def __init__(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 
 from engine.core.atomic_files import make_folder, write_bytes
+from engine.core.json_values import json_bytes
 from engine.core.paths import free_folder, models_dir, packs_dir, slug
 from engine.worker.jobs import Discover
 from partcraft_desktop.app.background import BackgroundReader
@@ -128,7 +128,7 @@ class PackMixing(QObject):
             more = f" {MOST_REFERENCES} of {total:,} pictures can be clicked." if total > MOST_REFERENCES else ""
             self._session.say(f"“{job.title}” is ready: click a part of any picture.{more}")
 
-        data = (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace")
+        data = json_bytes(document, indent=1)
         self._readers.ask(lambda: write_bytes(Path(folder) / planning.KEPT_DRAFT, data, "the pack"), kept, self)
 
     def _open(self, folder: str) -> None:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from engine.core.errors import UserError
+from engine.core.unicode_text import unicode_text
 from engine.core.vocabulary import Choice
 from engine.models.part_tokens import PartTokens
 from engine.models.text_encoding import embeddings_replaced, encode_tokenized, tokenize_prompt, word_embeddings
@@ -65,6 +66,12 @@ def test_wrong_files_are_told(tmp_path: Path, tensors: dict[str, torch.Tensor]) 
     (tmp_path / "tokens.safetensors").write_bytes(b"short")
     with pytest.raises(UserError, match="cannot be read"):
         PartTokens.load(tmp_path / "tokens.safetensors")
+
+
+@pytest.mark.parametrize("text", ["\ud83d", "caf\udce9 bird", "\ude00\ud83d"])
+def test_words_that_are_no_unicode_are_told_like_others(words: Any, text: str) -> None:
+    assert tokenize_prompt((text,), words.tokenizer) == tokenize_prompt((unicode_text(text),), words.tokenizer)
+    assert word_embeddings([text], words.tokenizer, words.text_encoder).isfinite().all()
 
 
 def test_words_may_be_cut_but_chosen_parts_may_not(words: Any) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -332,6 +334,22 @@ def test_a_strange_file_changes_nothing(
     assert said in caught.value.message and caught.value.hint
     assert list(library.own.iterdir()) == []
     assert sorted(path for path in tmp_path.rglob("*") if path != library.own) == before
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode there")
+def test_text_that_is_no_unicode_is_kept_and_a_file_of_such_a_name_is_told(
+    library: PackLibrary, tmp_path: Path
+) -> None:
+    pack = replace(make_pack(library.own / "birds"), title="half \ud83d", licence="\udce9")
+    pack.save()
+    assert Pack.open(pack.path) == pack
+    file = library.export_pack(pack, tmp_path / os.fsdecode(b"caf\xe9.partpack"))
+    library.delete(pack.path)
+    again = library.import_pack(file)
+    assert again.title == pack.title
+    (again.path / os.fsdecode(b"README \xe9")).write_text("")
+    with pytest.raises(UserError, match="not Unicode"):
+        library.export_pack(again, tmp_path / "b.partpack")
 
 
 def test_a_broken_pack_is_not_exported(library: PackLibrary, pack: Pack, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,14 @@ from PIL import Image
 
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
+from engine.core.paths import runs_dir
 from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import ABSENT
 from engine.packs.pack import Backbone, Pack
+from engine.runs.create import create_run, new_run
+from engine.runs.export import export_run
+from engine.runs.run import read_run
+from engine.runs.run_folder import open_plan
 from engine.segmentation.choose_eyes import looks_like_a_photo
 from engine.segmentation.class_labels import kinds_of
 from engine.segmentation.codebook_fitting import (
@@ -30,7 +38,8 @@ from engine.segmentation.dino import Dino, open_dino
 from engine.segmentation.discover import discover
 from engine.segmentation.feature_cache import PictureFeatures, compute_features
 from engine.segmentation.segment import segment
-from engine.worker.jobs import Discover, EyeSettings, News, Progress, Segment
+from engine.training.train import train
+from engine.worker.jobs import Discover, EyeSettings, News, Progress, Segment, Train
 from tests.fakes import sketch_bird
 
 
@@ -144,6 +153,34 @@ def test_a_found_pack_is_whole(tiny_pack: Path, tiny_world: Path, models: Any) -
     found = segment(models, Segment(str(tiny_pack), pack.references[0].image), silent)
     with Image.open(pack.references[0].labels) as labels:
         assert (found.segmentation.labels == np.asarray(labels)).mean() > 0.95
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode there")
+def test_names_that_are_no_unicode_are_learned_from_like_others(
+    tiny_world: Path, models: Any, tmp_path: Path, home: Path
+) -> None:
+    folder = tmp_path / os.fsdecode(b"\xe9t\xe9")
+    for number, file in enumerate(sorted((tiny_world / "pictures").rglob("*.png"))):
+        kind = folder / os.fsdecode(b"\xe9" + bytes([65 + number % 2]))
+        kind.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, kind / os.fsdecode(b"\xe9%d.png" % number))
+    base, eyes = str(tiny_world / "base"), str(tiny_world / "eyes")
+    out = tmp_path / os.fsdecode(b"draft\xe9")
+    name = "\ud83dbird"  # half an emoji, from the clipboard of another program
+    parts = [f"{name} {number}" for number in range(4)]
+    discover(models, Discover(str(folder), str(out), 4, 2, name, eyes, base, title=name, part_names=parts,
+                              eye_settings=EyeSettings(image_size=64, sees="drawings")), silent)  # fmt: skip
+    pack = Pack.open(out)
+    assert pack.title == pack.vocabulary.noun == name
+    assert pack.vocabulary.code_names[0] == ("\ufffdA", "\ufffdB")
+    run = create_run(new_run(runs_dir(), pack.title), out, {"base_model": base, "pictures": str(folder), "steps": 1,
+                     "samples": 1, "batch": 1})  # fmt: skip
+    plan, _ = open_plan(run)
+    assert Path(plan.pictures) == folder
+    copy, _ = export_run(run, tmp_path / os.fsdecode(b"else\xe9"))
+    assert open_plan(copy)[0].pictures == str(copy / "pictures")
+    trained = Pack.open(train(models, Train(str(run)), silent))
+    assert trained.title == name and read_run(run).title == name
 
 
 def test_pictures_that_cannot_be_read_are_skipped_and_looking_again_is_quick(dino: Dino, tmp_path: Path) -> None:
