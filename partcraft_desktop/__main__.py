@@ -53,14 +53,15 @@ def _open_window(paths: list[str]) -> int:
     """Hand the files to a copy that already runs, or open the window and stay until it is closed."""
     from engine.core.errors import UserError
     from engine.core.paths import data_dir
-    from partcraft_desktop.app.single_instance import SingleInstance, hand_to_first_instance
+    from partcraft_desktop.app.single_instance import SingleInstance, become_first
 
     try:
         home = data_dir()
     except UserError as error:
         print(f"PartCraft: {error}", file=sys.stderr)
         return 1
-    if hand_to_first_instance(home, paths):
+    lock = become_first(home, paths)
+    if lock is None:
         return 0
 
     # All that the window needs is imported before Qt starts, so that it is painted at once when it does.
@@ -103,6 +104,7 @@ def _open_window(paths: list[str]) -> int:
         loop.run_until_complete(closed)
     session.keep()
     first.close()
+    lock.release()
     session.shutdown()
     garbage.close()
     del signals, theme

@@ -7,15 +7,26 @@ import hashlib
 import json
 import os
 import stat
+import time
 from pathlib import Path
 from typing import Final
 
+from filelock import FileLock, Timeout
 from PySide6.QtCore import QDir, QObject, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 from engine.core.json_values import read_document
 
 WAIT_MS: Final = 1000
+
+ANSWER_MS: Final = 10_000
+"""How long a copy has to answer: one that starts listens before it can hear, one that hangs never answers."""
+
+START_S: Final = 60.0
+"""How long a copy may take from its first moment until it listens."""
+
+LOCK: Final = ".lock"
+
 LONGEST_MESSAGE: Final = 1 << 20
 """Bytes that a second start may send: more is nothing that a person opened."""
 
@@ -46,19 +57,64 @@ def _make_private(home: Path) -> None:
         home.chmod(0o700)
 
 
+class InstanceLock:
+    """Held by the one copy for a data folder from its first moment, long before it listens, until all is saved. The
+    system lets go of it when the program dies."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        # A soft lock, filelock's way out where a disk knows no flock, would outlive a program that was killed.
+        self._lock = FileLock(home / LOCK, blocking=False, fallback_to_soft=False)
+
+    def take(self) -> bool:
+        """Whether no other copy holds it; also where none can be had, as on a disk without locks."""
+        _make_private(self._home)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            return False
+        except (OSError, NotImplementedError):
+            return True
+        return True
+
+    def release(self) -> None:
+        """Let another copy take it."""
+        self._lock.release()
+
+
+def become_first(home: Path, paths: list[str]) -> InstanceLock | None:
+    """Become the one copy that keeps its data in ``home``: what holds that place. None if another has taken the files:
+    one that runs, or that began a moment ago and is waited for."""
+    lock = InstanceLock(home)
+    latest = time.monotonic() + START_S
+    while not (is_first := lock.take()) and time.monotonic() < latest:
+        answered = _ask(home, paths)
+        if answered is not None:
+            # A copy that hangs does not answer; then this one opens, rather than leaving a person without a window.
+            return None if answered else lock
+        time.sleep(0.1)
+    # A version without the lock may run.
+    return None if is_first and hand_to_first_instance(home, paths) else lock
+
+
 def hand_to_first_instance(home: Path, paths: list[str]) -> bool:
     """Give files to a running copy that keeps its data in ``home``, and bring it forward. False if none runs."""
+    return _ask(home, paths) is True
+
+
+def _ask(home: Path, paths: list[str]) -> bool | None:
+    """Give files to a running copy: whether it has taken them. None if there is none, or it just ends."""
     if not _is_own(_name(home)):
-        return False
+        return None
     socket = QLocalSocket()
     socket.connectToServer(_name(home))
     if not socket.waitForConnected(WAIT_MS):
-        return False
+        return None
     socket.write(json.dumps(paths).encode() + b"\n")
-    answered = socket.waitForBytesWritten(WAIT_MS) and socket.waitForReadyRead(WAIT_MS)
+    answered = socket.waitForBytesWritten(WAIT_MS) and socket.waitForReadyRead(ANSWER_MS)
+    ended = socket.state() is QLocalSocket.LocalSocketState.UnconnectedState
     socket.disconnectFromServer()
-    # A copy that hangs does not answer; then this one opens, rather than leaving a person without a window.
-    return answered
+    return True if answered else None if ended else False
 
 
 class SingleInstance(QObject):
