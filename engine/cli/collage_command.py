@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 from argparse import Namespace
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from engine.cli.commands import read_recipe
 from engine.cli.console import Answer
+from engine.core.paths import free_file
 from engine.core.prompt import parse, to_text
 from engine.core.recipe import Recipe
 from engine.packs.library import PackLibrary
@@ -24,7 +24,7 @@ def make_collage(arguments: Namespace, handlers: str) -> Answer:
     from engine.collage.assemble import assemble
     from engine.exchange.layers import save_layers
 
-    file = Path(arguments.out) if arguments.out else _free_file()
+    file = Path(arguments.out) if arguments.out else free_file(Path("collage.png"), numbered=True)
     recipe, pack = recipe_of_words(arguments.recipe, arguments.pack)
     arrangement = arrangement_of(recipe)
     pose, ground = arguments.pose or arrangement.pose, arguments.ground or arrangement.ground
@@ -50,7 +50,3 @@ def recipe_of_words(words: str, pack_name: str) -> tuple[Recipe, Pack]:
     pack = PackLibrary().find(pack_name or (loaded.pack if loaded else ""))
     recipe = replace(loaded, pack=pack.id) if loaded else pack.new_recipe(parse(words, pack.vocabulary))
     return recipe, pack
-
-
-def _free_file() -> Path:
-    return next(path for number in itertools.count(1) if not (path := Path(f"collage-{number}.png")).exists())

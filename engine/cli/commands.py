@@ -21,7 +21,7 @@ from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture, picture_files
 from engine.core.legacy_prompt import parse_legacy
-from engine.core.paths import creations_dir
+from engine.core.paths import creations_dir, free_stem
 from engine.core.png_metadata import read_creation
 from engine.core.prompt import choice_text, no_such_part, parse, to_text
 from engine.core.recipe import Creation, Recipe
@@ -65,9 +65,7 @@ def _pictures(places: Sequence[str]) -> Iterator[str]:
 
 def _keep_segmentation(pack: Pack, image: str, result: Segmented, out: Path) -> dict[str, Any]:
     segmentation = result.segmentation
-    stem = Path(image).stem
-    earlier = sum(1 for path in out.glob(f"{stem}*-labels.png"))
-    stem = f"{stem}-{earlier + 1}" if (out / f"{stem}-labels.png").exists() else stem
+    stem = free_stem(out, Path(image).stem, ("-labels.png", "-parts.png"))
     labels, overlay = out / f"{stem}-labels.png", out / f"{stem}-parts.png"
     write_whole(labels, lambda beside: Image.fromarray(segmentation.labels).save(beside, "PNG"), "the labels")
     picture = _overlay(pack, open_picture(image, max_side=1 << 20), segmentation)

@@ -9,7 +9,7 @@ from typing import Final
 from engine.cli.console import DONE, FAILED, Answer
 from engine.core.atomic_files import make_folder
 from engine.core.errors import UserError
-from engine.core.paths import free_folder
+from engine.core.paths import free_folder, slug
 from engine.packs.library import PackLibrary
 from engine.packs.pack import Pack
 from engine.packs.validation import check_pack
@@ -53,7 +53,8 @@ def _import_original(checkpoint: Path, arguments: Namespace) -> Pack:
     return import_original(
         checkpoint,
         Path(arguments.kmeans) if arguments.kmeans else _centroids_near(checkpoint.resolve()),
-        free_folder(make_folder(PackLibrary().own, "the packs"), title),
+        free_folder(make_folder(PackLibrary().own, "the packs"), slug(title, "pack", lower=False)),
+        title=title,
         base_model=arguments.base_model,
         eyes=arguments.eyes,
         noun=arguments.noun,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +13,7 @@ from engine.cli.console import Answer, JobRunner, ProgressPrinter
 from engine.collage.sheet_axes import read_axis
 from engine.core.atomic_files import make_folder
 from engine.core.image_files import open_picture
+from engine.core.paths import free_file
 from engine.core.prompt import to_text
 from engine.core.recipe import Creation, Recipe
 from engine.packs.pack import Pack
@@ -29,7 +29,7 @@ def make_sheet(arguments: Namespace, handlers: str) -> Answer:
     # These bring scipy, which few commands need.
     from engine.collage.contact_sheet import ContactSheet, check_sheet_name, collage_sheet, save_sheet
 
-    file = Path(arguments.out) if arguments.out else _free_file()
+    file = Path(arguments.out) if arguments.out else free_file(Path("sheet.png"), numbered=True)
     check_sheet_name(file)
     recipe, pack = recipe_of_words(arguments.recipe, arguments.pack)
     rows, columns = (read_axis(pack, words, arguments.most) for words in (arguments.rows, arguments.columns))
@@ -88,7 +88,3 @@ def _receipt_line(creation: Creation, pack: Pack) -> str:
     parts = pack.vocabulary.parts
     missed = [parts[arrival.part].name for arrival in creation.receipt if not arrival.arrived]
     return f"{', '.join(missed)} did not arrive" if missed else "all arrived" if creation.receipt else ""
-
-
-def _free_file() -> Path:
-    return next(path for number in itertools.count(1) if not (path := Path(f"sheet-{number}.png")).exists())

@@ -6,12 +6,16 @@ import itertools
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import platformdirs
 
 from engine.core.errors import UserError
+
+_LONGEST_NAME: Final = 255
+"""Bytes of a name that disks take."""
 
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)
 """What Windows takes for a device, whatever the suffix behind it."""
@@ -116,10 +120,34 @@ def slug(text: str, otherwise: str, lower: bool = True) -> str:
     return (name.lower() if lower else name) or otherwise
 
 
+def free_stem(folder: Path, stem: str, endings: Sequence[str], numbered: bool = False) -> str:
+    """``stem``, or the first of stem-2, stem-3, ... with which no name that ends in one of ``endings`` is taken in a
+    folder: not by a file, a folder or a link, wherever that leads. It is cut short where the names would be longer than
+    a disk takes. ``numbered``: the first has a number, too."""
+    longest = max(len(ending.encode("utf-8", "surrogatepass")) for ending in endings)
+    for number in itertools.count(1):
+        tail = "" if number == 1 and not numbered else f"-{number}"
+        candidate = _cut(stem, _LONGEST_NAME - len(tail) - longest) + tail
+        if not any(os.path.lexists(folder / f"{candidate}{ending}") for ending in endings):
+            return candidate
+    raise AssertionError("numbers never end")
+
+
+def free_file(path: Path, numbered: bool = False) -> Path:
+    """A path that is not taken, as :func:`free_stem` finds it: this one, or with a number before the suffix. Not
+    made."""
+    return path.with_name(free_stem(path.parent, path.stem, (path.suffix,), numbered) + path.suffix)
+
+
 def free_folder(parent: Path, name: str) -> Path:
     """A folder ``parent/name`` that is not there yet, with a number behind the name if need be. Not made."""
-    numbers = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
-    return next(parent / candidate for candidate in numbers if not (parent / candidate).exists())
+    return parent / free_stem(parent, name, ("",))
+
+
+def _cut(text: str, most: int) -> str:
+    """A text of so many bytes at most."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    return text if len(encoded) <= most else encoded[: max(most, 1)].decode("utf-8", "ignore")
 
 
 def runs_dir() -> Path:

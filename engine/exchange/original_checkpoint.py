@@ -116,6 +116,7 @@ def import_original(
     out: Path,
     *,
     base_model: str,
+    title: str = "",
     eyes: str = "facebook/dinov2-base",
     noun: str = "thing",
     part_names: Sequence[str] = (),
@@ -144,7 +145,7 @@ def import_original(
     pack = Pack(
         path=make_folder(out, "the pack").resolve(),
         id=out.name,
-        title=out.name,
+        title=title or out.name,
         vocabulary=Vocabulary(
             noun,
             tuple(Part(i, names[i], PALETTE[i % len(PALETTE)], i == background) for i in range(count)),

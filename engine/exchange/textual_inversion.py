@@ -24,6 +24,7 @@ def export_for_other_programs(pack: Pack, folder: Path) -> tuple[Path, ...]:
     tokens = load_tokens(pack.path / TOKENS)
     place = make_folder(folder / "embeddings", "the embeddings")
     written: list[Path] = []
+    words: set[str] = set()
     if (pack.path / LORA).is_file():
         written.append(folder / LORA)
         load_lora(pack.path / LORA)  # refuses a damaged one
@@ -32,10 +33,10 @@ def export_for_other_programs(pack: Pack, folder: Path) -> tuple[Path, ...]:
     for part in pack.vocabulary.visible_parts:
         for code in range(pack.vocabulary.codes_per_part):
             word = textual_inversion_word(part.name, pack.vocabulary.code_name(part.index, code))
-            file = place / f"{word}.safetensors"
-            if file in written:  # two names that differ in signs only
+            if word.casefold() in words:  # two names that differ in signs, or in capitals, only
                 word = f"{word}-{part.index}-{code}"
-                file = place / f"{word}.safetensors"
+            words.add(word.casefold())
+            file = place / f"{word}.safetensors"
             vectors = [projected[part.index, code].clone() for projected in sets]
             state = {f"<{word}>": vectors[0]}
             if len(vectors) > 1:

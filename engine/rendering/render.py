@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.core.atomic_files import make_folder
 from engine.core.errors import UserError, out_of_memory
+from engine.core.paths import free_file
 from engine.core.png_metadata import save_creation
 from engine.core.prompt import parse
 from engine.core.recipe import Creation, Prompt, Recipe
@@ -85,11 +86,7 @@ def _keep(
     models: Models, pack: Pack, picture: Image.Image, recipe: Recipe, out: Path, start: StartPicture | None
 ) -> Creation:
     receipt = receipt_of(models, pack, picture, recipe, start.labels if start else None)
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{recipe.seed}"
-    path, again = out / f"{stem}.png", 1
-    while path.exists():
-        again += 1
-        path = out / f"{stem}-{again}.png"
+    path = free_file(out / f"{datetime.now():%Y%m%d-%H%M%S}-{recipe.seed}.png")
     return save_creation(picture, path, recipe, receipt, pack.vocabulary, pack.base_model.id)
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
-from engine.core.paths import slug
+from engine.core.paths import free_file, slug
 from engine.core.segmentation import Segmentation
 from engine.core.unicode_text import unicode_text
 from engine.core.vocabulary import ABSENT
@@ -80,21 +80,17 @@ def copy_references(extended: Pack, folder: Path) -> tuple[Reference, ...]:
     copied = []
     try:
         for reference in extended.references:
-            places = {
-                name: folder / name / f"known-{slug(reference.id, 'reference', lower=False)}{Path(source).suffix}"
-                for name, source in (
-                    ("references", reference.image),
-                    ("thumbnails", reference.thumbnail),
-                    ("labels", reference.labels),
-                )
-            }
-            for name, source in (
+            name = f"known-{slug(reference.id, 'reference', lower=False)}"
+            places: list[str] = []
+            for kind, source in (
                 ("references", reference.image),
                 ("thumbnails", reference.thumbnail),
                 ("labels", reference.labels),
             ):
-                shutil.copyfile(source, places[name])
-            image, thumbnail, labels = (str(places[name]) for name in ("references", "thumbnails", "labels"))
+                place = free_file(folder / kind / f"{name}{Path(source).suffix}")
+                shutil.copyfile(source, place)
+                places.append(str(place))
+            image, thumbnail, labels = places
             copied.append(Reference(reference.id, reference.title, image, thumbnail, labels, reference.codes))
         for picture in sorted((extended.path / CODE_PICTURES).glob("*.png")):
             shutil.copyfile(picture, folder / CODE_PICTURES / picture.name)

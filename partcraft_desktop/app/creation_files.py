@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import stat
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.core.errors import UserError
+from engine.core.paths import free_file
 from engine.core.png_metadata import read_creation
 from engine.core.recipe import Creation
 
@@ -158,12 +158,6 @@ def _cut_short(path: Path) -> str:
     room = _LONGEST_NAME - len(os.fsencode(path.suffix))
     stem = os.fsencode(path.stem)
     return path.name if len(stem) <= room else stem[:room].decode("utf-8", "ignore") + path.suffix
-
-
-def free_file(path: Path) -> Path:
-    """A path that is not taken: this one, or with a number behind the name."""
-    numbers = (path if n == 1 else path.with_name(f"{path.stem}-{n}{path.suffix}") for n in itertools.count(1))
-    return next(candidate for candidate in numbers if not os.path.lexists(candidate))
 
 
 def _waiting(folder: Path) -> list[Path]:

@@ -33,7 +33,7 @@ class DialogLauncher:
         self._window = window
         self.session = session
         self._thumbnails = thumbnails
-        self._readers = readers
+        self.readers = readers
         self._models = models_dir()  # found out at the start: it asks the disk
 
     def ask_picture(self) -> None:
@@ -131,7 +131,7 @@ class DialogLauncher:
             if isinstance(result, Exception) or not QDesktopServices.openUrl(file_url(str(folder))):
                 self.session.say(f"The folder {folder} cannot be opened.", kind="warning")
 
-        self._readers.ask(lambda: folder.mkdir(parents=True, exist_ok=True), landed, self.session)
+        self.readers.ask(lambda: folder.mkdir(parents=True, exist_ok=True), landed, self.session)
 
     def copy_picture(self, creation: Creation) -> None:
         """Put a creation on the clipboard, as a picture and as a file."""
@@ -146,4 +146,4 @@ class DialogLauncher:
             QGuiApplication.clipboard().setMimeData(data)
             self.session.say("Copied.")
 
-        self._readers.ask(lambda: from_pillow(pictures.open_picture(creation.path)), copied, self.session)
+        self.readers.ask(lambda: from_pillow(pictures.open_picture(creation.path)), copied, self.session)

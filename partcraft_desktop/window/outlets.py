@@ -11,7 +11,7 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QWidget
 
 from engine.collage.layers import Collage
-from engine.core.paths import slug
+from engine.core.paths import free_stem, slug
 from engine.core.recipe import Creation
 from partcraft_desktop.app.layer_files import KINDS, SaveKind, picture_of, png_of, without_ground
 from partcraft_desktop.app.save_control import Make
@@ -96,9 +96,17 @@ class Outlets:
     def _ask(
         self, title: str, name: str, save: Callable[[Path, SaveKind], None], kinds: tuple[SaveKind, ...] = KINDS
     ) -> None:
-        dialog = SaveDialog(title, name, self._session.settings, self._window, kinds)
-        dialog.chosen.connect(save)
-        dialog.open()
+        settings = self._session.settings
+        folder = settings.values.save_folder or str(Path.home())
+        endings = [kind.suffix for kind in kinds]
+
+        def open_dialog(free: str | Exception) -> None:
+            proposed = name if isinstance(free, Exception) else free
+            dialog = SaveDialog(title, proposed, settings, self._window, kinds)
+            dialog.chosen.connect(save)
+            dialog.open()
+
+        self._openings.readers.ask(lambda: free_stem(Path(folder), name, endings), open_dialog, self._session)
 
     # Copied
 

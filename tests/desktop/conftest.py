@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from engine.core.prompt import to_text
@@ -92,6 +92,13 @@ def rendered(qtbot: QtBot, session: Session, count: int = 1) -> None:
     before = len(session.state.creations)
     session.render()
     qtbot.waitUntil(lambda: idle(session) and len(session.state.creations) == before + count, timeout=WAIT)
+
+
+def type_name(dialog: QFileDialog, path: Path) -> None:
+    """Write a name into a file dialog, as a person does."""
+    field = dialog.findChild(QLineEdit, "fileNameEdit")
+    assert field is not None
+    field.setText(str(path))
 
 
 def said(opened: Opened, text: str) -> bool:

@@ -23,7 +23,7 @@ from partcraft_desktop.app.layer_files import layer_alone, without_ground
 from partcraft_desktop.widgets import drag_out
 from partcraft_desktop.window.main_window import MainWindow
 from partcraft_desktop.window.save_dialog import SaveDialog
-from tests.desktop.conftest import WAIT, rendered
+from tests.desktop.conftest import WAIT, rendered, type_name
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -84,7 +84,7 @@ def test_control_s_saves_what_is_seen_and_remembers_where(
     psd = next(text for text in dialog.nameFilters() if "psd" in text)
     dialog.selectNameFilter(psd)
     dialog.filterSelected.emit(psd)
-    dialog.selectFile(str(tmp_path / "bird.psd"))
+    type_name(dialog, tmp_path / "bird.psd")
     dialog.accept()
     qtbot.waitUntil(lambda: (tmp_path / "bird.psd").exists(), timeout=WAIT)
     assert len(list(PSDImage.open(tmp_path / "bird.psd"))) == 6
@@ -93,10 +93,22 @@ def test_control_s_saves_what_is_seen_and_remembers_where(
     values = window.session.settings.values
     assert (values.save_folder, values.save_kind) == (str(tmp_path), "psd")
     window.creature.ways_out.row.save.click()
+    qtbot.waitUntil(lambda: any(one is not dialog for one in window.findChildren(SaveDialog)), timeout=WAIT)
     again = [one for one in window.findChildren(SaveDialog) if one is not dialog][-1]
     assert again.kind.name == "psd" and again.directory().absolutePath() == str(tmp_path)
     assert again.selectedFiles()[0].endswith("-legs.psd")
     again.reject()
+
+
+def test_a_name_that_is_taken_is_not_proposed(window: MainWindow, made: Collage, tmp_path: Path, qtbot: QtBot) -> None:
+    window.session.settings.set(save_folder=str(tmp_path), save_kind="ora")
+    name = window.session.saves.creature_name()
+    (tmp_path / f"{name}.psd").write_bytes(b"kept")  # in whichever kind it is saved in the end
+    (tmp_path / f"{name}-2.ora").symlink_to(tmp_path / "nowhere")
+    window.outlets.save_creature()
+    dialog = save_dialog(window, qtbot)
+    assert Path(dialog.selectedFiles()[0]).name == f"{name}-3.ora"
+    dialog.reject()
 
 
 def test_a_name_without_a_suffix_gets_that_of_its_kind(
@@ -107,7 +119,7 @@ def test_a_name_without_a_suffix_gets_that_of_its_kind(
     ora = next(text for text in dialog.nameFilters() if "ora" in text)
     dialog.selectNameFilter(ora)
     dialog.filterSelected.emit(ora)
-    dialog.selectFile(str(tmp_path / "bird"))
+    type_name(dialog, tmp_path / "bird")
     assert dialog.acceptMode() == QFileDialog.AcceptMode.AcceptSave
     dialog.accept()
     qtbot.waitUntil(lambda: (tmp_path / "bird.ora").exists(), timeout=WAIT)
@@ -122,7 +134,7 @@ def test_control_s_in_the_gallery_saves_the_creation(
     QTest.keyClick(window.gallery.strip, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
     dialog = save_dialog(window, qtbot)
     assert "creation" in dialog.windowTitle()
-    dialog.selectFile(str(tmp_path / "x.png"))
+    type_name(dialog, tmp_path / "x.png")
     dialog.accept()
     creation = window.session.state.creations[0]
     qtbot.waitUntil(lambda: (tmp_path / "x.png").exists(), timeout=WAIT)
@@ -233,7 +245,7 @@ def test_one_layer_saved_as_a_png(window: MainWindow, made: Collage, tmp_path: P
     window.creature.ways_out.panel.rows[1].save.click()
     dialog = save_dialog(window, qtbot)
     assert Path(dialog.selectedFiles()[0]).name == f"{made.layers[-1].name}.png"
-    dialog.selectFile(str(tmp_path / "x.png"))
+    type_name(dialog, tmp_path / "x.png")
     dialog.accept()
     qtbot.waitUntil(lambda: (tmp_path / "x.png").exists(), timeout=WAIT)
     with Image.open(tmp_path / "x.png") as picture:

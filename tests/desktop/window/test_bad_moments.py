@@ -161,6 +161,7 @@ def test_a_layer_is_saved_whatever_its_name_and_wherever_the_last_was(
     session.settings.set(save_folder=folder, save_kind="of a newer version")
     collage = Collage(4, 4, (Layer(0, name, np.full((4, 4, 4), 255, np.uint8), 0, 0),))
     window.outlets.save_part(name, lambda: collage)
+    qtbot.waitUntil(lambda: bool(window.findChildren(SaveDialog)), timeout=WAIT)
     dialog = window.findChildren(SaveDialog)[-1]
     proposed = Path(dialog.selectedFiles()[0])
     assert proposed.parent == Path(dialog.directory().absolutePath())

@@ -22,7 +22,7 @@ from engine.packs.pack import Pack
 from partcraft_desktop.window.contact_sheet_dialog import ContactSheetDialog
 from partcraft_desktop.window.main_window import MainWindow
 from partcraft_desktop.window.save_dialog import SaveDialog
-from tests.desktop.conftest import WAIT
+from tests.desktop.conftest import WAIT, type_name
 
 BODY, WING, HEAD = 0, 1, 3
 
@@ -73,9 +73,10 @@ def test_what_is_saved_is_what_was_asked_for(
     assert not dialog.save_button.isEnabled() and dialog.across.kinds_wanted == 5
     whole(dialog, qtbot)
     dialog.save_button.click()
+    qtbot.waitUntil(lambda: bool(window.findChildren(SaveDialog)), timeout=WAIT)
     files = window.findChildren(SaveDialog)[-1]
     assert Path(files.selectedFiles()[0]).name == "head-wing-sheet.png"
-    files.selectFile(str(tmp_path / "sheet.png"))
+    type_name(files, tmp_path / "sheet.png")
     files.accept()
     qtbot.waitUntil(lambda: (tmp_path / "sheet.png").exists(), timeout=WAIT)
     expected = ContactSheet(pack, Axis(HEAD, (0, 1)), Axis(WING, tuple(range(5))), contact_sheet.side_of(pack))

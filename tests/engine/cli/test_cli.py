@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -172,6 +173,21 @@ def test_segment(run: Callable[..., Run], pack: Pack, tmp_path: Path) -> None:
         assert Image.open(one["overlay"]).size == (128, 128)
         assert set(one["codes"]) == {"body", "wing", "tail", "head", "legs"}
         assert one["prompt"].count("<") == 5
+
+
+@pytest.mark.parametrize(
+    "names", [("a/bird", "bird-2", "b/bird"), ("bird[1]", "a/bird[1]", "b/bird[1]"), ("bird*", "birdie", "a/bird*")]
+)
+def test_three_pictures_in_three_out(run: Callable[..., Run], pack: Pack, tmp_path: Path, names: tuple[str]) -> None:
+    images = [tmp_path / f"{name}.png" for name in names]
+    for image in images:
+        image.parent.mkdir(exist_ok=True)
+        shutil.copy(pack.references[0].image, image)
+    pictures = run("segment", *images, "--out", tmp_path / "out", "--json").json["pictures"]
+    files = [Path(picture[kind]) for picture in pictures for kind in ("labels", "overlay")]
+    assert len(set(files)) == 6 and sorted(files) == sorted((tmp_path / "out").iterdir())
+    stems = [Path(picture["labels"]).name.removesuffix("-labels.png") for picture in pictures]
+    assert stems == [Path(picture["overlay"]).name.removesuffix("-parts.png") for picture in pictures]
 
 
 def test_segment_takes_folders(run: Callable[..., Run], pack: Pack, tmp_path: Path) -> None:
