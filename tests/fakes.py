@@ -34,6 +34,7 @@ from safetensors.numpy import save_file
 
 from engine.core.correction import ANY_PART
 from engine.core.errors import UserError
+from engine.core.match_rate import MatchRate
 from engine.core.paths import data_dir
 from engine.core.recipe import Arrival, Creation
 from engine.core.segmentation import NO_PART, Segmentation
@@ -430,16 +431,16 @@ class FakeRuns:
             folder, step=steps, losses=losses, samples=tuple(samples), stage="Learning", done=steps, total=run.steps
         )
 
-    def finish(self, folder: str, match_rate: float = 0.83, state: str = "finished") -> Pack:
-        """Let a run be finished (or stopped): its pack is written where the plan says."""
+    def finish(self, folder: str, match_rate: float = 0.83, state: str = "finished", **metrics: Any) -> Pack:
+        """Let a run be finished (or stopped): its pack is written where the plan says. ``metrics`` are its pack's."""
         plan = self.known[folder].plan
         assert plan is not None
         out = Path(plan.out)
         pack = make_pack(out, id=out.name)
-        pack = replace(pack, title=self.known[folder].title, metrics={"match_rate": match_rate})
+        pack = replace(pack, title=self.known[folder].title, metrics={"match_rate": match_rate, **metrics})
         pack.save()
         (out / "tokens.safetensors").write_bytes((out / "codebook.safetensors").read_bytes())
-        self.tell(folder, state=state, pack=str(out))
+        self.tell(folder, state=state, pack=str(out), match_rate=MatchRate.from_metrics(pack.metrics))
         return pack
 
     def start(self, path: str, /) -> Run:

@@ -251,12 +251,12 @@ def test_a_folder_becomes_a_pack_that_renders(qtbot: QtBot, home: Path, tmp_path
     run = learning.now.run
     assert run is not None and run.state == "finished", run
     assert len(run.losses) == 4 and {sample.part for sample in run.samples} >= {-1, 0}
-    qtbot.waitUntil(lambda: "match rate" in wizard.page(DonePage).rate.text(), timeout=LEARNING_MS)
+    qtbot.waitUntil(lambda: "Match rate" in wizard.page(DonePage).rate.text(), timeout=LEARNING_MS)
     press(wizard, "Mix now")
     qtbot.waitUntil(lambda: session.state.pack is not None and session.state.pack.title == "Two birds", timeout=WAIT)
     pack = session.state.pack
     assert pack is not None and pack.vocabulary.parts[0].name == "first part"
-    assert "match_rate" in pack.metrics and pack.vocabulary.codes_per_part == 2
+    assert {"match_rate", "match_asked", "match_chance"} <= pack.metrics.keys() and pack.vocabulary.codes_per_part == 2
 
     session.random_mix()
     session.set_setting("steps", 2)

@@ -8,7 +8,7 @@ import secrets
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture, picture_files
 from engine.core.legacy_prompt import parse_legacy
+from engine.core.match_rate import receipt_words
 from engine.core.paths import creations_dir, free_stem
 from engine.core.png_metadata import read_creation
 from engine.core.prompt import choice_text, no_such_part, parse, to_text
@@ -202,7 +203,8 @@ def _creation_line(pack: Pack, creation: Creation) -> str:
     parts = [
         f"{pack.vocabulary.parts[arrival.part].name} {'✓' if arrival.arrived else '✗'}" for arrival in creation.receipt
     ]
-    return "  ".join([creation.path, *parts])
+    words = [f"({receipt_words(creation.receipt, pack.vocabulary.codes_per_part)})"] if creation.receipt else []
+    return "  ".join([creation.path, *parts, *words])
 
 
 def discover_vocabulary(arguments: Namespace, handlers: str) -> Answer:
@@ -262,7 +264,8 @@ def evaluate_pack(arguments: Namespace, handlers: str) -> Answer:
             Evaluate(str(pack.path), str(out), arguments.mix, arguments.count, arguments.seed)
         )
     scores = evaluated.scores
-    lines = [f"emr: {scores.emr:.3f}", f"cosim: {scores.cosim:.3f}", f"chance: {scores.chance:.3f}"]
+    lines = [f"match rate (emr): {scores.match_rate.words}", f"cosim: {scores.cosim:.3f}"]
     for name, part in scores.parts.items():
-        lines.append(f"  {name}: " + ", ".join(f"{key} {value:.3g}" for key, value in asdict(part).items()))
+        more = f"{part.match_rate.words}, cosim {part.cosim:.3f}, absent {part.absent:.2f}"
+        lines.append(f"  {name}: {more if part.asked else 'not asked for'}")
     return Answer({"out": str(out), **evaluated.to_document()}, "\n".join(lines))

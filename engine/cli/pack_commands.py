@@ -9,6 +9,7 @@ from typing import Final
 from engine.cli.console import DONE, FAILED, Answer
 from engine.core.atomic_files import make_folder
 from engine.core.errors import UserError
+from engine.core.match_rate import MatchRate
 from engine.core.paths import free_folder, slug
 from engine.packs.library import PackLibrary
 from engine.packs.pack import Pack
@@ -138,6 +139,7 @@ def packs_show(arguments: Namespace, handlers: str) -> Answer:
         f"references: {len(pack.references)}",
         f"licence: {pack.licence or 'not said'}",
         f"provenance: {pack.provenance or 'not said'}",
+        *([f"match rate: {rate.words}"] if (rate := MatchRate.from_metrics(pack.metrics)) else []),
     ]
     described = {**pack.to_document(), "path": str(pack.path)}
     return Answer(described, "\n".join(lines))

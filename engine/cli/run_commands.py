@@ -19,7 +19,7 @@ from engine.runs.create import VOCABULARY, new_run, propose_plan, proposed_codes
 from engine.runs.export import export_run
 from engine.runs.heartbeat import Heartbeat
 from engine.runs.launcher import discard_run, pause_run, start_run, stop_run
-from engine.runs.run import list_runs
+from engine.runs.run import list_runs, read_run
 from engine.runs.run_folder import PLAN, open_plan, pack_destination
 from engine.worker.dispatch import failure_of
 from engine.worker.jobs import Discover, FindParts, PartsFound, Train
@@ -59,8 +59,11 @@ def train_plan(arguments: Namespace, handlers: str) -> Answer:
         pulse.end(
             "stopped" if message else "finished", message, "Go on, and the pack gets better." if message else "", result
         )
+    rate = read_run(run).match_rate
     document = {"pack": result, "plan": str(run), "run": str(run), "interrupted": False}
-    return Answer(document, f"{message} {result} is ready.".strip())
+    document["match_rate"] = rate and rate.to_document()
+    counted = f"\nMatch rate {rate.words}." if rate else ""
+    return Answer(document, f"{message} {result} is ready.{counted}".strip())
 
 
 def _learn(run: Path, handlers: str, pulse: Heartbeat | None, spare_core: bool) -> str:
@@ -130,11 +133,12 @@ def runs_list(arguments: Namespace, handlers: str) -> Answer:
             {
                 "folder": run.folder, "title": run.title, "state": run.state, "stage": run.stage, "step": run.step,
                 "steps": run.steps, "seconds_left": run.seconds_left, "message": run.message, "hint": run.hint,
-                "pack": run.pack,
+                "pack": run.pack, "match_rate": run.match_rate and run.match_rate.to_document(),
             }
         )  # fmt: skip
         lines.append(f"{Path(run.folder).name}  {run.title}  {run.state}, step {run.step} of {run.steps}{remaining}")
         lines += [f"  {run.message} {run.hint}".rstrip()] if run.message else []
+        lines += [f"  match rate {run.match_rate.words}"] if run.match_rate else []
     return Answer({"runs": rows}, "\n".join(lines) or "There is no run yet.")
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from engine.core.atomic_files import make_folder, write_bytes, write_whole
 from engine.core.errors import UserError
 from engine.core.json_values import json_bytes
+from engine.core.match_rate import part_chances
 from engine.core.recipe import Receipt, Recipe
 from engine.core.vocabulary import ABSENT, Choice
 from engine.models.distributed import ALONE, World, join_world
@@ -105,26 +106,36 @@ def _dealt(pack: Pack, sources: Sequence[Reference], generator: np.random.Genera
 
 
 def scores_of(pack: Pack, receipts: Sequence[Receipt]) -> Scores:
-    """EMR and CoSim over receipts, in all and by part, with the exact match rate of a random guess."""
+    """EMR and CoSim over receipts, in all and by part, each with the exact match rate of a guess."""
     arrivals = [arrival for receipt in receipts for arrival in receipt]
+    counts = requestable_codes(pack)
+    chances = {part: 1 / count for part, count in counts.items()} | part_chances(arrivals, counts)
     by_part = {
-        part.name: [arrival for arrival in arrivals if arrival.part == part.index]
-        for part in pack.vocabulary.visible_parts
+        part: [arrival for arrival in arrivals if arrival.part == part.index] for part in pack.vocabulary.visible_parts
     }
     return Scores(
         emr=_mean([arrival.arrived for arrival in arrivals]),
         cosim=_mean([arrival.similarity for arrival in arrivals]),
-        chance=1 / pack.vocabulary.codes_per_part,
+        chance=_mean([chances[arrival.part] for arrival in arrivals] or list(chances.values())),
         parts={
-            name: PartScores(
+            part.name: PartScores(
                 emr=_mean([arrival.arrived for arrival in part_arrivals]),
                 cosim=_mean([arrival.similarity for arrival in part_arrivals]),
                 absent=_mean([arrival.found == ABSENT for arrival in part_arrivals]),
                 asked=len(part_arrivals),
+                chance=chances[part.index],
             )
-            for name, part_arrivals in by_part.items()
+            for part, part_arrivals in by_part.items()
         },
     )
+
+
+def requestable_codes(pack: Pack) -> dict[int, int]:
+    """How many codes of each part can be requested, by the part's index: those that its references show; all where none
+    shows the part."""
+    shown = {part.index: {reference.codes[part.index] for reference in pack.references} - {ABSENT}
+             for part in pack.vocabulary.visible_parts}  # fmt: skip
+    return {part: len(codes) or pack.vocabulary.codes_per_part for part, codes in shown.items()}
 
 
 def contact_sheet(pictures: Sequence[Image.Image]) -> Image.Image:

@@ -11,15 +11,18 @@ import contextlib
 import os
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from engine.core.atomic_files import read_json, read_text
 from engine.core.errors import UserError
+from engine.core.match_rate import MatchRate
 from engine.core.paths import runs_dir
+from engine.packs.pack import MANIFEST
 from engine.runs.plan import Plan
-from engine.runs.run_folder import LOG, PLAN, TRIED, checkpoints
+from engine.runs.run_folder import IDENTITY, LOG, PLAN, TRIED, checkpoints
 from engine.runs.status import LEARNING_STAGE, RunStatus, read_status
 
 _AT_REST: Final = ("ready", "paused", "stopped", "failed", "finished")
@@ -42,7 +45,8 @@ class Run:
     "finished", or "lost" (its process died without a word). ``plan`` is what plan.json says, None if it cannot be
     read. ``stage`` with ``done`` of ``total`` is what it does; ``step`` of ``steps`` how far it has learned; ``losses``
     are (step, diffusion, attention). ``message`` and ``hint`` tell a person what happened. ``pack`` is the folder of
-    the pack it has written, empty before; ``tried`` are the pictures that its match rate was counted in.
+    the pack it has written, empty before; ``tried`` are the pictures that its match rate was counted in, and
+    ``match_rate`` what was counted, None before, and where nobody could.
     """
 
     folder: str
@@ -61,6 +65,7 @@ class Run:
     hint: str = ""
     pack: str = ""
     tried: tuple[str, ...] = ()
+    match_rate: MatchRate | None = None
 
 
 def list_runs() -> list[Run]:
@@ -92,6 +97,7 @@ def read_run(folder: Path | str) -> Run:
         steps=plan.steps if plan else status.total if learning else 0, losses=losses, samples=_samples(path),
         seconds_left=status.seconds_left if state == "running" else None, message=message, hint=hint, pack=status.pack,
         tried=_tried(path) if status.pack else (),
+        match_rate=MatchRate.from_metrics(_metrics(path, status.pack)),
     )  # fmt: skip
 
 
@@ -127,6 +133,16 @@ def _samples(folder: Path) -> tuple[SampleImage, ...]:
 def _tried(folder: Path) -> tuple[str, ...]:
     pictures = [path for path in (folder / TRIED).glob("*.png") if path.stem.isdecimal()]
     return tuple(str(path) for path in sorted(pictures, key=lambda path: int(path.stem)))
+
+
+def _metrics(folder: Path, pack: str) -> Mapping[str, Any]:
+    """What the pack that a run has written says of itself; nothing if it is gone, or another's now."""
+    if not pack or "\0" in pack:
+        return {}
+    manifest = read_json(Path(pack) / MANIFEST)
+    metrics = manifest.get("metrics")
+    its_own = manifest.get("run") == read_json(folder / IDENTITY).get("id")
+    return metrics if its_own and isinstance(metrics, dict) else {}
 
 
 def _touched(folder: Path) -> float:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
+from engine.core.match_rate import MATCH_METRICS
 from engine.core.paths import free_folder
 from engine.models.loader import Models
 from engine.models.lora import lora_state, save_lora
@@ -65,8 +66,8 @@ def write_trained_pack(learner: Learner, pack: Pack, plan: Plan, base: BaseModel
 
 def prove_pack(models: Models, pack: Pack, run: Path, seed: int, report: Report) -> Pack:
     """See that a pack opens and renders, and measure its match rate: the share of parts that arrive in a few mixes of
-    its references, as ``partcraft evaluate`` counts them. The pack with ``metrics`` ``match_rate`` and ``match_asked``
-    (how many parts were asked for), saved. The mixes are kept in ``tried/`` of the run. Raises :class:`UserError`."""
+    its references, as ``partcraft evaluate`` counts them. The pack with its :class:`MatchRate` among its ``metrics``,
+    saved. The mixes are kept in ``tried/`` of the run. Raises :class:`UserError`."""
     check_pack(pack, thorough=True)
     painter = open_painter(models, pack)
     quick = models.device.type != "cpu" or painter.size <= _SMALL
@@ -76,10 +77,10 @@ def prove_pack(models: Models, pack: Pack, run: Path, seed: int, report: Report)
     recipes = mixed_recipes(pack, _MIX, _PICTURES if quick else _SLOW_PICTURES, seed)
     receipts, painted = receipts_of(models, pack, painter, recipes, report, "Trying the pack")
     _keep(painted, run)
-    choice_count = sum(len(receipt) for receipt in receipts)
-    if not choice_count:  # its eyes are not on this computer: nobody can count here
-        return pack
-    metrics = {**pack.metrics, "match_rate": scores_of(pack, receipts).emr, "match_asked": choice_count}
+    # What was measured before belongs to what was learned before.
+    metrics = {key: value for key, value in pack.metrics.items() if key not in MATCH_METRICS}
+    if any(receipts):  # else its eyes are not on this computer: nobody can count here
+        metrics |= scores_of(pack, receipts).match_rate.to_metrics()
     pack = replace(pack, metrics=metrics)
     pack.save()
     return pack

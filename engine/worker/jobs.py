@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from engine.core.correction import Correction
 from engine.core.errors import ErrorKind
+from engine.core.match_rate import MatchRate
 from engine.core.recipe import Creation, Receipt, Recipe
 from engine.core.segmentation import Segmentation
 
@@ -273,22 +274,34 @@ class Measured:
 @dataclass(frozen=True)
 class PartScores:
     """How often one part arrived with its code (0 to 1), the mean cosine of the code it has and the one it should have,
-    how often it was not there at all, and how often it was asked for."""
+    how often it was not there at all, how often it was asked for, and what guessing would reach (``chance``)."""
 
     emr: float
     cosim: float
     absent: float
     asked: int
+    chance: float = 0.0
+
+    @property
+    def match_rate(self) -> MatchRate:
+        """The part's match rate, to be told."""
+        return MatchRate(self.emr, self.asked, self.chance)
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What arrived in many creations: in all, by part, and what guessing a code at random would reach (``chance``)."""
+    """What arrived in many creations: in all, by part, and what guessing would reach (``chance``; see
+    :func:`engine.core.match_rate.part_chances`)."""
 
     emr: float
     cosim: float
     chance: float
     parts: Mapping[str, PartScores]
+
+    @property
+    def match_rate(self) -> MatchRate:
+        """The match rate of all parts, to be told."""
+        return MatchRate(self.emr, sum(part.asked for part in self.parts.values()), self.chance)
 
 
 @dataclass(frozen=True)
@@ -304,7 +317,7 @@ class Evaluated:
     def to_document(self) -> dict[str, Any]:
         """JSON values, as ``evaluation.json`` has them: all on one level, but the parts."""
         document = asdict(self)
-        return document | document.pop("scores")
+        return document | document.pop("scores") | {"verdict": self.scores.match_rate.verdict}
 
 
 # News: what is said on the way, then exactly one ending.

@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent, QPalette, QShortc
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from engine.core import prompt
+from engine.core.match_rate import receipt_words
 from engine.core.recipe import Arrival, Creation
 from engine.core.vocabulary import Vocabulary
 from partcraft_desktop.widgets.controls import push_button, tool_button
@@ -146,5 +147,7 @@ class Viewer(Dialog):
                 widget.deleteLater()
         for arrival in creation.receipt:
             self._receipt.addWidget(ReceiptLine(arrival, vocabulary))
+        if creation.receipt and vocabulary is not None:
+            self._receipt.addWidget(quiet_label(receipt_words(creation.receipt, vocabulary.codes_per_part)))
         self.before.setEnabled(self._row > 0)
         self.after.setEnabled(self._row < len(self._creations) - 1)

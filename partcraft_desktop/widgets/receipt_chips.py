@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from engine.core.match_rate import receipt_words
 from engine.core.recipe import Arrival, Creation, Receipt
 from engine.core.vocabulary import ABSENT, Vocabulary
 from partcraft_desktop.widgets.controls import rounded
@@ -53,6 +54,14 @@ def arrival_text(arrival: Arrival, vocabulary: Vocabulary | None) -> str:
     return f"{choice} did not arrive, it looks like {code_name(vocabulary, arrival.part, arrival.found)}"
 
 
+def arrivals_text(receipt: Receipt, vocabulary: Vocabulary | None) -> str:
+    """A receipt in words, a line a choice, and one for all where its pack is here."""
+    lines = [arrival_text(arrival, vocabulary) for arrival in receipt]
+    if receipt and vocabulary is not None:
+        lines.append(receipt_words(receipt, vocabulary.codes_per_part))
+    return "\n".join(lines)
+
+
 def _place_text(arrival: Arrival) -> str:
     if arrival.where is None:
         return ""
@@ -60,9 +69,9 @@ def _place_text(arrival: Arrival) -> str:
 
 
 def receipt_text(creation: Creation, vocabulary: Vocabulary | None) -> str:
-    """A receipt in words, a line a choice; the choices where there is no receipt."""
+    """A receipt in words as :func:`arrivals_text`; the choices where there is no receipt."""
     if creation.receipt:
-        return "\n".join(arrival_text(arrival, vocabulary) for arrival in creation.receipt)
+        return arrivals_text(creation.receipt, vocabulary)
     lines = [
         f"{part_name(vocabulary, c.part)}: {code_name(vocabulary, c.part, c.code)}" for c in creation.recipe.choices
     ]
@@ -156,7 +165,7 @@ class ReceiptRow(QWidget):
     def show_receipt(self, receipt: Receipt, vocabulary: Vocabulary | None) -> None:
         """Show a receipt, or nothing of an empty one."""
         self._receipt, self._vocabulary = receipt, vocabulary
-        words = "\n".join(arrival_text(arrival, vocabulary) for arrival in receipt)
+        words = arrivals_text(receipt, vocabulary)
         self.setToolTip(words)
         self.setAccessibleName(words.replace("\n", ", "))
         self.updateGeometry()

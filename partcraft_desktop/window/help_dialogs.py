@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QGridLayout, QLabel, QPlainTextEdit, QWidget
 
+from engine.core.match_rate import MatchRate
 from engine.packs.pack import Pack
 from partcraft_desktop.app.messages import Message
 from partcraft_desktop.widgets.controls import push_button
@@ -104,8 +105,10 @@ class AboutDialog(Dialog):
             )
         )
         for pack in packs:
-            if pack.provenance or pack.licence:
-                self.column.addWidget(quiet_label(f"{pack.title}: {pack.provenance} {pack.licence}".strip()))
+            rate = MatchRate.from_metrics(pack.metrics)
+            words = [pack.provenance, pack.licence, f"Match rate {rate.words}." if rate else ""]
+            if any(words):
+                self.column.addWidget(quiet_label(f"{pack.title}: {' '.join(filter(None, words))}"))
         self.add_buttons(push_button("Show my files", self.files_wanted.emit), push_button("Close", self.accept))
 
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from engine.core.errors import UserError
+from engine.core.match_rate import MatchRate
 from engine.packs.pack import Pack
 from partcraft_desktop.app.learning.state import LearningState, PageError
 from partcraft_desktop.widgets.controls import ShortLabel, push_button
@@ -30,6 +31,7 @@ class DonePage(WizardPage):
         self.title.setProperty("title", True)
         self.contents = quiet()
         self.rate = quiet()
+        self.rate.setToolTip("The share of requested parts that the pack's own eyes find in the mixes below")
         self.primary = self.mix = push_button("Mix now", learning.mix.learned, "render", "primary")
         self.another = push_button("Another vocabulary", learning.start_over)
         self.tried_title = quiet("Mixes it painted when it was tried")
@@ -104,20 +106,14 @@ class DonePage(WizardPage):
             f"{amount(len(vocabulary.visible_parts), 'part')} with {amount(vocabulary.codes_per_part, 'code')} each, "
             f"and {amount(len(pack.references), 'picture')} to take them from."
         )
-        self.rate.setText(match_rate_text(pack.metrics.get("match_rate")))
+        self.rate.setText(match_rate_text(MatchRate.from_metrics(pack.metrics)))
         self.rate.setVisible(bool(self.rate.text()))
         self.grid.pictures.show([reference.thumbnail for reference in pack.references])
 
 
-def match_rate_text(rate: object) -> str:
-    """The match rate of a pack as a sentence; empty if it was not measured."""
-    if isinstance(rate, bool) or not isinstance(rate, int | float):
+def match_rate_text(rate: MatchRate | None) -> str:
+    """The match rate of a pack as a sentence, with what may help where it is low; empty if it was not measured."""
+    if rate is None:
         return ""
-    share = min(max(float(rate), 0.0), 1.0)
-    if share >= 0.8:
-        judged = "Most parts arrive as they are asked for"
-    elif share >= 0.5:
-        judged = "More than half of the parts arrive as they are asked for"
-    else:
-        judged = "Many parts do not arrive yet as they are asked for; learning longer, or from more pictures, may help"
-    return f"{judged}: match rate {share:.2f} on a few pictures."
+    low = rate.tier in ("hardly better", "better") or (rate.chance is None and rate.rate < 0.5)
+    return f"Match rate {rate.words}." + (" Learning longer, or from more pictures, may help." if low else "")

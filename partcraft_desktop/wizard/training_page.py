@@ -170,6 +170,8 @@ def run_text(run: Run, wish: str | None = None) -> str:
             text += f" at step {run.step:,} of {run.steps:,}"
         if run.state == "stopped" and run.pack:
             text += "; what was learned is a pack"
+        if run.match_rate is not None:
+            text += f". Match rate {run.match_rate.words}"
         return text
     if wish:
         return "Pausing after this step…" if wish == "pause" else "Stopping; the pack is written…"

@@ -323,7 +323,8 @@ def test_the_menu_of_a_thumb_has_the_actions(session: Session, pane: CreaturePan
 def test_the_receipt_is_told_and_painted(session: Session, pane: CreaturePane, qtbot: QtBot) -> None:
     make(qtbot, session, 1)
     receipt = pane.footer.receipt
-    assert receipt.isVisible() and "arrived" in receipt.accessibleName() and receipt.toolTip().count("\n") == 1
+    assert receipt.isVisible() and "arrived" in receipt.accessibleName() and receipt.toolTip().count("\n") == 2
+    assert "where guessing gives" in receipt.toolTip()
     with_receipt = pixels_of(receipt)
     pane.show_collage()
     assert receipt.accessibleName() == "" and not np.array_equal(with_receipt, pixels_of(receipt))

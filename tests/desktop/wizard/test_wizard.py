@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdi
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
+from engine.core.match_rate import MatchRate
 from engine.runs.plan import suitable_settings
 from engine.runs.run import Run
 from partcraft_desktop.app.learning.controller import LearningController
@@ -508,9 +509,13 @@ def test_a_plot_reads_what_is_under_the_pointer(qtbot: QtBot, themed: object) ->
 
 def test_words() -> None:
     assert amount(1, "picture") == "1 picture" and amount(6000, "kind") == "6,000 kinds"
-    assert match_rate_text(None) == "" and match_rate_text(True) == "" and "0.23" in match_rate_text(0.23)
+    assert match_rate_text(None) == "" and match_rate_text(MatchRate(0.83)) == "Match rate 0.83."
+    hardly = "Match rate 0.62 where guessing gives 0.50: hardly better than guessing (40 parts)."
+    assert match_rate_text(MatchRate(0.62, 40, 0.5)) == f"{hardly} Learning longer, or from more pictures, may help."
     run = Run("r", "Birds", state="running", stage="Learning", done=5, total=10, step=5, steps=10, seconds_left=8)
     assert run_text(run) == "Learning, 5 of 10, 8 s left" and run_share(run) == 0.5
     assert run_text(run, "pause").startswith("Pausing")
     stopped = replace(run, state="stopped", pack="p")
     assert run_text(stopped) == "Stopped at step 5 of 10; what was learned is a pack"
+    finished = replace(run, state="finished", match_rate=MatchRate(0.9, 40, 0.1))
+    assert run_text(finished) == "Learned. Match rate 0.90 where guessing gives 0.10: reliable (40 parts)"

@@ -88,7 +88,8 @@ def test_render(run: Callable[..., Run], tmp_path: Path) -> None:
 def test_render_for_people(run: Callable[..., Run], tmp_path: Path) -> None:
     done = run("render", PROMPT, "--out", tmp_path / "out")
     assert done.code == 0
-    assert done.out.strip().endswith(".png  head ✓  wing ✗") and done.out.count("\n") == 1
+    told = ".png  head ✓  wing ✗  (1 of 2 arrived, where guessing gives 0.2)\n"
+    assert done.out.endswith(told) and done.out.count("\n") == 1
 
 
 def test_a_size_that_the_base_model_cannot_paint_is_a_warning(
@@ -219,7 +220,9 @@ def test_discover_train_evaluate(run: Callable[..., Run], tmp_path: Path) -> Non
     assert plan["pack"] == str(out) and plan["steps"] == 5
     assert run("train", "--resume", done.json["plan"], "--json").code == 0
     done = run("evaluate", "--pack", out, "--count", 2, "--out", tmp_path / "scores", "--json")
-    assert done.json["emr"] == 0.9 and done.json["count"] == 2
+    assert done.json["emr"] == 0.9 and done.json["count"] == 2 and done.json["chance"] == 0.1
+    done = run("evaluate", "--pack", out, "--count", 2, "--out", tmp_path / "scores")
+    assert "match rate (emr): 0.90 where guessing gives 0.10\n" in done.out
 
 
 def test_pictures_to_leave_out_are_named_as_below_the_folder(run: Callable[..., Run], tmp_path: Path) -> None:
@@ -235,6 +238,9 @@ def test_packs(run: Callable[..., Run], pack: Pack, tmp_path: Path, home: Path) 
     assert [one["id"] for one in run("packs", "list", "--json").json["packs"]] == ["starter"]
     assert run("packs", "show", "--json").json["noun"] == "bird"
     assert "head" in run("packs", "show", "starter").out
+    replace(pack, metrics={"match_rate": 0.62, "match_asked": 40, "match_chance": 0.5}).save()
+    shown = run("packs", "show", "starter").out
+    assert "match rate: 0.62 where guessing gives 0.50: hardly better than guessing (40 parts)" in shown
     file = run("packs", "export", "starter", tmp_path / "birds.partpack", "--json").json["file"]
     (pack.path / "codebook.safetensors").unlink()
     listed = run("packs", "list", "--json").json["packs"]

@@ -65,9 +65,15 @@ def test_scores_are_means_over_what_was_asked(tiny_pack: Path) -> None:
     ]
     result = scores_of(pack, receipts)
     assert result.emr == pytest.approx(0.25) and result.cosim == pytest.approx(1.3 / 4)
-    assert asdict(result.parts["head"]) == {"emr": 0.5, "cosim": pytest.approx(0.6), "absent": 0.0, "asked": 2}
+    head = {"emr": 0.5, "cosim": pytest.approx(0.6), "absent": 0.0, "asked": 2, "chance": 0.5}
+    assert asdict(result.parts["head"]) == head
     assert result.parts["wing"].absent == 0.5 and result.parts["tail"].asked == 0
-    assert result.chance == pytest.approx(1 / 3)
+    # Two heads were asked for as 1, and one of them looks like 1; wings: at least one of as many as can be asked for.
+    wings = len({reference.codes[1] for reference in pack.references} - {ABSENT})
+    assert result.parts["wing"].chance == pytest.approx(1 / wings)
+    assert result.chance == pytest.approx((0.5 + 1 / wings) / 2)
+    assert result.match_rate.words.endswith("hardly better than guessing (4 parts)")
+    assert 0 < scores_of(pack, []).chance <= 1 and scores_of(pack, []).match_rate.asked == 0
 
 
 def test_an_evaluation_leaves_its_figures_and_a_sheet(tiny_pack: Path, models: Any, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from safetensors.torch import load_file
 
 from engine.core.errors import UserError
+from engine.core.match_rate import MatchRate
 from engine.core.paths import runs_dir
 from engine.packs.pack import Pack
 from engine.packs.validation import check_pack
@@ -117,7 +118,8 @@ def test_killed_at_any_moment_a_run_learns_the_same(make_run: MakeRun, home: Pat
     assert Path(done.pack) == home / "packs" / "of calm"
     made = Pack.open(done.pack)
     check_pack(made, thorough=True)
-    assert 0 <= made.metrics["match_rate"] <= 1 and made.metrics["match_asked"] > 0 and made.id == "of calm"
+    assert done.match_rate is not None and done.match_rate == MatchRate.from_metrics(made.metrics)
+    assert done.match_rate.asked > 0 and (done.match_rate.chance or 0) > 0 and made.id == "of calm"
     assert [Path(one).name for one in done.tried] == [f"{index}.png" for index in range(8)]
 
     wild = make_run("wild")
