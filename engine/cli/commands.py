@@ -252,7 +252,8 @@ def _discovered(pack: Pack) -> Iterator[str]:
     yield from (f"Left out: {message}" for message in problems[:20])
     if len(problems) > 20:
         yield f"... and {len(problems) - 20} more; --json lists them all."
-    yield f"Next: partcraft train {pack.path}"
+    yield f"Mix it now, untrained: partcraft collage PROMPT --pack {pack.path} --out creature.png"
+    yield f"Next, to have it paint, too: partcraft train {pack.path}"
 
 
 def evaluate_pack(arguments: Namespace, handlers: str) -> Answer:

@@ -11,6 +11,7 @@ from engine.cli import collage_command, commands, doctor, model_commands, pack_c
 from engine.cli.console import Answer
 from engine.core.recipe import LIMITS, MOST_SEED
 from engine.runs.launcher import RUN_WORD
+from engine.worker.jobs import MOST_REFERENCES
 
 Command = Callable[[argparse.Namespace, str], Answer]
 """What a command does with its arguments; the second argument names the table of handlers."""
@@ -112,7 +113,11 @@ def make_parser() -> argparse.ArgumentParser:
         "--codes-from", choices=("kinds", "clusters"), default="kinds", help="what codes of sorted pictures are"
     )
     subparser.add_argument(
-        "--references", type=_number(0, 100_000), default=60, metavar="N", help="how many pictures to pick from"
+        "--references",
+        type=_number(0, 100_000),
+        default=MOST_REFERENCES,
+        metavar="N",
+        help=f"how many pictures to pick from ({MOST_REFERENCES})",
     )
     subparser.add_argument("--title", default="")
     subparser.add_argument(

@@ -50,7 +50,7 @@ def discover(models: Models, job: Discover, report: Report) -> str:
     total = len(pictures.files)
     corrected = corrected_pictures(view, parts)
     clusters = fit_codes(
-        pictures, view.split, parts, job.codes, background, job.seed,
+        pictures, view.split, parts, min(job.codes, total), background, job.seed,
         lambda index: report(Progress("Finding codes", index, total)), corrected.grid,
     )  # fmt: skip
     if view.known:

@@ -47,10 +47,12 @@ def suggest_part_count(
     place = cache_dir() / "suggestions" / f"{key}.json"
     if key and (remembered := _read(place)):
         return remembered
+    # With few pictures it is their places that are halved.
+    halves = "places" if len(np.unique(sample.picture)) < _ENOUGH_PICTURES else "pictures"
     if split.votes:
-        answer = _choose_of_animals(stability(sample, split, report, same_part))
+        answer = _choose_of_animals(stability(sample, split, report, same_part), halves)
     else:
-        answer = _choose(stability(sample, split, report))
+        answer = _choose(stability(sample, split, report), halves)
     if key:
         make_folder(place.parent)
         write_bytes(place, json.dumps({"parts": answer[0], "reason": answer[1]}).encode(), "the suggestion")
@@ -103,7 +105,7 @@ def stability(
     return agreement
 
 
-def _choose(agreement: dict[int, float]) -> tuple[int, str]:
+def _choose(agreement: dict[int, float], halves: str) -> tuple[int, str]:
     if not agreement:
         return 1, "All places of the object look the same."
     best = max(agreement.values())
@@ -111,27 +113,27 @@ def _choose(agreement: dict[int, float]) -> tuple[int, str]:
     value = agreement[count]
     if best < _SHAKY:
         return count, f"No number of parts fits well; {count} come out alike most often ({value:.0%})."
-    reason = f"{count} parts come out the same ({value:.0%}) whichever half of the pictures they are found in"
+    reason = f"{count} parts come out the same ({value:.0%}) whichever half of the {halves} they are found in"
     if count + 1 in agreement:
         reason += f"; {count + 1} less so ({agreement[count + 1]:.0%})"
     return count, f"{reason}."
 
 
-def _choose_of_animals(agreement: dict[int, float]) -> tuple[int, str]:
+def _choose_of_animals(agreement: dict[int, float], halves: str) -> tuple[int, str]:
     """The largest of the usual numbers of parts that is stable, or the most stable one."""
     usual = {count: value for count, value in agreement.items() if count in _OF_ANIMALS}
     if not usual:
-        return _choose(agreement)
+        return _choose(agreement, halves)
     stable = [count for count, value in usual.items() if value >= _STABLE]
     count = max(stable) if stable else max(usual, key=lambda parts: usual[parts])
     if stable:
         more = f"; {count + 1} less so ({usual[count + 1]:.0%})" if count + 1 in usual else ""
         return count, (
             f"{count} is the largest number of parts that come out the same ({usual[count]:.0%}) whichever half of the "
-            f"pictures they are found in{more}."
+            f"{halves} they are found in{more}."
         )
     return count, (
-        f"{count} parts come out most alike, in {usual[count]:.0%} of places, whichever half of the pictures they are "
+        f"{count} parts come out most alike, in {usual[count]:.0%} of places, whichever half of the {halves} they are "
         f"found in; more pictures would make parts surer."
     )
 

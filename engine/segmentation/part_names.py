@@ -27,7 +27,15 @@ _SHARE: Final = 0.5
 _UNNAMED: Final = re.compile(r"part \d+")
 _COMMON: Final = 0.6
 _TELLING: Final = 1.5
-_CAMERA_WORDS: Final = frozenset({"img", "image", "picture", "photo", "dsc", "dscn", "pic", "copy", "scan", "file"})
+_CAMERA_WORDS: Final = re.compile(
+    "img|image|picture|photo|dsc|dscn|pic|copy|scan|file|screenshot|screen|shot|capture|download|untitled|whatsapp"
+)
+_SMALL_WORDS: Final = re.compile(
+    "an|and|at|by|for|from|in|is|no|not|of|off|on|or|out|over|the|to|under|up|with|without|"
+    "am|auf|aus|bei|das|der|die|ein|eine|im|mit|ohne|und|vom|von|zu|"
+    "al|au|aux|avec|de|des|du|en|et|la|le|les|ou|par|pour|sans|sur|un|une|con|del|el|los|las|por|sin|una|di|da|il|lo"
+)
+"""They say nothing of what a picture shows; in the languages of most file names."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -111,10 +119,10 @@ def _shared(members: Sequence[int], all: Sequence[set[str]]) -> str:
 
 
 def _name_words(file: Path) -> set[str]:
-    """The words of a file's name, of any script; without numbers and what cameras write."""
+    """The words of a file's name, of any script; without numbers, small words and what cameras and programs write."""
     text = unicodedata.normalize("NFC", file.stem)
     words = {word.casefold() for word in re.findall(r"[^\W\d_]{2,}", text)}
-    return words - _CAMERA_WORDS
+    return {word for word in words if not (_CAMERA_WORDS.fullmatch(word) or _SMALL_WORDS.fullmatch(word))}
 
 
 def _distinct(name: str, names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +93,10 @@ class EyeSettings:
     image_size: int = 0
     feature_layer: str = ""
     sees: str = ""
+
+
+MOST_REFERENCES: Final = 400
+"""So many pictures one can pick from where all are wanted; of larger folders they come from all over, and each kind."""
 
 
 @dataclass(frozen=True)

@@ -191,6 +191,8 @@ class ReferenceView(QWidget):
         self._path = path
         self._show_note(picture.note)
         self._ways.setVisible(picture.unseen)
+        if picture.unseen:  # said before it is read: those of the picture before it would contradict
+            self.chips.show_chips(())
         self._show_waiting(picture.busy or changed)
         self.canvas.setAccessibleName(f"Reference: {picture.title}")
         if changed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
@@ -13,7 +13,7 @@ from PySide6.QtGui import QDesktopServices
 from engine.core.atomic_files import make_folder, write_bytes
 from engine.core.json_values import json_bytes
 from engine.core.paths import free_folder, models_dir, packs_dir, slug
-from engine.worker.jobs import Discover
+from engine.worker.jobs import MOST_REFERENCES, Discover
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.learning import planning
 from partcraft_desktop.app.learning.draft import Draft
@@ -21,9 +21,6 @@ from partcraft_desktop.app.learning.run_monitor import page_error
 from partcraft_desktop.app.learning.state import JobProgress
 from partcraft_desktop.app.learning.wizard_jobs import WizardJobs
 from partcraft_desktop.app.learning.wizard_store import SessionServices, WizardStore
-
-MOST_REFERENCES: Final = 400
-"""Of larger folders so many pictures can be clicked: taken from all over the folder, as many of each kind."""
 
 
 @dataclass(frozen=True)

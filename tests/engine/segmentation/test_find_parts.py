@@ -151,6 +151,27 @@ def test_codes_have_names_and_pictures(draft: Any, birds: Path, tmp_path: Path) 
     assert {"ёжик", "robin", "猫头鹰"} & {name for row in named.vocabulary.code_names for name in row}
 
 
+def test_small_words_and_what_programs_write_name_no_code(draft: Any, birds: Path, tmp_path: Path) -> None:
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for index, file in enumerate(sorted(birds.rglob("*.png"))):
+        word = ("with", "Screenshot", "mit und")[index // 3]
+        shutil.copy(file, flat / f"{word} {index}.png")
+    named = draft(2, 3, folder=flat, name="small", part_names=["head", "body"])
+    names = {name for row in named.vocabulary.code_names for name in row}
+    assert names <= {""} | {f"{part} {code}" for part in ("head", "body") for code in range(3)}
+
+
+def test_few_pictures_are_halved_by_place_and_give_few_codes(draft: Any, birds: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few"
+    few.mkdir()
+    for file in sorted(birds.rglob("*.png"))[:2]:
+        shutil.copy(file, few / file.name)
+    pack = draft(0, 8, folder=few, name="few")
+    assert pack.vocabulary.codes_per_part == 2, "no more codes than pictures"
+    assert "half of the pictures" not in pack.metrics["reason"], pack.metrics["reason"]
+
+
 def test_parts_are_named_after_a_pack_with_the_same_eyes(
     draft: Any, find: Any, home: Path, models: Any, eyes: str, birds: Path
 ) -> None:
@@ -229,7 +250,7 @@ def test_names_that_are_no_unicode(find: Any, draft: Any, tmp_path: Path) -> Non
     (folder / "kind 0").rename(folder / os.fsdecode(b"caf\xe9"))
     find(3, folder=folder)
     pack = Pack.open(draft(3, folder=folder).path)
-    assert set(pack.vocabulary.code_names[0]) == {"caf?", "kind 1"}
+    assert set(pack.vocabulary.code_names[0]) == {"caf\ufffd", "kind 1"}
     check_pack(pack, thorough=True)
 
 
