@@ -89,8 +89,8 @@ def code_names(
     parts: Sequence[Part], fitted: FittedCodebook, files: Sequence[Path], classes: Sequence[str]
 ) -> list[list[str]]:
     """A name for each code of each part (M, K): its kind if the pictures are sorted; else the kind or the word of the
-    file names that most of its pictures share and others do not; else the part's name and its number. Names of a
-    part's codes differ; parts of the background have none."""
+    file names that most of its pictures share and others do not; else the part's name and its number, or "look 1",
+    "look 2" of a part that has no name. Names of a part's codes differ; parts of the background have none."""
     count = fitted.codes.centroids.shape[1]
     file_words = [_name_words(file) for file in files]
     kinds = [{kind} - {""} for kind in classes or [""] * len(files)]
@@ -102,7 +102,9 @@ def code_names(
         for code in range(count if not (row or part.background) else 0):
             members = np.flatnonzero(fitted.codes.codes[:, part.index] == code).tolist()
             name = _shared(members, kinds) or _shared(members, file_words)
-            row.append(_distinct(name or f"{part.name} {code}", row))
+            # "part 1 1" would read like one number.
+            number = f"look {code + 1}" if _UNNAMED.fullmatch(part.name) else f"{part.name} {code}"
+            row.append(_distinct(name or number, row))
         rows.append(row)
     return rows
 

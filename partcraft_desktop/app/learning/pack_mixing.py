@@ -21,6 +21,7 @@ from partcraft_desktop.app.learning.run_monitor import page_error
 from partcraft_desktop.app.learning.state import JobProgress
 from partcraft_desktop.app.learning.wizard_jobs import WizardJobs
 from partcraft_desktop.app.learning.wizard_store import SessionServices, WizardStore
+from partcraft_desktop.app.messages import Action
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,10 @@ class PackMixing(QObject):
 
         def kept(_: object) -> None:  # without what was decided it cannot be trained from here: mixing can
             self._session.list_packs()
+            if not self._store.now.shown:  # who left meanwhile is not taken away from what they do
+                show = Action("Open", lambda: self._open(folder))
+                self._session.say(f"“{job.title}” is ready to mix.", action=show)
+                return
             self._open(folder)
             total = len(self._store.now.surveyed.pictures) if self._store.now.surveyed else 0
             more = f" {MOST_REFERENCES} of {total:,} pictures can be clicked." if total > MOST_REFERENCES else ""

@@ -17,7 +17,7 @@ from partcraft_desktop.app.session import Session
 from partcraft_desktop.window.main_window import MainWindow
 from partcraft_desktop.wizard.plan_page import PlanPage
 from tests import fakes
-from tests.desktop.conftest import WAIT
+from tests.desktop.conftest import WAIT, Opened, said
 
 DINOV2 = "facebook/dinov2-small"
 
@@ -109,6 +109,27 @@ def test_a_pack_that_cannot_be_made_is_told_on_the_page(
     script()
     learning.mix.found()
     qtbot.waitUntil(lambda: not learning.now.shown, timeout=WAIT)
+
+
+def test_who_leaves_while_the_pack_is_made_is_not_taken_away(
+    qtbot: QtBot,
+    session: Session,
+    learning: LearningController,
+    folder: Path,
+    opened: Opened,
+    script: Callable[..., None],
+) -> None:
+    to_parts(qtbot, learning, folder)
+    before = session.state.pack
+    script(discover={"delay": 0.05})
+    learning.mix.found()
+    learning.hide()
+    qtbot.waitUntil(lambda: said(opened, "is ready to mix"), timeout=WAIT)
+    assert session.state.pack == before
+    action = next(message.action for message in opened.messages if "ready to mix" in message.text)
+    assert action is not None
+    action.run()
+    qtbot.waitUntil(lambda: session.state.pack is not None and not session.state.pack.trained, timeout=WAIT)
 
 
 def test_the_draft_lies_with_the_pack_and_does_not_travel(
