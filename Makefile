@@ -23,7 +23,7 @@ lint:
 # Checks that take minutes: the starter model's quick build, the real window, the bars.
 slow:
 	@./setup.sh test
-	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m slow
+	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m slow -n auto --dist worksteal
 
 # Every bench script prints its own figures.
 bench:

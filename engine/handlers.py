@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import torch
 
+from engine.core.on_disk import is_file
+from engine.exchange.single_file_checkpoint import unpack_checkpoint
 from engine.models.get_eyes import get_eyes
 from engine.models.loader import Models
 from engine.packs.pack import TOKENS, Pack
@@ -37,6 +39,7 @@ from engine.worker.jobs import (
     Segment,
     Survey,
     Train,
+    UnpackCheckpoint,
 )
 
 
@@ -46,7 +49,7 @@ def prepare(models: Models, job: Prepare, report: Report) -> None:
     report(Progress("Loading the eyes", 0, 2))
     open_dino(models, pack.backbone)
     report(Progress("Loading the base model", 1, 2))
-    if (pack.path / TOKENS).is_file():
+    if is_file(pack.path / TOKENS):
         open_preview(models, pack, open_painter(models, pack))
     report(Progress("Ready", 2, 2))
 
@@ -63,6 +66,7 @@ HANDLERS: Final[dict[type, Callable[[Models, Any, Report], Any]]] = {
     Train: train,
     Evaluate: evaluate,
     GetEyes: get_eyes,
+    UnpackCheckpoint: unpack_checkpoint,
 }
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from engine.core.on_disk import exists
+
 COMMANDS: Final = (
     "segment", "render", "collage", "sheet", "discover", "train", "runs", "evaluate", "packs", "models", "doctor",
     "help",
@@ -37,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _are_files(arguments: Sequence[str]) -> bool:
     """Whether all arguments are files or folders to open; a name of a command never is, a path always is."""
     return not any(argument.startswith("-") or argument in COMMANDS for argument in arguments) and all(
-        Path(argument).exists() or os.sep in argument or Path(argument).suffix for argument in arguments
+        exists(argument) or os.sep in argument or Path(argument).suffix for argument in arguments
     )
 
 

@@ -35,13 +35,15 @@ from safetensors.numpy import save_file
 from engine.core.correction import ANY_PART
 from engine.core.errors import UserError
 from engine.core.match_rate import MatchRate
-from engine.core.paths import data_dir
+from engine.core.paths import data_dir, models_dir
 from engine.core.recipe import Arrival, Creation
+from engine.core.resemblance import Resemblance
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
 from engine.packs.pack import TOKENS, Backbone, BaseModel, Pack, Reference
 from engine.runs.plan import Plan
 from engine.runs.run import Run, SampleImage
+from engine.runs.run_folder import run_identity
 from engine.worker.jobs import (
     Discover,
     Evaluate,
@@ -69,6 +71,7 @@ from engine.worker.jobs import (
     Survey,
     Surveyed,
     Train,
+    UnpackCheckpoint,
 )
 
 SCRIPT = "PARTCRAFT_FAKE_SCRIPT"
@@ -325,7 +328,8 @@ def find_parts(models: Any, job: FindParts, report: Any) -> PartsFound:
 
 
 def _eyes(script: Any, job: FindParts) -> dict[str, Any]:
-    """Eyes as the script has them: ``eyes_here`` at hand, of which the last fits; ``wanted`` not here until fetched."""
+    """Eyes as the script has them: ``eyes_here`` at hand, of which the last fits; ``wanted`` not here until fetched.
+    The pictures are drawings like the starter's if its eyes fit."""
     here = tuple(script.get("eyes_here", ("starter/eyes",)))
     wanted = script.get("eyes_wanted", "")
     fetched = (data_dir() / "fetched").is_file()
@@ -333,7 +337,8 @@ def _eyes(script: Any, job: FindParts) -> dict[str, Any]:
     missing = bool(wanted) and not fetched and not job.eyes
     eyes = job.eyes or here[-1]
     reason = "" if job.eyes else f"{eyes} fits."
-    return {"eyes": eyes, "eyes_reason": reason, "eyes_here": here, "eyes_missing": missing}
+    return {"eyes": eyes, "eyes_reason": reason, "eyes_here": here, "eyes_missing": missing,
+            "familiar": script.get("familiar", here[-1] == "starter/eyes" and not wanted)}  # fmt: skip
 
 
 def get_eyes(models: Any, job: GetEyes, report: Any) -> str:
@@ -372,13 +377,17 @@ def measure(models: Any, job: Measure, report: Any) -> Measured:
 
 
 def train(models: Any, job: Train, report: Any) -> str:
-    """Falling losses; the result is the plan's own path."""
+    """Falling losses; the result is the plan's own path, with a manifest of the script's ``metrics``."""
     script = _script(job)
     steps = int(script.get("steps", 20))
     for step in range(steps):
         _step(script, step)
         report(Progress("Training", step + 1, steps))
         report(Losses(step + 1, 1.0 / (step + 1), 0.5 / (step + 1)))
+    if "metrics" in script:
+        run, base = Path(job.plan), {"id": "starter/base"}
+        manifest = {"run": run_identity(run), "base_model": base, "metrics": script["metrics"]}
+        (run / "pack.json").write_text(json.dumps(manifest))
     return job.plan
 
 
@@ -387,6 +396,17 @@ def evaluate(models: Any, job: Evaluate, report: Any) -> Evaluated:
     report(Progress("Rendering", 1, 1))
     _step(_script(job), 0)
     return Evaluated("fake", job.mix, job.count, job.seed, Scores(0.9, 0.8, 0.1, {}))
+
+
+def unpack(models: Any, job: UnpackCheckpoint, report: Any) -> str:
+    """A folder that says it is a base model; it has no weights."""
+    for piece in range(3):
+        _step(_script(job), piece)
+        report(Progress("Unpacking", piece, 3))
+    folder = models_dir() / "checkpoints" / Path(job.file).stem
+    make_base_config(folder)
+    (folder / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    return f"checkpoints/{folder.name}"
 
 
 HANDLERS = {
@@ -401,6 +421,7 @@ HANDLERS = {
     Train: train,
     Evaluate: evaluate,
     GetEyes: get_eyes,
+    UnpackCheckpoint: unpack,
 }
 
 
@@ -440,7 +461,9 @@ class FakeRuns:
         pack = replace(pack, title=self.known[folder].title, metrics={"match_rate": match_rate, **metrics})
         pack.save()
         (out / "tokens.safetensors").write_bytes((out / "codebook.safetensors").read_bytes())
-        self.tell(folder, state=state, pack=str(out), match_rate=MatchRate.from_metrics(pack.metrics))
+        resemblance = Resemblance.from_metrics(pack.metrics, pack.base_model.id)
+        rate = MatchRate.from_metrics(pack.metrics)
+        self.tell(folder, state=state, pack=str(out), match_rate=rate, resemblance=resemblance)
         return pack
 
     def start(self, path: str, /) -> Run:
@@ -469,6 +492,9 @@ class FakeRuns:
         Path(folder).rename(there)
         self._gone = self.known.pop(folder)
         return there
+
+    def restore(self, trashed: Path, /) -> Path:
+        return trashed.rename(self._gone.folder)
 
     def runs(self) -> list[Run]:
         back = getattr(self, "_gone", None)

@@ -2,7 +2,8 @@
 
 With the starter pack if it is here, else with a drawn one; with the fake engine, so that no model is needed: its
 creations are copies of references, to look at the layout only. ``--real`` renders with the starter pack's own models,
-for pictures that are shown to others. ``--wizard [STEPS]`` learns the practice birds, see ``wizard_screenshots``.
+for pictures that are shown to others. ``--wizard [STEPS]`` learns the practice birds, ``--mix
+[FOLDER]`` makes a creature of a folder's photographs: see ``wizard_screenshots``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 SCENES = (
@@ -25,6 +27,8 @@ SCENES = (
     "empty",
     "viewer",
     "settings",
+    "models",
+    "models-asked",
     "shortcuts",
     "deleted",
     "trouble",
@@ -45,7 +49,7 @@ def main(out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     for theme, scale in (("light", "1"), ("dark", "1"), ("light", "2")):
         environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": scale}
-        scenes = SCENES if scale == "1" else SCENES[:2]
+        scenes = SCENES if scale == "1" else (*SCENES[:2], "models-asked")
         done = subprocess.run([sys.executable, "-m", "tests.screenshots", str(out), theme, *scenes], env=environment)
         if done.returncode:
             return done.returncode
@@ -155,6 +159,31 @@ class _Scene:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 save_creation(picture.convert("RGB"), path, recipe, receipt, pack.vocabulary)
 
+    def show_models(self, asked: bool) -> None:
+        """The page of models, with a fetch by half; ``asked``: one under way, and the question before another."""
+        from engine.hub.fetch import Offer
+        from engine.hub.records import mark_unfinished
+        from engine.hub.repository import HubFile, Repository
+        from partcraft_desktop.app.model_state import FetchStatus
+
+        id, revision = "stable-diffusion-v1-5/stable-diffusion-v1-5", "4" * 40
+        folder = self.home / "models" / id
+        files = (HubFile("unet/diffusion_pytorch_model.fp16.safetensors", 2_130_000_000, "a" * 64),)
+        mark_unfinished(folder, id, revision, files)
+        part = folder / ".cache/huggingface/download" / f"{files[0].path}.{files[0].digest[:16]}.incomplete"
+        part.parent.mkdir(parents=True)
+        with part.open("wb") as opened:
+            opened.truncate(913_000_000)  # takes no room
+        self.window.openings.show_models()
+        self.wait(lambda: self.session.state.models.shelf is not None)
+        self.settle()
+        if asked:
+            models = self.session.state.models
+            eyes = Repository("facebook/dinov3-vitb16-pretrain-lvd1689m", revision, (), "dinov3-license", True)
+            offer = Offer(eyes, (HubFile("model.safetensors", 343_000_000, "a" * 64),), Path("models"), 0, 53 * 10**9)
+            under_way = (FetchStatus(id, 913_000_000, 2_130_000_000, 21_400_000.0, 57.0),)
+            self.session.update_state(models=replace(models, offer=offer, fetches=under_way))
+
     def take(self, scene: str, out: Path) -> None:
         """Set the scene, save the picture, end."""
         from PySide6.QtWidgets import QApplication
@@ -194,6 +223,8 @@ class _Scene:
             window.library.search.setText("ostrich")
         if scene == "settings":
             window.openings.show_settings()
+        if scene.startswith("models"):
+            self.show_models(asked=scene == "models-asked")
         if scene == "shortcuts":
             window.openings.show_shortcuts()
         if scene in ("layers", "sheet"):
@@ -244,7 +275,6 @@ class _Scene:
 
 def _long_names(home: Path) -> None:
     """A pack whose every name is too long."""
-    from dataclasses import replace
 
     from engine.core.vocabulary import Vocabulary
     from tests import fakes
@@ -265,6 +295,10 @@ if __name__ == "__main__":
         from tests.wizard_screenshots import main as walk
 
         sys.exit(walk(Path(sys.argv[1]), *map(int, sys.argv[3:])))
+    if sys.argv[2:3] == ["--mix"]:
+        from tests.wizard_screenshots import mix
+
+        sys.exit(mix(Path(sys.argv[1]), *map(Path, sys.argv[3:])))
     if sys.argv[2:] in ([], ["--real"]):
         if sys.argv[2:]:
             os.environ[REAL] = "1"

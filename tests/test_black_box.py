@@ -151,7 +151,7 @@ def start(screen: Screen, home: Path) -> Iterator[Callable[..., subprocess.Popen
     yield start
     for process in started:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def show_reference(screen: Screen, app: subprocess.Popen[bytes], reference: Refe
         found = screen.find(reference.image, range(280, 640, 8))
         return found if found.likeness > 0.6 else None
 
-    return wait_for(f"{reference.title} to be shown large", large, 20, app)
+    return wait_for(f"{reference.title} to be shown large", large, 90, app)
 
 
 def index_of(pack: Pack, name: str) -> int:

@@ -160,7 +160,7 @@ def test_one_undo_for_everything_by_key(qtbot: QtBot, window: MainWindow, sessio
     qtbot.mouseClick(window.gallery.strip.viewport(), Qt.MouseButton.LeftButton, pos=at)
     qtbot.keyClick(window.gallery.strip, Qt.Key.Key_Delete)
     session.close_image(str(path))
-    qtbot.waitUntil(lambda: window.status.more.isVisible(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not Path(made[0].path).exists() and window.status.message is not None, timeout=WAIT)
 
     keys(Qt.Key.Key_Z)
     qtbot.waitUntil(lambda: [own.id for own in session.state.own] == [str(path)], timeout=WAIT)
@@ -172,7 +172,7 @@ def test_one_undo_for_everything_by_key(qtbot: QtBot, window: MainWindow, sessio
     assert session.state.recipe.choice_of(HEAD) is None
     for _ in range(3):
         keys(Qt.Key.Key_Z, shift=True)
-    qtbot.waitUntil(lambda: not Path(made[0].path).exists() and window.status.more.isVisible(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not Path(made[0].path).exists() and window.status.message is not None, timeout=WAIT)
     assert session.state.own == () and session.state.creations == () and session.state.recipe == with_head
 
 

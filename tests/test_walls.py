@@ -29,7 +29,7 @@ def python_files(*folders: str) -> list[Path]:
     return files
 
 
-@pytest.mark.parametrize("wing", ["core", "packs", "worker", "runs"])
+@pytest.mark.parametrize("wing", ["core", "packs", "worker", "runs", "hub"])
 def test_the_front_of_house_is_quick_to_import(wing: str) -> None:
     modules = [f"engine.{wing}.{path.stem}" for path in python_files(f"engine/{wing}") if path.stem != "__init__"]
     assert not loaded_after(f"import {', '.join(modules)}") & {*HEAVY, "PySide6", "scipy"}
@@ -88,3 +88,29 @@ def test_no_imports_go_in_a_circle() -> None:
             break
         order |= dict.fromkeys(ready, len(order))
     assert not graph.modules - order.keys()
+
+
+QUESTIONS = ("is_file", "is_dir", "exists", "is_symlink", "is_mount", "is_fifo", "stat", "lstat", "iterdir", "glob",
+             "rglob", "walk", "samefile", "owner",
+             "isfile", "isdir", "lexists", "islink", "getsize", "getmtime", "scandir", "listdir")  # fmt: skip
+ASKED_IN = {
+    "engine/core/on_disk.py": "it is the helper",
+    "engine/core/atomic_files.py": "reading and writing tell the system's reason",
+    "engine/core/paths.py": "names that are free: os.path.lexists answers no by itself",
+    "partcraft_desktop/app/creation_files.py": "a folder of creations that cannot be read is told, not taken for empty",
+}
+"""Where the file system is asked directly, and why it may be."""
+
+
+def test_the_file_system_is_asked_in_one_place() -> None:
+    """``Path.is_file()`` and its kin raise for folders that may not be entered and names too long, and whoever asked
+    of a saved path never opened a window again."""
+    asked = {
+        f"{name}:{node.lineno} {ast.unparse(node.func)}"
+        for path in python_files("engine", "partcraft_desktop")
+        if (name := path.relative_to(REPOSITORY).as_posix()) not in ASKED_IN and "/aviary/" not in name
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in QUESTIONS
+    }
+    not_of_files = ("member.is_dir", "ast.walk", "self.walk")  # a zip's member, a widget's next part
+    assert not {call for call in asked if not call.endswith(not_of_files)}

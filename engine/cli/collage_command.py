@@ -7,8 +7,8 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
-from engine.cli.commands import read_recipe
 from engine.cli.console import Answer
+from engine.cli.recipe_file import recipe_from_file
 from engine.core.paths import free_file
 from engine.core.prompt import parse, to_text
 from engine.core.recipe import Recipe
@@ -46,7 +46,7 @@ def make_collage(arguments: Namespace, handlers: str) -> Answer:
 def recipe_of_words(words: str, pack_name: str) -> tuple[Recipe, Pack]:
     """The recipe that a file's name (.json, .png) or a prompt stands for, and its pack. Raises :class:`UserError`."""
     file = Path(words)
-    loaded = read_recipe(file) if file.suffix.lower() in (".json", ".png") else None
-    pack = PackLibrary().find(pack_name or (loaded.pack if loaded else ""))
-    recipe = replace(loaded, pack=pack.id) if loaded else pack.new_recipe(parse(words, pack.vocabulary))
-    return recipe, pack
+    if file.suffix.lower() in (".json", ".png"):
+        return recipe_from_file(file, pack_name)
+    pack = PackLibrary().find(pack_name)
+    return pack.new_recipe(parse(words, pack.vocabulary)), pack

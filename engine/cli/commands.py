@@ -17,21 +17,24 @@ from PIL import Image
 
 from engine.cli.console import DONE, FAILED, INTERRUPTED, Answer, Interrupted, JobRunner
 from engine.cli.pack_commands import pack_summary
+from engine.cli.recipe_file import recipe_from_file
 from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
-from engine.core.image_files import open_picture, picture_files
+from engine.core.image_files import open_picture
 from engine.core.legacy_prompt import parse_legacy
 from engine.core.match_rate import receipt_words
+from engine.core.on_disk import exists, is_folder
 from engine.core.paths import creations_dir, free_stem
-from engine.core.png_metadata import read_creation
+from engine.core.picture_listing import picture_files
 from engine.core.prompt import choice_text, no_such_part, parse, to_text
-from engine.core.recipe import Creation, Recipe
+from engine.core.recipe import Creation
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.start import Start, default_freedom
 from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.base_sizes import size_warning, sizes_of
 from engine.packs.library import PackLibrary
 from engine.packs.pack import MANIFEST, Pack
+from engine.packs.prompt_room import prompt_warning, room_of
 from engine.worker.jobs import Discover, Evaluate, Evaluated, EyeSettings, Render, Segment, Segmented
 
 
@@ -61,7 +64,7 @@ def segment_pictures(arguments: Namespace, handlers: str) -> Answer:
 
 def _pictures(places: Sequence[str]) -> Iterator[str]:
     for place in places:
-        yield from (str(path) for path in picture_files(place)) if Path(place).is_dir() else (place,)
+        yield from (str(path) for path in picture_files(place)) if is_folder(place) else (place,)
 
 
 def _keep_segmentation(pack: Pack, image: str, result: Segmented, out: Path) -> dict[str, Any]:
@@ -69,7 +72,7 @@ def _keep_segmentation(pack: Pack, image: str, result: Segmented, out: Path) -> 
     stem = free_stem(out, Path(image).stem, ("-labels.png", "-parts.png"))
     labels, overlay = out / f"{stem}-labels.png", out / f"{stem}-parts.png"
     write_whole(labels, lambda beside: Image.fromarray(segmentation.labels).save(beside, "PNG"), "the labels")
-    picture = _overlay(pack, open_picture(image, max_side=1 << 20), segmentation)
+    picture = _overlay(pack, open_picture(image), segmentation)
     write_whole(overlay, lambda beside: picture.save(beside, "PNG"), "the picture")
     vocabulary = pack.vocabulary
     choices = [Choice(part, code) for part, code in enumerate(segmentation.codes) if code != ABSENT]
@@ -95,28 +98,35 @@ def _overlay(pack: Pack, picture: Image.Image, segmentation: Segmentation) -> Im
         strength[part.index] = 0.55
     strength[NO_PART] = 0
     labels = segmentation.labels
-    pixels = np.asarray(picture.resize((labels.shape[1], labels.shape[0])), np.float32)
-    mixed = pixels * (1 - strength[labels]) + colours[labels] * strength[labels]
-    return Image.fromarray(mixed.round().astype(np.uint8))
+    pixels = np.array(picture.resize((labels.shape[1], labels.shape[0])))
+    for rows, tinted in zip(labels, pixels, strict=True):  # a row at a time: in floats all would take a gigabyte
+        mixed = tinted * (1 - strength[rows]) + colours[rows] * strength[rows]
+        tinted[:] = mixed.round().astype(np.uint8)
+    return Image.fromarray(pixels)
 
 
 def render_prompt(arguments: Namespace, handlers: str) -> Answer:
     """Creations of a prompt or of a recipe (a JSON file, or a PNG that remembers one)."""
-    library = PackLibrary()
     # A creation to start from knows its recipe.
     source = arguments.recipe or ("" if arguments.prompt else arguments.start_from)
-    loaded = read_recipe(Path(source)) if source else None
-    pack = library.find(arguments.pack or (loaded.pack if loaded else ""))
-    recipe = loaded or pack.new_recipe(seed=secrets.randbelow(2**31))
+    if source:
+        recipe, pack = recipe_from_file(Path(source), arguments.pack)
+    else:
+        pack = PackLibrary().find(arguments.pack)
+        recipe = pack.new_recipe(seed=secrets.randbelow(2**31))
     if arguments.prompt:
         recipe = replace(recipe, prompt=_read_prompt(arguments.prompt, pack, arguments.legacy))
-    elif not loaded:
+    elif not source:
         raise UserError("There is nothing to render.", 'Say a prompt, such as "a photo of a bird", or give --recipe.')
     named = ("negative", "seed", "count", "steps", "guidance", "size")
     settings = {name: getattr(arguments, name) for name in named if getattr(arguments, name) is not None}
-    recipe = replace(recipe, pack=pack.id, start=_read_start(arguments, recipe.start, pack), **settings)
+    recipe = replace(recipe, start=_read_start(arguments, recipe.start, pack), **settings)
     if warning := size_warning(sizes_of(pack.base_model), recipe.size):
         print(f"{warning} --size 0 is the model's own.", file=sys.stderr)
+    room = room_of(pack.base_model)
+    for what, prompt in (("", recipe.prompt), ("Negative prompt: ", (recipe.negative,))):
+        if said := prompt_warning(room, prompt):
+            print(f"{what}{said}", file=sys.stderr)
     out = make_folder(Path(arguments.out) if arguments.out else creations_dir())
     code = DONE
     with JobRunner(handlers) as desk:
@@ -166,19 +176,6 @@ def _read_prompt(text: str, pack: Pack, legacy: str | None) -> tuple[str | Choic
     return prompt
 
 
-def read_recipe(path: Path) -> Recipe:
-    """The recipe in a JSON file, or in a PNG that remembers one. Raises :class:`UserError`."""
-    if path.suffix.lower() == ".png":
-        return read_creation(path).recipe
-    try:
-        recipe = Recipe.from_json(path.read_text("utf-8"))
-        return replace(recipe, start=recipe.start and recipe.start.found_from(path.parent))
-    except OSError as error:
-        raise UserError(f"{path.name} cannot be read: {error.strerror}.", "Check the file's name.") from error
-    except ValueError as error:
-        raise UserError(f"{path.name} is not a recipe.", "Give a recipe's JSON file, or a PNG of PartCraft.") from error
-
-
 def _creation(pack: Pack, creation: Creation) -> dict[str, Any]:
     vocabulary = pack.vocabulary
     return {
@@ -210,20 +207,26 @@ def _creation_line(pack: Pack, creation: Creation) -> str:
 def discover_vocabulary(arguments: Namespace, handlers: str) -> Answer:
     """A new pack with the parts and codes found in a folder of pictures."""
     out = Path(arguments.out)
-    if (out / MANIFEST).exists():
+    if exists(out / MANIFEST):
         raise UserError(f"There is a pack in {out} already.", "Choose another name for --out.")
+    names = [name.strip() for name in arguments.names.split(",")] if arguments.names else []
+    if not all(names) or len({name.casefold() for name in names}) < len(names):
+        raise UserError("Two names of --names are the same, or one is empty.", "Give each part a name of its own.")
     job = Discover(
         str(Path(arguments.folder).absolute()), str(out.absolute()), arguments.parts, arguments.codes,
         arguments.noun, arguments.eyes, arguments.base_model, arguments.seed, arguments.title,
         arguments.flip_background, arguments.merged, arguments.dropped,
         str(PackLibrary().find(arguments.extends).path) if arguments.extends else "",
-        [name.strip() for name in arguments.names.split(",")] if arguments.names else (),
+        names,
         references=arguments.references, codes_from=arguments.codes_from,
         eye_settings=EyeSettings(arguments.image_size, arguments.feature_layer, arguments.sees),
         left_out=_left_out(arguments.folder, arguments.left_out),
     )  # fmt: skip
     with JobRunner(handlers) as desk:
         pack = Pack.open(desk.run(job))
+    if unused := names[0 if job.extends else len(pack.vocabulary.parts) :]:
+        why = "the parts keep the pack's names" if job.extends else f"there are {len(pack.vocabulary.parts)} parts"
+        print(f"Not used of --names: {', '.join(unused)}; {why}.", file=sys.stderr)
     return Answer({**pack_summary(pack), "found": dict(pack.metrics)}, "\n".join(_discovered(pack)))
 
 
@@ -252,6 +255,7 @@ def _discovered(pack: Pack) -> Iterator[str]:
     yield from (f"Left out: {message}" for message in problems[:20])
     if len(problems) > 20:
         yield f"... and {len(problems) - 20} more; --json lists them all."
+    yield from (f"Note: {message}" for message in metrics.get("notes") or [])
     yield f"Mix it now, untrained: partcraft collage PROMPT --pack {pack.path} --out creature.png"
     yield f"Next, to have it paint, too: partcraft train {pack.path}"
 

@@ -16,6 +16,7 @@ from engine.cli.console import DONE, FAILED, Answer
 from engine.cli.model_commands import models_check
 from engine.core.atomic_files import make_folder
 from engine.core.errors import UserError
+from engine.core.on_disk import is_folder
 from engine.core.paths import data_dir, starter_pack
 from engine.packs.library import PackLibrary
 from engine.packs.validation import check_pack
@@ -112,7 +113,7 @@ def _disk() -> Finding:
 
 
 def _starter() -> Finding:
-    if not starter_pack().is_dir():
+    if not is_folder(starter_pack()):
         hint = "Install PartCraft again, or build it: python -m engine.aviary build"
         return Finding("starter", False, "the starter pack is not here", hint, needed=False)
     library = PackLibrary()

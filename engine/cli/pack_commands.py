@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
 from engine.cli.console import DONE, FAILED, Answer
-from engine.core.atomic_files import make_folder
+from engine.cli.number_arguments import whole_number
+from engine.core.atomic_files import make_folder, read_text
 from engine.core.errors import UserError
 from engine.core.match_rate import MatchRate
+from engine.core.on_disk import is_file, is_folder, resolved, size_of
 from engine.core.paths import free_folder, slug
+from engine.core.resemblance import Resemblance
 from engine.packs.library import PackLibrary
-from engine.packs.pack import Pack
+from engine.packs.pack import MANIFEST, Pack
 from engine.packs.validation import check_pack
 
 _CENTROIDS: Final = "pretrained_kmeans.pth"
@@ -29,16 +33,29 @@ def add_import_arguments(parser: ArgumentParser) -> None:
     )
     group.add_argument("--noun", default="thing", help="what the pictures show, such as bird")
     group.add_argument("--names", default="", metavar="FILE", help="names of the codes, one a line")
-    group.add_argument("--part-names", default="", metavar="A,B,...", help="names of the parts, in order")
-    group.add_argument("--background", type=int, metavar="PART", help="the number of the background's part (--bg_code)")
+    group.add_argument(
+        "--part-names",
+        default="",
+        metavar="A,B,...",
+        help="names of the parts, in order; a name left empty keeps its place",
+    )
+    group.add_argument(
+        "--background",
+        type=whole_number(0, 254),
+        metavar="PART",
+        help="the number of the background's part (--bg_code)",
+    )
     group.add_argument("--foreground", type=int, choices=(0, 1), default=0, help="the foreground's cluster (--fg_idx)")
+    codes = "what its codes are: clusters, or the classes of labelled pictures (default: as published, else clusters)"
+    group.add_argument("--codes", choices=("clusters", "classes"), default="", help=codes)
     group.add_argument("--title", default="", help="what the pack is called")
 
 
 def packs_import(arguments: Namespace, handlers: str) -> Answer:
-    """Take a .partpack file, or a checkpoint of the original PartCraft, into the user's packs."""
+    """Take a .partpack file, a pack's folder, or a checkpoint of the original PartCraft, into the user's packs."""
     path = Path(arguments.file)
-    pack = _import_original(path, arguments) if path.is_dir() else PackLibrary().import_pack(path)
+    original = is_folder(path) and not is_file(path / MANIFEST)
+    pack = _import_original(path, arguments) if original else PackLibrary().import_pack(path)
     return Answer(pack_summary(pack), f"{pack.title} is here, as {pack.id}.")
 
 
@@ -50,25 +67,34 @@ def _import_original(checkpoint: Path, arguments: Namespace) -> Pack:
             "A checkpoint does not say which base model it belongs to.",
             "Add --base-model with the model's id or folder.",
         )
-    title = arguments.title or checkpoint.resolve().name
+    title = arguments.title or resolved(checkpoint).name
     return import_original(
         checkpoint,
-        Path(arguments.kmeans) if arguments.kmeans else _centroids_near(checkpoint.resolve()),
+        Path(arguments.kmeans) if arguments.kmeans else _centroids_near(resolved(checkpoint)),
         free_folder(make_folder(PackLibrary().own, "the packs"), slug(title, "pack", lower=False)),
         title=title,
         base_model=arguments.base_model,
         eyes=arguments.eyes,
         noun=arguments.noun,
-        part_names=[name.strip() for name in arguments.part_names.split(",") if name.strip()],
+        part_names=arguments.part_names.split(",") if arguments.part_names else (),
         code_names=_lines(Path(arguments.names)) if arguments.names else (),
         background=arguments.background,
         foreground_row=arguments.foreground,
+        codes_are_classes=arguments.codes == "classes" or (not arguments.codes and _is_published(checkpoint)),
     )
+
+
+def _is_published(checkpoint: Path) -> bool:
+    """Whether a checkpoint is one of the authors' on the hub, by its repository's name and folder: their codes are
+    classes (kamwoh/dreamcreature-sd1.5-cub200 and -dog)."""
+    place = resolved(checkpoint)
+    name = re.search(r"dreamcreature-sd1\.5-(cub200|dogs?)(?=[\\/]|$)", place.as_posix())
+    return name is not None or place.name in ("checkpoint-74900", "checkpoint-150000")
 
 
 def _centroids_near(checkpoint: Path) -> Path:
     for folder in (checkpoint, *list(checkpoint.parents)[:2]):
-        if (folder / _CENTROIDS).is_file():
+        if is_file(folder / _CENTROIDS):
             return folder / _CENTROIDS
     raise UserError(
         f"There is no {_CENTROIDS} in {checkpoint} or above it.", "Say where it is with --kmeans: it finds the parts."
@@ -77,7 +103,7 @@ def _centroids_near(checkpoint: Path) -> Path:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
+        return [line.strip() for line in read_text(path).splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read.", "Give a text file with one name a line.") from error
 
@@ -87,14 +113,14 @@ def packs_export(arguments: Namespace, handlers: str) -> Answer:
     library = PackLibrary()
     pack = library.find(arguments.pack)
     if arguments.plain:
-        from engine.exchange.textual_inversion import export_for_other_programs  # brings torch
+        from engine.exchange.other_programs import export_for_other_programs  # brings torch
 
         files = export_for_other_programs(pack, make_folder(Path(arguments.file), "the pack"))
         return Answer(
             {"folder": arguments.file, "files": [str(file) for file in files]}, f"{arguments.file}: {len(files)} files"
         )
     file = library.export_pack(pack, Path(arguments.file))
-    return Answer({"file": str(file), "bytes": file.stat().st_size}, f"{file} ({file.stat().st_size >> 10} KB)")
+    return Answer({"file": str(file), "bytes": size_of(file)}, f"{file} ({size_of(file) >> 10} KB)")
 
 
 def pack_summary(pack: Pack) -> dict[str, object]:
@@ -140,6 +166,7 @@ def packs_show(arguments: Namespace, handlers: str) -> Answer:
         f"licence: {pack.licence or 'not said'}",
         f"provenance: {pack.provenance or 'not said'}",
         *([f"match rate: {rate.words}"] if (rate := MatchRate.from_metrics(pack.metrics)) else []),
+        *([f"resemblance: {like.words}"] if (like := Resemblance.from_metrics(pack.metrics)) else []),
     ]
     described = {**pack.to_document(), "path": str(pack.path)}
     return Answer(described, "\n".join(lines))

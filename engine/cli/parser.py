@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from engine.cli import collage_command, commands, doctor, model_commands, pack_commands, run_commands, sheet_command
 from engine.cli.console import Answer
+from engine.cli.number_arguments import fraction, whole_number, whole_numbers
 from engine.core.recipe import LIMITS, MOST_SEED
 from engine.runs.launcher import RUN_WORD
 from engine.worker.jobs import MOST_REFERENCES
@@ -47,18 +48,18 @@ def make_parser() -> argparse.ArgumentParser:
     pack(subparser)
     subparser.add_argument("--recipe", metavar="F", help="a recipe's JSON file, or a PNG that remembers one")
     subparser.add_argument("--negative", metavar="TEXT")
-    subparser.add_argument("--seed", type=_number(*LIMITS["seed"]), metavar="N")
-    subparser.add_argument("--count", type=_number(*LIMITS["count"]), metavar="N")
-    subparser.add_argument("--steps", type=_number(*LIMITS["steps"]), metavar="N")
-    subparser.add_argument("--guidance", type=_guidance, metavar="G")
-    subparser.add_argument("--size", type=_number(*LIMITS["size"]), metavar="PIXELS")
+    subparser.add_argument("--seed", type=whole_number(*LIMITS["seed"]), metavar="N")
+    subparser.add_argument("--count", type=whole_number(*LIMITS["count"]), metavar="N")
+    subparser.add_argument("--steps", type=whole_number(*LIMITS["steps"]), metavar="N")
+    subparser.add_argument("--guidance", type=fraction(*LIMITS["guidance"]), metavar="G")
+    subparser.add_argument("--size", type=whole_number(*LIMITS["size"]), metavar="PIXELS")
     beginning = subparser.add_mutually_exclusive_group()
     beginning.add_argument(
         "--from-collage", action="store_true", help="begin with the recipe's collage, not with noise"
     )
     beginning.add_argument("--start-from", metavar="PICTURE", help="begin with a picture, such as a creation")
     subparser.add_argument(
-        "--freedom", type=_share, metavar="F", help="how far from there: 0 keeps the picture, 1 ignores it"
+        "--freedom", type=fraction(0, 1), metavar="F", help="how far from there: 0 keeps the picture, 1 ignores it"
     )
     subparser.add_argument("--keep", action="append", metavar="PART", help="a part that stays as it is there")
     subparser.add_argument("--reroll", action="append", metavar="PART", help="change this part, the rest stays")
@@ -82,24 +83,32 @@ def make_parser() -> argparse.ArgumentParser:
     kinds = 'a part, such as head, or some of its kinds: "head: Dove, Flamingo"'
     subparser.add_argument("--rows", required=True, metavar="PART", help=f"down the sheet: {kinds}")
     subparser.add_argument("--columns", required=True, metavar="PART", help="across the sheet, as --rows")
-    subparser.add_argument("--most", type=_number(1, 64), default=16, metavar="N", help="kinds a side (16)")
+    subparser.add_argument("--most", type=whole_number(1, 64), default=16, metavar="N", help="kinds a side (16)")
     subparser.add_argument("--render", action="store_true", help="render each instead, with what arrived (slow)")
     subparser.add_argument("--out", default="", metavar="FILE", help="a .png or .pdf (default: a new sheet-1.png here)")
 
     subparser = command("discover", "find a vocabulary in a folder of pictures", commands.discover_vocabulary)
     subparser.add_argument("folder", metavar="FOLDER")
-    subparser.add_argument("--parts", type=_number(0, 64), default=0, metavar="M", help="default 0: as many as fit")
     subparser.add_argument(
-        "--codes", type=_number(1, 4096), default=8, metavar="K", help="unless pictures are sorted by kind"
+        "--parts", type=whole_number(0, 64), default=0, metavar="M", help="default 0: as many as fit"
+    )
+    subparser.add_argument(
+        "--codes", type=whole_number(1, 4096), default=8, metavar="K", help="unless pictures are sorted by kind"
     )
     subparser.add_argument("--out", required=True, metavar="PACK", help="the folder of the new pack")
     subparser.add_argument("--noun", default="thing", help="what the pictures show, such as bird")
     subparser.add_argument("--names", default="", metavar="A,B,...", help="names of the parts")
     subparser.add_argument(
-        "--merge", dest="merged", type=_numbers, action="append", default=[], metavar="I,J", help="parts that are one"
+        "--merge",
+        dest="merged",
+        type=whole_numbers,
+        action="append",
+        default=[],
+        metavar="I,J",
+        help="parts that are one",
     )
     subparser.add_argument(
-        "--drop", dest="dropped", type=_numbers, default=[], metavar="I,J", help="parts that are background"
+        "--drop", dest="dropped", type=whole_numbers, default=[], metavar="I,J", help="parts that are background"
     )
     subparser.add_argument(
         "--leave-out", dest="left_out", action="append", default=[], metavar="NAME",
@@ -114,20 +123,20 @@ def make_parser() -> argparse.ArgumentParser:
     )
     subparser.add_argument(
         "--references",
-        type=_number(0, 100_000),
+        type=whole_number(0, 100_000),
         default=MOST_REFERENCES,
         metavar="N",
         help=f"how many pictures to pick from ({MOST_REFERENCES})",
     )
     subparser.add_argument("--title", default="")
     subparser.add_argument(
-        "--image-size", type=_number(16, 4096), default=0, metavar="PIXELS", help="how large the eyes see pictures"
+        "--image-size", type=whole_number(16, 4096), default=0, metavar="PIXELS", help="how large the eyes see pictures"
     )
     subparser.add_argument("--feature-layer", default="", metavar="L", help="last_hidden_state, or a layer's number")
     subparser.add_argument("--sees", choices=("drawings", "photos"), default="", help="what the eyes were made for")
     subparser.add_argument("--eyes", default="", metavar="MODEL", help=EYES_HELP)
     subparser.add_argument("--base-model", default="", metavar="MODEL")
-    subparser.add_argument("--seed", type=_number(0, MOST_SEED), default=0, metavar="N")
+    subparser.add_argument("--seed", type=whole_number(0, MOST_SEED), default=0, metavar="N")
 
     subparser = command("train", "learn the tokens of a pack", run_commands.train_plan)
     group = subparser.add_mutually_exclusive_group(required=True)
@@ -136,9 +145,9 @@ def make_parser() -> argparse.ArgumentParser:
     subparser.add_argument(
         "--pictures", metavar="FOLDER", help="for a pack: what to learn from (default: its references)"
     )
-    subparser.add_argument("--steps", type=_number(1, 10**7), metavar="N")
-    subparser.add_argument("--batch", type=_number(1, 1024), metavar="N")
-    subparser.add_argument("--seed", type=_number(0, MOST_SEED), metavar="N")
+    subparser.add_argument("--steps", type=whole_number(1, 10**7), metavar="N")
+    subparser.add_argument("--batch", type=whole_number(1, 1024), metavar="N")
+    subparser.add_argument("--seed", type=whole_number(0, MOST_SEED), metavar="N")
     subparser.add_argument("--recipe", choices=("ours", "paper"))
     subparser.add_argument("--noun", default="", help="for pictures: what they show, such as bird")
     subparser.add_argument("--eyes", default="", metavar="MODEL", help=f"for pictures: {EYES_HELP}")
@@ -147,9 +156,11 @@ def make_parser() -> argparse.ArgumentParser:
 
     subparser = command("evaluate", "count which parts arrive in mixes of references", commands.evaluate_pack)
     pack(subparser)
-    subparser.add_argument("--mix", type=_number(1, 64), default=4, metavar="N", help="references a picture mixes (4)")
-    subparser.add_argument("--count", type=_number(1, 100_000), default=64, metavar="N", help="pictures (64)")
-    subparser.add_argument("--seed", type=_number(0, MOST_SEED), default=0, metavar="N")
+    subparser.add_argument(
+        "--mix", type=whole_number(1, 64), default=4, metavar="N", help="references a picture mixes (4)"
+    )
+    subparser.add_argument("--count", type=whole_number(1, 100_000), default=64, metavar="N", help="pictures (64)")
+    subparser.add_argument("--seed", type=whole_number(0, MOST_SEED), default=0, metavar="N")
     subparser.add_argument("--out", required=True, metavar="DIR")
 
     runs = subcommands.add_parser("runs", help="list, pause, stop, discard, export trainings")
@@ -179,13 +190,30 @@ def make_parser() -> argparse.ArgumentParser:
     subparser.add_argument("file", metavar="FILE", help="the file to write; with --plain, a folder")
     subparser.add_argument("--plain", action="store_true", help="a LoRA and textual inversions, for other programs")
 
-    models = subcommands.add_parser("models", help="list, check, download models")
+    models = subcommands.add_parser("models", help="list, check, fetch models")
     under = models.add_subparsers(required=True, metavar="VERB")
-    command("list", "list the models on this computer", model_commands.models_list, under)
+    command("list", "list the models on this computer, and those proposed", model_commands.models_list, under)
     subparser = command("check", "see that models are here and whole", model_commands.models_check, under)
     subparser.add_argument("model", metavar="ID", nargs="?", default="", help="default: all that the packs need")
-    subparser = command("download", "fetch a model from the Hugging Face hub", model_commands.models_download, under)
+    fetch = "fetch a model from the Hugging Face hub, or go on with it"
+    for name in ("fetch", "download"):
+        subparser = command(name, fetch, model_commands.models_fetch, under)
+        subparser.add_argument("model", metavar="ID", help="such as stable-diffusion-v1-5/stable-diffusion-v1-5")
+        subparser.add_argument("--revision", default="", metavar="R", help="a commit, branch or tag")
+        subparser.add_argument("--dry-run", action="store_true", help="only say what it would take")
+        subparser.add_argument("--yes", action="store_true", help="do not ask first")
+    subparser = command("discard", "throw away what was fetched by half", model_commands.models_discard, under)
     subparser.add_argument("model", metavar="ID")
+    unpack = "make a checkpoint in one file (A1111, ComfyUI) into a model's folder; the file stays as it is"
+    subparser = command("unpack", unpack, model_commands.models_unpack, under)
+    subparser.add_argument("file", metavar="FILE", help="a .safetensors, or a .ckpt that holds weights alone")
+    subparser.add_argument(
+        "--prediction", choices=("epsilon", "v_prediction"), default="", help="default: as the file has it"
+    )
+    folders = "list the folders of other programs in which models are looked for"
+    subparser = command("folders", folders, model_commands.models_folders, under)
+    subparser.add_argument("--add", default="", metavar="FOLDER", help="such as ComfyUI's models")
+    subparser.add_argument("--remove", default="", metavar="FOLDER", help="take it from the list; it stays as it is")
 
     eyes = subcommands.add_parser("eyes", help="get the eyes for photographs")
     under = eyes.add_subparsers(required=True, metavar="VERB")
@@ -196,35 +224,6 @@ def make_parser() -> argparse.ArgumentParser:
 
     command("doctor", "say what this computer has and lacks", doctor.doctor)
     return parser
-
-
-def _number(low: int, high: int) -> Callable[[str], int]:
-    def whole_number(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{value} is not between {low} and {high}")
-        return value
-
-    return whole_number
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(number) for number in text.split(",")]
-
-
-def _guidance(text: str) -> float:
-    value = float(text)
-    low, high = LIMITS["guidance"]
-    if not low <= value <= high:
-        raise argparse.ArgumentTypeError(f"{value} is not between {low} and {high}")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
-    return value
 
 
 def version() -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from engine.cli.console import INTERRUPTED, Answer, Interrupted, JobRunner
 from engine.core.durations import hours_and_minutes
 from engine.core.errors import UserError
+from engine.core.on_disk import is_file, is_folder
 from engine.core.paths import runs_dir
 from engine.packs.library import PackLibrary
 from engine.packs.pack import MANIFEST, Pack
@@ -59,10 +60,15 @@ def train_plan(arguments: Namespace, handlers: str) -> Answer:
         pulse.end(
             "stopped" if message else "finished", message, "Go on, and the pack gets better." if message else "", result
         )
-    rate = read_run(run).match_rate
+    ended = read_run(run)
+    rate, resemblance = ended.match_rate, ended.resemblance
     document = {"pack": result, "plan": str(run), "run": str(run), "interrupted": False}
     document["match_rate"] = rate and rate.to_document()
+    document["resemblance"] = resemblance and resemblance.to_document()
+    if ended.advice:  # whatever a match rate says of such renders, it means nothing
+        return Answer(document, f"{message} {result} is written. {ended.advice}".strip())
     counted = f"\nMatch rate {rate.words}." if rate else ""
+    counted += f"\nResemblance {resemblance.words}." if resemblance else ""
     return Answer(document, f"{message} {result} is ready.{counted}".strip())
 
 
@@ -81,22 +87,22 @@ def _learn(run: Path, handlers: str, pulse: Heartbeat | None, spare_core: bool) 
 def _place(arguments: Namespace, handlers: str) -> Path:
     """The plan or run that the arguments mean; for a pack or a folder of pictures it is made."""
     place = Path(arguments.resume or arguments.plan).absolute()
-    if arguments.resume and not (place / PLAN).is_file():
+    if arguments.resume and not is_file(place / PLAN):
         raise UserError(f"There is no run in {place}: {PLAN} is missing.", "Give the folder of a training.")
-    if place.is_file() or (place / PLAN).is_file():
+    if is_file(place) or is_file(place / PLAN):
         return place
-    if not place.is_dir():
+    if not is_folder(place):
         raise UserError(f"{place} is not there.", "Give a plan, a run, a pack, or a folder of pictures.")
     if "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1:
         raise UserError("Several processes can learn from a run only.", "Make it first; see docs/scaling.md.")
-    if (place / MANIFEST).is_file():
+    if is_file(place / MANIFEST):
         pack = Pack.open(place)
         return _run_of(pack, arguments, new_run(runs_dir(), pack.title), str(pack.path))
     run = new_run(runs_dir(), proposed_title(place))
     try:
         return _run_of(_draft(place, run / VOCABULARY, arguments, handlers), arguments, run, VOCABULARY, pictures=place)
     except BaseException:
-        if not (run / PLAN).is_file():  # it never became one
+        if not is_file(run / PLAN):  # it never became one
             shutil.rmtree(run, ignore_errors=True)
         raise
 
@@ -134,11 +140,14 @@ def runs_list(arguments: Namespace, handlers: str) -> Answer:
                 "folder": run.folder, "title": run.title, "state": run.state, "stage": run.stage, "step": run.step,
                 "steps": run.steps, "seconds_left": run.seconds_left, "message": run.message, "hint": run.hint,
                 "pack": run.pack, "match_rate": run.match_rate and run.match_rate.to_document(),
+                "resemblance": run.resemblance and run.resemblance.to_document(),
             }
         )  # fmt: skip
         lines.append(f"{Path(run.folder).name}  {run.title}  {run.state}, step {run.step} of {run.steps}{remaining}")
         lines += [f"  {run.message} {run.hint}".rstrip()] if run.message else []
-        lines += [f"  match rate {run.match_rate.words}"] if run.match_rate else []
+        lines += [f"  match rate {run.match_rate.words}"] if run.match_rate and not run.advice else []
+        lines += [f"  resemblance {run.resemblance.words}"] if run.resemblance else []
+        lines += [f"  {run.advice}"] if run.advice else []
     return Answer({"runs": rows}, "\n".join(lines) or "There is no run yet.")
 
 
@@ -172,7 +181,7 @@ def runs_export(arguments: Namespace, handlers: str) -> Answer:
 def _run(word: str) -> Path:
     """The folder of a run, by its path or its name among the runs."""
     for place in (Path(word), runs_dir() / word):
-        if word and (place / PLAN).is_file():
+        if word and is_file(place / PLAN):
             return place.absolute()
     names = ", ".join(Path(run.folder).name for run in list_runs()[:5])
     raise UserError(f"There is no run called “{word}”.", f"There are: {names or 'none yet'}.")

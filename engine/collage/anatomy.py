@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -20,8 +19,9 @@ from engine.collage.layers import Point
 from engine.collage.mended_labels import found_labels
 from engine.core.atomic_files import read_text, write_bytes
 from engine.core.errors import UserError
-from engine.core.image_files import open_picture, read_label_map
+from engine.core.image_files import FULL_SIZE, open_picture, read_label_map
 from engine.core.json_values import finite_number, json_bytes
+from engine.core.on_disk import size_of
 from engine.core.segmentation import NO_PART
 from engine.packs.pack import Pack, Reference
 
@@ -164,7 +164,7 @@ def measure_pack(pack: Pack) -> Anatomy:
             labels = only_parts(read_label_map(reference.labels), visible)
             if mended:
                 with contextlib.suppress(UserError):  # the picture is gone, its label map is not
-                    labels = found_labels(np.asarray(open_picture(reference.image, max_side=1 << 20)), labels)
+                    labels = found_labels(np.asarray(open_picture(reference.image, max_side=FULL_SIZE)), labels)
             measures[reference.id] = measure_labels(labels, _bytes_of(reference))
     return replace(conclude(len(pack.vocabulary.parts), measures), mended=mended)
 
@@ -176,7 +176,7 @@ def _are_found(pack: Pack, visible: frozenset[int]) -> bool:
     for reference in some:
         with contextlib.suppress(UserError):
             labels = only_parts(read_label_map(reference.labels), visible)
-            picture = np.asarray(open_picture(reference.image, max_side=1 << 20))
+            picture = np.asarray(open_picture(reference.image, max_side=FULL_SIZE))
             wrong += found_labels(picture, labels) is not labels
     return 2 * wrong > len(some)
 
@@ -339,7 +339,4 @@ def _mean_point(points: Sequence[Point]) -> Point:
 
 def _bytes_of(reference: Reference) -> int:
     """The size of a reference's label map in bytes; 0 if it cannot be read."""
-    try:
-        return Path(reference.labels).stat().st_size
-    except OSError:
-        return 0
+    return size_of(reference.labels)

@@ -25,7 +25,7 @@ from engine.collage.mended_labels import found_labels
 from engine.collage.placement import PlacedPart, place
 from engine.collage.transform import Transform
 from engine.core.errors import UserError
-from engine.core.image_files import open_picture, read_label_map
+from engine.core.image_files import FULL_SIZE, open_picture, read_label_map
 from engine.core.recipe import Recipe
 from engine.core.segmentation import Segmentation
 from engine.packs.pack import Pack, Reference
@@ -251,7 +251,7 @@ class CollageMaker:
         reference = self._pack.reference(id)
         if reference is None:
             raise UserError(f"The reference {id} is not in {self._pack.title} any more.", "Choose another.")
-        picture = open_picture(reference.image, max_side=1 << 20)
+        picture = open_picture(reference.image, max_side=FULL_SIZE)
         labels = read_label_map(reference.labels)
         if labels.shape != (picture.height, picture.width):
             raise UserError(

@@ -17,6 +17,7 @@ from engine.collage.sheet_axes import Axis, cell_recipe
 from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
+from engine.core.on_disk import is_file
 from engine.core.paths import resources_dir
 from engine.core.recipe import Recipe
 from engine.core.vocabulary import Choice, Vocabulary
@@ -241,7 +242,7 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont | None:
     if (name, size) not in _fonts:
         bundled = resources_dir() / "fonts" / name
         try:
-            _fonts[name, size] = ImageFont.truetype(str(bundled) if bundled.is_file() else name, size)
+            _fonts[name, size] = ImageFont.truetype(str(bundled) if is_file(bundled) else name, size)
         except OSError:
             _fonts[name, size] = None
     return _fonts[name, size]

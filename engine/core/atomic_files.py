@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
+import logging
 import os
 import re
 import secrets
@@ -15,6 +17,9 @@ from typing import Any, Final
 
 from engine.core.errors import UserError
 from engine.core.json_values import read_document
+from engine.core.paths import data_dir, make_home
+
+_log = logging.getLogger(__name__)
 
 _LARGEST_TEXT: Final = 256 << 20
 
@@ -50,19 +55,38 @@ def write_bytes(path: Path, data: bytes, what: str = "the file") -> None:
     write_whole(path, lambda beside: _write(beside, data), what)
 
 
+def write_cached(path: Path, data: bytes, what: str) -> None:
+    """:func:`write_bytes`, its folder made if need be, for what can be computed again: where the disk does not take it
+    (it is full or read-only), the log says so and nothing is raised."""
+    try:
+        make_folder(path.parent, what)
+        write_bytes(path, data, what)
+    except UserError as error:
+        _log.warning("%s goes on without the cache: %s", path.name, error.message)
+
+
 def make_folder(path: Path, what: str = "the folder") -> Path:
     """Make a folder with its parents if it is not there. Raises :class:`UserError` if it cannot be made."""
     _check_name(path, what)
     try:
+        if not path.is_dir() and _is_at_home(path):
+            make_home()
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _explain(error, path, what) from error
     return path
 
 
+def _is_at_home(path: Path) -> bool:
+    try:
+        return path.absolute().is_relative_to(data_dir())
+    except UserError:  # there is no home
+        return False
+
+
 def system_fault(error: Exception, path: Path, what: str) -> UserError:
     """The words for a file or folder that the system would not have written."""
-    return _explain(_system_error(error) or OSError(None, type(error).__name__), path, what)
+    return _explain(_system_error(error) or OSError(None, "it was refused without a reason"), path, what)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -125,6 +149,9 @@ def _explain(error: OSError, path: Path, what: str) -> UserError:
             f"{_capital(what)} could not be saved: {path.parent} cannot be written to.",
             "Choose another folder, or allow writing there.",
         )
+    if isinstance(error, FileExistsError):  # only folders are made where nothing may be
+        message = f"{_capital(what)} could not be saved: “{path}” is a file, not a folder."
+        return UserError(message, "Choose another name.")
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return UserError(
             f"{_capital(what)} could not be saved: the folder {path.parent} is not there.",
@@ -139,21 +166,30 @@ def _explain(error: OSError, path: Path, what: str) -> UserError:
             f"{_capital(what)} could not be saved: the disk of {path.parent} takes no file so large.",
             "Choose a folder on another disk.",
         )
-    reason = error.strerror or type(error).__name__
+    reason = error.strerror or "it was refused without a reason"
     return UserError(f"{_capital(what)} could not be saved in {path.parent}: {reason}.", "Choose another folder.")
 
 
-def read_text(path: Path) -> str:
-    """The text of a file that somebody else may have put there. Raises ``OSError`` for one that is not plain (a pipe,
-    a device, or a link to one: reading might never end) or larger than 256 MB, ``ValueError`` for one not in UTF-8."""
-    status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
+def plain_file(path: Path) -> Path:
+    """The path, if there is a file that somebody else may have put there. Raises ``OSError`` if not, and for one that
+    is not plain: a folder, a pipe, a device, or a link to one, which a reader might wait for forever."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "it is not a plain file", str(path))
-    if status.st_size > _LARGEST_TEXT:
+    return path
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that somebody else may have put there. Raises as :func:`plain_file`, ``OSError`` for one
+    larger than 256 MB, ``ValueError`` for one that is neither in UTF-8 nor begins with the mark of UTF-16, as some
+    editors and tables write."""
+    if plain_file(path).stat().st_size > _LARGEST_TEXT:
         raise OSError(errno.EFBIG, "it is too large", str(path))
-    return path.read_text("utf-8")
+    data = path.read_bytes()
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if marked else "utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

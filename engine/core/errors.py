@@ -10,13 +10,15 @@ working, so the process may be left with too little of it, or in pieces; "device
 
 
 class UserError(Exception):
-    """An error meant for a person: one sentence that says what is wrong, one that says what to do."""
+    """An error meant for a person: one sentence that says what is wrong, one that says what to do. ``model``: the id of
+    a model that is missing, where getting it is what to do."""
 
-    def __init__(self, message: str, hint: str = "", kind: ErrorKind = "") -> None:
-        super().__init__(message, hint, kind)
+    def __init__(self, message: str, hint: str = "", kind: ErrorKind = "", model: str = "") -> None:
+        super().__init__(message, hint, kind, model)
         self.message = message
         self.hint = hint
         self.kind: ErrorKind = kind
+        self.model = model
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

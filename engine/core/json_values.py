@@ -37,6 +37,18 @@ def _inside(value: Any) -> list[Any]:
     return [one for one in inner if isinstance(one, dict | list)]
 
 
+def number_from(value: Any) -> int | float | None:
+    """A number that a person wrote: also as text, "12" or "7,5". None for anything else, as in
+    :func:`finite_number`."""
+    if isinstance(value, str):
+        text = value.strip().replace(",", ".")
+        try:
+            value = int(text) if text.removeprefix("-").isdecimal() else float(text)
+        except ValueError:  # no number, or one of thousands of digits
+            return None
+    return value if finite_number(value) is not None else None
+
+
 def finite_number(value: Any) -> float | None:
     """A number that a float can hold; None for anything else: true and false, NaN, infinity, integers of 400 digits."""
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import stat
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import platformdirs
 
 from engine.core.errors import UserError
+from engine.core.on_disk import resolved
 
 _LONGEST_NAME: Final = 255
 """Bytes of a name that disks take."""
@@ -27,9 +30,19 @@ def package_root() -> Path:
 
 
 def resources_dir() -> Path:
-    """The bundled resources: beside the packages, or inside a frozen program."""
+    """The bundled resources: inside a frozen program, in the window's package where a wheel put them (``setup.py``),
+    else beside the packages."""
     frozen = getattr(sys, "_MEIPASS", None)
-    return Path(frozen) / "resources" if frozen else package_root() / "resources"
+    if frozen:
+        return Path(frozen) / "resources"
+    return _resources_beside()
+
+
+@cache
+def _resources_beside() -> Path:
+    """Asked of the disk once: the window wants resources all the time, on the Qt thread."""
+    installed = package_root() / "partcraft_desktop" / "resources"
+    return installed if installed.is_dir() else package_root() / "resources"
 
 
 def data_dir() -> Path:
@@ -37,9 +50,31 @@ def data_dir() -> Path:
     :class:`UserError` where there is no home."""
     home = os.environ.get("PARTCRAFT_HOME")
     try:
-        return Path(home or platformdirs.user_data_dir("PartCraft", appauthor=False)).expanduser().resolve()
+        return resolved(Path(home or platformdirs.user_data_dir("PartCraft", appauthor=False)).expanduser())
     except RuntimeError as error:  # a user without a home folder, as in some containers
         raise UserError("There is no home folder to keep anything in.", "Set PARTCRAFT_HOME to a folder.") from error
+
+
+def make_home(home: Path | None = None) -> None:
+    """Make the user's folder (or ``home``) if it is not there, and close it to everybody else. Raises ``OSError``.
+
+    Left as it is if it is somebody else's, the user's whole home, or was opened on purpose: writable for everybody or
+    for a group other than the user's own, or made to hand its group down. Closing it would lock others out of what
+    they share.
+    """
+    home = home or data_dir()
+    if not home.is_dir():
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, exist_ok=True)
+    elif os.name == "posix" and not _is_shared(home):
+        home.chmod(0o700)
+
+
+def _is_shared(folder: Path) -> bool:
+    status = folder.stat()
+    opened = status.st_mode & (stat.S_ISGID | stat.S_ISVTX | stat.S_IWOTH)
+    grouped = status.st_mode & stat.S_IWGRP and status.st_gid != os.getgid()
+    return bool(opened or grouped) or status.st_uid != os.getuid() or folder == Path("~").expanduser()
 
 
 def packs_dir() -> Path:
@@ -82,22 +117,6 @@ def starter_pack() -> Path:
     return resources_dir() / "starter" / "pack"
 
 
-def is_file(path: Path | str) -> bool:
-    """Whether there is a file; False too for a name that no file system takes, and for what may not be looked at."""
-    try:
-        return Path(path).is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def is_folder(path: Path | str) -> bool:
-    """Whether there is a folder, as :func:`is_file` asks."""
-    try:
-        return Path(path).is_dir()
-    except (OSError, ValueError):
-        return False
-
-
 def local_model_folder(id: str) -> Path | None:
     """The folder of a model id if it is on this computer: "starter/..." in the bundled resources, else a folder's path,
     in the models folder, or among the models that came with the app. None if it is in none of them; the Hugging Face
@@ -105,11 +124,22 @@ def local_model_folder(id: str) -> Path | None:
     if not id:
         return None
     try:
-        own = [Path(id).expanduser(), models_dir() / id, bundled_models_dir() / id]
-        places = [resources_dir() / id] if id.startswith("starter/") else own
-        return next((place.resolve() for place in places if place.is_dir()), None)
+        here = Path(id).expanduser()
+        # A name is one below these folders; only a path that was chosen may walk upwards.
+        named = [] if ".." in Path(id).parts else [models_dir() / id, bundled_models_dir() / id]
+        if id.startswith("starter/"):
+            here, named = resources_dir() / id, []
+        for place in [here, *named]:
+            if place.is_dir() and not _was_brought(place.resolve()):
+                return place.resolve()
+        return None
     except (OSError, RuntimeError):  # a name that no file system takes, or the home of somebody who is not here
         return None
+
+
+def _was_brought(folder: Path) -> bool:
+    """Whether a folder is in what packs and runs bring along: models are the user's or the app's own."""
+    return any(folder.is_relative_to(place.resolve()) for place in (packs_dir(), trash_dir()))
 
 
 def slug(text: str, otherwise: str, lower: bool = True) -> str:

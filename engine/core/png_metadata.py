@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_image
 from engine.core.json_values import finite_number, json_bytes
-from engine.core.prompt import to_text
+from engine.core.parameters_line import parameters_line, read_parameters
 from engine.core.recipe import Arrival, Creation, Receipt, Recipe
 from engine.core.start import Start
 from engine.core.unicode_text import unicode_text
@@ -35,7 +34,7 @@ def save_creation(
     receipt: Receipt = (),
     vocabulary: Vocabulary | None = None,
     model: str = "",
-    sampler: str = "DPM++ 2M",
+    sampler: str = "",
 ) -> Creation:
     """Write a picture as PNG with the recipe that makes it again alone, whole or not at all.
 
@@ -63,47 +62,40 @@ def save_creation(
         }
     info = PngInfo()
     info.add_itxt(CHUNK, json_bytes(document).decode())
-    line = parameters_line(recipe, to_text(recipe.prompt, vocabulary), picture.size, model, sampler)
+    line = parameters_line(recipe, picture.size, vocabulary, model, sampler)
     info.add_itxt(PARAMETERS, unicode_text(line))
     write_whole(path, lambda beside: picture.save(beside, "PNG", pnginfo=info), "the picture")
     return Creation(str(path), recipe, receipt, created)
 
 
-def parameters_line(recipe: Recipe, prompt: str, size: tuple[int, int], model: str = "", sampler: str = "") -> str:
-    """The text other tools keep: prompt, negative prompt, and settings; ``size`` is (width, height)."""
-    settings = {
-        "Steps": recipe.steps,
-        "Sampler": sampler,
-        "CFG scale": f"{recipe.guidance:g}",
-        "Seed": recipe.seed,
-        "Size": f"{size[0]}x{size[1]}",
-        "Model": re.sub(r"[,\n]", " ", model),
-    }
-    if recipe.start and not recipe.start.is_ignored:
-        settings["Denoising strength"] = f"{recipe.start.freedom:g}"
-    lines = [prompt]
-    if recipe.negative:
-        lines.append(f"Negative prompt: {recipe.negative}")
-    lines.append(", ".join(f"{name}: {value}" for name, value in settings.items() if value != ""))
-    return "\n".join(lines)
-
-
 def read_creation(path: Path | str) -> Creation:
     """The creation a PNG remembers. Raises :class:`UserError` if it is no PNG or has no recipe."""
     path = Path(path)
+    text = _texts(path).get(CHUNK)
+    if text is None:
+        raise UserError(f"{path.name} has no recipe in it.", "Open a PNG made by PartCraft.")
+    return _creation(path, text)
+
+
+def read_other_recipe(path: Path, vocabulary: Vocabulary) -> Recipe | None:
+    """What another program's line in a PNG says of a pack's parts; None without one. Raises :class:`UserError` if it is
+    no PNG."""
+    line = _texts(path).get(PARAMETERS)
+    return None if line is None else read_parameters(line, vocabulary)
+
+
+def _texts(path: Path) -> Mapping[str, str]:
+    """The text chunks of a PNG."""
     try:
         with open_image(path) as picture:
             if not isinstance(picture, PngImageFile):
                 raise UserError(f"{path.name} has no recipe in it.", "Open a PNG made by PartCraft.")
             picture.load()
-            text = picture.text.get(CHUNK)
+            return picture.text
     except FileNotFoundError as error:
         raise UserError(f"{path.name} is not there any more.", "It may have been moved or deleted.") from error
     except (OSError, ValueError, SyntaxError) as error:
         raise UserError(f"{path.name} cannot be read as a picture.", "Open a PNG made by PartCraft.") from error
-    if text is None:
-        raise UserError(f"{path.name} has no recipe in it.", "Open a PNG made by PartCraft.")
-    return _creation(path, text)
 
 
 def _creation(path: Path, text: str) -> Creation:

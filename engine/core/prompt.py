@@ -85,17 +85,21 @@ def choice_text(choice: Choice, vocabulary: Vocabulary | None = None) -> str:
 
 def no_such_part(word: str, vocabulary: Vocabulary) -> UserError:
     """The error for an unknown part, naming the nearest ones."""
-    nearest = _either(vocabulary.nearest_parts(word))
-    hint = f"The nearest are {nearest}. Write \\< for a plain <."
-    return UserError(f"There is no part called “{_short(word)}”.", hint)
+    nearest = _nearest(vocabulary.nearest_parts(word))
+    return UserError(f"There is no part called “{_short(word)}”.", nearest)
 
 
 def no_such_code(word: str, part: Part, vocabulary: Vocabulary) -> UserError:
     """The error for a code that a part does not have, naming the nearest ones and the range of numbers."""
-    nearest = _either(vocabulary.nearest_codes(part.index, word))
+    nearest = vocabulary.nearest_codes(part.index, word)
     if not word:
-        return UserError(f"Which {part.name}?", f"For example {nearest}.")
-    return UserError(f"There is no {part.name} called “{_short(word)}”.", f"The nearest are {nearest}.")
+        return UserError(f"Which {part.name}?", f"For example {_either(nearest)}.")
+    name, _, strength = (piece.strip() for piece in word.rpartition(":"))
+    if name and re.fullmatch(r"[0-9.,]+", strength):
+        hint = f"A strength follows a star: <{part.name}:{_short(name)}*{strength.replace(',', '.')}>."
+    else:
+        hint = _nearest(nearest)
+    return UserError(f"There is no {part.name} called “{_short(word)}”.", hint)
 
 
 def _choice(match: re.Match[str], vocabulary: Vocabulary, sources: dict[tuple[int, int], str]) -> Choice:
@@ -105,7 +109,8 @@ def _choice(match: re.Match[str], vocabulary: Vocabulary, sources: dict[tuple[in
     if isinstance(part, tuple):
         part = part[0] if part else None
     if part is None:
-        raise no_such_part(_plain(part_word), vocabulary)
+        error = no_such_part(_plain(part_word), vocabulary)
+        raise UserError(error.message, f"{error.hint} Write \\< for a plain <.")
     number = _number(code_word)
     code = vocabulary.find_code(part.index, _plain(code_word)) if number is None else number
     if code is None or code >= vocabulary.codes_per_part:
@@ -150,6 +155,10 @@ def _escape_words(words: str) -> str:
 def _short(word: str) -> str:
     """A word as a sentence can quote it."""
     return word if len(word) <= _LONGEST_QUOTE else f"{word[: _LONGEST_QUOTE - 1]}…"
+
+
+def _nearest(names: list[str]) -> str:
+    return f"The nearest {'is' if len(names) == 1 else 'are'} {_either(names)}."
 
 
 def _either(names: list[str]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
-from engine.core.json_values import json_bytes, read_document
+from engine.core.json_values import json_bytes, number_from, read_document
 from engine.core.start import Start
 from engine.core.vocabulary import Choice
 
@@ -68,8 +69,14 @@ class Recipe:
         return replace(self, prompt=_tidy([before.rstrip() + " ", choice, " " + after.lstrip()]))
 
     def without(self, part: int) -> Recipe:
-        """This recipe with every choice of a part taken out."""
-        return replace(self, prompt=_tidy(p for p in self.prompt if not (isinstance(p, Choice) and p.part == part)))
+        """This recipe with every choice of a part taken out, and the comma or "and" that belonged to it alone."""
+        pieces = list(self.prompt)
+        for at in reversed(range(len(pieces))):
+            piece = pieces[at]
+            if isinstance(piece, Choice) and piece.part == part:
+                pieces[at : at + 1] = []
+                _close_gap(pieces, at)
+        return replace(self, prompt=_tidy(pieces))
 
     def to_json(self) -> str:
         """One line of JSON, non-Latin text as it is, in Unicode whatever is in it; read back by :meth:`from_json`."""
@@ -85,8 +92,9 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
-        """Read a recipe of this or a newer version; unknown keys are kept, wrong values fall back
-        to the defaults. Raises ``ValueError`` if it is not a recipe at all."""
+        """Read a recipe of this or a newer version; unknown keys are kept, wrong values fall back to the defaults.
+        Numbers may be texts, and a prompt that is a text is taken as words. Raises ``ValueError`` if it is not a recipe
+        at all."""
         try:
             document = read_document(text)
         except ValueError as error:
@@ -98,12 +106,12 @@ class Recipe:
             value = document.get(spec.name)
             if spec.name in ("negative", "pack") and isinstance(value, str):
                 values[spec.name] = value
-            elif spec.name in LIMITS and _is_number(value):
+            elif spec.name in LIMITS and (number := number_from(value)) is not None:
                 low, high = LIMITS[spec.name]
-                number = float(value) if spec.name == "guidance" else int(value)
-                values[spec.name] = min(max(number, low), high)
+                values[spec.name] = min(max(float(number) if spec.name == "guidance" else int(number), low), high)
         pieces = document.get("prompt")
-        values["prompt"] = _tidy(_piece(piece) for piece in pieces) if isinstance(pieces, list) else ()
+        pieces = [pieces] if isinstance(pieces, str) else pieces if isinstance(pieces, list) else ()
+        values["prompt"] = _tidy(_piece(piece) for piece in pieces)
         values["start"] = Start.from_document(document.get("start"))
         names = {spec.name for spec in fields(cls)} | {"version"}
         if values["start"] is None:
@@ -117,11 +125,7 @@ LIMITS: Final[dict[str, tuple[int, int]]] = {
 """What the numbers of a recipe may be."""
 
 MOST_SEED: Final = 2**31 - 1
-"""The largest seed that is drawn or can be typed: other programs take no larger ones."""
-
-
-def _is_number(value: Any) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e30
+"""The largest seed that is drawn: other programs take no larger ones."""
 
 
 def _choice_json(choice: Choice) -> dict[str, Any]:
@@ -136,14 +140,37 @@ def _piece(piece: Any) -> str | Choice:
     part, code = piece.get("part"), piece.get("code")
     if not (isinstance(part, int) and isinstance(code, int)):
         return ""
-    strength = piece.get("strength")
+    strength = number_from(piece.get("strength"))
     source = piece.get("source")
     return Choice(
         part,
         code,
-        min(max(float(strength), 0.0), 2.0) if _is_number(strength) else 1.0,
+        1.0 if strength is None else min(max(float(strength), 0.0), 2.0),
         source if isinstance(source, str) else "",
     )
+
+
+_JOINING: Final = r"(?:,|;|&|\band\b)"
+
+
+def _close_gap(pieces: list[str | Choice], at: int) -> None:
+    """Mend the words around a gap before ``pieces[at]``: a joining word or sign that joins nothing any more goes, and
+    no blank is left before a comma or a full stop."""
+    before = pieces[at - 1] if at else ""
+    after = pieces[at] if at < len(pieces) else ""
+    if not (isinstance(before, str) and isinstance(after, str)):
+        return
+    joined = re.fullmatch(rf"\s*{_JOINING}\s*", after)
+    if joined and at + 1 < len(pieces):
+        after = " "  # it joined what is gone to the choice after it
+    elif (kept := re.sub(rf"\s*{_JOINING}\s*$", "", before)) != before:
+        before, after = kept, after if not after or after[0].isspace() or after[0] in ",.;:!?" else f" {after}"
+    if re.match(r"\s*[,.;:!?]", after):
+        before, after = before.rstrip(), after.lstrip()
+    if at:
+        pieces[at - 1] = before
+    if at < len(pieces):
+        pieces[at] = after if at else after.lstrip()
 
 
 def _tidy(pieces: Any) -> Prompt:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from engine.core.paths import data_dir, package_root
+from engine.core.paths import data_dir, make_home, package_root
 
 _FOLDERS: Final = {"PARTCRAFT_HOME", "HF_HOME", "HF_HUB_CACHE", "SSL_CERT_FILE", "TMPDIR"}
 
@@ -40,7 +40,7 @@ def neutral_folder() -> Path:
     """A folder to work in that is nobody's: the app's own, made if need be, else the root of the file system."""
     folder = data_dir()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_home()
     except OSError:
         return Path(folder.anchor or os.sep)
     return folder

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from psd_tools.constants import ChannelID, ColorMode, Compression, Tag
 from psd_tools.psd.document import PSD
 from psd_tools.psd.header import FileHeader
@@ -36,6 +37,7 @@ from engine.collage.cut_outs import cut_out, fill_ground
 from engine.collage.layers import Collage, Layer, Pixels, flatten
 from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
+from engine.core.picture_listing import CUT_OUT
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Vocabulary
 
@@ -101,7 +103,7 @@ def layers_of_creation(picture: Image.Image, segmentation: Segmentation, vocabul
 
 
 def _write_png(collage: Collage, path: Path) -> None:
-    path.write_bytes(_png(flatten(collage)))
+    path.write_bytes(_png(flatten(collage), CUT_OUT if collage.ground is None else ""))
 
 
 def _write_psd(collage: Collage, path: Path) -> None:
@@ -228,9 +230,12 @@ def _writable(layer: Layer) -> Layer:
     return replace(layer, name=name.strip() or f"part {layer.part}", image=image)
 
 
-def _png(image: Pixels) -> bytes:
+def _png(image: Pixels, mark: str = "") -> bytes:
+    info = PngInfo()
+    if mark:
+        info.add_text(mark, "1")
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", compress_level=COMPRESSION)
+    Image.fromarray(image).save(buffer, "PNG", compress_level=COMPRESSION, pnginfo=info)
     return buffer.getvalue()
 
 

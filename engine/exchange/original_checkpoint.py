@@ -1,4 +1,4 @@
-"""Reading the original PartCraft's checkpoints as packs, and writing packs as files that other programs read.
+"""Reading the original PartCraft's checkpoints as packs.
 
 The original's checkpoints are pickles from elsewhere. Weights are read with ``torch.load(weights_only=True)``; the
 k-means file holds objects of classes we do not have, which the same restricted reader rebuilds as empty shells, running
@@ -8,7 +8,9 @@ none of their code, so that only their tensors can be taken out.
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from engine.core.atomic_files import make_folder, write_whole
+from engine.core.atomic_files import make_folder, plain_file, system_fault, write_whole
 from engine.core.errors import UserError
+from engine.core.leftovers import IMPORTING
+from engine.core.on_disk import is_file, resolved
 from engine.core.palette import PALETTE
 from engine.core.vocabulary import Part, Vocabulary
 from engine.models.lora import save_lora
@@ -49,6 +53,7 @@ def read_foreign(path: Path) -> Any:
     Raises :class:`UserError` when the file is missing, damaged, or holds anything else.
     """
     try:
+        plain_file(path)
         if path.suffix == ".safetensors":
             return load_file(path)
         shells = [(_Shell, name) for name in _FOREIGN]
@@ -123,44 +128,66 @@ def import_original(
     code_names: Sequence[str] = (),
     background: int | None = None,
     foreground_row: int = 0,
+    codes_are_classes: bool = False,
 ) -> Pack:
-    """Write an original checkpoint as a pack (without references: the original keeps none).
+    """Write an original checkpoint as a pack (without references: the original keeps none) in a new folder ``out``,
+    whole or not at all.
 
     ``checkpoint`` is a folder with LoRA and mapper in any of the original's three forms; ``kmeans`` its
     ``pretrained_kmeans.pth``. What the original was told on its command line has to be told again: which centroid
-    is the foreground (``--fg_idx``), which part the background (``--bg_code``). Raises :class:`UserError`.
+    is the foreground (``--fg_idx``), which part the background (``--bg_code``). An empty name among ``part_names``
+    keeps its place. Where ``codes_are_classes``, as in the published checkpoints, the tokens were learned on the
+    classes of labelled pictures, which the clusters of the k-means file do not tell: the pack then finds parts in
+    pictures, and names no codes there. Raises :class:`UserError`.
     """
     lora, mapper = (_first_of(checkpoint, names) for names in _FORMS)
     tokens = original_tokens(read_foreign(mapper))
     difference = original_lora(read_foreign(lora))
     foreground, parts, codes = original_centroids(kmeans)
     count, kinds, width = tokens.embedding.shape
+    if codes_are_classes and len(codes) == count:
+        codes = np.zeros((count, kinds, codes.shape[2]), np.float32)  # a codebook's empty rows are no code's
     if codes.shape[:2] != (count, kinds):
         raise UserError(
             f"The checkpoint has {count} parts of {kinds} codes, but the k-means file has {codes.shape[:2]}.",
-            "Choose the k-means file it was trained with.",
+            "Choose the k-means file it was trained with, or, if it was trained on class labels, add --codes classes.",
         )
-    names = [*part_names, *(f"part {index + 1}" for index in range(len(part_names), count))]
-    row = tuple(code_names[:kinds]) + ("",) * (kinds - len(code_names)) if code_names else ()
+    for given, most, what in ((part_names, count, "parts"), (code_names, kinds, "codes a part")):
+        if len(given) > most:
+            raise UserError(f"{len(given)} names were given for {most} {what}.", f"Give {most} names at most.")
+    if background is not None and background >= count:
+        raise UserError(f"There is no part {background} for the background.", f"The parts are 0 to {count - 1}.")
+    given_names = [*part_names, *[""] * (count - len(part_names))]
+    names = [name.strip() or f"part {index + 1}" for index, name in enumerate(given_names)]
+    row = tuple(code_names) + ("",) * (kinds - len(code_names)) if code_names else ()
+    named = tuple(Part(i, names[i], PALETTE[i % len(PALETTE)], i == background) for i in range(count))
+    try:
+        vocabulary = Vocabulary(noun, named, kinds, (row,) * count if row else ())
+    except ValueError as error:
+        raise UserError(f"The parts cannot be named so: {error}.", "Give each part a name of its own.") from error
     pack = Pack(
-        path=make_folder(out, "the pack").resolve(),
+        path=resolved(out),
         id=out.name,
         title=title or out.name,
-        vocabulary=Vocabulary(
-            noun,
-            tuple(Part(i, names[i], PALETTE[i % len(PALETTE)], i == background) for i in range(count)),
-            kinds,
-            (row,) * count if row else (),
-        ),
+        vocabulary=vocabulary,
         backbone=Backbone(eyes, feature_layer="-1", image_size=224, patch=14, sees="photos"),
         base_model=BaseModel(base_model, "", (width,)),
         provenance="Read from a checkpoint of the original PartCraft",
     )
     order = [1 - foreground_row, foreground_row]
-    Codebook(np.ascontiguousarray(foreground[order]), parts, codes, background).save(pack.path / CODEBOOK)
-    write_whole(pack.path / TOKENS, lambda beside: save_file(tokens.tensors(), beside), "the pack's tokens")
-    save_lora(difference, pack.path / LORA)
-    pack.save()
+    codebook = Codebook(np.ascontiguousarray(foreground[order]), parts, codes, background)
+    make_folder(out.parent, "the pack")
+    try:
+        with tempfile.TemporaryDirectory(prefix=IMPORTING, dir=out.parent) as place:
+            beside = Path(place) / "pack"
+            beside.mkdir()
+            codebook.save(beside / CODEBOOK)
+            write_whole(beside / TOKENS, lambda file: save_file(tokens.tensors(), file), "the pack's tokens")
+            save_lora(difference, beside / LORA)
+            replace(pack, path=beside).save()
+            beside.rename(out)
+    except OSError as error:
+        raise system_fault(error, out, "the pack") from error
     return pack
 
 
@@ -171,7 +198,7 @@ _FORMS = (
 
 
 def _first_of(folder: Path, names: Sequence[str]) -> Path:
-    file = next((folder / name for name in names if (folder / name).is_file()), None)
+    file = next((folder / name for name in names if is_file(folder / name)), None)
     if file is None:
         raise UserError(
             f"There is no {names[0]} in {folder}.", "Choose the folder of an original PartCraft checkpoint."

@@ -1,51 +1,45 @@
-"""A pack for other programs: its LoRA, which diffusers reads as it is, and its tokens as textual inversions."""
+"""A pack's tokens as textual inversions: a word of other programs for each (part, code)."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.torch import save_file
+from torch import Tensor
 
-from engine.core.atomic_files import make_folder, write_bytes, write_whole
-from engine.models.conditioning import ENCODERS
-from engine.models.lora import load_lora
-from engine.models.part_tokens import load_tokens
-from engine.packs.pack import LORA, TOKENS, Pack
-
-
-def export_for_other_programs(pack: Pack, folder: Path) -> tuple[Path, ...]:
-    """Write a pack for other programs: its LoRA, and a textual inversion for each (part, code).
-
-    ``lora.safetensors`` (if the pack has one) and ``embeddings/<part>-<code>.safetensors``, which holds one tensor (W,)
-    named as the word that says it, ``<part-code>``; for SDXL ``clip_l`` and ``clip_g`` (1, W). Parts of the background
-    are left out. Returns the files. Raises :class:`UserError`.
-    """
-    tokens = load_tokens(pack.path / TOKENS)
-    place = make_folder(folder / "embeddings", "the embeddings")
-    written: list[Path] = []
-    words: set[str] = set()
-    if (pack.path / LORA).is_file():
-        written.append(folder / LORA)
-        load_lora(pack.path / LORA)  # refuses a damaged one
-        write_bytes(written[-1], (pack.path / LORA).read_bytes(), "the pack's LoRA")
-    sets = [tokens.of(name).projected().detach() for name in ENCODERS[: len(tokens.widths)]]
-    for part in pack.vocabulary.visible_parts:
-        for code in range(pack.vocabulary.codes_per_part):
-            word = textual_inversion_word(part.name, pack.vocabulary.code_name(part.index, code))
-            if word.casefold() in words:  # two names that differ in signs, or in capitals, only
-                word = f"{word}-{part.index}-{code}"
-            words.add(word.casefold())
-            file = place / f"{word}.safetensors"
-            vectors = [projected[part.index, code].clone() for projected in sets]
-            state = {f"<{word}>": vectors[0]}
-            if len(vectors) > 1:
-                state = {"clip_l": vectors[0][None], "clip_g": vectors[1][None]}
-            write_whole(file, lambda beside, state=state: save_file(state, beside), "the embedding")
-            written.append(file)
-    return tuple(written)
+from engine.core.atomic_files import write_whole
+from engine.core.part_words import part_words
+from engine.packs.pack import Pack
 
 
-def textual_inversion_word(part: str, code: str) -> str:
-    """A word for a part's code that is a file's name everywhere and that tokenizers keep whole: ``head-red_crest``."""
-    return re.sub(r"[^\w-]+", "_", f"{part}-{code}").strip("_")
+@dataclass(frozen=True)
+class Word:
+    """A word that stands for one code of one part: ``head-red_crest``."""
+
+    text: str
+    part: int
+    code: int
+
+    @property
+    def file_name(self) -> str:
+        """The file of its embedding: A1111 and ComfyUI take the word from there."""
+        return f"{self.text}.safetensors"
+
+
+def words_of(pack: Pack) -> tuple[Word, ...]:
+    """A word for each code of each part of a pack, those of the background left out, as a PNG's line
+    says it (:mod:`engine.core.part_words`)."""
+    visible = {part.index for part in pack.vocabulary.visible_parts}
+    return tuple(
+        Word(text, part, code) for (part, code), text in part_words(pack.vocabulary).items() if part in visible
+    )
+
+
+def write_embedding(vectors: Sequence[Tensor], path: Path, header: Mapping[str, str]) -> None:
+    """Write one word's vectors (W,), one for each text encoder: as ``emb_params`` (1, W) for one, for SDXL's two as
+    ``clip_l`` (1, W) and ``clip_g`` (1, V). Raises :class:`UserError`."""
+    names = ("emb_params",) if len(vectors) == 1 else ("clip_l", "clip_g")
+    state = {name: vector[None].clone() for name, vector in zip(names, vectors, strict=True)}
+    write_whole(path, lambda beside: save_file(state, beside, {"format": "pt", **header}), "the embedding")

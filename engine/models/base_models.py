@@ -5,12 +5,13 @@ All of it is read from small JSON files, before any weights are loaded.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
-from engine.core.atomic_files import read_text
 from engine.core.errors import UserError
+from engine.core.on_disk import is_file
+from engine.models.model_config import require_json
+from engine.models.weight_files import missing_weights, require_safetensors, stem_of
 from engine.packs.pack import BaseModel
 
 _COMPONENTS: Final[dict[str, tuple[str, ...]]] = {
@@ -49,16 +50,16 @@ def is_sdxl(folder: Path) -> bool:
 def missing_files(folder: Path, unet: Path | None = None) -> list[str]:
     """What a folder lacks to be a base model; empty if nothing. ``unet`` takes the place of its own UNet."""
     components = components_of(folder)
+    tokenizers = [name.replace("text_encoder", "tokenizer") for name in components[2:]]
     needed = ["model_index.json", "scheduler/scheduler_config.json"]
-    needed += [f"tokenizer{name.removeprefix('text_encoder')}/tokenizer_config.json" for name in components[2:]]
-    lacking = [name for name in needed if not (folder / name).is_file()]
+    needed += [f"{name}/tokenizer_config.json" for name in tokenizers]
+    lacking = [name for name in needed if not is_file(folder / name)]
+    lacking += [f"{name}/vocab.json" for name in tokenizers if not _has_vocabulary(folder / name)]
     for component in components:
         place = unet if unet and component == "unet" else folder / component
-        if not (place / "config.json").is_file():
+        if not is_file(place / "config.json"):
             lacking.append(f"{component}/config.json")
-        if not any(place.glob("*.safetensors")):
-            weights = "model" if component.startswith("text") else "diffusion_pytorch_model"
-            lacking.append(f"{component}/{weights}.safetensors")
+        lacking += [f"{component}/{name}" for name in missing_weights(place, stem_of(component))]
     return lacking
 
 
@@ -68,7 +69,7 @@ def require_base(folder: Path, unet: Path | None = None) -> None:
     Raises :class:`UserError` with the first thing that is wrong.
     """
     kind = _kind(folder)
-    if not kind and (folder / "config.json").is_file():
+    if not kind and is_file(folder / "config.json"):
         model = require_json(folder / "config.json").get("model_type", "single model")
         raise UserError(
             f"{folder.name} is a {model}, not a base model.",
@@ -81,19 +82,26 @@ def require_base(folder: Path, unet: Path | None = None) -> None:
         )
     lacking = missing_files(folder, unet)
     if lacking:
+        require_all_safetensors(folder, unet)
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise UserError(f"The base model in {folder} lacks {lacking[0]}{more}.", "Get the model again.")
     _require_fit(folder, unet)
 
 
+def require_all_safetensors(folder: Path, unet: Path | None = None) -> None:
+    """Raise :class:`UserError` if a component of a base model has its weights in other forms only."""
+    for component in components_of(folder):
+        require_safetensors(unet if unet and component == "unet" else folder / component, stem_of(component))
+
+
 def unet_folder(folder: Path) -> Path:
     """The UNet in a folder: its own, or a whole base model's. Raises :class:`UserError`."""
-    place = folder if (folder / "config.json").is_file() else folder / "unet"
-    described = require_json(place / "config.json") if (place / "config.json").is_file() else {}
+    place = folder if is_file(folder / "config.json") else folder / "unet"
+    described = require_json(place / "config.json") if is_file(place / "config.json") else {}
     if described.get("_class_name") != "UNet2DConditionModel":
         raise UserError(
             f"There is no UNet in {folder}.",
-            "Choose a folder with a UNet2DConditionModel, or the folder of a base model.",
+            "Choose a UNet's own folder, or the folder of a base model.",
         )
     return place
 
@@ -118,36 +126,20 @@ def base_model_in(folder: Path, id: str, unet: Path | None = None, unet_id: str 
     return BaseModel(id, "", widths, unet_id, _FEW_STEPS, TAUGHT_GUIDANCE if taught else float(lcm))
 
 
-def variant_of(folder: Path) -> str | None:
-    """ "fp16" when that is the only form of a model's weights in the folder."""
-    files = list(folder.glob("*.safetensors"))
-    return "fp16" if files and all(".fp16." in file.name for file in files) else None
-
-
-def unreadable(folder: Path, error: Exception) -> UserError:
-    """A model's folder that cannot be read, with the library's own first words."""
-    reason = str(error).strip().splitlines()
-    return UserError(
-        f"The model in {folder} cannot be read: {reason[0] if reason else type(error).__name__}", "Get the model again."
-    )
-
-
-def require_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty if it is something else. Raises :class:`UserError`."""
-    try:
-        document = json.loads(read_text(path))
-    except (OSError, ValueError) as error:
-        raise unreadable(path.parent, error) from error
-    return document if isinstance(document, dict) else {}
+def _has_vocabulary(tokenizer: Path) -> bool:
+    """Whether a tokenizer's folder has the words it knows: in one file, or in two. One that is not there lacks more."""
+    if not is_file(tokenizer / "tokenizer_config.json") or is_file(tokenizer / "tokenizer.json"):
+        return True
+    return is_file(tokenizer / "vocab.json") and is_file(tokenizer / "merges.txt")
 
 
 def _kind(folder: Path) -> str:
     index = folder / "model_index.json"
-    return str(require_json(index).get("_class_name", "")) if index.is_file() else ""
+    return str(require_json(index).get("_class_name", "")) if is_file(index) else ""
 
 
 def _width(folder: Path, encoder: str) -> int:
-    return int(require_json(folder / encoder / "config.json").get("hidden_size", 512))
+    return int(require_json(folder / encoder / "config.json").get("hidden_size") or 512)
 
 
 def _require_fit(folder: Path, unet: Path | None) -> None:
@@ -158,7 +150,7 @@ def _require_fit(folder: Path, unet: Path | None) -> None:
     )
     widths = text_widths(folder)
     width = described.get("cross_attention_dim", 1280)
-    if width != sum(widths) and width != [sum(widths)] * len(described.get("block_out_channels", ())):
+    if width != sum(widths) and width != [sum(widths)] * len(described.get("block_out_channels") or ()):
         expected_widths = " and ".join(map(str, widths))
         raise UserError(
             f"The UNet in {place} reads words that are {width} wide; this base model's are {expected_widths}.", advice
@@ -172,7 +164,7 @@ def _require_fit(folder: Path, unet: Path | None) -> None:
             "Choose a base model that makes pictures from text, not one that paints into them.",
         )
     if is_sdxl(folder):
-        pooled = require_json(folder / "text_encoder_2" / "config.json").get("projection_dim", 512)
+        pooled = require_json(folder / "text_encoder_2" / "config.json").get("projection_dim") or 512
         expected = 6 * int(described.get("addition_time_embed_dim") or 0) + pooled
         if described.get("projection_class_embeddings_input_dim") != expected:
             raise UserError(f"The UNet in {place} does not fit the second text encoder.", advice)

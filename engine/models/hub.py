@@ -1,19 +1,15 @@
-"""Models on disk: found by id, listed, checked, fetched from the Hugging Face hub when asked."""
+"""Models on disk: found by id, listed, checked. What is not here is fetched by :mod:`engine.hub`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-from safetensors import SafetensorError, safe_open
 
 from engine.core.errors import UserError
-from engine.core.paths import bundled_models_dir, local_model_folder, models_dir, resources_dir
+from engine.core.model_places import hub_cache_home, is_unfinished, model_candidates, model_ids
+from engine.core.on_disk import is_file
+from engine.core.paths import models_dir
 from engine.models.base_models import (
     base_model_in,
     components_of,
@@ -21,64 +17,68 @@ from engine.models.base_models import (
     is_text_to_image,
     missing_files,
     require_base,
-    require_json,
     text_widths,
     unet_folder,
-    unreadable,
-    variant_of,
 )
 from engine.models.dino_families import FAMILIES
 from engine.models.dinov2_wheel import EYES, is_whole
+from engine.models.model_config import require_json
+from engine.models.weight_files import PICTURE_STEM, TEXT_STEM, file_shapes, missing_weights, stem_of, weight_files
 from engine.packs.pack import LORA, BaseModel, Pack
-
-_SINGLE_FILES: Final = ("v1-*", "v2-*", "512-*", "768-*", "sd_*", "sdxl*", "*pruned*")
-"""Whole base models in one file, as they lie beside their own folders on the hub."""
 
 
 def model_folder(id: str) -> Path:
     """The folder of a model id.
 
     In this order: "starter/..." in the bundled resources, a folder's path, the user's models folder, the local
-    Hugging Face cache, the models that came with the app. Raises :class:`UserError` that says where to put it when it
-    is nowhere.
+    Hugging Face cache, folders that were added, the models that came with the app. Raises :class:`UserError` that says
+    where to put it when it is nowhere, or here by half.
     """
     if (folder := find_model_folder(id)) is not None:
+        if is_unfinished(folder):
+            hint = f"Run: partcraft models fetch {id} (it goes on)"
+            raise UserError(f"{id} was not fetched to its end.", hint, model=id)
         return folder
     if id and _is_file(id):
         raise UserError(
             f"{Path(id).name} is a single file; a model is a folder here.",
             "Convert it to a diffusers folder, or choose the folder of a model.",
         )
+    if id and hub_cache_home(id) is None:  # nothing that could be fetched
+        raise UserError(f"There is no folder {id}.", "Name the folder of a model, or a model of the hub as OWNER/NAME.")
     if id.startswith("starter/"):
         hint = "Reinstall the app."
     elif id == EYES:
         hint = "Run: partcraft eyes get"
     else:
-        hint = f"Put its folder at {models_dir() / id}, or run: partcraft models download {id}"
-    raise UserError(f"The model {id or '(no name)'} is not on this computer.", hint)
+        hint = f"Put its folder at {models_dir() / id}, or run: partcraft models fetch {id}"
+    missing = "" if id.startswith("starter/") else id
+    raise UserError(f"The model {id or '(no name)'} is not on this computer.", hint, model=missing)
 
 
 def find_model_folder(id: str) -> Path | None:
-    """As :func:`model_folder`, but None when it is nowhere. Where a model came with the app, a copy of one's own goes
-    before it only if that is whole."""
-    folder = local_model_folder(id)
-    came_with_app = (bundled_models_dir() / id).resolve() if id == EYES else None
-    if folder is not None and folder != came_with_app and (came_with_app is None or is_whole(folder)):
-        return folder
-    cached = None
+    """As :func:`model_folder`, but None when it is nowhere. Of several the first that lacks nothing, else the first."""
+    candidates = model_candidates(id)
+    if len(candidates) < 2:
+        return next(iter(candidates), None)
+    return next((place for place in candidates if _is_whole(place, id)), candidates[0])
+
+
+def _is_whole(folder: Path, id: str) -> bool:
+    if is_unfinished(folder):
+        return False
+    if id == EYES:
+        return is_whole(folder)
     try:
-        cached = Path(snapshot_download(id, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError):
-        if came_with_app is None:
-            return None
-    if cached is not None and (came_with_app is None or is_whole(cached)):
-        return cached
-    return came_with_app if came_with_app is not None and is_whole(came_with_app) else folder or cached
+        model = _describe(id, folder)
+    except UserError:
+        return False
+    return bool(model.kind) and not model.missing
 
 
 def _is_file(id: str) -> bool:
     try:
-        return Path(id).expanduser().is_file()
+        return is_file(Path(id).expanduser())
     except (OSError, RuntimeError):
         return False
 
@@ -110,7 +110,7 @@ def find_models(base: str, unet: str = "", lora: Path | None = None) -> PackMode
 def models_of_pack(pack: Pack) -> PackModels:
     """Find what a pack renders with. Raises :class:`UserError`, also if its base model is not as it was."""
     base, lora = pack.base_model, pack.path / LORA
-    models = find_models(base.id, base.unet, lora if lora.is_file() else None)
+    models = find_models(base.id, base.unet, lora if is_file(lora) else None)
     widths = text_widths(models.folder)
     if base.widths and base.widths != widths:
         expected, actual = (" and ".join(map(str, numbers)) for numbers in (base.widths, widths))
@@ -123,83 +123,64 @@ def models_of_pack(pack: Pack) -> PackModels:
 
 
 def weight_bytes(folder: Path) -> dict[str, int]:
-    """Bytes each safetensors file of a model takes as float32: for a base model, the files that are loaded, for folders
-    on the hub hold more. Raises :class:`UserError` for a damaged file."""
-    base = (folder / "model_index.json").is_file()
-    sizes = {}
-    for place in [folder / name for name in components_of(folder)] if base else [folder]:
-        half = variant_of(place) is not None
-        for file in sorted(place.glob("*.safetensors")):
-            if half != (".fp16." in file.name):
-                continue
-            try:
-                with safe_open(file, "pt") as opened:
-                    count = sum(math.prod(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118  not a mapping
-            except (SafetensorError, OSError) as error:
-                raise unreadable(folder, error) from error
-            sizes[file.relative_to(folder).as_posix()] = 4 * count
-    return sizes
+    """Bytes each safetensors file of a model takes as float32: the files that are loaded, for folders on the hub hold
+    more. Raises :class:`UserError` for a damaged file."""
+    places = {folder: TEXT_STEM if weight_files(folder, TEXT_STEM).files else PICTURE_STEM}
+    if is_file(folder / "model_index.json"):
+        places = {folder / name: stem_of(name) for name in components_of(folder)}
+    return {
+        file.relative_to(folder).as_posix(): 4 * sum(map(math.prod, file_shapes(file).values()))
+        for place, stem in places.items()
+        for file in weight_files(place, stem).files
+    }
 
 
 @dataclass(frozen=True)
 class LocalModel:
-    """A model on this computer: its id, folder, kind ("base model", "eyes" or "UNet") and what it lacks."""
+    """A model on this computer: its id, folder, kind ("base model", "eyes" or "UNet"; "model" where that cannot be
+    read), what it lacks, and a sentence on what else is wrong with its description."""
 
     id: str
     folder: str
     kind: str
     missing: tuple[str, ...] = ()
+    fault: str = ""
 
 
 def list_models() -> list[LocalModel]:
-    """The models in the bundled resources and in the user's models folder, each id once: as it is found."""
-    models: list[LocalModel] = []
-    for root, prefix in ((resources_dir() / "starter", "starter/"), (models_dir(), ""), (bundled_models_dir(), "")):
-        configs = [*root.rglob("model_index.json"), *root.rglob("config.json")]
-        for config in sorted(configs):
-            place = config.parent.relative_to(root)
-            id = prefix + place.as_posix()
-            if any(name.startswith(".") for name in place.parts) or any(model.id == id for model in models):
-                continue  # half written, or seen in another place
-            if config.name == "model_index.json" or not (config.parent.parent / "model_index.json").is_file():
-                checked = check_model(id)
-                if checked.kind:
-                    models.append(checked)
-    return models
+    """The models in the bundled resources, the user's models folder, the Hugging Face cache and the folders that were
+    added (by their paths), each id once: as it is found."""
+    return [model for id in model_ids() if (model := _listed(id))]
+
+
+def _listed(id: str) -> LocalModel | None:
+    """A model for the list; None for what is none, or was not fetched to its end."""
+    folder = find_model_folder(id)
+    if folder is None or is_unfinished(folder):
+        return None
+    try:
+        checked = _describe(id, folder)
+    except UserError as error:
+        kind = "base model" if is_file(folder / "model_index.json") else "model"
+        return LocalModel(id, str(folder), kind, (), error.message)
+    return checked if checked.kind else None
 
 
 def check_model(id: str) -> LocalModel:
     """Which kind of model an id is and what it lacks, without loading it. Raises :class:`UserError` if it is
     nowhere. ``kind`` is empty for a folder that is none of these."""
-    folder = model_folder(id)
-    if (folder / "config.json").is_file():
+    return _describe(id, model_folder(id))
+
+
+def _describe(id: str, folder: Path) -> LocalModel:
+    if is_file(folder / "config.json"):
         described = require_json(folder / "config.json")
         unet = described.get("_class_name") == "UNet2DConditionModel"
         kind = "UNet" if unet else "eyes" if described.get("model_type") in FAMILIES else ""
-        weights = "diffusion_pytorch_model.safetensors" if unet else "model.safetensors"
-        return LocalModel(id, str(folder), kind, () if any(folder.glob("*.safetensors")) else (weights,))
+        return LocalModel(id, str(folder), kind, tuple(missing_weights(folder, PICTURE_STEM if unet else TEXT_STEM)))
     if not is_text_to_image(folder):
         return LocalModel(id, str(folder), "")
     return LocalModel(id, str(folder), "base model", tuple(missing_files(folder)))
-
-
-def download(id: str, report: Callable[[str], None] = lambda _line: None) -> Path:
-    """Fetch a model from the Hugging Face hub into the user's models folder, going on where an earlier try
-    stopped. Safetensors only. Raises :class:`UserError`."""
-    report(f"Fetching {id} into {models_dir() / id}")
-    try:
-        snapshot_download(
-            id,
-            local_dir=models_dir() / id,
-            allow_patterns=["*.json", "*.txt", "*.safetensors"],
-            ignore_patterns=["safety_checker/*", "*.non_ema.*", "*.fp16.safetensors", *_SINGLE_FILES],
-        )
-    except Exception as error:
-        raise UserError(
-            f"The model {id} could not be fetched: {type(error).__name__}.",
-            "Check the name and the connection; what was fetched is kept and continued next time.",
-        ) from error
-    return models_dir() / id
 
 
 def model_bytes(models: PackModels) -> int:

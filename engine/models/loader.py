@@ -10,27 +10,22 @@ from typing import Any, Final
 import psutil
 import torch
 from diffusers import (
-    DPMSolverMultistepScheduler,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
-    UNet2DConditionModel,
 )
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from engine.core.errors import UserError, out_of_memory
-from engine.models.base_models import (
-    components_of,
-    is_distilled,
-    require_json,
-    unreadable,
-    variant_of,
-)
+from engine.core.errors import UserError
+from engine.core.on_disk import status_of
+from engine.models.base_models import components_of
+from engine.models.components import drawing_scheduler, load_component, load_scheduler, load_tokenizer
 from engine.models.conditioning import encoders_of, require_same_tokenizers
 from engine.models.dino_families import Eyes, open_eyes
 from engine.models.hub import PackModels, find_models, model_bytes, model_folder, models_of_pack, weight_bytes
 from engine.models.lora import load_lora, merge_lora
 from engine.models.memory_cache import MemoryCache
+from engine.models.model_config import require_json
 from engine.packs.pack import Pack
 
 PRECISIONS: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -82,7 +77,8 @@ class Models:
 
     def _pipeline(self, models: PackModels) -> Pipeline:
         lora = models.lora
-        key = _PipelineKey(models, lora.stat().st_mtime_ns if lora and lora.is_file() else 0)
+        written = status_of(lora) if lora else None
+        key = _PipelineKey(models, written.st_mtime_ns if written else 0)
         size = model_bytes(models) * self.precision.itemsize // 4
         return self.cache.get(key, lambda: self._load_pipeline(models, self.precision), size)
 
@@ -128,33 +124,14 @@ class Models:
     def _load_pipeline(self, models: PackModels, precision: torch.dtype) -> Pipeline:
         folder, unet = models.folder, models.unet
         lora = load_lora(models.lora) if models.lora else None  # read first: it is small, and may be damaged
-        pieces: dict[str, Any] = {} if models.sdxl else {"safety_checker": None, "requires_safety_checker": False}
-        kind: Any = StableDiffusionXLPipeline if models.sdxl else StableDiffusionPipeline
-        here: dict[str, Any] = {"dtype": precision, "use_safetensors": True, "local_files_only": True}
-        try:
-            with warnings.catch_warnings():
-                # It asks users to mend the scheduler's file; our scheduler is set right below.
-                warnings.simplefilter("ignore", FutureWarning)
-                if unet:
-                    pieces["unet"] = UNet2DConditionModel.from_pretrained(
-                        unet, torch_dtype=precision, variant=variant_of(unet), use_safetensors=True
-                    )
-                pipeline = kind.from_pretrained(
-                    folder,
-                    variant=variant_of(folder / ("text_encoder" if unet else "unet")),
-                    feature_extractor=None,
-                    image_encoder=None,
-                    **pieces,
-                    **here,
-                )
-        except Exception as error:  # libraries refuse damaged files in many ways
-            if out_of_memory(error):
-                raise
-            raise unreadable(folder, error) from error
-        if not is_distilled(require_json(folder / "scheduler" / "scheduler_config.json")):
-            pipeline.scheduler = DPMSolverMultistepScheduler.from_config(
-                pipeline.scheduler.config, algorithm_type="dpmsolver++", solver_order=2, final_sigmas_type="zero"
-            )
+        places = {name: unet if unet and name == "unet" else folder / name for name in components_of(folder)}
+        pieces: dict[str, Any] = {name: load_component(place, name, precision) for name, place in places.items()}
+        for name in components_of(folder)[2:]:
+            tokenizer = name.replace("text_encoder", "tokenizer")
+            pieces[tokenizer] = load_tokenizer(folder / tokenizer)
+        pieces |= {"scheduler": load_scheduler(folder / "scheduler"), "feature_extractor": None, "image_encoder": None}
+        pipeline = _assembled(folder, pieces, models.sdxl)
+        pipeline.scheduler = drawing_scheduler(folder / "scheduler")
         pipeline.set_progress_bar_config(disable=True)
         require_same_tokenizers(encoders_of(pipeline))
         if lora:
@@ -163,6 +140,17 @@ class Models:
         for component in components_of(folder):
             getattr(pipeline, component).requires_grad_(False).eval()
         return pipeline
+
+
+def _assembled(folder: Path, pieces: dict[str, Any], sdxl: bool) -> Pipeline:
+    with warnings.catch_warnings():
+        # It asks users to mend the scheduler's file; our scheduler is set afterwards.
+        warnings.simplefilter("ignore", FutureWarning)
+        if not sdxl:
+            plain: Any = StableDiffusionPipeline  # whose annotations do not know that it needs no safety checker
+            return plain(**pieces, safety_checker=None, requires_safety_checker=False)
+        zeros = require_json(folder / "model_index.json").get("force_zeros_for_empty_prompt", True)
+        return StableDiffusionXLPipeline(**pieces, force_zeros_for_empty_prompt=zeros is True, add_watermarker=False)
 
 
 def _best_device() -> str:

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from engine.core.atomic_files import plain_file
 from engine.core.errors import UserError
 from engine.core.vocabulary import Choice
 
@@ -135,6 +136,9 @@ class PartTokens(nn.Module):
         Raises ``ValueError`` when the tensors are missing or do not fit together."""
         own = f"{encoder}."
         own_tensors = {name.removeprefix(own): value for name, value in tensors.items() if name.startswith(own)}
+        for name, value in own_tensors.items():
+            if not torch.isfinite(value.float()).all():
+                raise ValueError(f"{encoder}.{name} holds something that is no number")
         raw = own_tensors.get("raw", own_tensors.get("projected"))
         if raw is None or raw.ndim != 3 or raw.shape[1] < 1:
             raise ValueError(f"no tokens for {encoder}")
@@ -206,7 +210,7 @@ def load_tokens(path: Path) -> Tokens:
 def _read(path: Path, make: Callable[[dict[str, Tensor]], _T]) -> _T:
     try:
         # Cloned: a mapped file's tensors are aligned otherwise, and vectorised sums then round otherwise.
-        return make({name: tensor.clone() for name, tensor in load_file(path).items()})
+        return make({name: tensor.clone() for name, tensor in load_file(plain_file(path)).items()})
     except FileNotFoundError as error:
         raise UserError(
             f"{path.name} is missing from {path.parent.name}.", "Train the pack, or get it again."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,18 +23,43 @@ def encode_pictures(vae: Any, pictures: Tensor) -> Tensor:
     """Latents (N, C, H/f, W/f) of pictures (N, 3, H, W) in -1..1, scaled as the UNet expects them.
     The mean, not a sample, of an AutoencoderKL: one picture has one latent. SDXL's, which overflows in half
     precision (``force_upcast``), works in float32 meanwhile."""
+    with _upcast(vae):
+        encoded = vae.encode(pictures.to(vae.device, vae.dtype))
+    latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mean
+    mean, deviation = _normalisation(vae, latents.device)
+    return (latents - mean) / deviation * vae.config.scaling_factor
+
+
+@torch.no_grad()
+def decode_latents(vae: Any, latents: Tensor) -> Tensor:
+    """Pictures, float32 (N, 3, H, W) in -1..1 on the CPU, of latents (N, C, H/f, W/f) as :func:`encode_pictures` gives
+    them. What is no number becomes mid grey. SDXL's autoencoder works in float32 meanwhile."""
+    latents = latents.to(vae.device, torch.float32)
+    mean, deviation = _normalisation(vae, vae.device)
+    latents = latents / vae.config.scaling_factor * deviation + mean
+    with _upcast(vae):
+        pixels = vae.decode(latents.to(vae.dtype)).sample
+    return pixels.float().nan_to_num(0.0, 1.0, -1.0).clamp(-1, 1).cpu()
+
+
+def _normalisation(vae: Any, device: torch.device) -> tuple[Any, Any]:
+    """Mean and deviation of an autoencoder's latents, (C, 1, 1); 0 and 1 where it does not say."""
+    mean, deviation = (getattr(vae.config, name, None) for name in ("latents_mean", "latents_std"))
+    if not (mean and deviation):
+        return 0.0, 1.0
+    mean, deviation = (torch.tensor(values, device=device)[:, None, None] for values in (mean, deviation))
+    return mean, deviation
+
+
+@contextmanager
+def _upcast(vae: Any) -> Iterator[None]:
+    """While open, an autoencoder that overflows in half precision works in float32."""
     dtype = vae.dtype
     upcast = dtype in (torch.float16, torch.bfloat16) and getattr(vae.config, "force_upcast", False)
     if upcast:
         vae.to(torch.float32)
     try:
-        encoded = vae.encode(pictures.to(vae.device, vae.dtype))
+        yield
     finally:
         if upcast:
             vae.to(dtype)
-    latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mean
-    mean, deviation = (getattr(vae.config, name, None) for name in ("latents_mean", "latents_std"))
-    if mean and deviation:
-        mean, deviation = (torch.tensor(values, device=latents.device)[:, None, None] for values in (mean, deviation))
-        latents = (latents - mean) / deviation
-    return latents * vae.config.scaling_factor

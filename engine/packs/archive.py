@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import re
 import shutil
 import stat
@@ -16,10 +17,13 @@ from typing import Final
 
 from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
+from engine.core.leftovers import IMPORTING
+from engine.core.on_disk import exists, is_file, is_folder
 from engine.core.paths import free_folder, slug
 from engine.core.unicode_text import unicode_text
-from engine.packs.pack import BEGINNINGS, CODE_PICTURES, CODEBOOK, LORA, MANIFEST, TOKENS, Pack
-from engine.packs.validation import check_pack, is_inside
+from engine.packs.contents import pack_files
+from engine.packs.pack import CODEBOOK, LORA, MANIFEST, TOKENS, Pack
+from engine.packs.validation import check_pack
 
 _MOST_BYTES: Final = 8 << 30
 _MOST_FILES: Final = 50_000
@@ -34,14 +38,8 @@ def write_archive(pack: Pack, file: Path) -> Path:
     check_pack(pack, thorough=True)
     if file.suffix != ".partpack":
         file = file.with_name(f"{file.name}.partpack")
-    names = {MANIFEST, CODEBOOK, TOKENS, LORA, BEGINNINGS}
-    names |= {
-        path.name for path in pack.path.iterdir() if re.fullmatch(r"(?i)(licen[cs]e|readme|notice)\b.*", path.name)
-    }
-    for reference in pack.references:
-        names |= {is_inside(pack, path) for path in (reference.image, reference.thumbnail, reference.labels)}
-    names |= {path.relative_to(pack.path).as_posix() for path in (pack.path / CODE_PICTURES).glob("*.png")}
-    for name in sorted(names):
+    names = pack_files(pack)
+    for name in names:
         if unicode_text(name) != name:
             raise UserError(
                 f"“{unicode_text(name)}” in the pack “{pack.title}” cannot be packed: its name is not Unicode.",
@@ -50,10 +48,9 @@ def write_archive(pack: Pack, file: Path) -> Path:
 
     def write(beside: Path) -> None:
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in sorted(names):
-                if (pack.path / name).is_file():
-                    stored = zipfile.ZIP_STORED if Path(name).suffix in _STORED else zipfile.ZIP_DEFLATED
-                    archive.write(pack.path / name, name, stored)
+            for name in names:
+                stored = zipfile.ZIP_STORED if Path(name).suffix in _STORED else zipfile.ZIP_DEFLATED
+                archive.write(pack.path / name, name, stored)
 
     write_whole(file, write, "the pack")
     return file
@@ -65,9 +62,12 @@ def read_archive(file: Path, folder: Path, present: Sequence[Pack] = ()) -> Pack
     ``present`` are the packs already at hand: an equal one is returned instead, and one with the same id makes the new
     one take another. Raises :class:`UserError`; then ``folder`` is as it was.
     """
+    if exists(file) and not is_file(file):
+        what = "a folder" if is_folder(file) else "a pipe or a device"
+        raise UserError(f"{file.name} is {what}, not a pack's file.", "Choose a .partpack file.")
     make_folder(folder, "the folder of packs")
     with contextlib.ExitStack() as stack:
-        beside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".importing-", dir=folder)))
+        beside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=IMPORTING, dir=folder)))
         unpacked = beside / (slug(file.stem, "pack"))
         try:
             _extract(file, unpacked)
@@ -137,10 +137,13 @@ def _same(pack: Pack, other: Pack) -> bool:
     try:
         if pack.to_document() != other.to_document():
             return False
-        return all(_bytes(pack.path / name) == _bytes(other.path / name) for name in (CODEBOOK, TOKENS, LORA))
+        return all(_same_file(pack.path / name, other.path / name) for name in (CODEBOOK, TOKENS, LORA))
     except (OSError, ValueError):  # the other one is broken: then it is not the same
         return False
 
 
-def _bytes(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+def _same_file(path: Path, other: Path) -> bool:
+    """Whether two files hold the same, or neither is there."""
+    if is_file(path) and is_file(other):
+        return filecmp.cmp(path, other, shallow=False)
+    return not is_file(path) and not is_file(other)

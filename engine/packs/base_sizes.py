@@ -14,6 +14,7 @@ from typing import Any, Final
 from huggingface_hub import try_to_load_from_cache
 
 from engine.core.atomic_files import read_json
+from engine.core.on_disk import is_file
 from engine.core.paths import local_model_folder
 from engine.packs.pack import BaseModel
 
@@ -54,8 +55,12 @@ class BaseSizes:
 def sizes_of(base: BaseModel) -> BaseSizes:
     """The sizes of the base model a pack belongs to, with the pack's UNet in it; not known if it is not on this
     computer, or does not say. Reads files."""
-    unet = _config(base.unet, "config.json", "unet/config.json") if base.unet else _config(base.id, "unet/config.json")
-    vae = _config(base.id, "vae/config.json")
+    unet = (
+        model_document(base.unet, "config.json", "unet/config.json")
+        if base.unet
+        else model_document(base.id, "unet/config.json")
+    )
+    vae = model_document(base.id, "vae/config.json")
     side, blocks = unet.get("sample_size"), vae.get("block_out_channels") or vae.get("decoder_block_out_channels")
     if type(side) is not int or not 0 < side <= 4096 or not isinstance(blocks, list) or not 0 < len(blocks) < 8:
         return BaseSizes()
@@ -72,14 +77,20 @@ def size_warning(sizes: BaseSizes, size: int) -> str:
     return "" if sizes.paints(size) else f"This model paints {sizes.text}; this recipe asks for {size} px."
 
 
-def _config(id: str, *names: str) -> dict[str, Any]:
-    """The first of a model's files that is there, in its folder or in the Hugging Face cache; else empty."""
+def model_document(id: str, *names: str) -> dict[str, Any]:
+    """The first of a model's JSON files that is there, else empty."""
+    path = model_file(id, *names)
+    return read_json(path) if path is not None else {}
+
+
+def model_file(id: str, *names: str) -> Path | None:
+    """The first of a model's files that is there, in its folder or in the Hugging Face cache."""
     folder = local_model_folder(id)
     for name in names:
         path = folder / name if folder is not None else _cached(id, name)
-        if path is not None and path.is_file():
-            return read_json(path)
-    return {}
+        if path is not None and is_file(path):
+            return path
+    return None
 
 
 def _cached(id: str, name: str) -> Path | None:

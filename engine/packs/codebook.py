@@ -27,7 +27,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from engine.core.atomic_files import write_bytes
+from engine.core.atomic_files import plain_file, write_bytes
 from engine.core.errors import UserError
 from engine.core.recipe import Arrival, Receipt
 from engine.core.segmentation import NO_PART, Segmentation
@@ -96,7 +96,7 @@ class Codebook:
         """
         path = Path(path)
         try:
-            with safe_open(path, "numpy") as file:
+            with safe_open(plain_file(path), "numpy") as file:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
                 metadata = file.metadata() or {}
         except FileNotFoundError as error:
@@ -133,7 +133,7 @@ class Codebook:
             arrays |= {"vote_centroids": self.votes.centroids, "vote_shares": self.votes.shares}
             metadata |= {"vote_weight": repr(self.votes.weight), "votes_flipped": str(int(self.votes.flipped))}
         data = save({name: np.ascontiguousarray(rows) for name, rows in arrays.items()}, metadata)
-        write_bytes(Path(path), data, "the codebook")
+        write_bytes(Path(path), data, "the pack")
 
     def segment(self, features: Floats) -> Segmentation:
         """Labels and codes on the grid of a feature map, float32 (C, H, W).
@@ -169,8 +169,16 @@ class Codebook:
         cosine = float(_cosines(vector[None], self.codes[part, code][None])[0, 0])
         return cosine if np.isfinite(cosine) and vector.any() else 0.0
 
+    @property
+    def tells_codes(self) -> bool:
+        """Whether it knows codes, and not parts alone."""
+        return bool(self.codes.any())
+
     def receipt(self, features: Floats, choices: Iterable[Choice]) -> Receipt:
-        """What became of each choice in a picture with these features, float32 (C, H, W); in the order given."""
+        """What became of each choice in a picture with these features, float32 (C, H, W); in the order given. Empty
+        where it cannot tell codes."""
+        if not self.tells_codes:
+            return ()
         labels = self._labels(features)
         pooled = self.pooled(features, labels)
         codes = self._codes(pooled, labels)

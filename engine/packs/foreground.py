@@ -61,15 +61,16 @@ class ForegroundVotes:
         """The vote on unit rows (N, C): (N,), 0 to 1."""
         return soft_members(rows, self.centroids) @ self.shares
 
-    def beliefs(self, features: Floats) -> Floats:
-        """How surely each cell of a feature map, float32 (C, H, W), is foreground: (H, W), 0 to 1."""
+    def beliefs(self, features: Floats, cut: Floats | None = None) -> Floats:
+        """How surely each cell of a feature map, float32 (C, H, W), is foreground: (H, W), 0 to 1. ``cut`` is the
+        picture's own opinion, if that is known."""
         picture = PictureCells(features)
-        beliefs = picture.settled(self.of(picture.rows), picture.cut(), self.weight)
+        beliefs = picture.settled(self.of(picture.rows), picture.cut() if cut is None else cut, self.weight)
         return 1 - beliefs if self.flipped else beliefs
 
-    def foreground(self, features: Floats) -> Bools:
+    def foreground(self, features: Floats, cut: Floats | None = None) -> Bools:
         """Which cells of a feature map, float32 (C, H, W), are foreground: (H, W). Several objects, or none."""
-        return self.decided(self.beliefs(features))
+        return self.decided(self.beliefs(features, cut))
 
     def decided(self, beliefs: Floats) -> Bools:
         """Which cells are foreground by their beliefs: (H, W)."""

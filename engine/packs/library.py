@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
-import re
-import secrets
-import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.atomic_files import make_folder
 from engine.core.errors import UserError
-from engine.core.paths import free_folder, packs_dir, starter_pack, trash_dir
+from engine.core.leftovers import IMPORTING
+from engine.core.on_disk import entries_of, is_file, is_folder, resolved
+from engine.core.paths import packs_dir, slug, starter_pack
+from engine.core.trash import Trashed, bring_back, delete_for_good, in_trash, move_to_trash
 from engine.packs.archive import read_archive, write_archive
 from engine.packs.pack import MANIFEST, Pack
 from engine.packs.validation import check_pack
@@ -55,10 +55,9 @@ class PackLibrary:
 
     def listing(self) -> list[LibraryEntry]:
         """Every pack, the starter first, then the user's by title; broken ones come last, with their errors."""
-        entries = [_read_entry(self._bundled, True)] if self._bundled.is_dir() else []
-        if self.own.is_dir():
-            folders = (path for path in self.own.iterdir() if path.is_dir() and not path.name.startswith("."))
-            entries += [_read_entry(path, False) for path in sorted(folders)]
+        entries = [_read_entry(self._bundled, True)] if is_folder(self._bundled) else []
+        folders = (path for path in entries_of(self.own) if is_folder(path) and not path.name.startswith("."))
+        entries += [_read_entry(path, False) for path in folders]
         return sorted(
             entries, key=lambda entry: (entry.pack is None, not entry.bundled, entry.pack.title if entry.pack else "")
         )
@@ -69,7 +68,7 @@ class PackLibrary:
 
     def find(self, word: str) -> Pack:
         """The pack with that id, title or folder; the first one for "". Raises :class:`UserError`."""
-        if word and (Path(word) / MANIFEST).is_file():
+        if word and is_file(Path(word) / MANIFEST):
             return Pack.open(word)
         listing = self.listing()
         packs = [entry.pack for entry in listing if entry.pack]
@@ -85,12 +84,19 @@ class PackLibrary:
         raise UserError(f"There is no pack called “{word}”.", f"There are: {', '.join(names) or 'none yet'}.")
 
     def import_pack(self, file: Path | str) -> Pack:
-        """Unpack a ``.partpack`` into the user's packs. Nothing is changed if anything is wrong with it.
+        """Unpack a ``.partpack``, or copy a pack's folder, into the user's packs. Nothing is changed if anything is
+        wrong with it.
 
         A pack that is already here is not taken twice; another one with the same id gets an id of its own. Raises
         :class:`UserError`.
         """
-        return read_archive(Path(file), self.own, self.packs())
+        source = Path(file)
+        if not is_file(source / MANIFEST):
+            return read_archive(source, self.own, self.packs())
+        make_folder(self.own, "the folder of packs")
+        with tempfile.TemporaryDirectory(prefix=IMPORTING, dir=self.own) as beside:  # as distrusted as a file
+            archive = write_archive(Pack.open(source), Path(beside) / slug(resolved(source).name, "pack"))
+            return read_archive(archive, self.own, self.packs())
 
     def export_pack(self, pack: Pack, file: Path | str) -> Path:
         """Write a pack as a ``.partpack``, whole or not at all; its path. Raises :class:`UserError`."""
@@ -101,55 +107,35 @@ class PackLibrary:
 
         Raises :class:`UserError` for the starter or if it cannot be moved.
         """
-        if path.resolve().parent != self.own.resolve():
+        if resolved(path).parent != resolved(self.own):
             raise UserError("The starter pack is part of PartCraft and stays.", "Delete packs of your own only.")
-        trashed = make_folder(trash_dir(), "the trash") / f"{secrets.token_hex(4)}-{path.name}"
-        _move(path, trashed)
-        with contextlib.suppress(OSError):  # when it was deleted; it is deleted all the same
-            os.utime(trashed)
-        return trashed
+        return move_to_trash(path)
 
     def restore(self, trashed: Path) -> Pack:
         """Bring a pack back from the trash. Raises :class:`UserError`, also if it is not there any more, or if another
         pack has taken its id."""
-        name = trashed.name.partition("-")[2]
-        if not trashed.is_dir():
+        if not is_folder(trashed):
+            name = Trashed(trashed, 0).name
             raise UserError(f"The pack “{name}” is no longer in the trash.", "Import it again, if you have its file.")
         id = Pack.open(trashed).id
         if any(pack.id == id for pack in self.packs()):
             raise UserError(
                 f"A pack with the id “{id}” is here already.", "Remove that one first, then bring the other back."
             )
-        return Pack.open(_move(trashed, free_folder(self.own, name)))
+        return Pack.open(bring_back(trashed, self.own))
 
     def trashed(self) -> list[TrashedPack]:
         """The packs in the trash, the one deleted last first; what cannot be read as a pack is left out."""
         found: list[TrashedPack] = []
-        trash = trash_dir()
-        for path in trash.iterdir() if trash.is_dir() else ():
-            try:
-                if self._is_trashed(path):
-                    found.append(TrashedPack(path, Pack.open(path), path.stat().st_mtime))
-            except (UserError, OSError):
-                continue
-        return sorted(found, key=lambda pack: pack.when, reverse=True)
+        for trashed in in_trash(MANIFEST):
+            with contextlib.suppress(UserError):
+                found.append(TrashedPack(trashed.path, Pack.open(trashed.path), trashed.when))
+        return found
 
     def delete_for_good(self, trashed: Path) -> None:
         """Remove a pack from the trash: nothing brings it back. Anything that is no pack there, and what links lead
         to, is left alone. Raises :class:`UserError`."""
-        if not self._is_trashed(trashed):
-            return
-        try:
-            shutil.rmtree(trashed)
-        except OSError as error:
-            raise UserError(
-                f"{trashed.name} could not be removed: {error.strerror}.", "Is it open in a program?"
-            ) from error
-
-    def _is_trashed(self, path: Path) -> bool:
-        """Whether :meth:`delete` put a pack there. Discarded trainings wait there, too."""
-        is_ours = path.parent == trash_dir() and re.match(r"[0-9a-f]{8}-.", path.name) is not None
-        return is_ours and not path.is_symlink() and path.is_dir() and (path / MANIFEST).is_file()
+        delete_for_good(trashed, MANIFEST)
 
 
 def _read_entry(path: Path, bundled: bool) -> LibraryEntry:
@@ -159,12 +145,3 @@ def _read_entry(path: Path, bundled: bool) -> LibraryEntry:
     except UserError as error:
         return LibraryEntry(path, bundled, error=error)
     return LibraryEntry(path, bundled, pack)
-
-
-def _move(path: Path, destination: Path) -> Path:
-    try:
-        make_folder(destination.parent)
-        shutil.move(path, destination)
-    except OSError as error:
-        raise UserError(f"{path.name} could not be moved: {error.strerror}.", "Is it open in a program?") from error
-    return destination

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from engine.core.atomic_files import read_text, write_bytes
 from engine.core.errors import UserError
-from engine.core.json_values import json_bytes, read_document
-from engine.core.recipe import Prompt, Recipe
+from engine.core.json_values import finite_number, json_bytes, read_document
+from engine.core.on_disk import is_file, is_link, resolved
+from engine.core.recipe import LIMITS, Prompt, Recipe
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
 from engine.packs.codebook import Codebook
 
@@ -28,6 +29,8 @@ CODE_PICTURES: Final = "thumbnails/codes"
 """Where a pack may keep ``<part>-<code>.png``: what a code looks like."""
 
 _AGAIN: Final = "Get the pack again, or remove it."
+_MOST: Final = 1 << 20
+"""More than any number of a pack is: its codes, the pixels of its eyes' side, the width of its words."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class Pack:
     @classmethod
     def open(cls, folder: Path | str) -> Pack:
         """Read ``pack.json`` of a folder; the arrays stay on disk. Raises :class:`UserError`."""
-        path = Path(folder).resolve()
+        path = resolved(folder)
         return _from_manifest(path, _read_manifest(path))
 
     def save(self) -> None:
@@ -187,7 +190,7 @@ class Pack:
         }
 
     def _relative(self, path: str) -> str:
-        return Path(path).resolve().relative_to(self.path.resolve()).as_posix() if path else ""
+        return resolved(path).relative_to(resolved(self.path)).as_posix() if path else ""
 
 
 _KEYS: Final = {"version", "noun", "parts", "codes_per_part", "code_names"} | {spec.name for spec in fields(Pack)}
@@ -227,7 +230,7 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
         vocabulary = Vocabulary(
             str(document["noun"]),
             parts,
-            _whole(document["codes_per_part"]),
+            _whole(document["codes_per_part"], _MOST),
             tuple(tuple(str(name) for name in row) for row in document.get("code_names") or ()),
         )
         eyes = document["backbone"]
@@ -238,20 +241,20 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
             title=str(document.get("title") or document["id"]),
             vocabulary=vocabulary,
             backbone=Backbone(
-                str(eyes["id"]),
+                _model(eyes["id"]),
                 str(eyes.get("feature_layer", "last_hidden_state")),
-                _whole(eyes.get("image_size", 256)),
-                _whole(eyes.get("patch", 8)),
+                _whole(eyes.get("image_size", 256), _MOST),
+                _whole(eyes.get("patch", 8), _MOST),
                 str(eyes.get("sees", "drawings")),
                 eyes.get("centred") is True,
             ),
             base_model=BaseModel(
-                str(base["id"]),
+                _model(base["id"]),
                 str(base.get("revision", "")),
-                tuple(_whole(width) for width in base.get("widths", ())),
-                str(base.get("unet", "")),
-                _whole(base.get("steps", 0)),
-                float(base.get("guidance", 0.0)),
+                tuple(_whole(width, _MOST) for width in base.get("widths", ())),
+                _model(base.get("unet", "")),
+                _whole(base.get("steps", 0), LIMITS["steps"][1]),
+                _guidance(base.get("guidance", 0.0)),
             ),
             references=tuple(_reference(path, entry, vocabulary) for entry in document.get("references") or ()),
             licence=str(document.get("licence", "")),
@@ -260,7 +263,7 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
             kinds=_kinds(document.get("kinds")),
             extends=_text(document.get("extends")),
             run=_text(document.get("run")),
-            trained=(path / TOKENS).is_file(),
+            trained=is_file(path / TOKENS),
             extra={key: value for key, value in document.items() if key not in _KEYS},
         )
     except KeyError as error:
@@ -308,13 +311,36 @@ def _inside(path: Path, name: str) -> str:
     parts = PurePosixPath(str(name))
     if not parts.parts or parts.is_absolute() or ".." in parts.parts or re.search(r"[\\:]", str(name)):
         raise ValueError(f"the path {name!r} leads out of the pack")
-    return str(path.joinpath(*parts.parts))
+    file = path.joinpath(*parts.parts)
+    steps = [file, *file.parents[: len(parts.parts) - 1]]
+    # Few files are links; to resolve all would ask the disk for each folder above.
+    if any(is_link(step) for step in steps) and not file.resolve().is_relative_to(path):
+        raise ValueError(f"the path {name!r} leads out of the pack")
+    return str(file)
 
 
-def _whole(value: Any) -> int:
-    if not isinstance(value, int):
+def _model(value: Any) -> str:
+    """The id of a model that a pack names; ``ValueError`` for one that walks upwards, such as into the pack itself."""
+    id = str(value)
+    if ".." in re.split(r"[/\\]", id):
+        raise ValueError(f"the model {id!r} is no name of a model")
+    return id
+
+
+def _whole(value: Any, most: int = 0) -> int:
+    """A whole number, from 0 on where there is a ``most``."""
+    if type(value) is not int:
         raise TypeError
+    if most and not 0 <= value <= most:
+        raise ValueError(f"a number is not between 0 and {most}")
     return value
+
+
+def _guidance(value: Any) -> float:
+    number, (low, high) = finite_number(value), LIMITS["guidance"]
+    if number is None or not low <= number <= high:
+        raise ValueError(f"its guidance is not between {low} and {high}")
+    return number
 
 
 def _colour(value: Any) -> str:

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
+from engine.core.atomic_files import plain_file
 from engine.core.errors import UserError
-from engine.core.image_files import open_picture, read_label_map
+from engine.core.image_files import MOST_LABELS, open_picture, picture_size, read_label_map
+from engine.core.on_disk import exists, is_file
 from engine.core.segmentation import NO_PART
-from engine.packs.pack import LORA, TOKENS, Pack, Reference
+from engine.packs.finite import first_not_finite
+from engine.packs.pack import BEGINNINGS, LORA, TOKENS, Pack, Reference
 
+_TRIED_SIDE: Final = 64
+"""Pictures are read to their end, but nobody looks at them here."""
 _AGAIN: Final = "Get the pack again, or remove it."
+_LORA_PAIR: Final = re.compile(r"[._]lora(?:_linear_layer)?[._](A|B|down|up)(?=\.)")
+"""The side of a matrix in names of today, of peft, of diffusers before, and of kohya."""
 
 
 def check_pack(pack: Pack, thorough: bool = False) -> None:
     """See that a pack's files are there, whole, and of the shapes its description says.
 
-    ``thorough`` reads the references' pictures and labels too. Raises :class:`UserError` for the first fault.
+    ``thorough`` reads the references' pictures and labels too, and all
+    numbers of tokens and LoRA. Raises :class:`UserError` for the first fault.
     """
     pack.codebook()
     _check_tokens(pack)
-    _shapes(pack, LORA)
+    _check_lora(pack)
+    if thorough:
+        for name in (TOKENS, LORA, BEGINNINGS):
+            _check_numbers(pack, name)
     for reference in pack.references:
         for path in {reference.image, reference.thumbnail, reference.labels}:
-            if not Path(path).is_file():
+            if not is_file(path):
                 raise UserError(f"The pack “{pack.path.name}” lacks {is_inside(pack, path)}.", _AGAIN)
         if thorough:
             _check_reference(pack, reference)
@@ -46,29 +58,56 @@ def _check_tokens(pack: Pack) -> None:
                 )
 
 
+def _check_lora(pack: Pack) -> None:
+    """See that no matrix of a LoRA lacks the other one of its pair, by their names in any program's form."""
+    layers: dict[str, set[str]] = {}
+    for name in _shapes(pack, LORA):
+        if pair := _LORA_PAIR.search(name):
+            side = "down" if pair[1].lower() in ("a", "down") else "up"
+            layers.setdefault(name[: pair.start()] + name[pair.end() :], set()).add(side)
+    for name, sides in layers.items():
+        if len(sides) == 1:
+            raise UserError(
+                f"The LoRA of “{pack.path.name}” has only one of two matrices for {name.removesuffix('.weight')}.",
+                _AGAIN,
+            )
+
+
+def _check_numbers(pack: Pack, name: str) -> None:
+    if exists(pack.path / name) and (tensor := first_not_finite(pack.path / name)):
+        raise UserError(
+            f"The pack “{pack.path.name}” is damaged: {tensor} in {name} holds something that is no number.", _AGAIN
+        )
+
+
 def _shapes(pack: Pack, name: str) -> dict[str, tuple[int, ...]]:
     """Shapes in a safetensors file, from its header; nothing if the pack has no such file."""
     from safetensors import SafetensorError, safe_open
 
     path = pack.path / name
-    if not path.exists():
+    if not exists(path):
         return {}
     try:
-        with safe_open(path, "numpy") as file:
+        with safe_open(plain_file(path), "numpy") as file:
             return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"The pack “{pack.path.name}” is damaged: {name} is not whole.", _AGAIN) from error
 
 
 def _check_reference(pack: Pack, reference: Reference) -> None:
-    picture = open_picture(reference.image, max_side=1 << 20)
-    open_picture(reference.thumbnail)
+    open_picture(reference.image, max_side=_TRIED_SIDE)
+    open_picture(reference.thumbnail, max_side=_TRIED_SIDE)
+    width, height = picture_size(reference.image)
+    if width * height > MOST_LABELS:
+        name = is_inside(pack, reference.image)
+        raise UserError(f"{name} in the pack “{pack.path.name}” is too large.", "Get the pack with smaller pictures.")
     try:
         labels = read_label_map(reference.labels)
     except UserError as error:
         name = is_inside(pack, reference.labels)
         raise UserError(f"The pack “{pack.path.name}” is damaged: {name} is not whole.", _AGAIN) from error
-    if labels.shape != (picture.height, picture.width) or labels[labels != NO_PART].max(initial=0) >= len(
+    # A row at a time: all at once would be copied.
+    if labels.shape != (height, width) or max(row[row != NO_PART].max(initial=0) for row in labels) >= len(
         pack.vocabulary.parts
     ):
         raise UserError(

@@ -15,7 +15,7 @@ from engine.collage.label_measures import only_parts
 from engine.collage.layers import Collage, flatten
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
-from engine.core.paths import is_file
+from engine.core.on_disk import is_file
 from engine.core.recipe import Recipe
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.models.loader import Models

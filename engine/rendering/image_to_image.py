@@ -26,7 +26,7 @@ from engine.models.text_encoding import TokenizedPrompt
 from engine.models.vae import encode_pictures
 from engine.rendering.change_map import Changes, merged
 from engine.rendering.layout_guidance import STRENGTH, LayoutGuidance
-from engine.rendering.painter import Painter, Step, predicted_clean
+from engine.rendering.painter import Painter, Step, decoder_watched, predicted_clean, require_numbers, require_steps
 from engine.rendering.start_picture import StartPicture
 
 
@@ -51,6 +51,7 @@ def paint_from(
     total, taken = schedule_of(start.freedom, steps)
     if not taken:
         return [start.image.copy() for _ in seeds]
+    require_steps(painter.pipeline.scheduler, total)
     pipeline = _image_to_image(painter.pipeline)
     embeddings, sentence = painter.embeddings(prompt, negative)
     doubled = guidance > 1 and pipeline.unet.config.time_cond_proj_dim is None
@@ -62,10 +63,11 @@ def paint_from(
     def after(pipe: Any, index: int, _timestep: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         if layout:
             layout.weaken((taken - index - 1) / total)
+        require_numbers(tensors["latents"])
         step(index, predicted_clean(pipe, tensors))
         return {"latents": held.latents(pipe, index + 1, tensors["latents"])} if held else {}
 
-    with layout or contextlib.nullcontext():
+    with layout or contextlib.nullcontext(), decoder_watched(pipeline):
         pictures = pipeline(
             **embeddings,
             image=start.image,

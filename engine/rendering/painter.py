@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from engine.core.errors import UserError
+from engine.core.on_disk import is_file
 from engine.core.recipe import Prompt
 from engine.models.conditioning import encode_prompt
 from engine.models.loader import Models
 from engine.models.part_tokens import Tokens, load_tokens
 from engine.models.text_encoding import TokenizedPrompt, tokenize_prompt
 from engine.packs.pack import TOKENS, Pack
+
+_OF_PIPELINES: Final = 8
+"""Stable Diffusion's pipelines take multiples of it alone, also where an autoencoder's own step is smaller."""
 
 Step = Callable[[int, Tensor], None]
 
@@ -49,28 +56,32 @@ class Painter:
         The noise of a picture comes from its own seed alone; in float32 its batch moves it by rounding only
         (at most one grey level). ``step`` is called after each step with its index and the predicted clean
         latents (B, C, h, w), and may raise. ``latents`` replaces the noise; ``output`` is "pil" or "latent".
-        Raises :class:`UserError` for choices the tokens do not have and prompts that would be cut.
+        Raises :class:`UserError` for choices the tokens do not have, prompts that would be cut, and more steps than
+        the base model has.
         """
         pipeline = self.pipeline
+        require_steps(pipeline.scheduler, steps)
         embeddings, _ = self.embeddings(prompt, negative)
 
         def after(pipe: Any, index: int, _timestep: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+            require_numbers(tensors["latents"])
             step(index, predicted_clean(pipe, tensors))
             return {}
 
         side = fitting_size(size or self.size, pipeline.vae_scale_factor)
-        return pipeline(
-            **embeddings,
-            num_images_per_prompt=len(seeds),
-            generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-            latents=latents,
-            num_inference_steps=steps,
-            guidance_scale=guidance,
-            height=side,
-            width=side,
-            callback_on_step_end=after,
-            output_type=output,
-        ).images
+        with decoder_watched(pipeline):
+            return pipeline(
+                **embeddings,
+                num_images_per_prompt=len(seeds),
+                generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+                latents=latents,
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                height=side,
+                width=side,
+                callback_on_step_end=after,
+                output_type=output,
+            ).images
 
     def embeddings(self, prompt: Prompt, negative: Prompt) -> tuple[dict[str, Tensor], TokenizedPrompt]:
         """What any pipeline of this base model is told of a prompt (its arguments by name), and the prompt's tokens.
@@ -100,9 +111,42 @@ def open_painter(models: Models, pack: Pack) -> Painter:
     """What a pack renders with. Raises :class:`UserError` if a model or file is missing or does not fit."""
     pipeline = models.pipeline_of(pack)
     path = pack.path / TOKENS
-    tokens = load_tokens(path).to(models.device) if path.is_file() else None
+    tokens = load_tokens(path).to(models.device) if is_file(path) else None
     return Painter(pipeline, tokens)
 
 
 def fitting_size(size: int, multiple: int) -> int:
+    """The side nearest to one that is asked for, in pixels, of which a base model makes pictures."""
+    multiple = math.lcm(multiple, _OF_PIPELINES)
     return max(1, round(size / multiple)) * multiple
+
+
+def require_steps(scheduler: Any, steps: int) -> None:
+    """See that a schedule has so many steps: those of consistency models were taught some (50) and have no more.
+    Raises :class:`UserError`."""
+    most = scheduler.config.get("original_inference_steps")
+    if isinstance(most, int) and steps > most:
+        raise UserError(
+            f"This base model has {most} steps at most, and {steps} were asked for.",
+            f"Choose {most} steps or fewer; it was made to render in 4 to 8.",
+        )
+
+
+def require_numbers(latents: Tensor) -> None:
+    """See that latents, or decoded pixels, are numbers: what is not would become black. Raises :class:`UserError`."""
+    if not torch.isfinite(latents).all():
+        raise UserError(
+            "The numbers overflowed on the way to the picture, so there is none.",
+            "Use less guidance or smaller strengths; if that does not help, the pack or its base model is damaged.",
+        )
+
+
+@contextmanager
+def decoder_watched(pipeline: Any) -> Iterator[None]:
+    """While open, what the autoencoder makes must be numbers, before it is cut to the range of a picture. Raises
+    :class:`UserError`."""
+    handle = pipeline.vae.decoder.register_forward_hook(lambda _module, _inputs, output: require_numbers(output))
+    try:
+        yield
+    finally:
+        handle.remove()

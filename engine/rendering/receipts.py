@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from engine.core.on_disk import is_file
 from engine.core.recipe import Receipt, Recipe
 from engine.models.loader import Models
 from engine.packs.pack import CODEBOOK, Pack
@@ -38,7 +39,7 @@ def receipt_of(models: Models, pack: Pack, picture: Image.Image, recipe: Recipe,
     there. Empty without choices, and where the pack has no codebook or its eyes are not on this computer: a picture
     is worth keeping without a receipt. Raises :class:`UserError` when they are there but do not fit together.
     """
-    if not recipe.choices or not (pack.path / CODEBOOK).is_file() or not models.has(pack.backbone.id):
+    if not recipe.choices or not is_file(pack.path / CODEBOOK) or not models.has(pack.backbone.id):
         return ()
     (features,) = open_dino(models, pack.backbone).features([picture])
     codebook = pack.codebook()

@@ -18,6 +18,7 @@ from engine.core.png_metadata import save_creation
 from engine.core.prompt import parse
 from engine.core.recipe import Creation, Prompt, Recipe
 from engine.core.start import steps_taken
+from engine.models.components import sampler_name
 from engine.models.loader import Models
 from engine.packs.pack import Pack
 from engine.rendering.image_to_image import paint_from
@@ -67,7 +68,8 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
             batch = _smaller(batch, recipe, painter.size, error)
             continue
         for picture, seed in zip(pictures, seeds[first:], strict=False):
-            creation = _keep(models, pack, picture, replace(recipe, seed=seed, count=1), out, start)
+            sampler = sampler_name(painter.pipeline.scheduler)
+            creation = _keep(models, pack, picture, replace(recipe, seed=seed, count=1), out, start, sampler)
             creations.append(creation)
             report(Rendered(len(creations) - 1, creation))
     return tuple(creations)
@@ -83,11 +85,17 @@ def _painted(
 
 
 def _keep(
-    models: Models, pack: Pack, picture: Image.Image, recipe: Recipe, out: Path, start: StartPicture | None
+    models: Models,
+    pack: Pack,
+    picture: Image.Image,
+    recipe: Recipe,
+    out: Path,
+    start: StartPicture | None,
+    sampler: str,
 ) -> Creation:
     receipt = receipt_of(models, pack, picture, recipe, start.labels if start else None)
     path = free_file(out / f"{datetime.now():%Y%m%d-%H%M%S}-{recipe.seed}.png")
-    return save_creation(picture, path, recipe, receipt, pack.vocabulary, pack.base_model.id)
+    return save_creation(picture, path, recipe, receipt, pack.vocabulary, pack.base_model.id, sampler)
 
 
 def _first_batch(models: Models, painter: Painter, recipe: Recipe) -> int:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
-from engine.core.paths import is_file
+from engine.core.on_disk import is_file
 from engine.core.recipe import Recipe
 from engine.core.segmentation import NO_PART
 from engine.models.loader import Models
@@ -80,7 +80,7 @@ def _creation(models: Models, pack: Pack, path: Path, needed: bool) -> tuple[Ima
             "Start from the collage or from another picture.",
         )
     image = open_picture(path)
-    if not (pack.path / CODEBOOK).is_file() or not (needed or models.has(pack.backbone.id)):
+    if not is_file(pack.path / CODEBOOK) or not (needed or models.has(pack.backbone.id)):
         return image, None
     return image, look_at(models, pack, image).labels
 

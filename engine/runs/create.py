@@ -11,6 +11,7 @@ from typing import Any, Final
 from engine.core.atomic_files import make_folder, write_bytes
 from engine.core.errors import UserError
 from engine.core.json_values import json_bytes
+from engine.core.on_disk import is_file
 from engine.core.paths import free_folder, slug
 from engine.core.unicode_text import unicode_text
 from engine.packs.pack import TOKENS, Pack
@@ -47,7 +48,7 @@ def usual_settings(base_model: str, recipe: str = "ours") -> dict[str, Any]:
 def start_pack(base_model: str, packs: Iterable[Pack], extended: Pack | None = None) -> Pack | None:
     """The pack whose tokens new ones begin at: the one that is extended, else the first of the same base model that has
     tokens; None if there is none."""
-    alike = (pack for pack in packs if pack.base_model.id == base_model and (pack.path / TOKENS).is_file())
+    alike = (pack for pack in packs if pack.base_model.id == base_model and is_file(pack.path / TOKENS))
     return extended or next(alike, None)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-import shutil
 import subprocess
 import threading
 from pathlib import Path
@@ -13,10 +11,11 @@ from typing import Final
 
 import psutil
 
-from engine.core.atomic_files import make_folder
 from engine.core.errors import UserError
-from engine.core.paths import trash_dir
+from engine.core.on_disk import is_file
+from engine.core.paths import runs_dir
 from engine.core.reentry import neutral_folder, own_command, own_environment
+from engine.core.trash import bring_back, is_trashed, move_to_trash
 from engine.packs.pack import Pack
 from engine.runs.lock import take_turn, training_lock
 from engine.runs.run import Run, list_runs, no_run_error, read_run
@@ -60,16 +59,19 @@ def stop_run(folder: Path | str) -> Run:
 def discard_run(folder: Path | str) -> Path:
     """Move a run's folder to the trash; where it is then. Its pack stays. Raises :class:`UserError`."""
     path = Path(folder).absolute()
-    if not (path / PLAN).is_file():
+    if not is_file(path / PLAN):
         raise no_run_error(path)
     if is_alive(path):
         raise UserError(f"“{path.name}” is still learning.", "Pause it first.")
-    trashed = make_folder(trash_dir(), "the trash") / f"{secrets.token_hex(4)}-{path.name}"
-    try:
-        shutil.move(path, trashed)
-    except OSError as error:
-        raise UserError(f"{path.name} could not be moved: {error.strerror}.", "Is it open in a program?") from error
-    return trashed
+    return move_to_trash(path)
+
+
+def restore_run(trashed: Path) -> Path:
+    """Bring a discarded run back from the trash; where it is then. Raises :class:`UserError`, also if it is not there
+    any more."""
+    if not is_trashed(trashed, PLAN):
+        raise UserError("This training is no longer in the trash.", "It was brought back, or deleted for good.")
+    return bring_back(trashed, runs_dir())
 
 
 def _launch(folder: Path, wish: str) -> Run:
@@ -121,3 +123,4 @@ class LocalRuns:
     pause = staticmethod(pause_run)
     stop = staticmethod(stop_run)
     discard = staticmethod(discard_run)
+    restore = staticmethod(restore_run)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from engine.core.errors import UserError
+from engine.core.json_values import number_from, read_document
 from engine.worker.jobs import Measured
 
 PAPER: Final[dict[str, Any]] = {
@@ -111,24 +112,26 @@ class Plan:
     def from_json(cls, text: str) -> Plan:
         """Read a plan; raises :class:`UserError` that names what is wrong."""
         try:
-            document = json.loads(text)
-        except RecursionError as error:
-            raise UserError("The plan is not JSON.", "It is nested too deeply.") from error
+            document = read_document(text)
         except ValueError as error:
-            raise UserError("The plan is not JSON.", f"Look at line {getattr(error, 'lineno', 1)}.") from error
+            where = f"Look at line {error.lineno}." if isinstance(error, json.JSONDecodeError) else f"It is {error}."
+            raise UserError("The plan is not JSON.", where) from error
         if not isinstance(document, dict) or not isinstance(document.get("pack"), str) or not document["pack"]:
             raise UserError("The plan names no pack.", 'Add "pack": with the folder of a pack.')
         if document.get("recipe") == "paper":
             document = {**PAPER, **document}
         defaults = {spec.name: spec.default for spec in fields(cls)}
-        for key, value in document.items():
+        for key, value in list(document.items()):
             if key not in defaults:
                 near = difflib.get_close_matches(key, defaults, 1)
                 raise UserError(
                     f"The plan has a word it should not have: {_shown(key)}.",
                     f"Did you mean {near[0]}?" if near else f"It may have: {', '.join(defaults)}.",
                 )
-            _check(key, value, str if key == "pack" else type(defaults[key]))
+            expected = str if key == "pack" else type(defaults[key])
+            if isinstance(value, str) and expected in (int, float) and (number := number_from(value)) is not None:
+                document[key] = value = number  # "100" for 100
+            _check(key, value, expected)
         plan = cls(**document)
         if plan.projection_layers > 1 and plan.start != "noise":
             raise UserError(

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from engine.core.atomic_files import read_json, read_text
+from engine.core.atomic_files import plain_file, read_json, read_text
 from engine.core.errors import UserError
 from engine.core.match_rate import MatchRate
+from engine.core.on_disk import entries_of, files_like, is_file, status_of
 from engine.core.paths import runs_dir
+from engine.core.resemblance import Resemblance
 from engine.packs.pack import MANIFEST
 from engine.runs.plan import Plan
 from engine.runs.run_folder import IDENTITY, LOG, PLAN, TRIED, checkpoints
@@ -46,7 +48,8 @@ class Run:
     read. ``stage`` with ``done`` of ``total`` is what it does; ``step`` of ``steps`` how far it has learned; ``losses``
     are (step, diffusion, attention). ``message`` and ``hint`` tell a person what happened. ``pack`` is the folder of
     the pack it has written, empty before; ``tried`` are the pictures that its match rate was counted in, and
-    ``match_rate`` what was counted, None before, and where nobody could.
+    ``match_rate`` what was counted, None before, and where nobody could; ``resemblance`` likewise whether they resemble
+    the pictures that were learned from.
     """
 
     folder: str
@@ -66,21 +69,26 @@ class Run:
     pack: str = ""
     tried: tuple[str, ...] = ()
     match_rate: MatchRate | None = None
+    resemblance: Resemblance | None = None
+
+    @property
+    def advice(self) -> str:
+        """What to do where its renders do not resemble the pictures, in a sentence; empty where they do, and where
+        nobody knows."""
+        return self.resemblance.advice if self.resemblance else ""
 
 
 def list_runs() -> list[Run]:
     """The runs in PartCraft's own folder, newest first."""
-    try:
-        folders = [path.parent for path in runs_dir().glob(f"*/{PLAN}") if not path.parent.name.startswith(".")]
-    except OSError:
-        return []
+    places = [path for path in entries_of(runs_dir()) if not path.name.startswith(".")]
+    folders = [path for path in places if is_file(path / PLAN)]
     return [read_run(folder) for folder in sorted(folders, key=_touched, reverse=True)]
 
 
 def read_run(folder: Path | str) -> Run:
     """A run as it is now. Never raises for what is in the folder. Raises :class:`UserError` if there is no plan."""
     path = Path(folder)
-    if not (path / PLAN).is_file():
+    if not is_file(path / PLAN):
         raise no_run_error(path)
     plan = _plan_of(path)
     status = read_status(path) or _silent(path)
@@ -90,6 +98,7 @@ def read_run(folder: Path | str) -> Run:
         message = "This training ended without a word: was the computer switched off, or did memory run out?"
         hint = "Go on with it; it loses what came after its last checkpoint."
     losses = _log_of(path / LOG)
+    metrics, base_model = _metrics(path, status.pack)
     learning = state == "running" and status.stage == LEARNING_STAGE
     return Run(
         folder=str(path), title=_title(path), plan=plan, state=state, stage=status.stage, done=status.done,
@@ -97,7 +106,7 @@ def read_run(folder: Path | str) -> Run:
         steps=plan.steps if plan else status.total if learning else 0, losses=losses, samples=_samples(path),
         seconds_left=status.seconds_left if state == "running" else None, message=message, hint=hint, pack=status.pack,
         tried=_tried(path) if status.pack else (),
-        match_rate=MatchRate.from_metrics(_metrics(path, status.pack)),
+        match_rate=MatchRate.from_metrics(metrics), resemblance=Resemblance.from_metrics(metrics, base_model),
     )  # fmt: skip
 
 
@@ -123,7 +132,8 @@ def _title(folder: Path) -> str:
 
 def _samples(folder: Path) -> tuple[SampleImage, ...]:
     samples = []
-    for path in (folder / "samples").glob("step-*/*.png"):
+    steps = files_like(folder / "samples", "step-*")
+    for path in (path for step in steps for path in files_like(step, "*.png")):
         step, part = path.parent.name.removeprefix("step-"), path.stem.removeprefix("part-")
         if step.isdecimal() and (path.stem == "whole" or part.isdecimal()):
             samples.append(SampleImage(int(step), -1 if path.stem == "whole" else int(part), str(path)))
@@ -131,26 +141,26 @@ def _samples(folder: Path) -> tuple[SampleImage, ...]:
 
 
 def _tried(folder: Path) -> tuple[str, ...]:
-    pictures = [path for path in (folder / TRIED).glob("*.png") if path.stem.isdecimal()]
+    pictures = [path for path in files_like(folder / TRIED, "*.png") if path.stem.isdecimal()]
     return tuple(str(path) for path in sorted(pictures, key=lambda path: int(path.stem)))
 
 
-def _metrics(folder: Path, pack: str) -> Mapping[str, Any]:
-    """What the pack that a run has written says of itself; nothing if it is gone, or another's now."""
+def _metrics(folder: Path, pack: str) -> tuple[Mapping[str, Any], str]:
+    """What the pack that a run has written says of itself, and the id of its base model; nothing if it is gone, or
+    another's now."""
     if not pack or "\0" in pack:
-        return {}
+        return {}, ""
     manifest = read_json(Path(pack) / MANIFEST)
-    metrics = manifest.get("metrics")
-    its_own = manifest.get("run") == read_json(folder / IDENTITY).get("id")
-    return metrics if its_own and isinstance(metrics, dict) else {}
+    if manifest.get("run") != read_json(folder / IDENTITY).get("id"):
+        return {}, ""
+    metrics, base = manifest.get("metrics"), manifest.get("base_model")
+    base_model = base.get("id") if isinstance(base, dict) else ""
+    return metrics if isinstance(metrics, dict) else {}, base_model if isinstance(base_model, str) else ""
 
 
 def _touched(folder: Path) -> float:
-    times = []
-    for name in (LOG, PLAN):
-        with contextlib.suppress(OSError):
-            times.append((folder / name).stat().st_mtime)
-    return max(times, default=0.0)
+    written = (status_of(folder / name) for name in (LOG, PLAN))
+    return max((status.st_mtime for status in written if status is not None), default=0.0)
 
 
 def no_run_error(folder: Path) -> UserError:
@@ -166,7 +176,7 @@ _knowing = threading.Lock()
 
 def _log_of(path: Path) -> tuple[tuple[int, float, float], ...]:
     try:
-        with _knowing, path.open("rb") as file:
+        with _knowing, plain_file(path).open("rb") as file:
             stat = os.fstat(file.fileno())
             node, offset, losses = _known.get(path, (-1, 0, []))
             if node != stat.st_ino or stat.st_size < offset:

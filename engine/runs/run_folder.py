@@ -8,9 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
-from engine.core.atomic_files import make_folder, read_json, write_bytes
+from engine.core.atomic_files import make_folder, read_json, read_text, write_bytes
 from engine.core.errors import UserError
 from engine.core.json_values import json_bytes
+from engine.core.on_disk import exists, files_like, is_empty_folder, is_file, is_folder, resolved
 from engine.core.paths import packs_dir, runs_dir, slug
 from engine.packs.pack import MANIFEST, TOKENS, Pack
 from engine.runs.plan import Plan
@@ -33,32 +34,32 @@ def open_plan(path: Path) -> tuple[Plan, Path]:
     folders in a plan are relative to the plan's own; in what is returned they are absolute.
     """
     try:
-        file = path / PLAN if path.is_dir() else path
-        text = file.read_text("utf-8")
+        file = path / PLAN if is_folder(path) else path
+        text = read_text(file)
     except UnicodeDecodeError as error:
-        raise UserError("The plan is not JSON.", "It is not text in UTF-8.") from error
+        raise UserError("The plan is not JSON.", "Save it as text in UTF-8.") from error
     except (OSError, ValueError) as error:
         raise UserError(f"There is no plan at {path}.", "Choose a plan.json or the folder of a run.") from error
     plan = Plan.from_json(text)
-    home = file.parent.resolve()
+    home = resolved(file.parent)
     try:
         absolute = {name: str((home / value).resolve()) for name in _PLACES if (value := getattr(plan, name))}
         # A model or a pack to start at may lie beside the plan; otherwise these are ids and words.
         absolute |= {
             name: str((home / value).resolve())
             for name in ("base_model", "unet", "start")
-            if (value := getattr(plan, name)) and (home / value).exists()
+            if (value := getattr(plan, name)) and exists(home / value)
         }
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError("The plan names a folder that cannot be: " + _longest(plan), "Write it again.") from error
     plan = replace(plan, **absolute)
-    if path.is_dir() or plan.run == str(home) or (not plan.run and home.parent == runs_dir()):
+    if is_folder(path) or plan.run == str(home) or (not plan.run and home.parent == runs_dir()):
         return replace(plan, run=str(home)), home
     run = Path(plan.run) if plan.run else runs_dir() / f"{Path(plan.pack).name}-{plan.seed}"
     plan = replace(plan, run=str(run))
     plan_file = run / PLAN
     whole = json_bytes(asdict(plan), indent=1)
-    if plan_file.is_file() and plan_file.read_bytes() != whole and checkpoints(run):
+    if is_file(plan_file) and plan_file.read_bytes() != whole and checkpoints(run):
         raise UserError(f"The run in {run} has another plan.", "Go on with that folder, or choose another run folder.")
     make_folder(run, "the run")
     write_bytes(plan_file, whole, "the plan")
@@ -69,8 +70,8 @@ def checkpoints(run: Path) -> list[Path]:
     """Whole checkpoints of a run, oldest first."""
     by_step = {
         int(path.name[5:]): path
-        for path in (run / "checkpoints").glob("step-*")
-        if path.name[5:].isdecimal() and (path / STATE).is_file()
+        for path in files_like(run / "checkpoints", "step-*")
+        if path.name[5:].isdecimal() and is_file(path / STATE)
     }
     return [by_step[step] for step in sorted(by_step)]
 
@@ -94,16 +95,16 @@ def pack_destination(plan: Plan, pack: Pack, run: Path) -> Path:
     """
     if plan.out:
         out = Path(plan.out)
-        if pack.path.resolve() in out.resolve().parents:
+        if resolved(pack.path) in resolved(out).parents:
             raise UserError(f"The plan's out, {out}, is inside the pack that is learned.", "Choose another folder.")
-        if out.resolve() != pack.path.resolve() and not is_run_output(out, run):
+        if resolved(out) != resolved(pack.path) and not is_run_output(out, run):
             raise UserError(f"There is something else in {out} already.", "Choose another folder in the plan's out.")
         return out
     name = slug(pack.title, "pack")
     folder = packs_dir() / name
     number = 1
-    draft = pack.path.resolve() if not (pack.path / TOKENS).is_file() else None
-    while folder.exists() and folder.resolve() != draft and not is_run_output(folder, run):
+    draft = resolved(pack.path) if not is_file(pack.path / TOKENS) else None
+    while exists(folder) and resolved(folder) != draft and not is_run_output(folder, run):
         number += 1
         folder = packs_dir() / f"{name}-{number}"
     return folder
@@ -111,7 +112,7 @@ def pack_destination(plan: Plan, pack: Pack, run: Path) -> Path:
 
 def is_run_output(folder: Path, run: Path) -> bool:
     """Whether a run may write its pack into a folder: it is new, empty, or has what the run wrote before."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not exists(folder) or is_empty_folder(folder):
         return True
     return read_json(folder / MANIFEST).get("run") == run_identity(run)
 
@@ -125,7 +126,7 @@ WISH: Final = "wish.json"
 
 def read_wish(folder: Path) -> str:
     """What is wished of a run: "pause", "stop" or ""."""
-    if not (folder / WISH).exists():
+    if not exists(folder / WISH):
         return ""
     wish = read_json(folder / WISH).get("wish")
     return wish if wish in ("pause", "stop") else ""

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 
+from engine.core.atomic_files import plain_file
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
 from engine.core.paths import starter_pack
@@ -158,10 +159,12 @@ def _known_birds(models: Models) -> _KnownBirds | None:
     def read() -> _KnownBirds | None:
         try:
             pack = Pack.open(starter_pack())
-            with safe_open(pack.path / BEGINNINGS, "np") as opened:
+            with safe_open(plain_file(pack.path / BEGINNINGS), "np") as opened:
                 looks = opened.get_tensor("looks").astype(np.float32)
             codebook = pack.codebook()
         except (UserError, SafetensorError, OSError):
+            return None
+        if not models.has(STARTER_EYES):  # whoever picked other eyes by hand can do without them
             return None
         if looks.ndim != 3 or looks.shape[::2] != codebook.parts.shape or pack.backbone.id != STARTER_EYES:
             return None

@@ -20,6 +20,7 @@ from engine.packs.codebook import Codebook
 from engine.packs.foreground import ForegroundVotes
 from engine.segmentation.feature_cache import FeatureMaps, PictureFeatures
 from engine.segmentation.kmeans import ALIKE, Clustering, kmeans
+from engine.segmentation.side_by_side import side_by_side
 
 ROWS: Final = 100_000
 """Feature rows a clustering sees at most; more do not move centroids."""
@@ -201,10 +202,15 @@ def pool_and_fit_codes(
     numbers = np.array([kinds.index(kind) if kind in kinds else ABSENT for kind in pictures.classes], np.int64)
     shape = len(book.parts), book.parts.shape[1]
     pooled = np.zeros((len(pictures.features), *shape), np.float32)
-    for index, features in enumerate(pictures.features):
-        report(index)
+
+    def pool(index: int) -> Floats:
+        features = pictures.features[index]
         labels = labels_of(index, book, features) if labels_of else book.segment(features).labels
-        pooled[index] = book.pooled(features, labels)
+        return book.pooled(features, labels)
+
+    for index, means in enumerate(side_by_side(pool, len(pooled))):
+        report(index)
+        pooled[index] = means
     centroids = np.zeros((shape[0], code_count, shape[1]), np.float32)
     for part in range(shape[0]):
         if kinds and not background[part]:
@@ -239,6 +245,7 @@ def fit_codes(
     metrics = {
         "pictures": len(pictures.features),
         "skipped": list(pictures.skipped),
+        "notes": list(pictures.notes),
         "foreground_share": float(split.front.mean()),
         "foreground_confidence": split.confidence,
         **({"without_object": split.empty} if split.votes else {}),

@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch.distributed as dist
 
 from engine.core.errors import UserError
+from engine.core.on_disk import resolved
 from engine.core.vocabulary import Vocabulary
 from engine.models.loader import Models
 from engine.packs.pack import BaseModel, Pack
 from engine.segmentation.codebook_fitting import fit_codes, kinds_in
 from engine.segmentation.corrections import save_corrections
-from engine.segmentation.draft_pack import copy_references, make_draft_folder, write_draft
-from engine.segmentation.find_parts import corrected_pictures, corrected_view, note_on, parts_of, suggested_count
-from engine.segmentation.part_names import code_names, joined_names, make_parts, part_names
+from engine.segmentation.draft_pack import copy_references, draft_folder, require_place_for_draft, write_draft
+from engine.segmentation.find_parts import (
+    corrected_pictures,
+    corrected_view,
+    names_for,
+    note_on,
+    parts_of,
+    suggested_count,
+)
+from engine.segmentation.part_names import code_names, joined_names, make_parts
 from engine.worker.jobs import Discover, Progress, Report
 
 
@@ -33,10 +40,12 @@ def discover(models: Models, job: Discover, report: Report) -> str:
     """
     if job.parts < 0 or job.codes < 1:
         raise UserError("A vocabulary needs at least one part and one code.", "Choose larger numbers.")
+    out = resolved(job.out)
+    require_place_for_draft(out)  # said now, not after minutes
     _join_launch()
     view = corrected_view(models, job, report)
     if dist.is_initialized() and dist.get_rank():
-        return str(Path(job.out).resolve())
+        return str(out)
     report(Progress("Finding parts", 0, 0))
     suggested, reason = (0, "") if view.known else suggested_count(view, job.seed, report)
     count = job.parts or suggested
@@ -57,7 +66,7 @@ def discover(models: Models, job: Discover, report: Report) -> str:
         named = view.known.vocabulary.parts
     else:
         names = list(job.part_names)
-        names += part_names(parts.centroids, view.sample.rows[view.split.front][::10], view.backbone)[len(names) :]
+        names += names_for(view, parts)[len(names) :]
         named = make_parts(names[: len(background)], background, list(job.colours))
     # Names of codes come from what the pictures are called, also where the codes are clusters.
     labels = tuple(tuple(row) for row in code_names(named, clusters, pictures.files, view.found.classes))
@@ -74,33 +83,34 @@ def discover(models: Models, job: Discover, report: Report) -> str:
         vocabulary = Vocabulary(job.noun, named, book.codes.shape[1], labels if any(labels) else ())
     except ValueError as error:
         raise UserError(f"The parts cannot be named so: {error}.", "Give each part a name of its own.") from error
-    out = make_draft_folder(Path(job.out))
-    base = job.base_model or (view.known.base_model.id if view.known else "starter/base")
-    pack = Pack(
-        path=out,
-        id=out.name,
-        title=job.title or out.name,
-        vocabulary=vocabulary,
-        backbone=view.backbone,
-        base_model=BaseModel(base),
-        references=copy_references(view.known, out) if view.known else (),
-        provenance=f"Found in {total} pictures",
-        metrics={
-            **clusters.metrics,
-            "suggested": suggested,
-            "reason": reason,
-            **({"eyes": view.eyes.reason} if view.eyes and not view.eyes.missing else {}),
-            "note": note_on(models, view, parts, count),
-        },
-        kinds={kind: first + code for code, kind in enumerate(clusters.kinds)},
-        extends=str(view.known.path) if view.known else "",
-    )
 
     def cutting(done: int, total: int) -> None:
         report(Progress("Cutting references into parts", done, total))
 
-    save_corrections(out, job.left_out, corrected)
-    return str(write_draft(pack, book, clusters, pictures, job.references, cutting, first, corrected).path)
+    with draft_folder(out) as beside:
+        base = job.base_model or (view.known.base_model.id if view.known else "starter/base")
+        pack = Pack(
+            path=beside,
+            id=out.name,
+            title=job.title or out.name,
+            vocabulary=vocabulary,
+            backbone=view.backbone,
+            base_model=BaseModel(base),
+            references=copy_references(view.known, beside) if view.known else (),
+            provenance=f"Found in {total} pictures",
+            metrics={
+                **clusters.metrics,
+                "suggested": suggested,
+                "reason": reason,
+                **({"eyes": view.eyes.reason} if view.eyes and not view.eyes.missing else {}),
+                "note": note_on(models, view, parts, count),
+            },
+            kinds={kind: first + code for code, kind in enumerate(clusters.kinds)},
+            extends=str(view.known.path) if view.known else "",
+        )
+        save_corrections(beside, job.left_out, corrected)
+        write_draft(pack, book, clusters, pictures, job.references, cutting, first, corrected)
+    return str(out)
 
 
 def _join_launch() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import secrets
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,8 +22,10 @@ from PIL import Image
 from safetensors.numpy import save
 
 from engine.core.atomic_files import make_folder, write_bytes
+from engine.core.byte_sizes import byte_size
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
+from engine.core.on_disk import files_like, is_folder, size_of, status_of
 from engine.core.paths import cache_dir
 from engine.models.hub import model_folder
 from engine.packs.pack import Backbone
@@ -29,6 +33,9 @@ from engine.segmentation.dino import Dino, Floats
 from engine.segmentation.image_folder import FileFacts, identify_files, missing_folder_error
 from engine.worker.jobs import Progress, Report
 
+_log = logging.getLogger(__name__)
+
+_SEEN: Final = "what was seen of the pictures"
 _BATCH: Final = 16
 _SPARE: Final = 200 << 20
 """Bytes of disk that the cache leaves free."""
@@ -87,7 +94,7 @@ class PictureFeatures:
 
     ``features[i]`` is float32 (C, H, W); it may be read from disk each time, for thousands do not fit into memory.
     ``classes[i]`` is of what kind picture i is if the pictures are sorted, "" where nobody says. ``key`` names
-    these very feature maps, or is empty.
+    these very feature maps, or is empty. ``skipped`` are sentences on pictures left out, ``notes`` on the folder.
     """
 
     files: tuple[Path, ...]
@@ -95,20 +102,23 @@ class PictureFeatures:
     classes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     key: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class FeatureCache:
-    """Feature maps on disk by the digests of their pictures."""
+    """Feature maps on disk by the digests of their pictures. New ones are written to ``folder``; those in ``others``
+    are read, too."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *others: Path) -> None:
         self.folder = folder
+        self._folders = (folder, *others)
         self._read: set[str] = set()
         self._maps: dict[str, StoredFeatures] = {}
         self.refresh()
 
     def refresh(self) -> None:
         """Take notice of what other processes have added."""
-        for file in sorted(self.folder.glob("*.safetensors")):
+        for file in (file for folder in self._folders for file in files_like(folder, "*.safetensors")):
             if file.name not in self._read:
                 self._read.add(file.name)
                 self._maps.update(_contents(file))
@@ -126,8 +136,8 @@ class FeatureCache:
         arranged = {
             key: np.ascontiguousarray(np.moveaxis(features, 0, 2), np.float16) for key, features in maps.items()
         }
-        place = make_folder(self.folder, "the features") / f"{secrets.token_hex(8)}.safetensors"
-        write_bytes(place, save(arranged), "the features")
+        place = make_folder(self.folder, _SEEN) / f"{secrets.token_hex(8)}.safetensors"
+        write_bytes(place, save(arranged), _SEEN)
         self.refresh()
 
     def require_room(self, pictures: int) -> None:
@@ -136,8 +146,8 @@ class FeatureCache:
         free = shutil.disk_usage(self.folder).free - _SPARE
         if pictures * picture_bytes > free:
             raise UserError(
-                f"Looking at {pictures} more pictures needs {pictures * picture_bytes / 1e9:.1f} GB of disk, and "
-                f"{max(free, 0) / 1e9:.1f} GB are free.",
+                f"Looking at {pictures} more pictures needs {byte_size(pictures * picture_bytes)} of disk, and "
+                f"{byte_size(max(free, 0))} are free.",
                 f"Make room on the disk of {self.folder}, or take fewer pictures.",
             )
 
@@ -163,7 +173,7 @@ def compute_features(
     if not readable:
         raise UserError("None of the pictures can be read.", next(iter(skipped.values()), ""))
     key = dino_cache_key(dino.backbone)
-    cache = FeatureCache(cache_dir() / "features" / key)
+    cache = open_cache(cache_dir() / "features" / key, together)
     first = {facts[index].digest: index for index in reversed(readable)}
     waiting = sorted(index for digest, index in first.items() if digest not in cache)
     rank, world = _own_share() if together else (0, 1)
@@ -187,6 +197,29 @@ def compute_features(
     )
 
 
+def open_cache(folder: Path, together: bool) -> FeatureCache:
+    """The cache in a folder. Where that may not be written to, what is new goes to a temporary folder, to which this
+    process returns and no other comes."""
+    if together or _takes_files(folder):
+        return FeatureCache(folder)
+    _log.warning("%s cannot be written to: what is seen is kept until the program ends", folder)
+    return FeatureCache(Path(_temporary_folder().name) / folder.name, folder)
+
+
+def _takes_files(folder: Path) -> bool:
+    try:
+        make_folder(folder, _SEEN)
+        with tempfile.TemporaryFile(dir=folder):  # asking for permissions would not do: disks are read-only, too
+            return True
+    except (OSError, UserError):
+        return False
+
+
+@lru_cache(maxsize=1)
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="partcraft-features-", ignore_cleanup_errors=True)
+
+
 def _compute_missing(
     dino: Dino, files: Sequence[Path], facts: Sequence[FileFacts], indices: Sequence[int], cache: FeatureCache
 ) -> None:
@@ -196,7 +229,7 @@ def _compute_missing(
         try:
             pictures[facts[index].digest] = open_picture(files[index], max_side=max(1024, 2 * dino.backbone.image_size))
         except UserError as error:
-            if not files[index].parent.is_dir():
+            if not is_folder(files[index].parent):
                 raise missing_folder_error(files[index].parent) from error
             raise UserError(
                 f"{error.message.removesuffix('.')}: it was whole a moment ago.", "Start again without it."
@@ -215,23 +248,41 @@ def _own_share() -> tuple[int, int]:
 def dino_cache_key(backbone: Backbone) -> str:
     """What features depend on besides the picture: the eyes' files, the layer, the size."""
     folder = model_folder(backbone.id)
-    files = [*sorted(folder.glob("*.safetensors")), *sorted(folder.glob("*config.json"))]
-    prints = [_file_print(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    files = [*files_like(folder, "*.safetensors"), *files_like(folder, "*config.json")]
+    stamps = [(path, status_of(path)) for path in files]
+    prints = [_file_print(path, status.st_size, status.st_mtime_ns) for path, status in stamps if status is not None]
     text = "|".join([*prints, backbone.feature_layer, str(backbone.image_size), str(backbone.patch)])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 @lru_cache(maxsize=64)
 def _file_print(path: Path, size: int, time: int) -> str:
-    """The digest of a file's bytes; ``size`` and ``time`` are there to notice that it is another."""
+    """The digest of what a file holds; ``size`` and ``time`` are there to notice that it is another.
+
+    Of safetensors the tensors alone: the library writes the notes in the header in another order each time, and the
+    same weights are the same eyes whoever saved them."""
+    digest = hashlib.blake2b(digest_size=16)
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        if path.suffix == ".safetensors":
+            length = int.from_bytes(file.read(8), "little")
+            try:
+                header = json.loads(file.read(length)) if length <= size else None
+            except (ValueError, RecursionError):
+                header = None
+            if isinstance(header, dict):
+                tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+                digest.update(json.dumps(tensors, sort_keys=True).encode())
+            else:
+                file.seek(0)
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _contents(file: Path) -> dict[str, StoredFeatures]:
     """What a safetensors file keeps, by name; nothing of a damaged one: its pictures are looked at anew."""
     try:
-        size = file.stat().st_size
+        size = size_of(file)
         # By hand: safe_open does not say where in the file a tensor begins, which mapping its rows needs.
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -19,7 +17,7 @@ from engine.models.dinov2_wheel import EYES
 from engine.models.loader import Models
 from engine.packs.codebook import Codebook
 from engine.packs.pack import Backbone, Pack
-from engine.segmentation.choose_eyes import EyesChoice, are_seen, choose_eyes, eyes_here
+from engine.segmentation.choose_eyes import EyesChoice, are_familiar, are_seen, choose_eyes, eyes_here
 from engine.segmentation.codebook_fitting import (
     NOTHING,
     ROWS,
@@ -48,9 +46,12 @@ from engine.segmentation.draft_pack import representative_indices
 from engine.segmentation.feature_cache import PictureFeatures, compute_features
 from engine.segmentation.foreground import FolderForeground, fit_foreground, masks_of, split_by_masks
 from engine.segmentation.image_folder import read_image_folder, without
+from engine.segmentation.kmeans import Clustering
+from engine.segmentation.known_parts import KnownParts, fitting, guided_clusters, known_parts
 from engine.segmentation.part_count import suggest_part_count
 from engine.segmentation.part_names import part_names
-from engine.worker.jobs import Discover, EyeSettings, FindParts, PartsFound, Progress, Report, SeenPicture
+from engine.segmentation.side_by_side import side_by_side
+from engine.worker.jobs import REMARKS, Discover, EyeSettings, FindParts, PartsFound, Progress, Report, SeenPicture
 
 _WALL_SIDE: Final = 160
 
@@ -59,6 +60,8 @@ _SAME_GROUND: Final = 0.95
 _SAME_GROUND_IN_PHOTOS: Final = 0.7
 """Cosines between foreground and background above which nothing stands out: by two centroids, and by cuts."""
 _UNSURE: Final = 0.2
+_RARE: Final = 0.1
+"""Parts found in a smaller share of the pictures are told."""
 _ANATOMY: Final = 5 / 6
 """Of all layers of the eyes: after so many parts are found best in photographs (10 of 12)."""
 
@@ -92,6 +95,13 @@ class _CentredKey:
 
 
 @dataclass(frozen=True)
+class _GuideKey:
+    features: str
+    seed: int
+    flip: bool
+
+
+@dataclass(frozen=True)
 class _ClustersKey:
     features: str
     seed: int
@@ -106,7 +116,8 @@ class _ClustersKey:
 class FolderView:
     """A folder as eyes see it: its pictures, a sample of what is in them, background and foreground (changed over if
     ``flip``), the pack that is extended, if any, and why these eyes look, unless a person or that pack chose them.
-    Of photographs also their foreground; of a view with corrections, how it was without them."""
+    Of photographs also their foreground, and the known parts that fit them; of a view with corrections, how it was
+    without them."""
 
     backbone: Backbone
     found: PictureFeatures
@@ -118,6 +129,7 @@ class FolderView:
     foreground: FolderForeground | None = None
     uncorrected: FolderView | None = None
     corrections: FolderCorrections | None = None
+    guide: KnownParts | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,10 +153,7 @@ def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
         count = job.parts or suggested
     parts = parts_of(models, view, count, job.merged, job.dropped, job.seed)
     report(Progress("Showing parts", 0, 0))
-    if view.known:
-        names = [part.name for part in view.known.vocabulary.parts]
-    else:
-        names = part_names(parts.centroids, view.sample.rows[view.split.front][::10], view.backbone)
+    names = names_for(view, parts)
     book = _codebook_without_codes(view, parts)
     corrected = corrected_pictures(view, parts)
     everything = (view.uncorrected or view).found  # those left out stay on the wall, for they can be taken in again
@@ -157,8 +166,7 @@ def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
             return _left_out_picture(everything, index)
         return _seen_picture(book, view.found, number, corrected)
 
-    with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
-        wall = tuple(pool.map(seen, shown))
+    wall = tuple(side_by_side(lambda place: seen(shown[place]), len(shown)))
     return PartsFound(
         pictures=len(view.found.files),
         asked=count,
@@ -175,6 +183,7 @@ def find_parts(models: Models, job: FindParts, report: Report) -> PartsFound:
         eyes_reason=view.eyes.reason if view.eyes else "",
         eyes_here=eyes_here(),
         eyes_missing=view.eyes is not None and view.eyes.missing,
+        familiar=are_familiar(models, everything.files),
     )
 
 
@@ -201,9 +210,10 @@ def view_folder(
         chosen = choose_eyes(models, place.pictures)
     backbone = extended.backbone if extended else backbone_with(models, chosen.id if chosen else eyes, settings)
     place = without(place, left_out)
-    skipped = [problem.message for problem in place.problems]
+    skipped = [problem.message for problem in place.problems if problem.what not in REMARKS]
+    notes = tuple(problem.message for problem in place.problems if problem.what in REMARKS)
     pictures = compute_features(open_dino(models, backbone), place.pictures, report, place.kinds, together=True)
-    pictures = replace(pictures, skipped=(*skipped, *pictures.skipped))
+    pictures = replace(pictures, skipped=(*skipped, *pictures.skipped), notes=notes)
     report(Progress("Finding parts", 0, 0))
     bytes = min(ROWS, len(pictures.files) * pictures.features[0][0].size) * pictures.features[0].shape[0] * 4
     if extended and extended.backbone.centred:
@@ -230,8 +240,16 @@ def view_folder(
         sample, split = centred() if extended else models.cache.get(key, centred, 2 * bytes)
         if extended:
             split = replace(split, centroids=extended.codebook().foreground, confidence=1.0)
+        guide = None
+        if not extended:
+            prototypes = known_parts(models, backbone, report)
+            report(Progress("Finding parts", 0, 0))
+            key = _GuideKey(pictures.key, seed, flip)
+            guide = models.cache.get(
+                key, lambda: fitting(prototypes, sample, split.front), prototypes.prototypes.nbytes
+            )
         flip = flip and not extended
-        return FolderView(backbone, pictures, sample, split, flip, extended, chosen, foreground=known)
+        return FolderView(backbone, pictures, sample, split, flip, extended, chosen, foreground=known, guide=guide)
     sample = models.cache.get(_SampleKey(pictures.key, seed), lambda: draw_sample(pictures.features, seed), bytes)
     if extended:
         centroids = extended.codebook().foreground
@@ -274,11 +292,13 @@ def parts_of(
         background = tuple(part.background for part in view.known.vocabulary.parts)
         return PartClusters(centroids, members, background, tuple(shares.tolist()), (), book.clusters)
     whole = view.uncorrected or view
-    clusters = models.cache.get(
-        _ClustersKey(whole.found.key, seed, whole.flip, count),
-        lambda: cluster_foreground(whole.sample, whole.split, count, seed),
-        len(whole.sample.rows),
-    )
+
+    def found() -> Clustering:
+        if whole.guide:
+            return guided_clusters(whole.sample, whole.split, count, whole.guide, seed)
+        return cluster_foreground(whole.sample, whole.split, count, seed)
+
+    clusters = models.cache.get(_ClustersKey(whole.found.key, seed, whole.flip, count), found, len(whole.sample.rows))
     if view.corrections:
         if not view.split.front.any():
             raise NOTHING
@@ -321,8 +341,20 @@ def suggested_count(view: FolderView, seed: int, report: Report) -> tuple[int, s
     """How many parts fit a view, and why."""
     trying = "Trying numbers of parts"
     view = view.uncorrected or view  # a number that changed with each stroke would be hard to follow
-    key = f"{view.found.key}-{seed}-{int(view.flip)}"
-    return suggest_part_count(view.sample, view.split, key, lambda done, total: report(Progress(trying, done, total)))
+    key = f"{view.found.key}-{seed}-{int(view.flip)}{'-known' if view.guide else ''}"
+
+    def tried(done: int, total: int) -> None:
+        report(Progress(trying, done, total))
+
+    return suggest_part_count(view.sample, view.split, key, tried, view.guide)
+
+
+def names_for(view: FolderView, parts: PartClusters) -> list[str]:
+    """A name for each part of a view: those of the pack it extends, or what they look like, else "part 1", ..."""
+    if view.known:
+        return [part.name for part in view.known.vocabulary.parts]
+    rows = view.sample.rows[view.split.front][::10]
+    return part_names(parts.centroids, rows, view.backbone, known=view.guide)
 
 
 def _codebook_without_codes(view: FolderView, parts: PartClusters) -> Codebook:
@@ -360,6 +392,7 @@ def note_on(models: Models, view: FolderView, parts: PartClusters, count: int) -
         sentences.append("It is not clear which is the background; flip it if the wall shows it wrong.")
     if view.split.empty:
         sentences.append(f"Nothing like the others was found in {view.split.empty} of the pictures.")
+    sentences += _rare(view, parts)
     cluster_count = sum(len(group) for group in parts.members)
     if cluster_count < count:
         sentences.append(f"Only {cluster_count} different parts could be found.")
@@ -368,3 +401,17 @@ def note_on(models: Models, view: FolderView, parts: PartClusters, count: int) -
     elif view.backbone.sees == "drawings" and not are_seen(models, view.backbone, view.found.files):
         sentences.append(f"These eyes do not see such pictures well; {EYES} does.")
     return " ".join(sentences)
+
+
+def _rare(view: FolderView, parts: PartClusters) -> list[str]:
+    """Which parts hardly any picture shows, in a sentence each."""
+    inside = view.sample.rows[view.split.front]
+    clusters = parts.centroids if parts.clusters is None else parts.clusters
+    nearest, picture = (inside @ clusters.T).argmax(axis=1), view.sample.picture[view.split.front]
+    names, total = names_for(view, parts), len(view.found.files)
+    shown = [len(np.unique(picture[np.isin(nearest, group)])) for group in parts.members]
+    return [
+        f"The part called “{name}” was found in {count} of {total} pictures only."
+        for name, count, background in zip(names, shown, parts.background, strict=True)
+        if count < _RARE * total and not background
+    ]

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from engine.packs.foreground import ForegroundVotes, PictureCells, centred_cells, rim_of, soft_members, without_specks
 from engine.segmentation.codebook_fitting import NOTHING, BackgroundSplit, FeatureSample, draw_sample, unit_rows
 from engine.segmentation.kmeans import kmeans
+from engine.segmentation.side_by_side import side_by_side
 
 _ROWS: Final = 30_000
 _CLUSTERS: Final = (40, 80)
@@ -69,36 +70,51 @@ def fit_foreground(
     )
     tally = _Tally(len(maps), len(centroids))
     cuts: list[Floats] = []
-    for index in range(len(maps)):
-        report(index, total)
+
+    def first_look(index: int) -> tuple[Floats, _Shown]:
         picture = PictureCells(maps[index])
-        cuts.append(picture.cut())
-        tally.count(index, soft_members(picture.rows, centroids), cuts[index])
+        cut = picture.cut()
+        return cut, _Shown.of(soft_members(picture.rows, centroids), cut)
+
+    for index, (cut, shown) in enumerate(side_by_side(first_look, len(maps))):
+        report(index, total)
+        cuts.append(cut)
+        tally.take(index, shown)
     for turn in range(1, _PASSES + 1):
         said = tally.copy()
-        for index in range(len(maps)):
-            report(turn * len(maps) + index, total)
+
+        def look_again(index: int, said: _Tally = said) -> _Shown:
             picture = PictureCells(maps[index])
             members = soft_members(picture.rows, centroids)
             beliefs = picture.settled(members @ said.shares(without=index), cuts[index], votes.weight)
-            tally.count(index, members, picture.coarse(without_specks(beliefs > 0.5)))
-    votes = replace(votes, shares=tally.shares(), weight=_FINAL * len(maps) / (len(maps) + _SOME))
-    masks = masks_of(maps, votes, lambda done: report(total - len(maps) + done, total))
+            return _Shown.of(members, picture.coarse(without_specks(beliefs > 0.5)))
+
+        for index, shown in enumerate(side_by_side(look_again, len(maps))):
+            report(turn * len(maps) + index, total)
+            tally.take(index, shown)
+    final = replace(votes, shares=tally.shares(), weight=_FINAL * len(maps) / (len(maps) + _SOME))
+    masks = masks_of(maps, final, lambda done: report(total - len(maps) + done, total), cuts)
     if 2 * sum(mask.any() for mask in masks) < len(maps):
         # They have nothing in common that votes could tell: each has what stands out in it.
-        votes = replace(votes, weight=0.0)
-        masks = masks_of(maps, votes, lambda done: report(total - len(maps) + done, total))
-    return FolderForeground(votes, masks)
+        final = replace(final, weight=0.0)
+        masks = masks_of(maps, final, lambda done: report(total - len(maps) + done, total), cuts)
+    return FolderForeground(final, masks)
 
 
 def masks_of(
-    maps: Sequence[Floats], votes: ForegroundVotes, report: Callable[[int], None] = lambda _done: None
+    maps: Sequence[Floats],
+    votes: ForegroundVotes,
+    report: Callable[[int], None] = lambda _done: None,
+    cuts: Sequence[Floats] = (),
 ) -> tuple[Bools, ...]:
-    """Which cells of feature maps, float32 (C, H, W) each, are foreground by these votes: bool (H, W) each."""
+    """Which cells of feature maps, float32 (C, H, W) each, are foreground by these votes: bool (H, W) each.
+    ``cuts`` are the pictures' own opinions (:meth:`PictureCells.cut`), where they are known."""
     masks = []
-    for index in range(len(maps)):
+    for index, mask in enumerate(
+        side_by_side(lambda index: votes.foreground(maps[index], cuts[index] if cuts else None), len(maps))
+    ):
         report(index)
-        masks.append(votes.foreground(maps[index]))
+        masks.append(mask)
     return tuple(masks)
 
 
@@ -150,6 +166,19 @@ def likeness_of_sides(features: Floats, mask: Bools) -> float:
     return float(sides[0] @ sides[1])
 
 
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """How much of a picture is of each cluster (K,), and how much of that is foreground (K,)."""
+
+    cells: Floats
+    front: Floats
+
+    @classmethod
+    def of(cls, members: Floats, front: Floats) -> _Shown:
+        """From how much its cells are of each cluster (N, K), and of the foreground (N,)."""
+        return cls(members.sum(axis=0), front @ members)
+
+
 class _Tally:
     """How many cells each picture has in each cluster, and how many of them are foreground: (pictures, clusters)."""
 
@@ -162,10 +191,9 @@ class _Tally:
         copied._cells[:], copied._front[:] = self._cells, self._front
         return copied
 
-    def count(self, picture: int, members: Floats, front: Floats) -> None:
-        """What a picture shows: how much its cells are of each cluster (N, K), and of the foreground (N,)."""
-        self._cells[picture] = members.sum(axis=0)
-        self._front[picture] = front @ members
+    def take(self, picture: int, shown: _Shown) -> None:
+        """What a picture shows, instead of what it showed before."""
+        self._cells[picture], self._front[picture] = shown.cells, shown.front
 
     def shares(self, without: int | None = None) -> Floats:
         """How much of each cluster is foreground, 0 to 1: (K,). Pictures have a say by what they show of it, large ones

@@ -20,17 +20,21 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from engine.core.atomic_files import make_folder, write_bytes
+from engine.core.atomic_files import write_cached
 from engine.core.errors import UserError
-from engine.core.image_files import open_image, open_picture, picture_files
+from engine.core.image_files import note_on, open_picture, picture_size
+from engine.core.on_disk import is_folder, resolved, status_of
 from engine.core.paths import cache_dir
+from engine.core.picture_listing import is_cut_out, list_pictures
 from engine.core.unicode_text import unicode_text
 from engine.segmentation.class_labels import kinds_of
-from engine.worker.jobs import Problem, Progress, Report, Survey, Surveyed
+from engine.worker.jobs import REMARKS, Problem, Progress, Report, Survey, Surveyed
 
 TINY: Final = 32
 """A picture with a shorter side than this shows too little."""
 
+_NOTES: Final = 3
+"""Pictures that lack a little are named each, up to so many."""
 _THUMB: Final = 12
 _SAVE_EVERY: Final = 2000
 _BLOCK: Final = 64
@@ -45,7 +49,8 @@ Bytes = npt.NDArray[np.uint8]
 @dataclass(frozen=True, eq=False)
 class FileFacts:
     """What a file is: the digest of its bytes, its sides in pixels, a tiny copy uint8 (12, 12, 3), and the sentence
-    why it cannot be used ("unreadable" or "tiny") if so. What is remembered of an unchanged file is the same object."""
+    why it cannot be used ("unreadable", "tiny" or "own") if so, else what it lacks. What is remembered of an unchanged
+    file is the same object."""
 
     digest: str
     sides: tuple[int, int]
@@ -80,9 +85,11 @@ def read_image_folder(place: Path, report: Report) -> ImageFolder:
     """
     place = place.absolute()
     report(Progress("Listing pictures", 0, 0))
-    files = picture_files(place)
+    listing = list_pictures(place)
+    files = listing.pictures
     facts = identify_files(files, report)
-    kinds, problems = kinds_of(place, files)
+    kinds, on_kinds = kinds_of(place, files)
+    problems = [Problem(str(one.path), one.what, one.message) for one in listing.left_out]
     used: list[int] = []
     for index, (file, file_facts, twin) in enumerate(zip(files, facts, _twins_of(tuple(facts)), strict=True)):
         if file_facts.fault:
@@ -96,10 +103,20 @@ def read_image_folder(place: Path, report: Report) -> ImageFolder:
     if not used:
         raise UserError(
             f"None of the pictures in {place.name} can be used (there are {len(files)}).",
-            next((problem.message for problem in problems if problem.what != "label"), "Choose another folder."),
+            next((problem.message for problem in problems if problem.what not in REMARKS), "Choose another folder."),
         )
+    notes = _notes_on([(files[index], facts[index].message) for index in used if facts[index].message])
     chosen = tuple(kinds[index] for index in used) if kinds else ()
-    return ImageFolder(place, tuple(files[index] for index in used), chosen, tuple(problems))
+    return ImageFolder(place, tuple(files[index] for index in used), chosen, (*on_kinds, *notes, *problems))
+
+
+def _notes_on(noted: Sequence[tuple[Path, str]]) -> list[Problem]:
+    """What is said of pictures that are used and lack a little: of each, or of many together."""
+    if len(noted) <= _NOTES:
+        return [Problem(str(file), "note", message) for file, message in noted]
+    file = noted[0][0]
+    message = f"The last bytes of {len(noted)} pictures are missing, such as {file.name}: a little of them may be grey."
+    return [Problem(str(file), "note", unicode_text(message))]
 
 
 def without(folder: ImageFolder, left_out: Sequence[str]) -> ImageFolder:
@@ -148,14 +165,16 @@ def _facts_of(file: Path) -> FileFacts:
         picture = open_picture(file, max_side=8 * _THUMB)
         sides = _sides(file, picture)
     except (OSError, UserError) as error:
-        if not file.parent.is_dir():
+        if not is_folder(file.parent):
             raise missing_folder_error(file.parent) from error
         message = error.message if isinstance(error, UserError) else f"{file.name} cannot be read: {error.strerror}."
         return FileFacts(digest, (0, 0), empty_thumb, "unreadable", message)
     thumb = np.asarray(picture.resize((_THUMB, _THUMB), Image.Resampling.BOX))
     if min(sides) < TINY:
         return FileFacts(digest, sides, thumb, "tiny", f"{file.name} is tiny: {sides[0]} x {sides[1]} pixels.")
-    return FileFacts(digest, sides, thumb)
+    if file.suffix.lower() == ".png" and is_cut_out(file):
+        return FileFacts(digest, sides, thumb, "own", f"{file.name} is a cut-out that PartCraft saved.")
+    return FileFacts(digest, sides, thumb, message=note_on(picture))
 
 
 def missing_folder_error(folder: Path) -> UserError:
@@ -168,13 +187,7 @@ def missing_folder_error(folder: Path) -> UserError:
 
 def _sides(file: Path, picture: Image.Image) -> tuple[int, int]:
     """Width and height of the file's picture, of which ``picture`` may be a smaller copy."""
-    if max(picture.size) < 8 * _THUMB:
-        return picture.size
-    try:
-        with open_image(file) as opened:
-            return opened.size
-    except UserError:  # open_picture has ways with huge ones; these are surely not tiny
-        return picture.size
+    return picture.size if max(picture.size) < 8 * _THUMB else picture_size(file)
 
 
 @lru_cache(maxsize=2)
@@ -192,7 +205,8 @@ def _twins_of(facts: tuple[FileFacts, ...]) -> tuple[int | None, ...]:
 
 
 class _NearDuplicates:
-    """Pictures met so far, to ask whether one is among them: the same bytes, or the same picture saved again."""
+    """Pictures met so far, to ask whether one is among them: the same bytes, or the same picture saved again or
+    turned, as happens where a camera's note of how it was held gets lost."""
 
     def __init__(self, facts: Sequence[FileFacts]) -> None:
         self._facts = facts
@@ -219,12 +233,13 @@ class _NearDuplicates:
             near = self._near.get(place)
             if near is None:
                 continue
-            apart = np.abs(self._thumbs[near] - self._thumbs[index]).max(axis=(1, 2, 3))
-            for at in np.flatnonzero(apart <= self._allowed[index]):
-                sides = self._facts[near[at]].sides
-                ratio = (sides[0] * facts.sides[1]) / (sides[1] * facts.sides[0])
-                if 1 / _RATIO < ratio < _RATIO:
-                    return near[at]
+            for turns in range(4):  # by quarters: a turn keeps the mean, so they are near
+                apart = np.abs(self._thumbs[near] - np.rot90(self._thumbs[index], turns)).max(axis=(1, 2, 3))
+                across, down = facts.sides if turns % 2 == 0 else facts.sides[::-1]
+                for at in np.flatnonzero(apart <= self._allowed[index]):
+                    sides = self._facts[near[at]].sides
+                    if 1 / _RATIO < (sides[0] * down) / (sides[1] * across) < _RATIO:
+                        return near[at]
         return None
 
 
@@ -263,9 +278,8 @@ class _FactsOnDisk:
                 "thumbs": np.stack([facts.thumb for _, facts in remembered.values()]),
             }
             rows = [(name, facts.digest, facts.fault, facts.message) for name, (_, facts) in remembered.items()]
-            place = make_folder(_facts_place(folder).parent)
             text = {key: "\n".join(_flat(row[at]) for row in rows) for at, key in enumerate(_WORDS)}
-            write_bytes(place / _facts_place(folder).name, save(arrays, text), "what is known of the pictures")
+            write_cached(_facts_place(folder), save(arrays, text), "what is known of the pictures")
         self._changed.clear()
         self._unsaved = 0
 
@@ -305,14 +319,11 @@ def _flat(text: str) -> str:
 
 
 def _facts_place(folder: Path) -> Path:
-    key = hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=16).hexdigest()
+    key = hashlib.blake2b(os.fsencode(resolved(folder)), digest_size=16).hexdigest()
     return cache_dir() / "pictures" / f"{key}.safetensors"
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:
     """Size and time of a file; None if it is gone."""
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
+    status = status_of(file)
+    return None if status is None else (status.st_size, status.st_mtime_ns)

@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from engine.core.atomic_files import make_folder, read_text, write_bytes
+from engine.core.atomic_files import read_text, write_cached
+from engine.core.json_values import read_document
 from engine.core.paths import cache_dir
 from engine.segmentation.codebook_fitting import BackgroundSplit, FeatureSample
 from engine.segmentation.kmeans import kmeans
+from engine.segmentation.known_parts import KnownParts
 
 Ints = npt.NDArray[np.int64]
 
@@ -36,26 +38,38 @@ def suggest_part_count(
     split: BackgroundSplit,
     key: str = "",
     report: Callable[[int, int], None] = lambda _done, _total: None,
+    known: KnownParts | None = None,
 ) -> tuple[int, str]:
     """How many parts to ask for, and why in a sentence. Remembered on disk under ``key`` unless that is empty.
 
     For each number from 2 to ten, parts are found in random halves of the pictures; how far they agree on which places
     belong together is the mean adjusted Rand index of each two halves (1: wholly, 0: as by chance). The largest number
     that agrees nearly as well as the best is suggested. For photographs it is a number from four to eight, and what
-    counts is how many places halves put into the same part.
+    counts is how many places halves put into the same part; known parts are suggested where they fit and are stable.
     """
     place = cache_dir() / "suggestions" / f"{key}.json"
     if key and (remembered := _read(place)):
         return remembered
     # With few pictures it is their places that are halved.
     halves = "places" if len(np.unique(sample.picture)) < _ENOUGH_PICTURES else "pictures"
-    if split.votes:
+    if known:
+        usual = len(known.names)
+        agreement = stability(sample, split, report, same_part, known, range(usual, usual + 2))
+        answer = _choose_of_animals(agreement, halves)
+        if agreement.get(usual, 0) >= _STABLE:
+            answer = (
+                usual,
+                (
+                    f"{usual} parts are those that most animals have; they come out the same ({agreement[usual]:.0%}) "
+                    f"whichever half of the {halves} they are found in."
+                ),
+            )
+    elif split.votes:
         answer = _choose_of_animals(stability(sample, split, report, same_part), halves)
     else:
         answer = _choose(stability(sample, split, report), halves)
     if key:
-        make_folder(place.parent)
-        write_bytes(place, json.dumps({"parts": answer[0], "reason": answer[1]}).encode(), "the suggestion")
+        write_cached(place, json.dumps({"parts": answer[0], "reason": answer[1]}).encode(), "the suggestion")
     return answer
 
 
@@ -79,8 +93,11 @@ def stability(
     split: BackgroundSplit,
     report: Callable[[int, int], None] = lambda _done, _total: None,
     agreement_of: Callable[[Ints, Ints], float] = rand_index,
+    known: KnownParts | None = None,
+    counts: range = range(2, MOST_PARTS + 1),
 ) -> dict[int, float]:
-    """How far halves of the pictures agree on the parts, by their number: the mean of ``agreement_of``, at most 1."""
+    """How far halves of the pictures agree on the parts, by their number: the mean of ``agreement_of``, at most 1.
+    ``counts`` are the numbers that are tried, in order, as far as there are so many different places."""
     generator = np.random.default_rng(0)
     inside = split.front if sample.left_out is None else split.front & ~sample.left_out
     rows, picture = sample.rows[inside], sample.picture[inside]
@@ -94,9 +111,14 @@ def stability(
         half = np.isin(picture, generator.permutation(numbers)[: max(1, len(numbers) // 2)])
         halves.append(rows[generator.permutation(np.flatnonzero(half))[:_ROWS]])
     agreement: dict[int, float] = {}
-    for count in range(2, min(MOST_PARTS, len(rows)) + 1):
-        report(count - 2, MOST_PARTS - 1)
-        centroids = [kmeans(half, count, seed=seed, restarts=3).centroids for seed, half in enumerate(halves)]
+    for done, count in enumerate(counts):
+        report(done, len(counts))
+        if count > len(rows):
+            break
+        centroids = [
+            known.clusters(half, count, seed) if known else kmeans(half, count, seed=seed, restarts=3).centroids
+            for seed, half in enumerate(halves)
+        ]
         if min(map(len, centroids)) < count:
             break  # there are not so many different places
         labels = [(tried @ rows.T).argmax(axis=1) for rows in centroids]
@@ -140,7 +162,7 @@ def _choose_of_animals(agreement: dict[int, float], halves: str) -> tuple[int, s
 
 def _read(place: Path) -> tuple[int, str] | None:
     try:
-        document = json.loads(read_text(place))
+        document = read_document(read_text(place))
         return int(document["parts"]), str(document["reason"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # not there, or damaged: it is found out again

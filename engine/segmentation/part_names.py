@@ -16,10 +16,12 @@ from scipy.optimize import linear_sum_assignment
 
 from engine.core.errors import UserError
 from engine.core.palette import PALETTE
+from engine.core.part_looks import part_signs
 from engine.core.vocabulary import Part
 from engine.packs.library import PackLibrary
 from engine.packs.pack import Backbone, Pack
 from engine.segmentation.codebook_fitting import FittedCodebook, unit_rows
+from engine.segmentation.known_parts import KnownParts
 
 _NEAR: Final = 0.6
 """A part is another pack's if their centroids' cosine is at least this, and a part of the same places at least ..."""
@@ -40,10 +42,20 @@ _SMALL_WORDS: Final = re.compile(
 Floats = npt.NDArray[np.float32]
 
 
-def part_names(centroids: Floats, rows: Floats, backbone: Backbone, packs: Sequence[Pack] | None = None) -> list[str]:
+def part_names(
+    centroids: Floats,
+    rows: Floats,
+    backbone: Backbone,
+    packs: Sequence[Pack] | None = None,
+    known: KnownParts | None = None,
+) -> list[str]:
     """A name for each part (unit centroids (M, C)) of unit rows (N, C): that of a part of a pack at hand with the same
-    eyes which lies at the same places and looks alike, each used once; else "part 1", "part 2", ..."""
+    eyes which lies at the same places and looks alike, each used once; else that of a known part that it looks like;
+    else "part 1", "part 2", ..."""
     names = [f"part {index + 1}" for index in range(len(centroids))]
+    for index, name in (known.names_of(centroids, rows) if known else {}).items():
+        names[index] = name
+    plain = tuple(names)
     best = 0.0
     for pack in PackLibrary().packs() if packs is None else packs:
         if pack.backbone != backbone:
@@ -55,8 +67,8 @@ def part_names(centroids: Floats, rows: Floats, backbone: Backbone, packs: Seque
         if sum(score for _, score in matched.values()) > best:
             best = sum(score for _, score in matched.values())
             for index in range(len(centroids)):
-                names[index] = matched.get(index, (f"part {index + 1}", 0.0))[0]
-    return names
+                names[index] = matched.get(index, (plain[index], 0.0))[0]
+    return [_distinct(name, names[:index]) for index, name in enumerate(names)]
 
 
 def _match(centroids: Floats, rows: Floats, pack: Pack) -> dict[int, tuple[str, float]]:
@@ -80,8 +92,9 @@ def _match(centroids: Floats, rows: Floats, pack: Pack) -> dict[int, tuple[str, 
 
 
 def make_parts(names: Sequence[str], background: Sequence[bool], colours: Sequence[str] = ()) -> tuple[Part, ...]:
-    """Parts of given names and colours (by default those of the house)."""
-    shown = [*colours[: len(names)], *(PALETTE[at % len(PALETTE)] for at in range(len(colours), len(names)))]
+    """Parts of given names and colours; by default the usual ones of their names."""
+    usual = [PALETTE[sign] for sign in part_signs(tuple(names))]
+    shown = [*colours[: len(names)], *usual[len(colours) :]]
     return tuple(Part(at, name, shown[at], background[at]) for at, name in enumerate(names))
 
 

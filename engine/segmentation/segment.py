@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.core.image_files import open_picture
+from engine.core.image_files import note_on, open_picture
 from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import ABSENT
 from engine.models.dinov2_wheel import EYES
@@ -28,7 +28,7 @@ def segment(models: Models, job: Segment, report: Report) -> Segmented:
     (features,) = open_dino(models, pack.backbone).features([picture])
     segmentation = segment_picture(codebook, features, np.asarray(picture))
     if can_see(models, pack.backbone, picture):
-        return Segmented(job.image, segmentation)
+        return Segmented(job.image, segmentation, note_on(picture))
     if job.anyway:
         note = f"The eyes of “{pack.title}” know other drawings; a pack made with {EYES} sees this picture."
         return Segmented(job.image, segmentation, note)

@@ -49,8 +49,8 @@ class Captions:
         self.dropout = dropout
         self.empty = empty
         own, others = ("a photo of a {}", ("{}",)) if paper else (OWN_TEMPLATE, TEMPLATES)
-        self.own = own.replace("{noun}", vocabulary.noun)
-        self.others = [template.replace("{noun}", vocabulary.noun) for template in others]
+        self.own = words_around(own, vocabulary.noun)
+        self.others = [words_around(template, vocabulary.noun) for template in others]
 
     def draw(self, codes: Sequence[int], generator: np.random.Generator) -> TokenizedPrompt:
         """A sentence for one picture with these codes (M)."""
@@ -60,10 +60,15 @@ class Captions:
         chosen = [part for part in visible if generator.random() >= self.dropout]
         chosen = chosen or [visible[generator.integers(len(visible))]]
         chosen = [chosen[index] for index in generator.permutation(len(chosen))]
-        template = self.own if generator.random() < 0.5 else self.others[generator.integers(len(self.others))]
-        before, after = template.split("{}")
+        before, after = self.own if generator.random() < 0.5 else self.others[generator.integers(len(self.others))]
         choices = [Choice(part, int(codes[part])) for part in chosen]
         return tokenize_prompt((before, *choices, after), self.tokenizer, self.length)
+
+
+def words_around(template: str, noun: str) -> tuple[str, str]:
+    """What a template says before and after the parts. The noun is a person's word and may hold braces itself."""
+    before, after = template.split("{}")
+    return before.replace("{noun}", noun), after.replace("{noun}", noun)
 
 
 class _RememberingTokenizer:

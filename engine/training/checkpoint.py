@@ -13,8 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from engine.core.atomic_files import make_folder, write_bytes, write_whole
+from engine.core.atomic_files import make_folder, plain_file, write_bytes, write_whole
 from engine.core.errors import UserError
+from engine.core.on_disk import exists, files_like, is_file
 from engine.models.distributed import World
 from engine.runs.run_folder import LOG, PLAN, STATE, checkpoints
 from engine.training.learner import Learner
@@ -41,7 +42,7 @@ def all_finite(tensors: Sequence[Tensor]) -> bool:
 
 def write_checkpoint(learner: Learner, run: Path, step: int) -> None:
     """Write ``checkpoints/step-N`` beside and put it in place whole; older ones but the last are removed."""
-    if not (run / PLAN).is_file():  # an unplugged drive leaves its empty mount point behind
+    if not is_file(run / PLAN):  # an unplugged drive leaves its empty mount point behind
         raise UserError(
             f"The run's folder {run} is not there any more.", "Bring it back (is a drive unplugged?), then go on."
         )
@@ -49,9 +50,9 @@ def write_checkpoint(learner: Learner, run: Path, step: int) -> None:
         raise NonFiniteLoss(step)
     folder = make_folder(run / "checkpoints", "the checkpoint")
     final = folder / f"step-{step}"
-    if final.exists():
+    if exists(final):
         return
-    for left in folder.glob(".step-*"):  # by a process that was killed
+    for left in files_like(folder, ".step-*"):  # by a process that was killed
         shutil.rmtree(left, ignore_errors=True)
     beside = make_folder(folder / f".step-{step}", "the checkpoint")
     try:
@@ -70,7 +71,7 @@ def resume(learner: Learner, run: Path, world: World) -> int:
         for path in reversed(checkpoints(run)):
             try:
                 # Cloned: a mapped file's tensors are aligned otherwise, and vectorised sums then round otherwise.
-                state = {name: tensor.clone() for name, tensor in load_file(path / STATE).items()}
+                state = {name: tensor.clone() for name, tensor in load_file(plain_file(path / STATE)).items()}
                 learner.restore(state)
             except SafetensorError:
                 shutil.rmtree(path, ignore_errors=True)  # damaged on the disk: the one before it is whole
@@ -95,7 +96,7 @@ def trim_log(run: Path, step: int) -> Any:
     """The log opened for appending, without lines of steps that will be taken again."""
     path = make_folder(run, "the run") / LOG
     lines = []
-    if path.is_file():
+    if is_file(path):
         for line in path.read_text("utf-8", "replace").splitlines():
             try:
                 if json.loads(line)["step"] <= step:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from engine.core.atomic_files import write_whole
+from engine.core.atomic_files import plain_file, write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture, read_label_map
 from engine.core.segmentation import Segmentation
@@ -60,7 +60,7 @@ class Examples:
     def made_of(path: Path) -> str | None:
         """What the examples in a file depend on; empty if it does not say or is damaged, None if there is no file."""
         try:
-            with safe_open(path, "pt") as file:
+            with safe_open(plain_file(path), "pt") as file:
                 return (file.metadata() or {}).get("made_of", "")
         except FileNotFoundError:
             return None

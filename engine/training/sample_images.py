@@ -13,7 +13,7 @@ from engine.core.atomic_files import make_folder, write_whole
 from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.pack import BaseModel, Pack
 from engine.rendering.painter import Painter
-from engine.training.captions import OWN_TEMPLATE
+from engine.training.captions import OWN_TEMPLATE, words_around
 from engine.training.examples import Examples
 from engine.training.learner import Learner
 from engine.worker.jobs import Preview, Progress, Report
@@ -40,7 +40,7 @@ class SamplePainter:
         samples = [*self.sentences()][: plan.samples]
         if not samples:
             return
-        before, after = OWN_TEMPLATE.replace("{noun}", self.pack.vocabulary.noun).split("{}")
+        before, after = words_around(OWN_TEMPLATE, self.pack.vocabulary.noun)
         steps, guidance = (self.base.steps, self.base.guidance) if self.base.steps else (_STEPS, _GUIDANCE)
         painter = Painter(self.learner.pipeline, self.learner.tokens)
         folder = make_folder(self.run / "samples" / f"step-{step}", "the sample")

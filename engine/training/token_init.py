@@ -12,7 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from engine.core.atomic_files import plain_file
 from engine.core.errors import UserError
+from engine.core.on_disk import is_folder
 from engine.models.conditioning import Encoder, encoders_of
 from engine.models.part_tokens import FIRST_ENCODER, PartTokens, Tokens, TokenSet
 from engine.models.text_encoding import word_embeddings
@@ -54,7 +56,7 @@ def _start_of(plan: Plan, pack: Pack, encoder: Encoder) -> PartTokens:
         around = word_embeddings([part.name for part in vocabulary.parts], encoder.tokenizer, encoder.model).cpu()
         if plan.start == "words":
             return PartTokens(*shape, plan.projection_layers, around, plan.spread)
-        if Path(plan.start).is_dir():
+        if is_folder(plan.start):
             tokens = PartTokens(*shape, plan.projection_layers, around, plan.spread)
             guessed = guess_tokens(pack, Pack.open(plan.start), around, encoder.name)
             with torch.no_grad():
@@ -62,12 +64,14 @@ def _start_of(plan: Plan, pack: Pack, encoder: Encoder) -> PartTokens:
                 tokens.embedding.add_(guessed - guessed.mean(dim=1, keepdim=True))
             return tokens
         try:
-            tensors = load_file(plan.start)
+            tensors = load_file(plain_file(Path(plan.start)))
             around = tensors["start" if encoder.name == FIRST_ENCODER else f"{encoder.name}.start"].float()
         except Exception as error:
             raise UserError(
                 f"The plan's start, {plan.start}, cannot be read.", 'Use "words", "noise" or the folder of a pack.'
             ) from error
+        if not torch.isfinite(around).all():
+            raise UserError("The plan's start holds something that is no number.", 'Use "words".')
         if around.shape != (len(vocabulary.parts), encoder.width):
             raise UserError("The plan's start does not fit the pack's parts and the base model.", 'Use "words".')
         return PartTokens(*shape, plan.projection_layers, around, plan.spread)
@@ -146,10 +150,10 @@ def regress_tokens(looks: Floats, tokens: Floats, queries: Floats) -> Floats:
 def _beginnings(known_pack: Pack, encoder: str) -> list[tuple[Floats, Floats]]:
     """A pack's :data:`BEGINNINGS`, a pair for each part; none if it keeps none that can be read."""
     try:
-        tensors = load_file(known_pack.path / BEGINNINGS)
+        tensors = load_file(plain_file(known_pack.path / BEGINNINGS))
     except (OSError, SafetensorError):
         return []  # only a help: training begins further away without it
-    if "looks" not in tensors or encoder not in tensors:
+    if not all(name in tensors and torch.isfinite(tensors[name].float()).all() for name in ("looks", encoder)):
         return []
     return [
         # Copied: a mapped file's rows are aligned otherwise, and vectorised sums then round otherwise.

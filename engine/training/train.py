@@ -11,6 +11,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from engine.core.errors import JobCancelled, UserError
+from engine.core.on_disk import resolved
 from engine.models.cross_attention import best_grid
 from engine.models.distributed import World, join_world
 from engine.models.hub import base_model_entry
@@ -95,7 +96,7 @@ def _learn(models: Models, plan: Plan, pack: Pack, place: Path, heed: Report, wo
         step = int(checkpoints(run)[-1].name.removeprefix("step-")) if world.first else step
         if step == 0:
             raise
-    in_place = place.resolve() == pack.path.resolve()
+    in_place = resolved(place) == resolved(pack.path)
     beside = place if in_place else place.with_name(f".{place.name}-part")
     return write_trained_pack(learner, pack, plan, base, step, beside) if world.first else pack
 

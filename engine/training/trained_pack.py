@@ -14,7 +14,9 @@ from safetensors.torch import save_file
 from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
 from engine.core.match_rate import MATCH_METRICS
+from engine.core.on_disk import exists, resolved
 from engine.core.paths import free_folder
+from engine.core.resemblance import RESEMBLANCE
 from engine.models.loader import Models
 from engine.models.lora import lora_state, save_lora
 from engine.packs.pack import LORA, TOKENS, BaseModel, Pack
@@ -22,8 +24,9 @@ from engine.packs.validation import check_pack
 from engine.rendering.evaluation import mixed_recipes, receipts_of, scores_of
 from engine.rendering.painter import open_painter
 from engine.runs.plan import Plan
-from engine.runs.run_folder import TRIED, is_run_output, run_identity
+from engine.runs.run_folder import EXAMPLES, TRIED, is_run_output, run_identity
 from engine.training.learner import Learner
+from engine.training.resemblance import measure_resemblance
 from engine.worker.jobs import Report
 
 _MIX: Final = 4
@@ -36,7 +39,7 @@ _SMALL: Final = 256
 def write_trained_pack(learner: Learner, pack: Pack, plan: Plan, base: BaseModel, step: int, out: Path) -> Pack:
     """Write what was learned in ``step`` steps as a pack in ``out``: tokens, LoRA and pack.json, the rest copied from
     ``pack`` (unless that is where it goes). Raises :class:`UserError`."""
-    if out.resolve() != pack.path.resolve():
+    if resolved(out) != resolved(pack.path):
         try:
             shutil.rmtree(out, ignore_errors=True)
             make_folder(out.parent, "the pack")
@@ -57,7 +60,7 @@ def write_trained_pack(learner: Learner, pack: Pack, plan: Plan, base: BaseModel
         base_model=base,
         provenance=f"{pack.provenance}; trained {step} steps of {plan.batch}".removeprefix("; "),
         # A new pack has the tokens of the one it extends, and needs it no more.
-        extends=pack.extends if out.resolve() == pack.path.resolve() else "",
+        extends=pack.extends if resolved(out) == resolved(pack.path) else "",
         run=run_identity(Path(plan.run)),
     )
     trained.save()
@@ -66,8 +69,10 @@ def write_trained_pack(learner: Learner, pack: Pack, plan: Plan, base: BaseModel
 
 def prove_pack(models: Models, pack: Pack, run: Path, seed: int, report: Report) -> Pack:
     """See that a pack opens and renders, and measure its match rate: the share of parts that arrive in a few mixes of
-    its references, as ``partcraft evaluate`` counts them. The pack with its :class:`MatchRate` among its ``metrics``,
-    saved. The mixes are kept in ``tried/`` of the run. Raises :class:`UserError`."""
+    its references, as ``partcraft evaluate`` counts them; and how much the mixes resemble what was learned from.
+
+    The pack with its :class:`MatchRate` and :class:`Resemblance` among its ``metrics``, saved. The mixes are kept in
+    ``tried/`` of the run. Raises :class:`UserError`."""
     check_pack(pack, thorough=True)
     painter = open_painter(models, pack)
     quick = models.device.type != "cpu" or painter.size <= _SMALL
@@ -78,9 +83,11 @@ def prove_pack(models: Models, pack: Pack, run: Path, seed: int, report: Report)
     receipts, painted = receipts_of(models, pack, painter, recipes, report, "Trying the pack")
     _keep(painted, run)
     # What was measured before belongs to what was learned before.
-    metrics = {key: value for key, value in pack.metrics.items() if key not in MATCH_METRICS}
+    metrics = {key: value for key, value in pack.metrics.items() if key not in (*MATCH_METRICS, RESEMBLANCE)}
     if any(receipts):  # else its eyes are not on this computer: nobody can count here
         metrics |= scores_of(pack, receipts).match_rate.to_metrics()
+    resemblance = measure_resemblance(models, pack, painter.pipeline.vae, painted, run / EXAMPLES, report)
+    metrics |= resemblance.to_metrics() if resemblance else {}
     pack = replace(pack, metrics=metrics)
     pack.save()
     return pack
@@ -103,11 +110,11 @@ def install_pack(pack: Pack, out: Path, run: Path) -> Path:
     old = place.with_name(f".{place.name}-old")
     shutil.rmtree(old, ignore_errors=True)
     try:
-        if place.exists():
+        if exists(place):
             place.rename(old)
         pack.path.rename(place)
     except OSError as error:
-        if old.exists() and not place.exists():
+        if exists(old) and not exists(place):
             old.rename(place)
         raise UserError(f"The pack could not be put into {place}.", "Is it open in a program? Then go on.") from error
     shutil.rmtree(old, ignore_errors=True)

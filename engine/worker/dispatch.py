@@ -68,7 +68,7 @@ def failure_of(error: BaseException) -> Failed:
     """Any exception as a sentence and a next step; the traceback goes to ``details`` unless it is a UserError."""
     kind = kind_of(error)
     if isinstance(error, UserError):
-        return Failed(error.message, error.hint, kind=kind)
+        return Failed(error.message, error.hint, kind=kind, model=error.model)
     details = "".join(traceback.format_exception(error))
     if kind == "memory":
         return Failed(

@@ -81,7 +81,7 @@ class Engine:
                 self._closed = True
                 if self._running is not None:
                     self._stop.set()
-                    self._host.nudge()
+                    self._host.hurry()
                 self._loop.call_soon_threadsafe(self._wake.set)
         if threading.current_thread() is not self._thread:
             self._thread.join()

@@ -15,6 +15,7 @@ import threading
 from pathlib import Path
 from typing import IO, Final, Protocol
 
+from engine.core.on_disk import size_of
 from engine.core.paths import logs_dir
 from engine.core.reentry import neutral_folder, own_command, own_environment
 from engine.worker.child_process import HEADER, Frame, newest_key, to_bytes
@@ -28,6 +29,7 @@ HOST_WORD: Final = "--partcraft-host"
 _LOG_LIMIT: Final = 1_000_000
 _LOG_TAIL: Final = 4_000
 _LOADING_GRACE: Final = 60.0  # seconds: a process that is still importing is worth waiting for
+_CLOSING_GRACE: Final = 1.0  # seconds: nobody is left to wait for anything
 
 
 class Host(Protocol):
@@ -40,6 +42,10 @@ class Host(Protocol):
 
     def nudge(self) -> None:
         """Say that the running job's ``stop`` was set. May be called from any thread."""
+        ...
+
+    def hurry(self) -> None:
+        """As :meth:`nudge`, and no other job follows: what does not end by itself at once is ended."""
         ...
 
     async def start(self) -> None:
@@ -71,6 +77,9 @@ class ThreadHost:
     def nudge(self) -> None:
         """Nothing to do: ``report`` looks at ``stop`` itself."""
 
+    def hurry(self) -> None:
+        """Nothing to do: nothing else can end a handler of one's own thread."""
+
     async def close(self) -> None:
         """Nothing to leave behind."""
 
@@ -93,6 +102,7 @@ class ProcessHost:
         self._number = 0
         self._stop: threading.Event | None = None
         self._begun = False
+        self._closing = False
 
     @property
     def pid(self) -> int | None:
@@ -160,7 +170,8 @@ class ProcessHost:
                         taken = True
                     elif kind == "begun":
                         self._begun = True
-                        self._set_kill_timer()
+                        if not self._closing:
+                            self._set_kill_timer()
                     elif kind == "news":
                         report(value)
                     else:
@@ -194,6 +205,11 @@ class ProcessHost:
             with contextlib.suppress(RuntimeError):  # the loop closed meanwhile: there is no job any more
                 self._loop.call_soon_threadsafe(self._obey_stop)
 
+    def hurry(self) -> None:
+        """See :class:`Host`. A job that has not ended within a second loses its process, even while it imports."""
+        self._closing = True
+        self.nudge()
+
     def _obey_stop(self) -> None:
         if self._stop is None or not self._stop.is_set() or not self._child or not self._child.stdin:
             return
@@ -206,7 +222,10 @@ class ProcessHost:
             return
         if self._kill_timer:
             self._kill_timer.cancel()
-        self._kill_timer = self._loop.call_later(self._grace if self._begun else _LOADING_GRACE, self._kill)
+        grace = self._grace if self._begun else _LOADING_GRACE
+        if self._closing:
+            grace = min(grace, _CLOSING_GRACE)
+        self._kill_timer = self._loop.call_later(grace, self._kill)
 
     def _kill(self) -> None:
         if self._child and self._child.returncode is None:
@@ -238,7 +257,7 @@ def _open_log() -> IO[bytes]:
     try:
         logs_dir().mkdir(parents=True, exist_ok=True)
         path = logs_dir() / "engine.log"
-        if path.exists() and path.stat().st_size > _LOG_LIMIT:
+        if size_of(path) > _LOG_LIMIT:
             path.replace(path.with_suffix(".1.log"))
         return path.open("ab")
     except OSError:

@@ -173,7 +173,20 @@ class GetEyes:
     bundle: bool = False
 
 
-Job = Prepare | Segment | Render | Examine | Survey | FindParts | Discover | Measure | Train | Evaluate | GetEyes
+@dataclass(frozen=True)
+class UnpackCheckpoint:
+    """Make a checkpoint in one file (.safetensors, or .ckpt of weights alone) into a folder in the models folder; the
+    file stays as it is. ``prediction`` is "epsilon", "v_prediction", or empty: as the file has it. Result: the model's
+    id, also of one that was unpacked before."""
+
+    file: str
+    prediction: str = ""
+
+
+Job = (
+    Prepare | Segment | Render | Examine | Survey | FindParts | Discover | Measure | Train | Evaluate | GetEyes
+    | UnpackCheckpoint
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -196,11 +209,14 @@ class Examined:
     receipt: Receipt
 
 
+REMARKS: Final = ("label", "note")
+
+
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one picture of a folder: "unreadable", "tiny" or "duplicate" (or "label": a line of its
-    ``labels.csv``), and a sentence that names it.
-    A duplicate is left out, the others cannot be learned from."""
+    """What is wrong with one picture of a folder: "unreadable", "tiny", "duplicate", of another "format" or the app's
+    "own", and a sentence that names it. It is left out. :data:`REMARKS` are about no single picture: "label" on a line
+    of a ``labels.csv``, "note" on what in the folder was taken for what."""
 
     picture: str
     what: str
@@ -238,7 +254,8 @@ class PartsFound:
     ``names[m]`` and is background if ``background[m]``. ``alike`` are pairs of parts that a person may want to
     merge. ``suggested`` is how many clusters fit, and ``reason`` why, in a sentence. ``note``: what else a person
     should know. ``eyes`` looked, of those on this computer (``eyes_here``); ``eyes_reason`` says why, unless they
-    were asked for, and ``eyes_missing`` that better ones are not here.
+    were asked for, and ``eyes_missing`` that better ones are not here. ``familiar``: most of the pictures are drawings
+    like the starter's, whoever looked; its base model can paint nothing else.
     """
 
     pictures: int
@@ -256,6 +273,7 @@ class PartsFound:
     eyes_reason: str = ""
     eyes_here: tuple[str, ...] = ()
     eyes_missing: bool = False
+    familiar: bool = True
 
 
 @dataclass(frozen=True)
@@ -371,12 +389,13 @@ class Finished:
 @dataclass(frozen=True)
 class Failed:
     """The job cannot be done: a sentence, a next step, and the traceback for a report. A process whose job failed with
-    a ``kind`` is not used again."""
+    a ``kind`` is not used again. ``model``: the id of a model that is missing, where that is why."""
 
     message: str
     hint: str = ""
     details: str = ""
     kind: ErrorKind = ""
+    model: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,6 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine.core.atomic_files import read_json
 from engine.core.json_values import finite_number
-from engine.core.paths import is_file
 from engine.core.recipe import Recipe
 from partcraft_desktop.app.settings import FileWriter
 from partcraft_desktop.app.timings import Timings
@@ -134,8 +133,3 @@ def _recipe(line: object) -> Recipe | None:
         return Recipe.from_json(line) if isinstance(line, str) else None
     except ValueError:
         return None
-
-
-def existing(paths: Iterable[str]) -> list[str]:
-    """Those of some paths that are still files."""
-    return [path for path in paths if is_file(path)]

@@ -80,10 +80,11 @@ class CheckControl(QObject):
                     "The collage cannot be checked: the eyes of this pack are not on this computer.",
                     f"They are {eyes}." if eyes else "",
                     "warning",
+                    self._store.way_to(eyes),
                 )
             case Failed():
                 self._end()
-                self._store.say(news.message, news.hint, "error", details=news.details)
+                self._store.message.emit(self._store.message_of(news))
             case Cancelled():
                 self._end()
             case _:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
-import stat
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from engine.core.errors import UserError
+from engine.core.leftovers import sweep_leftovers
+from engine.core.on_disk import entries_of, exists, is_file, is_folder, is_link
 from engine.core.paths import free_file
 from engine.core.png_metadata import read_creation
 from engine.core.recipe import Creation
+from engine.core.trash import is_due
+from partcraft_desktop.app.creation_index import Stamp, read_creations, stamp_of
 
 ASIDE: Final = ".deleted"
 """The folder inside the output folder where deleted creations wait."""
-
-KEEP_DELETED_S: Final = 30 * 24 * 3600.0
-"""How long a deleted creation can still be found in that folder."""
-
-
-_EARLIEST: Final = 1577836800.0
-"""2020, in seconds since 1970. A clock that says less stands wrong, as without a battery; what was deleted by it is not
-swept: nobody knows when it came."""
 
 _LONGEST_NAME: Final = 200
 """Bytes of a name in that folder, behind the time: no file system takes 255 and a time."""
@@ -132,25 +128,14 @@ def delete_for_good(paths: Iterable[Path]) -> None:
 
 
 def purge_trash(folder: Path, keep: Collection[Path] = ()) -> None:
-    """Remove what has waited longer than ``KEEP_DELETED_S``, but for ``keep``. Only files that :func:`move_to_trash`
+    """Remove what has waited for thirty days, but for ``keep``. Only files that :func:`move_to_trash`
     put there go: no link is followed, no folder entered, no other name touched. What cannot be removed waits on."""
     for path in _waiting(folder):
         try:
-            if path not in keep and time.time() - _age_from(path) > KEEP_DELETED_S:
+            if path not in keep and is_due(_deleted_at(path) or 0.0):
                 path.unlink()
         except OSError:
             continue
-
-
-def days_left(item: DeletedCreation) -> int:
-    """How many days it still waits, 0 for less than one."""
-    return max(0, int((min(_age_from(item.path), time.time()) + KEEP_DELETED_S - time.time()) // 86400))
-
-
-def _age_from(path: Path) -> float:
-    """From when on the time of a deleted file counts; now, where that is not known."""
-    when = _deleted_at(path) or 0.0
-    return when if when >= _EARLIEST else time.time()
 
 
 def _cut_short(path: Path) -> str:
@@ -163,18 +148,12 @@ def _cut_short(path: Path) -> str:
 def _waiting(folder: Path) -> list[Path]:
     """The files of ours in the waiting folder of a folder."""
     aside = folder / ASIDE
-    try:
-        return [path for path in aside.iterdir() if _is_ours(path)]
-    except (OSError, ValueError):  # not there, or a name that no folder can have
-        return []
+    return [path for path in entries_of(aside) if _is_ours(path)]
 
 
 def _is_ours(path: Path) -> bool:
     """Whether a path is a plain file that was put into a waiting folder: not a link, not behind one."""
-    try:
-        is_there = stat.S_ISDIR(path.parent.lstat().st_mode) and stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False
+    is_there = is_folder(path.parent) and is_file(path) and not is_link(path.parent) and not is_link(path)
     return is_there and path.parent.name == ASIDE and _OURS.fullmatch(path.name) is not None
 
 
@@ -185,20 +164,31 @@ def _deleted_at(path: Path) -> float | None:
 
 def creations_in(folder: Path, keep: Collection[Path] = ()) -> tuple[Creation, ...]:
     """The creations in a folder, newest first: PNGs that remember a recipe. Others are left out. Before, what was
-    deleted long ago is swept, but for ``keep``.
+    deleted long ago is swept, but for ``keep``, and what killed writes left.
 
-    An absent folder has none. Raises ``OSError`` if it cannot be read.
+    An absent folder has none. Raises ``OSError`` if it cannot be read, or is a file.
     """
-    if not folder.exists():
+    try:
+        with os.scandir(folder) as entries:
+            # Those with a dot are half written, or hidden by somebody.
+            names = [entry.path for entry in entries if fnmatch.fnmatch(entry.name, "[!.]*.png")]
+    except (FileNotFoundError, ValueError):  # the latter: a name that no disk takes
+        return ()
+    except NotADirectoryError:
+        if exists(folder):
+            raise
         return ()
     purge_trash(folder, keep)
-    creations: list[Creation] = []
-    for path in folder.glob("*.png"):
+    sweep_leftovers(folder)
+    return newest_first(read_creations(folder, _stamped(names)))
+
+
+def _stamped(paths: Iterable[str]) -> Iterator[tuple[str, Stamp]]:
+    for path in paths:
         try:
-            creations.append(read_creation(path))
-        except UserError:
-            continue  # Somebody's other picture, or one that is damaged: not ours to show or complain about.
-    return newest_first(creations)
+            yield path, stamp_of(Path(path).stat())
+        except OSError:
+            continue  # gone meanwhile, or behind a link that leads nowhere
 
 
 def newest_first(creations: Iterable[Creation]) -> tuple[Creation, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from pathlib import Path
 from typing import Final
 
 from PIL import Image
 
 from engine.core.image_files import open_picture
+from engine.core.on_disk import status_of
 
 KEPT_BYTES: Final = 96 * 2**20
 """Decoded pixels that are kept: two pictures of a camera, or one of the largest that is opened."""
@@ -43,11 +43,8 @@ def open_decoded(path: str) -> Image.Image:
 
 def _key(path: str) -> _Key | None:
     """What a kept picture is known by; None for a file that is not there."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None
-    return path, status.st_mtime_ns, status.st_size
+    status = status_of(path)
+    return None if status is None else (path, status.st_mtime_ns, status.st_size)
 
 
 def _bytes_of(picture: Image.Image) -> int:

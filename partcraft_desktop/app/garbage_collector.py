@@ -27,9 +27,9 @@ class GarbageCollector(QObject):
         self._timer.start()
 
     def close(self) -> None:
-        """Give the collecting back to Python."""
+        """Collect no more. Python does not either from here on: threads that still read would free what is left of the
+        window."""
         self._timer.stop()
-        gc.enable()
 
 
 def collect_if_due() -> None:

@@ -20,8 +20,9 @@ from PIL import Image
 from engine.collage.layers import Collage, Layer, Pixels, flatten
 from engine.core.atomic_files import make_folder, write_whole
 from engine.core.errors import UserError
-from engine.core.image_files import open_picture
-from engine.core.paths import is_file, slug
+from engine.core.image_files import FULL_SIZE, open_picture
+from engine.core.on_disk import entries_of, is_file, status_of
+from engine.core.paths import slug
 from engine.core.recipe import Creation
 from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import Vocabulary
@@ -85,7 +86,7 @@ def save_creation(
         return
     from engine.exchange.layers import layers_of_creation
 
-    collage = layers_of_creation(open_picture(creation.path, max_side=1 << 20), segmentation, vocabulary)
+    collage = layers_of_creation(open_picture(creation.path, max_side=FULL_SIZE), segmentation, vocabulary)
     if not collage.layers:
         raise UserError(
             "No part was found in this picture, so there are no layers to save.", "Save it as PNG with its ground."
@@ -143,15 +144,7 @@ def write_dragged(home: Path, name: str, collage: Collage) -> Path:
 
 def sweep_dragged(home: Path) -> None:
     """Remove what was carried out of the window long ago. What cannot be removed waits on."""
-    folder = home / DRAGGED
-    try:
-        waiting = list(folder.iterdir())
-    except OSError:  # nothing was ever carried out
-        return
-    for path in waiting:
-        try:
-            old = time.time() - path.stat().st_mtime > KEEP_DRAGGED_S
-        except OSError:
-            continue
-        if old:
+    for path in entries_of(home / DRAGGED):
+        status = status_of(path)
+        if status is not None and time.time() - status.st_mtime > KEEP_DRAGGED_S:
             shutil.rmtree(path, ignore_errors=True)

@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 
 def reason(error: BaseException) -> str:
     """What the system says, as a sentence."""
-    text = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+    text = (error.strerror if isinstance(error, OSError) else str(error)) or "the system does not say why"
     return text[:1].upper() + text[1:].rstrip(".") + "."
 
 

@@ -8,13 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from engine.core.errors import UserError
 from engine.core.image_files import read_label_map
-from engine.core.paths import is_file
+from engine.core.on_disk import is_file
+from engine.core.png_metadata import read_creation
+from engine.core.recipe import Creation
 from engine.core.segmentation import Segmentation
 from engine.packs.pack import Pack
 from engine.worker.jobs import Cancelled, Failed, Finished, Job, News, Segment, Segmented
 from partcraft_desktop.app.decoded_pictures import keep_decoded
 from partcraft_desktop.app.history import UndoCommand
+from partcraft_desktop.app.render_queue import title_of
 from partcraft_desktop.app.state import OpenPicture
 from partcraft_desktop.app.store import LatestRequest, Store
 from partcraft_desktop.app.undo_control import GONE_HINT, UndoControl
@@ -24,6 +28,31 @@ OWN_LIMIT: Final = 12
 
 MOST_CLOSED: Final = 60
 """How many pictures that were taken off the wall are remembered."""
+
+
+FoundPicture = tuple[str, Creation | None]
+"""The path of a picture, and the creation that it is, if it is one."""
+
+_LONGEST_TITLE: Final = 60
+
+
+def find_again(paths: Iterable[str]) -> list[FoundPicture]:
+    """Those of some paths that are still files. Reads them: not on the Qt thread."""
+    return [(path, creation_in(path)) for path in paths if is_file(path)]
+
+
+def creation_in(path: str) -> Creation | None:
+    """The creation that a picture is, if it is one. Reads it: not on the Qt thread."""
+    try:
+        return read_creation(path)
+    except UserError:  # most pictures are no creations
+        return None
+
+
+def title_of_file(path: str) -> str:
+    """What a picture is called after its file: without its ending, not too long."""
+    title = " ".join(Path(path).stem.split())
+    return title if len(title) <= _LONGEST_TITLE else f"{title[: _LONGEST_TITLE - 1].rstrip()}…"
 
 
 class PictureClosing(UndoCommand):
@@ -66,12 +95,22 @@ class OpenPictures:
         self.closed: dict[str, float] = {}
         """Paths of pictures that were taken off the wall, and when, in seconds since 1970."""
 
-    def bring_back(self, paths: list[str]) -> None:
+    def bring_back(self, found: list[FoundPicture]) -> None:
         """Put pictures that were on the wall last time behind those that are there already."""
         before = self._store.state.own
         known_ids = {picture.id for picture in before}
-        back = tuple(OpenPicture(path, Path(path).stem, path) for path in paths if path not in known_ids)
+        back = tuple(
+            OpenPicture(path, self._title(path, creation), path) for path, creation in found if path not in known_ids
+        )
         self._store.update_state(own=(*before, *back)[:OWN_LIMIT])
+
+    def _title(self, path: str, creation: Creation | None = None) -> str:
+        state = self._store.state
+        creation = creation or next((one for one in state.creations if one.path == path), None)
+        pack = next((pack for pack in state.packs if creation and pack.id == creation.recipe.pack), None)
+        if creation is None:
+            return title_of_file(path)
+        return title_of(replace(creation.recipe, count=1), pack) if pack else "Creation"
 
     def open_first(self, id_or_path: str) -> None:
         """Open the picture with this id or path, or else the pack's first: what the app does by itself, so a picture
@@ -118,22 +157,33 @@ class OpenPictures:
             lambda message: self._change(pack, reference.id, busy=False, note=message.text),
         )
 
-    def open_image(self, path: str | Path, still_wanted: Callable[[], bool] | None = None) -> None:
+    def open_image(
+        self,
+        path: str | Path,
+        still_wanted: Callable[[], bool] | None = None,
+        is_creation: Callable[[Creation], None] = lambda _: None,
+    ) -> None:
         """Open a person's own picture and find its parts. One that cannot be read changes nothing.
 
         ``still_wanted`` tells whether the request it belongs to is the newest, if it is not a new one: a picture that
-        is no longer wanted in the middle comes to the wall only.
+        is no longer wanted in the middle comes to the wall only. ``is_creation`` is told of a creation that is opened.
         """
         is_wanted = still_wanted or self.requests.begin()
         image = str(Path(path).expanduser().absolute())
         pack = self._store.state.pack
         reference = next((r for r in pack.references if r.image == image), None) if pack else None
         if reference is None:
-            self._store.ask(
-                lambda: keep_decoded(image),
-                lambda _: self._add_own(image, show=is_wanted()),
-                f"“{Path(image).name}” cannot be opened.",
-            )
+
+            def landed(creation: Creation | None) -> None:
+                self._add_own(image, is_wanted(), title=self._title(image, creation))
+                if creation is not None:
+                    is_creation(creation)
+
+            def read() -> Creation | None:
+                keep_decoded(image)
+                return creation_in(image)
+
+            self._store.ask(read, landed, f"“{Path(image).name}” cannot be opened.")
         elif is_wanted():
             self._show_reference(reference.id)
 
@@ -168,7 +218,7 @@ class OpenPictures:
             if is_there:
                 if closing.was_shown:
                     self.requests.begin()
-                self._add_own(path, closing.was_shown, closing.index)
+                self._add_own(path, closing.was_shown, closing.index, closing.picture.title)
             else:
                 self._undo.drop(closing)
                 self.forget_closed([path])
@@ -196,7 +246,7 @@ class OpenPictures:
             if isinstance(command, PictureClosing) and command.is_closed and command.picture.id == path:
                 self._undo.drop(command)
 
-    def _add_own(self, image: str, show: bool, index: int = 0) -> None:
+    def _add_own(self, image: str, show: bool, index: int = 0, title: str = "") -> None:
         """Put a picture on the wall and have its parts found, unless that is done; ``show`` it in the middle too."""
         self.closed.pop(image, None)
         own, pack = self._store.state.own, self._store.state.pack
@@ -205,7 +255,7 @@ class OpenPictures:
             if show:
                 self._show(existing)
             return
-        picture = OpenPicture(image, Path(image).stem, image, busy=pack is not None)
+        picture = OpenPicture(image, title or self._title(image), image, busy=pack is not None)
         if pack is None:
             picture = replace(picture, note="Open a pack to find the parts of this picture.")
         again = tuple(picture if other.id == image else other for other in own)
@@ -239,8 +289,8 @@ class OpenPictures:
             case Failed():
                 # Said once, below the picture; the strip has the rest for a report, if there is more.
                 self._change(pack, image, busy=False, note=f"{news.message} {news.hint}".strip())
-                if news.details:
-                    self._store.say(news.message, news.hint, "error", details=news.details)
+                if news.details or news.model:
+                    self._store.message.emit(self._store.message_of(news))
             case Finished() | Cancelled():
                 self._change(pack, image, busy=False)
             case _:

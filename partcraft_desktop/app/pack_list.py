@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import UserError
+from engine.core.on_disk import resolved
 from engine.core.recipe import Recipe
 from engine.packs.library import PackLibrary, TrashedPack
 from engine.packs.pack import Pack
@@ -98,7 +99,7 @@ class PackList:
         listed_pack = self._pack_at(Path(folder))
         if listed_pack is not None:
             self._open_pack(listed_pack.id)  # at once; whether it is still there is seen below
-        self.read(lambda: Path(folder).resolve(), landed)
+        self.read(lambda: resolved(folder), landed)
 
     def _pack_at(self, folder: Path) -> Pack | None:
         return next((pack for pack in self._store.state.packs if pack.path == folder), None)
@@ -200,6 +201,6 @@ class PackList:
         number = next(self._numbers)
         entries = self._library.listing()
         packs = tuple(entry.pack for entry in entries if entry.pack is not None)
-        own_folder = self._library.own.resolve()
+        own_folder = resolved(self._library.own)
         own = frozenset(pack.path for pack in packs if pack.path.parent == own_folder)
         return PackListing(number, packs, own, tuple(entry.error for entry in entries if entry.error is not None))

@@ -1,19 +1,23 @@
-"""What was deleted and can still be brought back: creations, packs, and pictures that were taken off the wall."""
+"""What was deleted and can still be brought back: creations, packs, trainings, pictures taken off the wall."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from engine.core.errors import UserError
-from engine.core.paths import is_file
+from engine.core.on_disk import is_file
+from engine.core.trash import Trashed, days_left, delete_for_good, in_trash
 from engine.packs.library import TrashedPack
 from engine.packs.pack import Pack
+from engine.runs.launcher import restore_run
+from engine.runs.run import read_run
+from engine.runs.run_folder import PLAN
 from partcraft_desktop.app import creation_files
 from partcraft_desktop.app.creation_files import DeletedCreation
 from partcraft_desktop.app.creation_list import CreationList
 from partcraft_desktop.app.messages import sentence_of
-from partcraft_desktop.app.open_pictures import OpenPictures
+from partcraft_desktop.app.open_pictures import OpenPictures, title_of_file
 from partcraft_desktop.app.pack_list import PackList
 from partcraft_desktop.app.render_queue import title_of
 from partcraft_desktop.app.state import DeletedItem
@@ -25,13 +29,20 @@ class RecentlyDeleted:
     """Owns ``state.deleted``, which is read when somebody asks for it."""
 
     def __init__(
-        self, store: Store, undo: UndoControl, creations: CreationList, packs: PackList, pictures: OpenPictures
+        self,
+        store: Store,
+        undo: UndoControl,
+        creations: CreationList,
+        packs: PackList,
+        pictures: OpenPictures,
+        runs_changed: Callable[[], None],
     ) -> None:
         self._store = store
         self._undo = undo
         self._creations = creations
         self._packs = packs
         self._pictures = pictures
+        self._runs_changed = runs_changed
         self._waiting: dict[str, DeletedCreation] = {}
 
     def read(self) -> None:
@@ -45,8 +56,9 @@ class RecentlyDeleted:
             by_id = {pack.id: pack for pack in (*(trashed.pack for trashed in trashed_packs), *packs)}
             items = [_creation_item(deleted, by_id.get(deleted.creation.recipe.pack)) for deleted in waiting]
             items += [_pack_item(trashed) for trashed in trashed_packs]
+            items += [_training_item(trashed) for trashed in in_trash(PLAN)]
             items += [
-                DeletedItem("picture", Path(path).stem, when, path, path)
+                DeletedItem("picture", title_of_file(path), when, path, path)
                 for path, when in closed.items()
                 if is_file(path)
             ]
@@ -67,9 +79,17 @@ class RecentlyDeleted:
         for item in items:
             if item.kind == "pack":
                 self._packs.restore(Path(item.path), lambda _: None)
+            elif item.kind == "training":
+                self._restore_training(Path(item.path))
             elif item.kind == "picture":
                 self._pictures.restore_closed(item.path)
         self._take_out(items)
+
+    def _restore_training(self, path: Path) -> None:
+        def landed(_: Path) -> None:
+            self._runs_changed()
+
+        self._undo.files.ask(lambda: restore_run(path), landed, "The training cannot come back.")
 
     def delete_for_good(self, items: Sequence[DeletedItem]) -> None:
         """Remove some of ``state.deleted`` so that nothing brings them back. The files of a person's own pictures
@@ -109,6 +129,8 @@ class RecentlyDeleted:
             creation_files.delete_for_good([Path(item.path)])
         elif item.kind == "pack":
             self._packs.remove_trashed(Path(item.path))
+        elif item.kind == "training":
+            delete_for_good(Path(item.path), PLAN)
 
     def _take_out(self, items: Iterable[DeletedItem]) -> None:
         # At once, so that nothing is asked for twice; what could not be done is listed again.
@@ -119,12 +141,17 @@ class RecentlyDeleted:
 
 def _creation_item(deleted: DeletedCreation, pack: Pack | None) -> DeletedItem:
     recipe = deleted.creation.recipe
-    name = title_of(recipe, pack) if pack is not None else Path(deleted.creation.path).stem
+    name = title_of(recipe, pack) if pack is not None else "Creation"
     path = str(deleted.path)
-    return DeletedItem("creation", name, deleted.when, path, path, creation_files.days_left(deleted))
+    return DeletedItem("creation", name, deleted.when, path, path, days_left(deleted.when))
 
 
 def _pack_item(trashed: TrashedPack) -> DeletedItem:
     references = trashed.pack.references
     image = references[0].thumbnail or references[0].image if references else ""
-    return DeletedItem("pack", trashed.pack.title, trashed.when, image, str(trashed.path))
+    return DeletedItem("pack", trashed.pack.title, trashed.when, image, str(trashed.path), days_left(trashed.when))
+
+
+def _training_item(trashed: Trashed) -> DeletedItem:
+    path = str(trashed.path)
+    return DeletedItem("training", read_run(path).title, trashed.when, "", path, days_left(trashed.when))

@@ -103,7 +103,7 @@ class RecipeControl:
         return None
 
     def set_setting(self, name: str, value: str | float) -> None:
-        """Set ``negative`` or one of ``recipe_edits.OFFERED``; setting the seed locks it."""
+        """Set ``negative`` or one of :data:`engine.core.recipe.LIMITS`; setting the seed locks it."""
         state = self._store.state
         self._set(
             recipe_edits.with_setting(state.recipe, name, value, state.sizes), name, SETTING_LABELS.get(name, name)

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import Final
 
 from engine.core.recipe import LIMITS, MOST_SEED, Recipe
 from engine.core.start import default_start
 from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.base_sizes import BaseSizes
 from engine.packs.pack import Pack
-
-OFFERED: Final[dict[str, tuple[int, int]]] = {
-    **LIMITS, "guidance": (0, 30), "seed": (0, MOST_SEED), "count": (1, 64)
-}  # fmt: skip
-"""What a setting can be in the window; a value outside is moved to the nearest end. Sizes are the base model's: see
-:class:`engine.packs.base_sizes.BaseSizes`."""
 
 
 def random_seed() -> int:
@@ -43,15 +36,16 @@ def random_recipe(recipe: Recipe, pack: Pack) -> Recipe:
 
 
 def with_setting(recipe: Recipe, name: str, value: str | float, sizes: BaseSizes) -> Recipe:
-    """``negative`` (text) or one of ``OFFERED`` (a number) changed; a size becomes the nearest one that the base model
-    can paint. Raises ``KeyError`` for any other name."""
+    """``negative`` (text) or one of :data:`LIMITS` (a number, moved into its range) changed; a size becomes the nearest
+    one that the base model can paint. Raises ``KeyError`` for any other name."""
     if name == "negative":
         return replace(recipe, negative=str(value))
     if name == "size":
         return replace(recipe, size=sizes.nearest(int(value)))
-    low, high = OFFERED[name]
-    number = min(max(float(value), low), high)
-    return replace(recipe, **{name: number if name == "guidance" else int(number)})
+    low, high = LIMITS[name]
+    # A whole number stays one: as a float, a large seed would become another.
+    number = float(value) if name == "guidance" else int(value)
+    return replace(recipe, **{name: min(max(number, low), high)})
 
 
 def part_name(pack: Pack | None, part: int) -> str:

@@ -108,7 +108,7 @@ class RenderControl(QObject):
                 self._store.update_state(engine="ready", engine_stage="", load=None)
             case Failed():
                 self._store.update_state(engine="failed", engine_stage="", load=None)
-                self._say_failure(news)
+                self._store.message.emit(self._store.message_of(news))
             case _:
                 pass
 
@@ -158,7 +158,7 @@ class RenderControl(QObject):
                 self._store.update_state(render=replace(render, whole=render.whole + 1), creations=creations)
                 self.creation_added.emit(news.creation)
             case Failed():
-                ended(RenderEnd("failed", Message(news.message, news.hint, "error", details=news.details)))
+                ended(RenderEnd("failed", self._store.message_of(news)))
             case Finished():
                 if self._began is not None and self._was_loaded:
                     seconds = time.monotonic() - self._began
@@ -185,9 +185,6 @@ class RenderControl(QObject):
             load = LoadStatus(now, self._store.state.timings.load_of(pack))
         told = {"stage": news.stage, "done": news.done, "total": news.total, "updated": now}
         return replace(render, **told, started=started, first=first, load=load)
-
-    def _say_failure(self, news: Failed) -> None:
-        self._store.say(news.message, news.hint, "error", details=news.details)
 
 
 def _why_unusable(folder: Path) -> str:

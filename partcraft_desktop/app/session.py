@@ -15,26 +15,32 @@ from PySide6.QtCore import QObject, Signal
 
 from engine.collage.layers import Collage
 from engine.core.errors import UserError
-from engine.core.paths import is_folder
+from engine.core.leftovers import sweep_home
+from engine.core.on_disk import is_folder
 from engine.core.png_metadata import read_creation
 from engine.core.recipe import Creation, Recipe
+from engine.core.trash import sweep_trash
 from engine.core.vocabulary import Choice
 from engine.packs.base_sizes import BaseSizes, sizes_of
 from engine.packs.library import PackLibrary
-from engine.packs.pack import Pack
+from engine.packs.pack import MANIFEST, Pack
+from engine.packs.prompt_room import PromptRoom, room_of
 from engine.runs.launcher import LocalRuns
+from engine.runs.run_folder import PLAN
 from engine.worker.jobs import Event, Job, News
 from partcraft_desktop.app.arrangement_control import ArrangementControl
-from partcraft_desktop.app.autosave import Autosave, Saved, existing
+from partcraft_desktop.app.autosave import Autosave, Saved
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.check_control import CheckControl
 from partcraft_desktop.app.collage_control import CollageControl
 from partcraft_desktop.app.creation_list import CreationList
+from partcraft_desktop.app.creation_stars import CreationStars
 from partcraft_desktop.app.engine_client import EngineClient, EngineLike
 from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.state import LearningState, RunsApi
 from partcraft_desktop.app.messages import Action
-from partcraft_desktop.app.open_pictures import OWN_LIMIT, OpenPictures
+from partcraft_desktop.app.model_shelf import ModelShelf
+from partcraft_desktop.app.open_pictures import OWN_LIMIT, OpenPictures, find_again
 from partcraft_desktop.app.pack_list import PackList, PackListing
 from partcraft_desktop.app.recently_deleted import RecentlyDeleted
 from partcraft_desktop.app.recipe_control import RecipeControl
@@ -56,7 +62,7 @@ class Session(Store):
     ``make_engine(outlet)`` builds the engine; it is called by :meth:`start_engine`, after the first paint.
     ``learning`` has the verbs of the wizard, ``arrangement`` those of the creature's parts, ``starts`` those of what
     renders begin with, ``check`` has the collage looked at, ``saves`` has the verbs of saving for other programs,
-    ``deleted`` those of "Recently deleted".
+    ``stars`` those of the gallery's stars, ``deleted`` those of "Recently deleted", ``models`` those of the models.
     """
 
     preview = Signal(int, object)
@@ -77,6 +83,7 @@ class Session(Store):
         self._saved_pack = self._saved_reference = ""
         self._autosave = Autosave(settings.home / SAVED, self._to_save, self)
         self._autosave.failed.connect(self._tell_unsaved)
+        settings.failed.connect(self._tell_unsaved)
         self._client = EngineClient(make_engine, self)
         self._renders = RenderControl(self, self._client)
         self._renders.preview.connect(self.preview)
@@ -96,8 +103,12 @@ class Session(Store):
         again = self._recipes.begin_with
         self._packs = PackList(self, packs, self._undo, self._packs_listed, self._switch_pack, again)
         self._creations = CreationList(self, settings, self._undo)
-        self.deleted = RecentlyDeleted(self, self._undo, self._creations, self._packs, self._pictures)
+        self.stars = CreationStars(self, settings.home, self._undo)
+        files = (self._creations, self._packs, self._pictures)
+        self.deleted = RecentlyDeleted(self, self._undo, *files, lambda: self.learning.find_runs())
         settings.changed.connect(self._creations.settings_changed)
+        self.models = ModelShelf(self, self.submit_job)
+        self.models.arrived.connect(self._model_arrived)
         self.learning = LearningController(self, readers, settings.home, runs or LocalRuns(), self)
 
     # Opening
@@ -111,8 +122,16 @@ class Session(Store):
         self._pictures.closed = dict(saved.closed)
         self.update_state(timings=saved.timings, seed_locked=saved.seed_locked, hint=not self.settings.values.hint_seen)
         self.learning.begin(saved.learning, self.state.packs)
-        self._packs.read(lambda: existing(saved.own[:OWN_LIMIT]), self._pictures.bring_back)
+        self._packs.read(lambda: find_again(saved.own[:OWN_LIMIT]), self._pictures.bring_back)
         self._creations.read()
+        self.stars.begin()
+        home = self.settings.home
+
+        def sweep() -> None:
+            sweep_home(home)
+            sweep_trash((MANIFEST, PLAN))
+
+        self.ask(sweep, lambda _: None, "What killed writes left, or was deleted long ago, cannot be removed.")
         self.saves.begin()
 
     def start_engine(self) -> None:
@@ -145,14 +164,11 @@ class Session(Store):
         if file.suffix.lower() == ".partpack":
             self.import_pack(file)
         else:
-            self._pictures.open_image(file, still_wanted)
-            self._readers.ask(lambda: read_creation(file), self._offer_recipe, self)
+            self._pictures.open_image(file, still_wanted, self._offer_recipe)
 
-    def _offer_recipe(self, creation: Creation | Exception) -> None:
-        # Most pictures remember no recipe, and that is no error; whether they can be shown, open_image tells.
-        if isinstance(creation, Creation) and not self._closed:
-            action = Action("Use this recipe", lambda: self.use_recipe(creation))
-            self.say("This picture remembers its recipe.", action=action)
+    def _offer_recipe(self, creation: Creation) -> None:
+        action = Action("Use this recipe", lambda: self.use_recipe(creation))
+        self.say("This picture remembers its recipe.", action=action)
 
     # Pictures
 
@@ -191,17 +207,18 @@ class Session(Store):
         )
         picture_id = self.state.reference.id if self.state.reference else self._saved_reference
         self._saved_reference = ""
-        self.update_state(pack=pack, reference=None, own=own, sizes=BaseSizes())
+        self.update_state(pack=pack, reference=None, own=own, sizes=BaseSizes(), prompt_room=None)
         self._find_sizes(pack)
         self._renders.prepare()
         self._pictures.open_first(picture_id)
 
     def _find_sizes(self, pack: Pack) -> None:
-        def found(sizes: BaseSizes) -> None:
+        def found(told: tuple[BaseSizes, PromptRoom | None]) -> None:
             if self.state.pack == pack:
-                self.update_state(sizes=sizes)
+                self.update_state(sizes=told[0], prompt_room=told[1])
 
-        self.ask(lambda: sizes_of(pack.base_model), found, "The base model’s size cannot be read.")
+        base = pack.base_model
+        self.ask(lambda: (sizes_of(base), room_of(base)), found, "The base model’s size cannot be read.")
 
     def import_pack(self, path: str | Path) -> None:
         """Take a .partpack into the library and show it."""
@@ -218,6 +235,11 @@ class Session(Store):
     def list_packs(self) -> None:
         """See which packs there are now."""
         self._packs.read()
+
+    def _model_arrived(self, _id: str) -> None:
+        self.learning.packs_changed(self.state.packs)
+        if self.state.engine == "failed":
+            self._renders.prepare()
 
     def open_pack_at(self, folder: str) -> None:
         """Switch to the pack in a folder, if it is in the library."""
@@ -298,7 +320,7 @@ class Session(Store):
         return self._recipes.set_prompt_text(text)
 
     def set_setting(self, name: str, value: str | float) -> None:
-        """Set ``negative`` (text) or one of ``recipe_edits.OFFERED`` (a number, moved into its range).
+        """Set ``negative`` (text) or one of :data:`engine.core.recipe.LIMITS` (a number).
 
         Setting the seed locks it."""
         self._recipes.set_setting(name, value)
@@ -411,6 +433,7 @@ class Session(Store):
             return
         self._closed = True
         self.learning.close()
+        self.models.close()
         self._autosave.close()
         self.settings.flush()
         self._collages.close()

@@ -91,9 +91,11 @@ class FileWriter(QObject):
 
 
 class Settings(QObject):
-    """The settings file and what it says now; ``changed`` is emitted when it says something else."""
+    """The settings file and what it says now; ``changed`` is emitted when it says something else, ``failed`` with the
+    :class:`UserError` when it cannot be written, once until it can be again."""
 
     changed = Signal()
+    failed = Signal(object)
 
     def __init__(self, home: Path, parent: QObject | None = None) -> None:
         """``home`` is the folder of the app's data; the file is ``home/settings.json``."""
@@ -101,8 +103,8 @@ class Settings(QObject):
         self.home = home
         path = home / "settings.json"
         self.values = Values.from_document(read_json(path))
-        # A full or read-only disk: a choice holds for this run, and saving work will say what is wrong.
         self._writer = FileWriter(path, "the settings", self)
+        self._writer.failed.connect(self.failed)
 
     @property
     def out(self) -> Path:
@@ -110,7 +112,7 @@ class Settings(QObject):
         return Path(self.values.out) if self.values.out else self.home / "creations"
 
     def set(self, **changes: Any) -> None:
-        """Replace some values and have them written. A file that cannot be written changes nothing for this run."""
+        """Replace some values and have them written. They hold for this run even if the file cannot be written."""
         values = replace(self.values, **changes)
         if values != self.values:
             self.values = values

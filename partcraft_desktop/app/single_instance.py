@@ -16,6 +16,8 @@ from PySide6.QtCore import QDir, QObject, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 from engine.core.json_values import read_document
+from engine.core.on_disk import status_of
+from engine.core.paths import make_home
 
 WAIT_MS: Final = 1000
 
@@ -44,17 +46,13 @@ def _is_own(name: str) -> bool:
     """Whether the socket is this user's: another may have taken the name first, to be handed the files."""
     if os.name != "posix":
         return True
-    try:
-        status = (Path(QDir.tempPath()) / name).lstat()
-    except OSError:
-        return False
-    return stat.S_ISSOCK(status.st_mode) and status.st_uid == os.getuid()
+    status = status_of(Path(QDir.tempPath()) / name, follow=False)
+    return status is not None and stat.S_ISSOCK(status.st_mode) and status.st_uid == os.getuid()
 
 
-def _make_private(home: Path) -> None:
+def _make_home(home: Path) -> None:
     with contextlib.suppress(OSError):  # read-only, or another's: the window says so when something is kept there
-        home.mkdir(parents=True, exist_ok=True)
-        home.chmod(0o700)
+        make_home(home)
 
 
 class InstanceLock:
@@ -68,7 +66,7 @@ class InstanceLock:
 
     def take(self) -> bool:
         """Whether no other copy holds it; also where none can be had, as on a disk without locks."""
-        _make_private(self._home)
+        _make_home(self._home)
         try:
             self._lock.acquire()
         except Timeout:
@@ -124,7 +122,7 @@ class SingleInstance(QObject):
 
     def __init__(self, home: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        _make_private(home)
+        _make_home(home)
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         if not self._server.listen(_name(home)):

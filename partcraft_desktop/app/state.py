@@ -12,7 +12,9 @@ from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import Choice
 from engine.packs.base_sizes import BaseSizes
 from engine.packs.pack import Pack
+from engine.packs.prompt_room import PromptRoom
 from partcraft_desktop.app.learning.state import LearningState
+from partcraft_desktop.app.model_state import ModelsState
 from partcraft_desktop.app.timings import Timings
 
 EngineStatus = Literal["off", "waking", "ready", "failed"]
@@ -94,11 +96,11 @@ class QueuedRender:
 class DeletedItem:
     """Something that was deleted and can be brought back.
 
-    ``path`` is where it waits: a file, a pack's folder, or the picture that was taken off the wall; ``image`` is a
+    ``path`` is where it waits: a file, a folder, or the picture that was taken off the wall; ``image`` is a
     picture of it ("": none). ``when`` is in seconds since 1970. ``days_left``: until it goes for good, None: never.
     """
 
-    kind: Literal["creation", "picture", "pack"]
+    kind: Literal["creation", "picture", "pack", "training"]
     name: str
     when: float
     image: str
@@ -156,10 +158,13 @@ class State:
     own: tuple[OpenPicture, ...] = ()
     """A person's own pictures, newest first, with their segmentations once found."""
     creations: tuple[Creation, ...] = ()
+    stars: frozenset[str] = frozenset()
+    """What creations with a star are known by (see ``star_of``)."""
     render: RenderStatus | None = None
     queue: tuple[QueuedRender, ...] = ()
     """What is not rendered yet, in order; the running render is not among them."""
     sizes: BaseSizes = field(default_factory=BaseSizes)
+    prompt_room: PromptRoom | None = None
     """What the pack's base model can paint."""
     saving: tuple[str, ...] = ()
     """The names of the files that are being written for other programs."""
@@ -181,3 +186,5 @@ class State:
     """Whether the first-start hint ("click a part to take it") is still wanted."""
     learning: LearningState = field(default_factory=LearningState)
     """The wizard: what is decided so far, what it is busy with, the trainings."""
+    models: ModelsState = field(default_factory=ModelsState)
+    """The page of models: what is here, what is being fetched."""

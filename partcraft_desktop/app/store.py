@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
+from engine.worker.jobs import Failed
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.messages import Action, Message, sentence_of
 from partcraft_desktop.app.state import State
@@ -15,11 +16,13 @@ from partcraft_desktop.app.state import State
 
 class Store(QObject):
     """Holds the state. ``changed``: it was replaced; ``message``: a :class:`Message` for the status strip;
-    ``withdrawn``: one whose action has become needless."""
+    ``withdrawn``: one whose action has become needless; ``model_wanted(id)``: somebody wants a model that is missing.
+    """
 
     changed = Signal()
     message = Signal(object)
     withdrawn = Signal(object)
+    model_wanted = Signal(str)
 
     def __init__(self, readers: BackgroundReader, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -47,6 +50,14 @@ class Store(QObject):
     ) -> None:
         """Show one sentence in the status strip."""
         self.message.emit(Message(text, hint, kind, action, details))
+
+    def message_of(self, news: Failed) -> Message:
+        """A job's failure for the status strip; where a model is missing, with a button that leads to it."""
+        return Message(news.message, news.hint, "error", self.way_to(news.model), news.details)
+
+    def way_to(self, model: str) -> Action | None:
+        """The button that leads to a model that is missing; None if none is."""
+        return Action("Get the model…", lambda: self.model_wanted.emit(model)) if model else None
 
     def ask(
         self,

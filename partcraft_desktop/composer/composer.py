@@ -4,18 +4,21 @@ everything it is made of takes values and emits signals."""
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Final
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QFont, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
+from engine.core.part_looks import part_sign, shown_parts
 from engine.core.recipe import Recipe
 from engine.core.segmentation import Segmentation
 from engine.core.start import default_freedom
 from engine.core.vocabulary import Choice, Vocabulary
 from engine.packs.base_sizes import BaseSizes
 from engine.packs.pack import Pack
+from engine.packs.prompt_room import PromptRoom
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.start_control import has_collage, kept_parts
 from partcraft_desktop.composer.freedom_slider import FreedomSlider, FreedomValue
@@ -54,7 +57,7 @@ class Composer(QWidget):
         self._session = session
         self._thumbnails = thumbnails
         self._vocabulary: Vocabulary | None = None
-        self._shown: tuple[Pack | None, Recipe, bool, BaseSizes] | None = None
+        self._shown: tuple[Pack | None, Recipe, bool, BaseSizes, PromptRoom | None] | None = None
         self._own: OrderedDict[str, Segmentation] = OrderedDict()
         self.slots: dict[int, PartSlot] = {}
         self.setAcceptDrops(True)
@@ -196,11 +199,12 @@ class Composer(QWidget):
         self.more.set_reduced_motion(self._reduced)
         self.queue.set_reduced_motion(self._reduced)
         self.queue.show_state(state)
-        shown = (state.pack, state.recipe, state.seed_locked, state.sizes)
+        shown = (state.pack, state.recipe, state.seed_locked, state.sizes, state.prompt_room)
         if shown != self._shown:
             self._shown = shown
             self._refresh_slots()
             self.prompt.show_prompt(state.recipe.prompt, vocabulary)
+            self.prompt.show_room(state.prompt_room)
             self.settings.show_recipe(state.recipe, state.seed_locked, state.sizes)
             self.size_note.show_size(state.recipe.size, state.sizes)
         self.freedom.show_value(self._freedom())
@@ -250,8 +254,8 @@ class Composer(QWidget):
             slot.hide()
             slot.deleteLater()
         self.slots = {}
-        for part in vocabulary.visible_parts if vocabulary else ():
-            slot = PartSlot(SlotValue(part.index, part.name, QColor(part.colour)))
+        for part in shown_parts(vocabulary):
+            slot = PartSlot(SlotValue(part.index, part.name, QColor(part.colour), part_sign(vocabulary, part.index)))
             slot.wanted.connect(self._want)
             slot.variants_asked.connect(self.variants_wanted)
             slot.remove_asked.connect(self._remove)
@@ -268,14 +272,14 @@ class Composer(QWidget):
         vocabulary = state.pack.vocabulary
         for part, slot in self.slots.items():
             choice = state.recipe.choice_of(part)
-            value = SlotValue(part, vocabulary.parts[part].name, QColor(vocabulary.parts[part].colour))
+            sign = part_sign(vocabulary, part)
+            value = SlotValue(part, vocabulary.parts[part].name, QColor(vocabulary.parts[part].colour), sign)
             if choice is not None:
                 is_known = 0 <= choice.code < vocabulary.codes_per_part
                 code = vocabulary.code_name(part, choice.code) if is_known else str(choice.code)
                 source = self._source_title(state.pack, choice)
-                value = SlotValue(
-                    part, value.name, value.colour, choice, code, "" if source.casefold() == code.casefold() else source
-                )
+                source = "" if source.casefold() == code.casefold() else source
+                value = replace(value, choice=choice, code=code, source=source)
             if value != slot.value:
                 slot.show_value(value)
         self._refresh_crops()

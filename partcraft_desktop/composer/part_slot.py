@@ -28,7 +28,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QSizePolicy, QSlider, QToolB
 from engine.core.vocabulary import Choice
 from partcraft_desktop.widgets import drag_and_drop as dragging
 from partcraft_desktop.widgets.controls import tool_button
-from partcraft_desktop.widgets.part_glyphs import glyph, mixed, with_alpha
+from partcraft_desktop.widgets.part_glyphs import crop_ground, glyph, mixed, seen_on, with_alpha
 
 HEIGHT: Final = 56
 TILE: Final = 48
@@ -42,12 +42,13 @@ SNAP: Final = 4
 
 @dataclass(frozen=True)
 class SlotValue:
-    """What a slot shows. ``code`` is the chosen code's name, empty where nothing is chosen; ``source`` the title of
-    the picture it came from, empty where that says nothing new."""
+    """What a slot shows. ``sign`` is the number of the part's symbol; ``code`` the chosen code's name, empty where
+    nothing is chosen; ``source`` the title of the picture it came from, empty where that says nothing new."""
 
     part: int
     name: str
     colour: QColor
+    sign: int
     choice: Choice | None = None
     code: str = ""
     source: str = ""
@@ -242,7 +243,7 @@ class PartSlot(QWidget):
             painter.drawLine(QPointF(plus.x(), plus.y() - 6), QPointF(plus.x(), plus.y() + 6))
             return
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(mixed(base, value.colour, 0.16))
+        painter.setBrush(crop_ground(base, value.colour))
         painter.drawRoundedRect(tile, 8, 8)
         if self.crop_hidden:
             return
@@ -255,7 +256,7 @@ class PartSlot(QWidget):
         elif self.crop is not None:
             # The pack has no picture of this code.
             painter.fillPath(
-                glyph(value.part, QRectF(tile.center().x() - 9, tile.center().y() - 9, 18, 18)), value.colour
+                glyph(value.sign, QRectF(tile.center().x() - 9, tile.center().y() - 9, 18, 18)), value.colour
             )
 
     def _paint_words(self, painter: QPainter, palette: QPalette) -> None:
@@ -272,7 +273,8 @@ class PartSlot(QWidget):
         quiet = palette.color(QPalette.ColorRole.PlaceholderText)
         mark = QRectF(left, top + line / 2 - 4.5, 9, 9)
         empty = value.choice is None
-        painter.fillPath(glyph(value.part, mark), with_alpha(value.colour, 0.8) if empty else value.colour)
+        colour = seen_on(value.colour, palette.color(QPalette.ColorRole.AlternateBase))
+        painter.fillPath(glyph(value.sign, mark), with_alpha(colour, 0.8) if empty else colour)
         one_line = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextSingleLine)
         cut = Qt.TextElideMode.ElideRight
         painter.setPen(quiet)

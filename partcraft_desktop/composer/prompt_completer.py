@@ -11,6 +11,7 @@ from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QCompleter, QListView, QPlainTextEdit
 
 from engine.core import prompt as language
+from engine.core.part_looks import shown_parts
 from engine.core.vocabulary import Choice, Vocabulary
 
 _BEGUN: Final = re.compile(r"<(?P<part>[^<>:*\\]*)(?P<colon>:(?P<code>[^<>:*\\]*))?$")
@@ -34,7 +35,7 @@ def completion_for(text: str, vocabulary: Vocabulary) -> Completion | None:
     if match is None:
         return None
     if match["colon"] is None:
-        parts = [part for part in vocabulary.visible_parts if not _SPECIAL.search(part.name)]
+        parts = [part for part in shown_parts(vocabulary) if not _SPECIAL.search(part.name)]
         names = tuple(part.name for part in parts)
         return Completion(match["part"], names, tuple(f"<{name}:" for name in names), match.start())
     part = vocabulary.find_part(match["part"])

@@ -22,10 +22,13 @@ from engine.core import prompt as language
 from engine.core.errors import UserError
 from engine.core.recipe import Prompt
 from engine.core.vocabulary import Vocabulary
-from partcraft_desktop.composer.prompt_chips import PromptChips
+from engine.packs.prompt_room import PromptRoom, prompt_warning
 from partcraft_desktop.composer.prompt_completer import PromptCompleter
+from partcraft_desktop.widgets.prompt_chips import PromptChips
 
 CHECK_AFTER_MS: Final = 200
+_LONG: Final = 0.8
+"""Of the room: from here on the length is shown also while nobody writes."""
 
 
 class PromptField(QWidget):
@@ -57,6 +60,12 @@ class PromptField(QWidget):
         self.problem = QLabel(wordWrap=True)
         self.problem.setTextFormat(Qt.TextFormat.PlainText)
         self.problem.hide()
+        self.room = QLabel(wordWrap=True)
+        self.room.setTextFormat(Qt.TextFormat.PlainText)
+        self.room.setProperty("quiet", True)
+        self.room.setAccessibleName("Length of the prompt")
+        self.room.hide()
+        self._room: PromptRoom | None = None
         self._check = QTimer(self, singleShot=True, interval=CHECK_AFTER_MS)
         self._check.timeout.connect(self._validate)
         self.editor.hide()
@@ -66,6 +75,7 @@ class PromptField(QWidget):
         column.addWidget(self.words)
         column.addWidget(self.editor)
         column.addWidget(self.problem)
+        column.addWidget(self.room)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusProxy(self.words)
 
@@ -86,6 +96,21 @@ class PromptField(QWidget):
             self._shown = None  # what is written was about another prompt
         elif self._parsed() != prompt:
             self._set_text(language.to_text(prompt, vocabulary))
+
+    def show_room(self, room: PromptRoom | None) -> None:
+        """Show how much of the prompt the base model reads; None: that is not known."""
+        self._room = room
+        self._count(self._prompt)
+
+    def _count(self, prompt: Prompt) -> None:
+        """Say how long a prompt is, while it is written or grows long, and what is not read of one that is too long."""
+        if self._room is None:
+            self.room.hide()
+            return
+        taken, room = self._room.taken(prompt), self._room.room
+        self.room.setText(prompt_warning(self._room, prompt) or f"{taken} of {room} word pieces and parts")
+        self.room.setVisible(self.editing or taken > room * _LONG)
+        self._fit(self.room)
 
     def _edit(self, at: int) -> None:
         if self._vocabulary is None:
@@ -120,22 +145,26 @@ class PromptField(QWidget):
             self._say(str(error))
             return None
         self._say("")
+        self._count(parsed)
         return parsed
 
     def _say(self, problem: str) -> None:
         self.problem.setText(problem)
         self.problem.setVisible(bool(problem))
         self.editor.setAccessibleDescription(problem)
-        self._fit_problem()
+        self._fit(self.problem)
 
-    def _fit_problem(self) -> None:
-        # A label that wraps knows its height only from its width, which layouts in scroll areas forget to ask.
-        self.problem.setFixedHeight(max(1, self.problem.heightForWidth(max(80, self.width()))))
+    def _fit(self, label: QLabel) -> None:
+        # A label that wraps knows its height only from its width, which layouts in scroll areas forget to ask; and it
+        # never says less than it must have.
+        label.setMinimumHeight(0)
+        label.setFixedHeight(max(1, label.heightForWidth(max(80, self.width()))))
         self.updateGeometry()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_problem()
+        self._fit(self.problem)
+        self._fit(self.room)
 
     def _typed(self) -> None:
         # Colouring changes the document too, and is no typing.
@@ -181,6 +210,7 @@ class PromptField(QWidget):
         self._editing = editing
         self.words.setVisible(not editing)
         self.editor.setVisible(editing)
+        self._count(self._prompt)
         self.updateGeometry()
 
 

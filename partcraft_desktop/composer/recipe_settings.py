@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
-
 from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QWidget
 
-from engine.core.recipe import MOST_SEED, Recipe
+from engine.core.recipe import LIMITS, Recipe
 from engine.packs.base_sizes import BaseSizes, size_warning
+from partcraft_desktop.app.recipe_edits import random_seed
 from partcraft_desktop.widgets import theme
 from partcraft_desktop.widgets.controls import push_button, tool_button
 from partcraft_desktop.widgets.number_field import NumberField
@@ -24,9 +23,11 @@ class RecipeSettings(QWidget):
         super().__init__(parent)
         self.negative = QLineEdit(placeholderText="What to keep out")
         self.negative.textEdited.connect(lambda text: self.changed.emit("negative", text))
-        self.steps = self._number("steps", "Steps", "More steps: finer, slower", 1, 150)
-        self.guidance = self._number("guidance", "Guidance", "How closely the words are followed", 0, 30, 0.5, 1)
-        self.count = self._number("count", "Count", "How many creations at once", 1, 64)
+        self.steps = self._number("steps", "Steps", "More steps: finer, slower", *LIMITS["steps"])
+        self.guidance = self._number(
+            "guidance", "Guidance", "How closely the words are followed", *LIMITS["guidance"], 0.5, 1
+        )
+        self.count = self._number("count", "Count", "How many creations at once", *LIMITS["count"])
         self.size_box = QComboBox()
         self.size_box.setAccessibleName("Size")
         self.size_box.setToolTip("Side of the picture in pixels")
@@ -34,7 +35,7 @@ class RecipeSettings(QWidget):
         self.size_box.activated.connect(lambda _: self.changed.emit("size", self.size_box.currentData()))
         self.size_box.installEventFilter(self)
         same = "The same seed and recipe give the same picture"
-        self.seed = self._number("seed", "Seed", same, 0, MOST_SEED, buttons=False)
+        self.seed = self._number("seed", "Seed", same, *LIMITS["seed"], buttons=False)
         self.lock = tool_button("unlock", "Keep the seed")
         self.lock.setCheckable(True)
         self.lock.clicked.connect(lambda: self.seed_locked.emit(self.lock.isChecked()))
@@ -77,7 +78,7 @@ class RecipeSettings(QWidget):
             (self.steps, recipe.steps),
             (self.guidance, recipe.guidance),
             (self.count, recipe.count),
-            (self.seed, min(recipe.seed, MOST_SEED)),
+            (self.seed, recipe.seed),
         ):
             widget.set_value(value)
         if self.negative.text() != recipe.negative:
@@ -123,7 +124,7 @@ class RecipeSettings(QWidget):
         return False
 
     def _roll(self) -> None:
-        self.changed.emit("seed", random.randrange(MOST_SEED + 1))
+        self.changed.emit("seed", random_seed())
 
 
 class SizeNote(QWidget):

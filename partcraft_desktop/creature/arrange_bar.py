@@ -36,11 +36,13 @@ WHITE: Final[Colour] = (255, 255, 255)
 
 @dataclass(frozen=True)
 class PartValue:
-    """A selected part: its index, name and colour, from which picture it is, and what can be done to it."""
+    """A selected part: its index, name, colour and the number of its symbol, from which picture it is, and what can be
+    done to it."""
 
     part: int
     name: str
     colour: QColor
+    sign: int
     title: str
     can_forward: bool
     can_back: bool
@@ -157,7 +159,7 @@ class ArrangeBar(QWidget):
         selected = value.selected
         self._pages.setCurrentIndex(0 if selected is None else 1)
         if selected is not None:
-            self._sign.show_part(selected.part, selected.colour)
+            self._sign.show_part(selected.sign, selected.colour)
             self._name.setText(f"{selected.name} · {selected.title}" if selected.title else selected.name)
             self.commands["anew"].setEnabled(selected.can_render)
             self.commands["keep"].setEnabled(selected.can_render)
@@ -266,17 +268,17 @@ class _PartSign(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._part, self._colour = 0, QColor()
+        self._sign, self._colour = 0, QColor()
         self.setFixedSize(2 * UNIT, 2 * UNIT)
 
-    def show_part(self, part: int, colour: QColor) -> None:
-        self._part, self._colour = part, colour
+    def show_part(self, sign: int, colour: QColor) -> None:
+        self._sign, self._colour = sign, colour
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillPath(glyph(self._part, QRectF(self.rect()).adjusted(2, 2, -2, -2)), self._colour)
+        painter.fillPath(glyph(self._sign, QRectF(self.rect()).adjusted(2, 2, -2, -2)), self._colour)
         painter.end()
 
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QColor
 
 from engine.collage.arrangement import Adjustment, Arrangement, Ground, PartKey, arrangement_of
+from engine.core.part_looks import part_sign
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.start_control import kept_parts
@@ -81,8 +82,9 @@ class Arranging(QObject):
         at = seen.index(placed.key) if placed.key in seen else 0
         changed = placed.wanted != Adjustment(placed.key[0], nth=placed.key[1]) or placed.key in arrangement.order
         title = _title(self._session.state, placed.layer.source)
+        sign = part_sign(pack.vocabulary, part.index)
         return PartValue(
-            part.index, placed.layer.name, QColor(part.colour), title, at + 1 < len(seen), at > 0, changed,
+            part.index, placed.layer.name, QColor(part.colour), sign, title, at + 1 < len(seen), at > 0, changed,
             part.index in kept_parts(self._session.state.recipe), self._session.state.creature.is_whole,
         )  # fmt: skip
 

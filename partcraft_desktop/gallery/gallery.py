@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from PySide6.QtCore import QItemSelection, QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QPixmap, QResizeEvent
+from PySide6.QtGui import QAction, QImage, QKeySequence, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QHBoxLayout,
@@ -19,20 +19,24 @@ from PySide6.QtWidgets import (
 
 from engine.core.recipe import Creation
 from engine.core.vocabulary import Vocabulary
+from partcraft_desktop.app.creation_filter import CreationFilter
 from partcraft_desktop.app.session import Session
+from partcraft_desktop.gallery.filter_button import FilterButton
+from partcraft_desktop.gallery.search_field import FoundCreations, NothingFound, SearchField
 from partcraft_desktop.gallery.strip import TILES, CreationDelegate, CreationListModel, GhostTiles, StripView
 from partcraft_desktop.widgets.action_row import ActionRow
 from partcraft_desktop.widgets.creation_actions import CreationActions
 from partcraft_desktop.widgets.creation_text import vocabulary_of
 from partcraft_desktop.widgets.images import to_qimage
 from partcraft_desktop.widgets.text import amount
-from partcraft_desktop.widgets.theme import UNIT
+from partcraft_desktop.widgets.theme import UNIT, icon
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.widgets.tile_delegate import Index
 
 LOW: Final = 168
 """Logical pixels of height below which there is no room for anything above the tiles."""
 HEAD: Final = 4 * UNIT
+NONE: Final = CreationFilter()
 QWIDGETSIZE_MAX: Final = 16_777_215
 """Qt's word for: as large as may be."""
 
@@ -70,6 +74,16 @@ class Gallery(QWidget):
         self.empty.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.empty.customContextMenuRequested.connect(self._show_menu)
         self.actions_here = CreationActions(session, self.selected, (self.strip,), self)
+        self.star = QAction(icon("star"), "Star", self)
+        self.star.setShortcut(QKeySequence("S"))
+        self.star.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self.star.setEnabled(False)
+        self.star.triggered.connect(lambda: session.stars.toggle(self.selected()))
+        self.strip.addAction(self.star)
+        self.search = SearchField()
+        self.filter = FilterButton(session)
+        self.nothing_found = NothingFound()
+        self._found = FoundCreations(session, self)
         self._build()
 
         self.actions_here.view_wanted.connect(self.view_wanted)
@@ -83,6 +97,11 @@ class Gallery(QWidget):
         self.strip.selectionModel().selectionChanged.connect(self._selected)
         thumbnails.ready.connect(self.model.repaint)
         thumbnails.failed.connect(self.model.repaint)
+        self.search.textChanged.connect(self._look)
+        self.search.left.connect(self.strip.setFocus)
+        self.nothing_found.cleared.connect(self._show_all)
+        self.filter.changed.connect(self._refresh)
+        self._found.changed.connect(self._refresh)
         session.changed.connect(self._refresh)
         session.preview.connect(self._preview)
         session.creation_added.connect(self._added)
@@ -108,6 +127,12 @@ class Gallery(QWidget):
         head.setSpacing(2 * UNIT)
         head.addWidget(self.summary)
         head.addWidget(self.row, 1)
+        head.addStretch()  # keeps the search at the right while there are no actions
+        finding = QHBoxLayout()
+        finding.setSpacing(UNIT // 2)
+        finding.addWidget(self.filter)
+        finding.addWidget(self.search)
+        head.addLayout(finding)
         head.addWidget(self.size_slider)
         self._head.setFixedHeight(HEAD)
 
@@ -115,12 +140,16 @@ class Gallery(QWidget):
         self._stack = QStackedLayout(body)
         self._stack.addWidget(self.strip)
         self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.nothing_found)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(UNIT + UNIT // 2, UNIT, 0, 0)
         self._layout.setSpacing(UNIT // 2)
         self._layout.addWidget(self._head)
         self._layout.addWidget(body, 1)
         self._low = False
+        QWidget.setTabOrder(self.strip, self.filter.all)  # the creations have the keyboard first
+        QWidget.setTabOrder(self.filter.all, self.filter.button)
+        QWidget.setTabOrder(self.filter.button, self.search)
 
     def selected(self) -> list[Creation]:
         """The selected creations, newest first."""
@@ -162,13 +191,36 @@ class Gallery(QWidget):
     def _refresh(self) -> None:
         state = self._session.state
         began = state.render is not None and self.model.render is None
-        self.model.show(state.creations, state.render)
+        self._look()
+        found = self._found.among(state.creations)
+        self.model.show(found, state.render)
+        self.model.show_stars(state.stars)
         if began:
             self.strip.horizontalScrollBar().setValue(0)
         some = self.model.rowCount() > 0
-        self._stack.setCurrentWidget(self.strip if some else self.empty)
+        lost = not some and bool(state.creations)
+        self._stack.setCurrentWidget(self.strip if some else self.nothing_found if lost else self.empty)
+        self.nothing_found.show_words(self._found.words, self.filter.words if self._found.filter.on else "")
         self._head.setVisible(bool(state.creations))
         self._count()
+
+    def begin_search(self) -> bool:
+        """Take the keyboard to the search field; false where there is no room or nothing to search."""
+        if not self.search.isVisible():
+            return False
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
+        return True
+
+    def _look(self) -> None:
+        # Where there is no room to see that a search narrows the gallery, none does.
+        self._found.look_for("" if self._low else self.search.text())
+        self._found.filter = NONE if self._low else self.filter.filter
+
+    def _show_all(self) -> None:
+        self.search.clear()
+        self.filter.clear()
+        self.search.setFocus()
 
     def _preview(self, index: int, pixels: Any) -> None:
         image: QImage = to_qimage(pixels)
@@ -188,6 +240,7 @@ class Gallery(QWidget):
 
     def _selected(self, selected: QItemSelection) -> None:
         self.actions_here.refresh()
+        self.star.setEnabled(bool(self.selected()))
         self._count()
         if not self._follows and not selected.isEmpty():
             self._ask_to_show()
@@ -195,7 +248,9 @@ class Gallery(QWidget):
     def _count(self) -> None:
         chosen = self.selected()
         few = f"{len(chosen)} selected" if len(chosen) > 1 else ""
-        self.summary.setText(few or amount(len(self._session.state.creations), "creation"))
+        total = amount(len(self._session.state.creations), "creation")
+        narrowed = bool(self._found.words) or self._found.filter.on
+        self.summary.setText(few or (f"{len(self.model.creations)} of {total}" if narrowed else total))
         self.row.setVisible(bool(chosen) or self._low)
 
     # Room
@@ -209,6 +264,9 @@ class Gallery(QWidget):
             direction = QBoxLayout.Direction.RightToLeft if low else QBoxLayout.Direction.TopToBottom
             self._layout.setDirection(direction)
             self.summary.setVisible(not low)
+            self.search.setVisible(not low)
+            self.filter.setVisible(not low)
+            self._refresh()
             self.row.set_menu_only(low)
             self._head.setFixedSize(QSize(HEAD + 2 * UNIT, HEAD) if low else QSize(QWIDGETSIZE_MAX, HEAD))
             self._layout.setAlignment(self._head, Qt.AlignmentFlag.AlignTop if low else Qt.AlignmentFlag(0))
@@ -224,7 +282,7 @@ class Gallery(QWidget):
         menu = QMenu(self.strip)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if self.model.creation(self.strip.indexAt(at)) is not None:
-            menu.addActions(self.actions_here.all)
+            menu.addActions([*self.actions_here.all, self.star])
             menu.addSeparator()
         menu.addAction("Recently deleted…", self.deleted_wanted.emit)
         menu.popup((self.empty if self.strip.isHidden() else self.strip.viewport()).mapToGlobal(at))

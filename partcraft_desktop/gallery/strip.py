@@ -20,14 +20,15 @@ from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QStyle, QSty
 
 from engine.core.recipe import Creation
 from engine.core.vocabulary import Vocabulary
+from partcraft_desktop.app.creation_stars import star_of
 from partcraft_desktop.app.state import RenderStatus
 from partcraft_desktop.widgets.controls import rounded
 from partcraft_desktop.widgets.creation_rows import CreationRows
 from partcraft_desktop.widgets.drag_and_drop import file_url
-from partcraft_desktop.widgets.receipt_chips import CHIP, paint_receipt, receipt_text
+from partcraft_desktop.widgets.receipt_chips import CHIP, ReceiptPictures, receipt_text
 from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.widgets.thumbnails import Thumbnails
-from partcraft_desktop.widgets.tile_delegate import CHOSEN, Index, Ring, TileDelegate, paint_dot
+from partcraft_desktop.widgets.tile_delegate import CHOSEN, Index, Ring, TileDelegate, paint_dot, paint_star
 
 CreationRole: Final = Qt.ItemDataRole.UserRole
 CHIPS: Final = CHIP + UNIT
@@ -47,6 +48,7 @@ class CreationListModel(CreationRows):
         self.preview: QPixmap | None = None
         self.unseen: frozenset[str] = frozenset()
         """Paths of creations that nobody has looked at yet."""
+        self.stars: frozenset[str] = frozenset()
         self.names: Callable[[Creation], Vocabulary | None] = lambda _: None
 
     @property
@@ -84,6 +86,14 @@ class CreationListModel(CreationRows):
         for path in changed:
             self.repaint(path)
 
+    def show_stars(self, stars: frozenset[str]) -> None:
+        """Mark other creations with a star."""
+        if stars is not self.stars:
+            changed, self.stars = stars ^ self.stars, stars
+            for creation in self.creations if changed else ():
+                if star_of(creation) in changed:
+                    self.repaint(creation.path)
+
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - the signature Qt calls
         return 0 if parent.isValid() else len(self.creations) + self.first
 
@@ -95,6 +105,7 @@ class CreationListModel(CreationRows):
             if creation is None:
                 return "Rendering"
             words = receipt_text(creation, self.names(creation))
+            words = f"Starred\n{words}" if star_of(creation) in self.stars else words
             return f"New\n{words}" if creation.path in self.unseen else words
         return None
 
@@ -116,6 +127,7 @@ class CreationDelegate(TileDelegate):
     def __init__(self, thumbnails: Thumbnails, model: CreationListModel, view: QListView) -> None:
         super().__init__(thumbnails, view)
         self._model = model
+        self._receipts = ReceiptPictures()
 
     def path(self, index: Index) -> str:
         creation = self._model.creation(index)
@@ -142,8 +154,10 @@ class CreationDelegate(TileDelegate):
         else:
             if creation.path in self._model.unseen:
                 paint_dot(painter, square, palette)
+            if star_of(creation) in self._model.stars:
+                paint_star(painter, square, palette)
             room = QRectF(square.x(), square.bottom() + UNIT, square.width(), CHIP)
-            paint_receipt(painter, room, creation.receipt, self._model.names(creation), palette)
+            self._receipts.paint(painter, room, creation.receipt, self._model.names(creation), palette)
 
     def _paint_progress(self, painter: QPainter, square: QRect, palette: QPalette) -> None:
         render = self._model.render

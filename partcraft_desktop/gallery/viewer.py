@@ -4,47 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent, QPalette, QShortcut
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QPainter, QPaintEvent, QShortcut
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.core import prompt
 from engine.core.match_rate import receipt_words
 from engine.core.recipe import Arrival, Creation
 from engine.core.vocabulary import Vocabulary
 from partcraft_desktop.widgets.controls import push_button, tool_button
+from partcraft_desktop.widgets.creation_text import creation_title
 from partcraft_desktop.widgets.dialog import Dialog, quiet_label
 from partcraft_desktop.widgets.picture_dialog import FittedPicture
+from partcraft_desktop.widgets.prompt_chips import PromptChips
 from partcraft_desktop.widgets.receipt_chips import CHIP, arrival_text, chip_width, paint_chip, part_name
 from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 
+WIDEST: Final = 140
+"""How wide a chip of a receipt may be, in logical pixels: half of what there is."""
+
 
 class ReceiptLine(QWidget):
-    """One line of a receipt: its chip, and in words what became of the choice."""
+    """One line of a receipt: its chip, and in words what became of the choice, in as many lines as that takes."""
 
     def __init__(self, arrival: Arrival, vocabulary: Vocabulary | None) -> None:
         super().__init__()
-        self._arrival = arrival
-        self._vocabulary = vocabulary
-        self._text = arrival_text(arrival, vocabulary)
-        self.setAccessibleName(self._text)
-        self.setToolTip(self._text)
-        self.setFixedHeight(3 * UNIT)
+        words = arrival_text(arrival, vocabulary)
+        self.setAccessibleName(words)
+        self.text = quiet_label(words.partition(": ")[2])
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(UNIT)
+        row.addWidget(_Chip(arrival, vocabulary), 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.text, 1)
+
+
+class _Chip(QWidget):
+    def __init__(self, arrival: Arrival, vocabulary: Vocabulary | None) -> None:
+        super().__init__()
+        self._arrival, self._vocabulary = arrival, vocabulary
+        self._name = part_name(vocabulary, arrival.part)
+        self.setFixedSize(min(chip_width(self.fontMetrics(), self._name), WIDEST), CHIP)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        name = part_name(self._vocabulary, self._arrival.part)
-        room = self.rect().toRectF()
-        room.setWidth(chip_width(painter.fontMetrics(), name))
-        room.setHeight(CHIP)
-        paint_chip(painter, room, self._arrival, name, self._vocabulary, self.palette())
-        rest = self.rect().adjusted(round(room.width()) + UNIT, 0, 0, -4)
-        text = self._text.partition(": ")[2]
-        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, rest.width())
-        painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
-        painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, text)
+        room = self.width() - chip_width(painter.fontMetrics(), "")
+        name = painter.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideRight, room + 1)
+        paint_chip(painter, self.rect().toRectF(), self._arrival, name, self._vocabulary, self.palette())
         painter.end()
 
 
@@ -68,9 +77,11 @@ class Viewer(Dialog):
         self._names = names
         self._row = next((row for row, c in enumerate(self._creations) if c.path == at.path), 0)
         self.picture = FittedPicture(thumbnails)
-        self.prompt = QLabel(wordWrap=True)
-        self.prompt.setTextFormat(Qt.TextFormat.PlainText)
-        self.prompt.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.prompt = PromptChips(editable=False)
+        copy_prompt = QAction("Copy the prompt as text", self.prompt)
+        copy_prompt.triggered.connect(self._copy_prompt)
+        self.prompt.addAction(copy_prompt)
+        self.prompt.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.numbers = quiet_label("")
         self._receipt = QVBoxLayout()
         self._receipt.setSpacing(UNIT // 2)
@@ -126,13 +137,18 @@ class Viewer(Dialog):
         self.recipe_wanted.emit(self.creation)
         self.accept()
 
+    def _copy_prompt(self) -> None:
+        text = prompt.to_text(self.creation.recipe.prompt, self._names(self.creation))
+        QGuiApplication.clipboard().setText(text)
+
     def _show(self) -> None:
         creation = self.creation
         recipe = creation.recipe
         vocabulary = self._names(creation)
         self.picture.show_picture(creation.path)
-        self.picture.setAccessibleName(Path(creation.path).name)
-        self.prompt.setText(prompt.to_text(recipe.prompt, vocabulary))
+        self.picture.setAccessibleName(creation_title(creation, vocabulary))
+        self.setWindowTitle(creation_title(creation, vocabulary))
+        self.prompt.show_prompt(recipe.prompt, vocabulary)
         lines = [f"Seed {recipe.seed} · {recipe.steps} steps · guidance {recipe.guidance:g}"]
         if recipe.negative:
             lines.insert(0, f"Without: {recipe.negative}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QAction, QKeySequence, QPalette
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QPalette
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -18,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from engine.runs.run import Run
 from partcraft_desktop.app.session import Session
-from partcraft_desktop.library.pack_menu import RUN_STATES, PackButton
+from partcraft_desktop.library.pack_menu import RUN_STATES, PackButton, finished_text
 from partcraft_desktop.library.picture_wall import (
     CAPTION,
     SMALLEST_CELL,
@@ -26,9 +28,11 @@ from partcraft_desktop.library.picture_wall import (
     PictureWallModel,
     Tile,
     TileRole,
+    tiles_by_kind,
 )
 from partcraft_desktop.widgets.button_menu import open_menu
-from partcraft_desktop.widgets.controls import push_button
+from partcraft_desktop.widgets.controls import ShortLabel, push_button, tool_button
+from partcraft_desktop.widgets.text import amount
 from partcraft_desktop.widgets.theme import UNIT, icon
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.widgets.tile_delegate import Index
@@ -44,6 +48,7 @@ class Library(QWidget):
     def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._pack_path: Path | None = None
         self.setAccessibleName("Library")
         self.setMinimumWidth(200)
 
@@ -69,6 +74,17 @@ class Library(QWidget):
         self._painter = PictureTileDelegate(thumbnails, self.wall)
         self.wall.setItemDelegate(self._painter)
 
+        self.back_button = tool_button("chevron-left", "Back to all kinds", self._leave_kind, "Esc")
+        self.back_button.setObjectName("back")
+        self.kind_title = ShortLabel()
+        self.kind_bar = QWidget()
+        kind_row = QHBoxLayout(self.kind_bar)
+        kind_row.setContentsMargins(0, 0, 0, 0)
+        kind_row.setSpacing(UNIT // 2)
+        kind_row.addWidget(self.back_button)
+        kind_row.addWidget(self.kind_title, 1)
+        self.kind_bar.hide()
+
         self.empty = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
         self.empty.setProperty("quiet", True)
         self.empty.setTextFormat(Qt.TextFormat.PlainText)
@@ -90,6 +106,7 @@ class Library(QWidget):
         inset.setContentsMargins(UNIT // 2, 0, UNIT // 2, 0)
         inset.addWidget(self.search)
         layout.addLayout(inset)
+        layout.addWidget(self.kind_bar)
         layout.addWidget(body, 1)
         self.learn_button: QPushButton = push_button("New vocabulary…", session.learning.show, "plus", "flat")
         self.learn_button.setObjectName("learn")
@@ -117,22 +134,72 @@ class Library(QWidget):
         session.changed.connect(self._refresh)
         self._refresh()
 
+    def begin_search(self) -> None:
+        """Take the keyboard to the search field."""
+        self.show()
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
+
     def _refresh(self) -> None:
         state = self._session.state
         title = state.pack.title if state.pack else "No pack" if state.packs_listed else ""
         self.packs.show_title(title)
         own = [Tile(picture.id, picture.title, picture.image, picture.image, True) for picture in state.own]
-        references = state.pack.references if state.pack else ()
-        self.model.show([*own, *(Tile(r.id, r.title, r.image, r.thumbnail) for r in references)])
+        pack_path = state.pack.path if state.pack else None
+        if pack_path != self._pack_path:
+            self._pack_path = pack_path
+            self.model.open_kind(None)  # another pack may have a kind of the same name
+        self.model.show([*own, *tiles_by_kind(state.pack.references if state.pack else ())])
+        self._show_kind()
         open_id = state.reference.id if state.reference else ""
         if open_id != self._painter.open_id:
             self._painter.open_id = open_id
-            row = self.model.row_of(open_id)
-            if row >= 0:
-                self.wall.setCurrentIndex(self.model.index(row))
-                self.wall.scrollTo(self.model.index(row))
+            self._go_to(open_id)
             self.wall.viewport().update()
         self._show_emptiness()
+
+    def _go_to(self, picture_id: str) -> None:
+        """Put the keys on a picture or its kind, if it is on the wall."""
+        row = self.model.row_of(picture_id)
+        if row >= 0:
+            self.wall.setCurrentIndex(self.model.index(row))
+            self.wall.scrollTo(self.model.index(row))
+
+    def _show_kind(self) -> None:
+        """Say which kind is open, and offer the way back."""
+        kind = self.model.opened
+        if kind is not None:
+            self.kind_title.setText(f"{kind.title} · {amount(len(kind.members), 'picture')}")
+        self.wall.setAccessibleName(f"Pictures of {kind.title}" if kind is not None else "Pictures")
+        self.kind_bar.setVisible(kind is not None)
+
+    def _enter_kind(self, kind: Tile) -> None:
+        self.search.clear()
+        self.model.open_kind(kind)
+        self._show_kind()
+        self._show_emptiness()
+        self.wall.setFocus()
+        self._go_to(self._painter.open_id if kind.shows(self._painter.open_id) else kind.members[0].id)
+
+    def _leave_kind(self) -> None:
+        kind = self.model.opened
+        if kind is None:
+            return
+        self.wall.setFocus()  # the button that may have it goes
+        self.model.open_kind(None)
+        self._show_kind()
+        self._go_to(kind.id)
+
+    def event(self, event: QEvent) -> bool:
+        # Esc goes back to all kinds before the window's shortcut stops a render.
+        if isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape and self.model.opened is not None:
+            if event.type() == QEvent.Type.ShortcutOverride:
+                event.accept()
+                return True
+            if event.type() == QEvent.Type.KeyPress:
+                self._leave_kind()
+                return True
+        return super().event(event)
 
     def _show_emptiness(self) -> None:
         if self.model.tiles:
@@ -151,6 +218,7 @@ class Library(QWidget):
 
     def _search(self, text: str) -> None:
         self.model.search(text)
+        self._show_kind()
         self._show_emptiness()
 
     def _type(self, letters: str) -> None:
@@ -164,8 +232,12 @@ class Library(QWidget):
             self._open(self.model.index(0))
 
     def _open(self, index: Index) -> None:
-        tile: Tile = index.data(TileRole)
-        if tile.own:
+        tile: Tile | None = index.data(TileRole)
+        if tile is None:  # it went with the first of two signals of one click
+            return
+        if tile.members:
+            self._enter_kind(tile)
+        elif tile.own:
             self._session.open_image(tile.image)
         else:
             self._session.open_reference(tile.id)
@@ -210,6 +282,12 @@ class Library(QWidget):
         for run in state.learning.runs:
             if run.state != "finished":
                 self._menu.addMenu(self._run_menu(run))
+        finished = [run for run in state.learning.runs if run.state == "finished"]
+        if finished:
+            done = self._menu.addMenu("Finished trainings")
+            done.setObjectName("finished")
+            for run in finished:
+                done.addAction(finished_text(run), lambda folder=run.folder: self._session.learning.show_run(folder))
         pack = state.pack
         if pack is not None and self._session.is_own_pack(pack):
             self._menu.addAction(icon("delete"), f"Remove “{pack.title}”", lambda: self._session.remove_pack(pack))

@@ -8,12 +8,23 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy
 
+from engine.runs.run import Run
+from partcraft_desktop.widgets.text import amount
 from partcraft_desktop.widgets.theme import UNIT, icon
 
 RUN_STATES: Final = {
     "ready": "not started", "running": "learning", "paused": "paused", "stopped": "stopped", "failed": "needs help",
     "lost": "interrupted",
 }  # fmt: skip
+
+
+def finished_text(run: Run) -> str:
+    """A finished training in a menu: its title, how long it learned, and its match rate where that was counted and its
+    renders resemble its pictures."""
+    rate = f", match rate {run.match_rate.rate:.2f}" if run.match_rate else ""
+    if run.advice:
+        rate = ", does not resemble its pictures"
+    return f"{run.title}: {amount(run.step, 'step')}{rate}".replace("&", "&&")
 
 
 class PackButton(QPushButton):
@@ -24,7 +35,9 @@ class PackButton(QPushButton):
         self.title = ""
         self.setProperty("flat", True)
         self.setStyleSheet(
-            "text-align: left; font-size: 17px; font-weight: 600; padding: 4px 3px 4px 8px; min-height: 26px;"
+            # With a selector: a tip takes on what a sheet says of everything.
+            "QPushButton { text-align: left; font-size: 17px; font-weight: 600; padding: 4px 3px 4px 8px;"
+            " min-height: 26px; }"
         )
         # An icon stands before the text; read from right to left, that is behind it.
         self.setLayoutDirection(Qt.LayoutDirection.RightToLeft)

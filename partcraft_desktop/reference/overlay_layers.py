@@ -155,7 +155,11 @@ class OverlayLayers:
     def _paint_chosen(self, painter: QPainter, part: int) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colour, outline = self._colours[part], self.outline(part)
-        painter.fillPath(outline, with_alpha(colour, 0.14))
+        # What was taken is seen in its own colours: all paint of the overlay inside it goes.
+        painter.save()
+        painter.setClipPath(outline, Qt.ClipOperation.IntersectClip)
+        painter.drawPixmap(0, 0, self.picture)
+        painter.restore()
         painter.strokePath(outline, _pen(with_alpha(QColor("#000000"), 0.35), 3.5))
         painter.strokePath(outline, _pen(colour, 2.25))
 

@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractButton, QApplication, QSizePolicy, QToolTip, QWidget
 
-from partcraft_desktop.widgets.part_glyphs import draw_check, glyph, mixed, with_alpha
+from partcraft_desktop.widgets.part_glyphs import draw_check, glyph, mixed, seen_on, with_alpha
 
 HEIGHT: Final = 32
 GAP: Final = 6
@@ -37,6 +37,7 @@ class PartChip:
     name: str
     code: str
     colour: QColor
+    sign: int
     taken: bool = False
     reason: str = ""
 
@@ -103,7 +104,9 @@ class ChipButton(QAbstractButton):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(rect, rect.height() / 2, rect.height() / 2)
         mark = QRectF(rect.left() + 10, rect.center().y() - 5, 10, 10)
-        painter.fillPath(glyph(chip.part, mark), with_alpha(chip.colour, 0.4) if quiet else chip.colour)
+        painter.fillPath(
+            glyph(chip.sign, mark), with_alpha(chip.colour, 0.4) if quiet else seen_on(chip.colour, ground)
+        )
         colour = palette.color(QPalette.ColorRole.PlaceholderText if quiet else QPalette.ColorRole.Text)
         painter.setPen(colour)
         room = rect.adjusted(26, 0, -24 if chip.taken else -8, 0)

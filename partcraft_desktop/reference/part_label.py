@@ -8,7 +8,7 @@ from typing import Final
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPalette, QPen
 
-from partcraft_desktop.widgets.part_glyphs import draw_check, glyph, with_alpha
+from partcraft_desktop.widgets.part_glyphs import draw_check, glyph, seen_on, with_alpha
 from partcraft_desktop.widgets.placement import label_rect
 
 GLYPH: Final = 10.0
@@ -28,6 +28,7 @@ class PartLabel:
     name: str
     code: str
     colour: QColor
+    sign: int
 
     def rect(self, font: QFont, around: QRectF, inside: QRectF) -> QRectF:
         """Where the pill goes: at the edge of ``around``, never out of ``inside``."""
@@ -45,7 +46,7 @@ class PartLabel:
         name, code = self._texts(font, room)
         at = rect.left() + PAD
         mark = QRectF(at, rect.center().y() - GLYPH / 2, GLYPH, GLYPH)
-        painter.fillPath(glyph(self.part, mark), self.colour)
+        painter.fillPath(glyph(self.sign, mark), seen_on(self.colour, palette.color(QPalette.ColorRole.AlternateBase)))
         at = mark.right() + GAP
         bold = _bold(font)
         painter.setFont(bold)

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QFont, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.core.errors import UserError
+from engine.core.part_looks import part_sign, shown_parts
 from engine.core.recipe import Recipe
 from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import ABSENT, Choice, Part, Vocabulary
@@ -285,7 +286,8 @@ class ReferenceView(QWidget):
     def _label(self, index: int) -> PartLabel:
         assert self._vocabulary is not None and self._segmentation is not None
         part = self._vocabulary.parts[index]
-        return PartLabel(index, part.name, self._vocabulary.code_name(index, self._code(index)), QColor(part.colour))
+        code = self._vocabulary.code_name(index, self._code(index))
+        return PartLabel(index, part.name, code, QColor(part.colour), part_sign(self._vocabulary, index))
 
     def _code(self, part: int) -> int:
         """The code a part has in this picture, ABSENT where it cannot be seen or the vocabulary does not know it."""
@@ -300,18 +302,19 @@ class ReferenceView(QWidget):
         if self._picture is not None and self._picture.unseen:
             self.chips.show_chips(())
             return
-        self.chips.show_chips(self._chip(part) for part in self._vocabulary.visible_parts)
+        self.chips.show_chips(self._chip(part) for part in shown_parts(self._vocabulary))
         if not self._shapes and self._shapes_of is self._segmentation and not self._note.text():
             self._show_note("No parts were found in this picture.")
 
     def _chip(self, part: Part) -> PartChip:
         assert self._vocabulary is not None
         code = self._code(part.index)
-        colour = QColor(part.colour)
+        colour, sign = QColor(part.colour), part_sign(self._vocabulary, part.index)
         if code == ABSENT or (self._shapes_of is self._segmentation and part.index not in self._shapes):
-            return PartChip(part.index, part.name, "", colour, reason=f"No {part.name} can be seen in this picture.")
+            reason = f"No {part.name} can be seen in this picture."
+            return PartChip(part.index, part.name, "", colour, sign, reason=reason)
         name = self._vocabulary.code_name(part.index, code)
-        return PartChip(part.index, part.name, name, colour, taken=part.index in self._chosen)
+        return PartChip(part.index, part.name, name, colour, sign, taken=part.index in self._chosen)
 
     # What a person does
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QModelIndex, QPoint, QRectF, QSize, Qt, QTime
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QKeySequence, QPainter, QPalette, QPen, QPixmap, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
+from engine.core.part_looks import part_sign, shown_parts
 from engine.core.vocabulary import Part
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
@@ -147,7 +148,7 @@ class PartWall(QWidget):
         shown = state.pack, state.own, self.part
         if shown != self._shown:
             if self._shown is None or self._shown[0] != state.pack:
-                self._make_tabs(state.pack.vocabulary.visible_parts)
+                self._make_tabs(shown_parts(state.pack.vocabulary))
             self._shown = shown
             self._delegate.part, self._delegate.colour = self.part, QColor(part.colour)
             self.model.show(variants_of(state.pack, state.own, self.part))
@@ -162,7 +163,8 @@ class PartWall(QWidget):
             filled = state.recipe.choice_of(index) is not None
             if tab.property("filled") != filled:
                 tab.setProperty("filled", filled)
-                tab.setIcon(_glyph_icon(parts[index], filled, self.devicePixelRatioF()))
+                sign = part_sign(state.pack.vocabulary, index)
+                tab.setIcon(_glyph_icon(parts[index].colour, sign, filled, self.devicePixelRatioF()))
             tab.setAccessibleDescription("chosen" if filled else "empty")
         self._scroll.ensureWidgetVisible(self.tabs[self.part], 4 * UNIT, 0)
 
@@ -277,16 +279,16 @@ class PartWall(QWidget):
             super().keyPressEvent(event)
 
 
-def _glyph_icon(part: Part, filled: bool, ratio: float) -> QIcon:
+def _glyph_icon(colour: str, sign: int, filled: bool, ratio: float) -> QIcon:
     """A part's symbol, an outline only while nothing of it is chosen."""
     pixmap = QPixmap(round(GLYPH * ratio), round(GLYPH * ratio))
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    shape = glyph(part.index, QRectF(1, 1, GLYPH - 2, GLYPH - 2))
+    shape = glyph(sign, QRectF(1, 1, GLYPH - 2, GLYPH - 2))
     if filled:
-        painter.fillPath(shape, QColor(part.colour))
-    painter.strokePath(shape, QPen(QColor(part.colour), 1.5))
+        painter.fillPath(shape, QColor(colour))
+    painter.strokePath(shape, QPen(QColor(colour), 1.5))
     painter.end()
     return QIcon(pixmap)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QListView, QStyle, QStyleOptionViewItem
 
 from partcraft_desktop.variants.variant_list import Variant
 from partcraft_desktop.widgets.controls import CORNER, read_side, rounded
-from partcraft_desktop.widgets.part_glyphs import mixed
+from partcraft_desktop.widgets.part_glyphs import crop_ground
 from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.widgets.tile_delegate import CHOSEN, Index, Ring, TileDelegate
@@ -106,7 +106,7 @@ class VariantDelegate(TileDelegate):
 
     def paint_picture(self, painter: QPainter, pixmap: QPixmap, square: QRect, index: Index) -> None:
         base = self._view.window().palette().color(QPalette.ColorRole.Base)  # the view's own is transparent
-        painter.fillPath(rounded(square.toRectF(), CORNER), mixed(base, self.colour, 0.14))
+        painter.fillPath(rounded(square.toRectF(), CORNER), crop_ground(base, self.colour))
         size = pixmap.deviceIndependentSize()
         room = QRectF(square).adjusted(UNIT, UNIT, -UNIT, -UNIT)
         scale = min(room.width() / size.width(), room.height() / size.height())

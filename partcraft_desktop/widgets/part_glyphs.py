@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
+SEEN: Final = 3.0
+"""The least contrast of a symbol with its ground (WCAG 1.4.11)."""
+_DARK: Final = 0.2
+"""The luminance below which a ground is dark."""
+_BETWEEN: Final = QColor("#8f959b")
+"""Black and white both have a contrast of 3 on it."""
 
-def glyph(index: int, rect: QRectF) -> QPainterPath:
-    """The shape of part ``index`` filling ``rect``; sixteen differ: eight outlines, then the same as rings."""
+
+def glyph(sign: int, rect: QRectF) -> QPainterPath:
+    """Symbol ``sign`` filling ``rect``; sixteen differ: eight outlines, then the same as rings. Which part has which:
+    :mod:`engine.core.part_looks`."""
     path = QPainterPath()
     path.setFillRule(Qt.FillRule.OddEvenFill)
-    _outline(path, index % 8, rect)
-    if index % 16 >= 8:
+    _outline(path, sign % 8, rect)
+    if sign % 16 >= 8:
         inset = rect.width() * 0.28
-        _outline(path, index % 8, rect.adjusted(inset, inset, -inset, -inset))
+        _outline(path, sign % 8, rect.adjusted(inset, inset, -inset, -inset))
     return path
 
 
@@ -92,6 +101,26 @@ def luminance(colour: QColor) -> float:
         return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
 
     return 0.2126 * linear(colour.redF()) + 0.7152 * linear(colour.greenF()) + 0.0722 * linear(colour.blueF())
+
+
+def contrast(first: QColor, second: QColor) -> float:
+    """Contrast of two opaque colours as WCAG defines it, 1 to 21."""
+    darker, lighter = sorted((luminance(first), luminance(second)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def seen_on(colour: QColor, ground: QColor) -> QColor:
+    """A part's colour as its symbol is painted: on dark ground so much lighter that its contrast is ``SEEN``."""
+    if luminance(ground) >= _DARK:
+        return colour
+    steps = (mixed(colour, QColor("#ffffff"), share / 20) for share in range(20))
+    return next((lighter for lighter in steps if contrast(lighter, ground) >= SEEN), QColor("#ffffff"))
+
+
+def crop_ground(base: QColor, colour: QColor) -> QColor:
+    """What a part alone is shown on: the theme's surface with a little of the part's colour. In a dark theme a grey, on
+    which black parts are seen as well as white ones."""
+    return mixed(_BETWEEN if luminance(base) < _DARK else base, colour, 0.14)
 
 
 def with_alpha(colour: QColor, alpha: float) -> QColor:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPalette, QPen, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.core.match_rate import receipt_words
+from engine.core.part_looks import part_sign
 from engine.core.recipe import Arrival, Creation, Receipt
 from engine.core.vocabulary import ABSENT, Vocabulary
 from partcraft_desktop.widgets.controls import rounded
-from partcraft_desktop.widgets.part_glyphs import draw_check, glyph
+from partcraft_desktop.widgets.part_glyphs import draw_check, glyph, seen_on
 
 CHIP: Final = 20
 GAP: Final = 4
@@ -102,6 +104,48 @@ def paint_receipt(
         painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, f"+{len(receipt) - fitting}")
 
 
+class ReceiptPictures:
+    """Paints receipts as :func:`paint_receipt` does, each once: many creations have the same parts arrived, and a frame
+    of scrolling shows dozens."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[object, ...], QPixmap] = OrderedDict()
+        self._vocabularies: dict[int, Vocabulary] = {}  # held, so that no other has their number
+
+    def paint(
+        self, painter: QPainter, room: QRectF, receipt: Receipt, vocabulary: Vocabulary | None, palette: QPalette
+    ) -> None:
+        """Paint a receipt into ``room``, whose corner lies on a pixel."""
+        if not receipt:
+            return
+        ratio = painter.device().devicePixelRatioF()
+        if vocabulary is not None:
+            self._vocabularies.setdefault(id(vocabulary), vocabulary)
+        colours = tuple(palette.color(role).rgba() for role in _ROLES)
+        shown = tuple((arrival.part, arrival.arrived) for arrival in receipt)
+        key = (shown, id(vocabulary), room.width(), ratio, colours, painter.font().key())
+        picture = self._kept.get(key)
+        if picture is None:
+            picture = QPixmap(round(room.width() * ratio), round(room.height() * ratio))
+            picture.setDevicePixelRatio(ratio)
+            picture.fill(Qt.GlobalColor.transparent)
+            brush = QPainter(picture)
+            brush.setRenderHint(QPainter.RenderHint.Antialiasing)
+            brush.setFont(painter.font())
+            paint_receipt(brush, QRectF(0, 0, room.width(), room.height()), receipt, vocabulary, palette)
+            brush.end()
+            self._kept[key] = picture
+            if len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(key)
+        painter.drawPixmap(room.topLeft(), picture)
+
+
+_ROLES: Final = (Role.Window, Role.WindowText, Role.AlternateBase, Role.PlaceholderText)
+_MOST_KEPT: Final = 512
+
+
 def chip_width(metrics: QFontMetrics, name: str) -> int:
     """How wide a chip with a name is."""
     return 44 + metrics.horizontalAdvance(name)
@@ -113,7 +157,8 @@ def paint_mark(
     """A part's shape, and a tick or a cross, without a chip."""
     shape = QRectF(rect.x() + 1, rect.center().y() - 4.5, 9, 9)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.fillPath(glyph(arrival.part, shape), part_colour(vocabulary, arrival.part))
+    colour = seen_on(part_colour(vocabulary, arrival.part), palette.color(Role.Window))
+    painter.fillPath(glyph(part_sign(vocabulary, arrival.part), shape), colour)
     mark = QRectF(rect.x() + 11, rect.center().y() - 4.5, 9, 9)
     if arrival.arrived:
         draw_check(painter, mark, palette.color(Role.WindowText))
@@ -129,7 +174,8 @@ def paint_chip(
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.fillPath(rounded(rect, rect.height() / 2), palette.color(Role.AlternateBase))
     shape = QRectF(rect.x() + 6, rect.center().y() - 5, 10, 10)
-    painter.fillPath(glyph(arrival.part, shape), part_colour(vocabulary, arrival.part))
+    colour = seen_on(part_colour(vocabulary, arrival.part), palette.color(Role.AlternateBase))
+    painter.fillPath(glyph(part_sign(vocabulary, arrival.part), shape), colour)
     if name:
         painter.setPen(palette.color(Role.WindowText))
         text = rect.adjusted(21, 0, -17, 0)

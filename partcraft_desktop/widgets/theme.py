@@ -30,6 +30,7 @@ from PySide6.QtGui import (
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
+from engine.core.on_disk import files_like
 from engine.core.paths import resources_dir
 from partcraft_desktop.app.settings import Settings
 
@@ -148,10 +149,11 @@ class Theme(QObject):
         if self._shown == self.dark:
             return
         self._shown = self.dark
-        self._app.setPalette(palette_of(DARK if self.dark else LIGHT))
+        colours = DARK if self.dark else LIGHT
+        self._app.setPalette(palette_of(colours))
         # Set again, because palette(...) in a style sheet is resolved when the sheet is.
         self._app.setStyleSheet("")
-        self._app.setStyleSheet(_style_sheet())
+        self._app.setStyleSheet(_style_sheet(colours))
 
 
 def draw_app_icon() -> list[QImage]:
@@ -184,7 +186,7 @@ def icon(name: str, role: QPalette.ColorRole = Role.WindowText) -> QIcon:
 @cache
 def _drawings() -> dict[str, str]:
     """All icons by name, read together when the first one is wanted: that is before the window is on screen."""
-    return {path.stem: path.read_text("utf-8") for path in (resources_dir() / "icons").glob("*.svg")}
+    return {path.stem: path.read_text("utf-8") for path in files_like(resources_dir() / "icons", "*.svg")}
 
 
 @cache
@@ -231,13 +233,18 @@ class _LineIcon(QIconEngine):
         return _LineIcon(self._name, self._role)
 
 
+def _style_sheet(colours: Colours) -> str:
+    # palette(...) in a style sheet is never that of the disabled group.
+    return _style_sheet_file().replace("color: disabled;", f"color: {colours.disabled};")
+
+
 @cache
-def _style_sheet() -> str:
+def _style_sheet_file() -> str:
     icons = (resources_dir() / "icons").as_posix()
     return (resources_dir() / "style.qss").read_text("utf-8").replace("icons/", f"{icons}/")
 
 
 @cache
 def _load_fonts() -> None:
-    for path in sorted((resources_dir() / "fonts").glob("*.ttf")):
+    for path in files_like(resources_dir() / "fonts", "*.ttf"):
         QFontDatabase.addApplicationFont(str(path))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt
-from PySide6.QtGui import QPainter, QPalette, QPixmap
+from PySide6.QtGui import QPainter, QPalette, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from partcraft_desktop.widgets.controls import paint_cover, paint_ring, read_side, rounded
@@ -56,6 +57,10 @@ class TileDelegate(QStyledItemDelegate):
             return FOCUSED
         return HOVERED if state & QStyle.StateFlag.State_MouseOver else None
 
+    def picture_rect(self, square: QRect, index: Index) -> QRect:
+        """Where in a tile's square the picture lies: all of it, unless something is painted beside it."""
+        return square
+
     def paint_picture(self, painter: QPainter, pixmap: QPixmap, square: QRect, index: Index) -> None:
         """Paint the picture of a tile: it covers the square, cut at its longer sides."""
         paint_cover(painter, pixmap, square)
@@ -67,7 +72,7 @@ class TileDelegate(QStyledItemDelegate):
         rect: QRect = option.rect  # type: ignore[attr-defined]
         palette: QPalette = option.palette  # type: ignore[attr-defined]
         side = rect.width() - UNIT
-        square = QRect(rect.x() + UNIT // 2, rect.y() + UNIT // 2, side, side)
+        square = self.picture_rect(QRect(rect.x() + UNIT // 2, rect.y() + UNIT // 2, side, side), index)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.fillPath(rounded(square.toRectF(), UNIT), palette.color(Role.AlternateBase))
@@ -88,11 +93,29 @@ class TileDelegate(QStyledItemDelegate):
         return self._view.gridSize()
 
 
+def paint_star(painter: QPainter, square: QRect, palette: QPalette) -> None:
+    """Paint a star into the upper left corner of a tile."""
+    centre = QPointF(square.left() + 14, square.top() + 14)
+    star = QPolygonF([QPointF(math.sin(turn) * reach, -math.cos(turn) * reach) + centre for turn, reach in _STAR])
+    around = QPen(palette.color(Role.AlternateBase))  # of a transparent view, Base and Window are none
+    around.setWidthF(3)
+    around.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    painter.setPen(around)
+    painter.drawPolygon(star)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(palette.color(Role.Highlight))
+    painter.drawPolygon(star)
+
+
+_STAR: Final = tuple((turn * math.pi / 5, 3.6 if turn % 2 else 8.0) for turn in range(10))
+"""The corners of a star: turned so far from above, so far from its middle."""
+
+
 def paint_dot(painter: QPainter, square: QRect, palette: QPalette) -> None:
     """Paint the dot that says "new" into the upper right corner of a tile."""
     centre = QPointF(square.right() - 8, square.top() + 9)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(palette.color(Role.Base))
+    painter.setBrush(palette.color(Role.AlternateBase))
     painter.drawEllipse(centre, 6, 6)
     painter.setBrush(palette.color(Role.Highlight))
     painter.drawEllipse(centre, 4, 4)

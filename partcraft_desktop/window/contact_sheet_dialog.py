@@ -11,6 +11,7 @@ from PySide6.QtGui import QCloseEvent, QImage, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from engine.collage.sheet_axes import MOST_KINDS, Axis, sheet_recipes, shown_codes
+from engine.core.part_looks import shown_parts
 from engine.core.paths import slug
 from engine.core.vocabulary import Part
 from partcraft_desktop.app.learning.state import JobProgress
@@ -37,7 +38,7 @@ class ContactSheetDialog(Dialog):
         assert pack is not None, "opened only with a pack"
         self._session = session
         self._pack = pack
-        self._parts = [part for part in pack.vocabulary.visible_parts if shown_codes(pack, part.index)]
+        self._parts = [part for part in shown_parts(pack.vocabulary) if shown_codes(pack, part.index)]
         self._work = session.new_sheet(self)
         self._started = 0.0
         self.setAccessibleName("Contact sheet")

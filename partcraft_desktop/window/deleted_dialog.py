@@ -32,10 +32,10 @@ from partcraft_desktop.widgets.tile_wall import TileWall
 ItemRole: Final = Qt.ItemDataRole.UserRole
 SMALLEST: Final = 120
 CAPTION: Final = 44
-KINDS: Final = {"creation": "Creation", "picture": "Picture", "pack": "Pack"}
+KINDS: Final = {"creation": "Creation", "picture": "Picture", "pack": "Pack", "training": "Training"}
 EXPLAINED: Final = (
-    "Creations are kept for 30 days, packs until you delete them for good. Your own pictures were only taken off the "
-    "wall: their files stay where they are."
+    "What was deleted is kept for 30 days, then it goes for good. Your own pictures were only taken off the wall: "
+    "their files stay where they are."
 )
 
 
@@ -83,7 +83,7 @@ class DeletedDelegate(TileDelegate):
         return super().picture(index, side, ratio) if self.path(index) else QPixmap()
 
     def icon(self, index: Index) -> str:
-        return "pack" if index.data(ItemRole).kind == "pack" else self.missing_icon
+        return "pack" if index.data(ItemRole).kind in ("pack", "training") else self.missing_icon
 
     def ring(self, index: Index, state: QStyle.StateFlag) -> Ring | None:
         return CHOSEN if state & QStyle.StateFlag.State_Selected else super().ring(index, state)

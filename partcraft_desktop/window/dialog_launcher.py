@@ -67,6 +67,7 @@ class DialogLauncher:
 
         dialog = SettingsDialog(self.session.settings, self.session.state.packs, self._models, self._window)
         dialog.folder_wanted.connect(self.show_folder)
+        dialog.models_wanted.connect(self.show_models)
         self._open(dialog)
 
     def show_shortcuts(self) -> None:
@@ -81,6 +82,15 @@ class DialogLauncher:
 
         dialog = DeletedDialog(self.session, self._thumbnails, self._window)
         dialog.resize(min(720, self._window.width() - 4 * UNIT), min(520, self._window.height() - 4 * UNIT))
+        self._open(dialog)
+
+    def show_models(self, wanted: str = "") -> None:
+        """Open the page of models, at one that is wanted if there is one."""
+        from partcraft_desktop.models.models_dialog import ModelsDialog
+
+        dialog = ModelsDialog(self.session, wanted, self._window)
+        dialog.folder_wanted.connect(lambda folder: self.show_folder(Path(folder)))
+        dialog.resize(min(860, self._window.width() - 4 * UNIT), min(720, self._window.height() - 4 * UNIT))
         self._open(dialog)
 
     def show_about(self) -> None:

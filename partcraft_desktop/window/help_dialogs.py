@@ -7,9 +7,10 @@ from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QGridLayout, QLabel, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
 
 from engine.core.match_rate import MatchRate
+from engine.core.resemblance import Resemblance
 from engine.packs.pack import Pack
 from partcraft_desktop.app.messages import Message
 from partcraft_desktop.widgets.controls import push_button
@@ -21,7 +22,7 @@ SHORTCUTS: Final = (
     ("Save for another program", "Ctrl+S"),
     ("Copy the creature without its ground", "Ctrl+C"),
     ("New vocabulary from a folder", "Ctrl+N"),
-    ("Search pictures", "Ctrl+F"),
+    ("Search pictures, in the gallery creations", "Ctrl+F"),
     ("Walk the parts of the picture", "Arrows"),
     ("Take a part, or put it back", "Enter"),
     ("Zoom in", "Ctrl++"),
@@ -51,6 +52,7 @@ SHORTCUTS: Final = (
     ("Redo", "Ctrl+Shift+Z"),
     ("Use the recipe of a creation", "U"),
     ("View a creation large", "Enter"),
+    ("Give a creation a star, or take it away", "S"),
     ("Delete a creation", "Del"),
     ("Next page of the wizard", "Ctrl+Return"),
     ("Page of the wizard before", "Alt+Left"),
@@ -96,7 +98,11 @@ class AboutDialog(Dialog):
         super().__init__("About PartCraft", parent)
         self.setMinimumWidth(480)
         self.add_title(f"PartCraft Desktop {version}")
-        summary = QLabel("New creatures by parts: the head of one, the wing of another.", wordWrap=True)
+        summary = QLabel(
+            "New creatures by parts: take the head of one picture and the wing of another, and render them as one. "
+            "Nothing you open or make leaves this computer.",
+            wordWrap=True,
+        )
         self.column.addWidget(summary)
         self.column.addWidget(
             quiet_label(
@@ -104,11 +110,30 @@ class AboutDialog(Dialog):
                 "This program is free under the Apache License 2.0; the typeface is Inter, under the Open Font License."
             )
         )
+        told_of = QWidget()
+        lines = QVBoxLayout(told_of)
+        lines.setContentsMargins(0, 0, UNIT, 0)
+        lines.setSpacing(2 * UNIT)
         for pack in packs:
             rate = MatchRate.from_metrics(pack.metrics)
-            words = [pack.provenance, pack.licence, f"Match rate {rate.words}." if rate else ""]
+            resemblance = Resemblance.from_metrics(pack.metrics, pack.base_model.id)
+            told = f"Match rate {rate.words}." if rate else ""
+            words = [pack.provenance, pack.licence, (resemblance.advice if resemblance else "") or told]
             if any(words):
-                self.column.addWidget(quiet_label(f"{pack.title}: {' '.join(filter(None, words))}"))
+                sentences = " ".join(f"{text.strip().removesuffix('.')}." for text in words if text.strip())
+                lines.addWidget(quiet_label(f"{pack.title}: {sentences}"))
+        lines.addStretch(1)
+        # Packs say as much as they like, and there may be many: they would be cut, or the sheet leave the screen.
+        area = QScrollArea()
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setMinimumHeight(20 * UNIT)
+        area.setAccessibleName("What the packs say of themselves")
+        area.setWidget(told_of)
+        area.viewport().setAutoFillBackground(False)
+        told_of.setAutoFillBackground(False)
+        self.column.addWidget(area, 1)
         self.add_buttons(push_button("Show my files", self.files_wanted.emit), push_button("Close", self.accept))
 
 

@@ -41,6 +41,7 @@ from partcraft_desktop.window.drop_hint import DropHint
 from partcraft_desktop.window.gallery_room import GalleryRoom
 from partcraft_desktop.window.outlets import Outlets
 from partcraft_desktop.window.status_bar import StatusBar
+from partcraft_desktop.window.tab_order import next_stop, tab_stops
 from partcraft_desktop.wizard.wizard import TrainingWizard
 
 FIRST_SIZE: Final = QSize(1280, 832)
@@ -139,6 +140,7 @@ class MainWindow(QWidget):
         self.fold = self._action("Library", "sidebar", "Ctrl+B", self.fold_library)
         self.search = self._action("Search pictures", "search", "Ctrl+F", self._find)
         self.next_area = self._action("Next area", "fit", "F6", self._next_area)
+        self.models = self._action("Models…", "layers", "", self.openings.show_models)
         self.deleted = self._action("Recently deleted…", "delete", "", self.openings.show_deleted)
         self.settings_action = self._action("Settings…", "settings", "Ctrl+,", self.openings.show_settings)
         self.shortcuts = self._action("Shortcuts", "keyboard", "F1", self.openings.show_shortcuts)
@@ -159,22 +161,21 @@ class MainWindow(QWidget):
         row.setSpacing(UNIT // 2)
         self._more = tool_button("more", "Menu")
         self._menu = QMenu(self._more)
-        self._menu.addActions([self.open, self.save_as, self.sheet])
-        self._menu.addSeparator()
-        self._menu.addActions([self.import_pack, self.learn])
-        self._menu.addSeparator()
-        self._menu.addActions([self.deleted, self.settings_action, self.shortcuts, self.about])
-        self._menu.addSeparator()
+        about = [self.models, self.deleted, self.settings_action, self.shortcuts, self.about]
+        for group in ([self.open, self.save_as, self.sheet], [self.import_pack, self.learn], about):
+            self._menu.addActions(group)
+            self._menu.addSeparator()
         self._menu.addAction(self.quit)
         self._more.clicked.connect(self._show_menu)
-        row.addWidget(self._button(self.fold, "Show or hide the library"))
+        row.addWidget(fold := self._button(self.fold, "Show or hide the library"))
         row.addStretch(1)
         self._history_buttons = [self._button(action, action.text()) for action in (self.undo, self.redo)]
         for button in self._history_buttons:
             row.addWidget(button)
         row.addSpacing(UNIT)
-        row.addWidget(self._button(self.settings_action, "Settings"))
+        row.addWidget(settings := self._button(self.settings_action, "Settings"))
         row.addWidget(self._more)
+        self._bar_buttons = [fold, *self._history_buttons, settings, self._more]
         return row
 
     def _button(self, action: QAction, name: str) -> QWidget:
@@ -215,6 +216,7 @@ class MainWindow(QWidget):
         self.creature.canvas.addAction(self.sheet)
         self.gallery.deleted_wanted.connect(self.openings.show_deleted)
         self.status.details_wanted.connect(self.openings.show_details)
+        session.model_wanted.connect(self.openings.show_models)
 
     def _refresh(self) -> None:
         state = self.session.state
@@ -309,9 +311,8 @@ class MainWindow(QWidget):
                 self.library.show()
 
     def _find(self) -> None:
-        self.library.setVisible(True)
-        self.library.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self.library.search.selectAll()
+        if not (self.gallery.isAncestorOf(self.focusWidget()) and self.gallery.begin_search()):
+            self.library.begin_search()
 
     def _next_area(self) -> None:
         mixing = [self.library, self.view, self.creature, self.composer, self.gallery]
@@ -323,10 +324,19 @@ class MainWindow(QWidget):
         )
         for step in range(1, len(visible_areas) + 1):
             area = visible_areas[(focused_index + step) % len(visible_areas)]
-            first = _first_in(area)
-            if first is not None:
-                first.setFocus(Qt.FocusReason.TabFocusReason)
+            if stops := tab_stops([area]):
+                stops[0].setFocus(Qt.FocusReason.TabFocusReason)
                 return
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        if self.areas.currentWidget() is not self.mixing:
+            return super().focusNextPrevChild(forward)
+        middle = (*self.centre.buttons, self.view, self.wall, self.creature)
+        areas = (*self._bar_buttons, self.library, *middle, self.composer, self.gallery, self.status)
+        stop = next_stop(areas, self.focusWidget(), forward)
+        if stop is not None:
+            stop.setFocus(Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason)
+        return stop is not None
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # After Render the keyboard is still at its button, and what one wants to flick through is the creature.
@@ -436,11 +446,3 @@ def _sizes(value: Any, default: list[int]) -> list[int]:
         isinstance(value, list) and len(value) == len(default) and all(type(v) is int and 0 < v < 1e6 for v in value)
     )
     return value if is_valid else default
-
-
-def _first_in(area: QWidget) -> QWidget | None:
-    """The first widget of an area that takes the keyboard."""
-    inside = [
-        w for w in area.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.isVisibleTo(area)
-    ]
-    return next((widget for widget in inside if widget.isEnabled()), None)

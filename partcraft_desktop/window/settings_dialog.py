@@ -17,9 +17,10 @@ from partcraft_desktop.widgets.theme import UNIT
 
 class SettingsDialog(Dialog):
     """What a person can set; every change holds at once. ``models`` is the folder of downloaded models;
-    ``folder_wanted(path)`` asks to show a folder."""
+    ``folder_wanted(path)`` asks to show a folder, ``models_wanted()`` the page of models."""
 
     folder_wanted = Signal(object)
+    models_wanted = Signal()
 
     def __init__(self, settings: Settings, packs: Sequence[Pack], models: Path, parent: QWidget | None = None) -> None:
         super().__init__("Settings", parent)
@@ -70,15 +71,20 @@ class SettingsDialog(Dialog):
         models_row.setSpacing(UNIT)
         models_row.addWidget(ShortLabel(str(models)), 1)
         models_row.addWidget(push_button("Show", lambda: self.folder_wanted.emit(models), look="flat"))
+        models_row.addWidget(push_button("Models…", self._show_models))
         form.addRow("Models", models_row)
         needed = "\n".join(f"{pack.title} needs {pack.base_model.id} and {pack.backbone.id}" for pack in packs)
         form.addRow("", quiet_label(needed or "No pack is here yet."))
-        form.addRow("", quiet_label("Nothing is downloaded unless you ask for it: partcraft models download ID"))
+        form.addRow("", quiet_label("Nothing is fetched unless you ask for it."))
 
         self.add_title("Settings")
         self.column.addLayout(form)
         self.column.addSpacing(UNIT)
         self.add_buttons(push_button("Done", self.accept, look="primary"))
+
+    def _show_models(self) -> None:
+        self.accept()
+        self.models_wanted.emit()
 
     def _choose_out(self) -> None:
         dialog = QFileDialog(self, "Folder for creations", str(self._settings.out))

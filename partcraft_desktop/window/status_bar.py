@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QKeyEvent, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from engine.core.durations import duration
 from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.time_left import doing_text
-from partcraft_desktop.widgets.button_menu import open_menu
 from partcraft_desktop.widgets.controls import ShortLabel, push_button, tool_button
 from partcraft_desktop.widgets.theme import UNIT, icon
 
@@ -31,8 +30,8 @@ class StatusBar(QWidget):
         self._session = session
         self._passing: Message | None = None
         """A sentence without an action, in front of all others while it is there."""
-        self._kept: list[Message] = []
-        """Sentences whose action was not used yet, the newest first."""
+        self._kept: Message | None = None
+        """The newest sentence with an action, while that was not used."""
         self.setAccessibleName("Status")
         self.setFixedHeight(4 * UNIT)
 
@@ -42,9 +41,6 @@ class StatusBar(QWidget):
         self.action = push_button("", self._act, look="flat")
         self.action.setObjectName("message_action")
         self.dismiss = tool_button("close", "Dismiss", self.clear)
-        self.more = push_button("", self._show_more, look="flat")
-        self.more.setObjectName("more_messages")
-        self.more.setProperty("quiet", True)
         self.doing = QLabel()
         self.doing.setObjectName("doing")
         self.doing.setProperty("quiet", True)
@@ -63,11 +59,10 @@ class StatusBar(QWidget):
         layout.addWidget(self.text, 1)
         layout.addWidget(self.action)
         layout.addWidget(self.dismiss)
-        layout.addWidget(self.more)
         layout.addWidget(self.training)
         layout.addWidget(self.doing)
         layout.addWidget(self.cancel)
-        for button in (self.action, self.more, self.cancel, self.training):
+        for button in (self.action, self.cancel, self.training):
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
         self._timer = QTimer(self, singleShot=True, interval=SHOWN_MS)
@@ -77,25 +72,31 @@ class StatusBar(QWidget):
         session.message.connect(self.show_message)
         session.withdrawn.connect(self.withdraw)
         session.changed.connect(self._refresh)
+        session.creation_added.connect(self.succeeded)
         self._show()
         self._refresh()
 
     @property
     def message(self) -> Message | None:
         """The sentence in front."""
-        return self._passing or (self._kept[0] if self._kept else None)
+        return self._passing or self._kept
 
     def show_message(self, message: Message) -> None:
-        """Show a sentence in front of those that wait: one with an action stays until it is used or closed, an error
-        until it is closed or replaced, others for a while."""
+        """Show a sentence: one with an action stays until it is used, closed, or replaced by the next with an action;
+        an error until it is closed, replaced, or something succeeds; others for a while, in front of an action."""
         self._timer.stop()
         self._passing = None if message.action is not None else message
         if message.action is not None:
-            self._kept.insert(0, message)
+            self._kept = message
         elif message.kind == "info":
             self._timer.start()
         self._show()
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self.text, self.text.text()))
+
+    def succeeded(self) -> None:
+        """Something that was asked for has come: what is said of an error before it is old. An action stays."""
+        if self._passing is not None and self._passing.kind == "error":
+            self.withdraw(self._passing)
 
     def clear(self) -> None:
         """Take the sentence in front away."""
@@ -108,13 +109,8 @@ class StatusBar(QWidget):
         if message is self._passing:
             self._timer.stop()
             self._passing = None
-        self._kept = [kept for kept in self._kept if kept is not message]
-        self._show()
-
-    def clear_all(self) -> None:
-        """Take all sentences away."""
-        self._timer.stop()
-        self._passing, self._kept = None, []
+        if message is self._kept:
+            self._kept = None
         self._show()
 
     def _pass(self) -> None:
@@ -132,37 +128,13 @@ class StatusBar(QWidget):
         action_label = (
             message.action.label if message and message.action else "Details…" if message and message.details else ""
         )
-        behind = len(self._kept) - (self._passing is None)
-        focused = self.action.hasFocus() or self.more.hasFocus()
+        focused = self.action.hasFocus()
         self.action.setText(action_label)
         self.action.setAccessibleName(action_label)
         self.dismiss.setVisible(message is not None)
         if focused and message is not None and not action_label:
             self.dismiss.setFocus()  # before its neighbour goes, and the keys with it
         self.action.setVisible(bool(action_label))
-        self.more.setVisible(behind > 0)
-        self.more.setText(f"{behind} more")
-        self.more.setAccessibleName(f"{behind} more messages" if behind > 1 else "1 more message")
-
-    def _show_more(self) -> None:
-        """A menu of the sentences that wait: one that is chosen comes to the front."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for message in self._kept:
-            if message is not self.message:
-                text = message.text if len(message.text) < 60 else f"{message.text[:59]}…"
-                action = menu.addAction(text.replace("&", "&&"))
-                action.triggered.connect(lambda _=False, message=message: self._bring_forward(message))
-        menu.addSeparator()
-        menu.addAction("Close all").triggered.connect(self.clear_all)
-        above = self.more.mapToGlobal(self.more.rect().topLeft()) - QPoint(0, menu.sizeHint().height())
-        open_menu(menu, self.more, above)
-
-    def _bring_forward(self, message: Message) -> None:
-        if message in self._kept:
-            self._pass()
-            self._kept.sort(key=lambda kept: kept is not message)
-            self._show()
 
     def _act(self) -> None:
         message = self.message
@@ -173,6 +145,11 @@ class StatusBar(QWidget):
             message.action.run()
         elif message.details:
             self.details_wanted.emit(message)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._show()  # a label's picture keeps the colour it was painted in
 
     def event(self, event: QEvent) -> bool:
         # Esc belongs to the sentence while the keys are here; elsewhere it stops the render.

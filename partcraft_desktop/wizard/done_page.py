@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from engine.core.errors import UserError
 from engine.core.match_rate import MatchRate
+from engine.core.resemblance import LINE, Resemblance
 from engine.packs.pack import Pack
 from partcraft_desktop.app.learning.state import LearningState, PageError
 from partcraft_desktop.widgets.controls import ShortLabel, push_button
@@ -74,7 +75,7 @@ class DonePage(WizardPage):
         self._shown = shown
         for path in tried:
             self._thumbnails.forget(path)
-        self.title.setText(f"“{run.title}” is ready" if run else "")
+        self.title.setText(_title(run.title, run.resemblance) if run else "")
         self.contents.setText("")
         self.rate.setText("")
         self.grid.pictures.show(())
@@ -100,15 +101,36 @@ class DonePage(WizardPage):
 
     def _show_pack(self, pack: Pack) -> None:
         self.error_box.show_error(None)
-        self.title.setText(f"“{pack.title}” is ready")
+        resemblance = Resemblance.from_metrics(pack.metrics, pack.base_model.id)
+        self.title.setText(_title(pack.title, resemblance))
         vocabulary = pack.vocabulary
         self.contents.setText(
             f"{amount(len(vocabulary.visible_parts), 'part')} with {amount(vocabulary.codes_per_part, 'code')} each, "
             f"and {amount(len(pack.references), 'picture')} to take them from."
         )
-        self.rate.setText(match_rate_text(MatchRate.from_metrics(pack.metrics)))
+        self.rate.setText(report_text(MatchRate.from_metrics(pack.metrics), resemblance))
         self.rate.setVisible(bool(self.rate.text()))
+        beside_the_point = resemblance is None or resemblance.resembles
+        if self.rate.property("quiet") != beside_the_point:
+            self.rate.setProperty("quiet", beside_the_point)
+            self.rate.style().unpolish(self.rate)
+            self.rate.style().polish(self.rate)
         self.grid.pictures.show([reference.thumbnail for reference in pack.references])
+
+
+def _title(title: str, resemblance: Resemblance | None) -> str:
+    unlike = resemblance is not None and not resemblance.resembles
+    return f"“{title}” does not resemble its pictures" if unlike else f"“{title}” is ready"
+
+
+def report_text(rate: MatchRate | None, resemblance: Resemblance | None) -> str:
+    """How well a pack does, in sentences: its match rate and its resemblance, as far as they were measured. Of renders
+    that do not resemble the pictures a match rate means nothing; then what to do next."""
+    if resemblance is None:
+        return match_rate_text(rate)
+    if resemblance.advice:
+        return f"{resemblance.advice} (Resemblance {resemblance.share:.2f} where likeness begins at {LINE:.2f}.)"
+    return f"{match_rate_text(rate)} Resemblance {resemblance.words}.".strip()
 
 
 def match_rate_text(rate: MatchRate | None) -> str:

@@ -99,12 +99,13 @@ class WizardPage(QWidget):
     """A page: an error on top, then what the page is about.
 
     ``details_wanted(PageError)``: show what a report would need; ``folder_wanted()``: choose a folder in a dialog;
-    ``enlarge_wanted(path)``: show a picture large.
+    ``enlarge_wanted(path)``: show a picture large; ``model_wanted(id)``: show the page of models, at one or none.
     """
 
     details_wanted = Signal(object)
     folder_wanted = Signal()
     enlarge_wanted = Signal(object)
+    model_wanted = Signal(str)
     primary: QPushButton | None = None
     """The page's own way on, where it has one: the keyboard begins there, and the keys of Next press it."""
 

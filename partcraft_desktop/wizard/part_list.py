@@ -32,6 +32,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.core.palette import PALETTE
+from engine.core.part_looks import part_signs
 from partcraft_desktop.app.learning.part_sorting import DraftPart
 from partcraft_desktop.widgets.controls import rounded
 from partcraft_desktop.widgets.part_glyphs import glyph
@@ -148,11 +149,12 @@ class PartRowDelegate(QStyledItemDelegate):
             painter.drawRoundedRect(row.adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
         shape = QRectF(rect.x() + 12, rect.center().y() - 6, 12, 12)
         colour = QColor(part.colour)
+        sign = part_signs(tuple(one.name for one in self._view.parts.parts))[index.row()]
         if part.dropped:
             painter.setPen(colour)
-            painter.drawPath(glyph(index.row(), shape))
+            painter.drawPath(glyph(sign, shape))
         else:
-            painter.fillPath(glyph(index.row(), shape), colour)
+            painter.fillPath(glyph(sign, shape), colour)
         quiet = palette.color(QPalette.ColorRole.PlaceholderText)
         share = self._view.parts.share(index.row())
         font = painter.font()

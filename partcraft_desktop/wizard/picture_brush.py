@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.core.image_files import open_picture
+from engine.core.part_looks import part_signs
 from engine.worker.jobs import SeenPicture
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.learning.part_sorting import DraftPart
@@ -169,9 +170,10 @@ class PictureBrush(QWidget):
             self.parts = tuple(parts)
             chosen = self.part.currentData()
             self.part.clear()
+            signs = part_signs(tuple(part.name for part in self.parts))
             for at, part in enumerate(self.parts):
                 if not part.dropped:
-                    self.part.addItem(_part_icon(at, part.colour), part.name, at)
+                    self.part.addItem(_part_icon(signs[at], part.colour), part.name, at)
             self.part.setCurrentIndex(max(0, self.part.findData(chosen)))
         if seen is not self._seen:
             self._seen = seen
@@ -223,13 +225,13 @@ class PictureBrush(QWidget):
             super().keyPressEvent(event)
 
 
-def _part_icon(number: int, colour: str) -> QIcon:
+def _part_icon(sign: int, colour: str) -> QIcon:
     """A part's shape in its colour."""
     pixmap = QPixmap(32, 32)
     pixmap.setDevicePixelRatio(2.0)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.fillPath(glyph(number, QRectF(2, 2, 12, 12)), QColor(colour))
+    painter.fillPath(glyph(sign, QRectF(2, 2, 12, 12)), QColor(colour))
     painter.end()
     return QIcon(pixmap)

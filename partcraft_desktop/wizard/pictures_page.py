@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.worker.jobs import Problem
+from engine.worker.jobs import REMARKS, Problem
 from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.state import LearningState
 from partcraft_desktop.widgets.controls import ShortLabel, push_button
@@ -33,10 +33,15 @@ from partcraft_desktop.wizard.picture_grid import PictureGrid
 SIDE: Final = 280
 """Width of the column beside the pictures."""
 
+_HIGHEST: Final = (1 << 24) - 1
+"""No limit, in Qt's words."""
+
 LEFT_OUT: Final = {
     "unreadable": "cannot be read",
     "tiny": "too small to learn from",
     "duplicate": "there twice",
+    "format": "of a kind that is not opened",
+    "own": "made by PartCraft",
 }
 
 
@@ -132,7 +137,7 @@ class PicturesPage(WizardPage):
         side.addWidget(self.kinds, 2)
         side.addWidget(self.problems_title)
         side.addWidget(self.problems, 3)
-        side.addStretch(1)
+        side.addStretch()
         beside = QWidget()
         beside.setFixedWidth(SIDE)
         side.setContentsMargins(0, 0, 0, 0)
@@ -186,12 +191,19 @@ class PicturesPage(WizardPage):
         for name, count in kinds:
             # A name in any direction of writing, and its number never alone on a line.
             self.kinds.addItem(f"\u2068{name}\u2069\u00a0\u00a0·\u00a0\u00a0{count:,}")
+        # A few kinds take no more room than they need: the rest is for what is said of the pictures.
+        row = self.kinds.sizeHintForRow(0) + 2 * self.kinds.spacing()
+        self.kinds.setMaximumHeight(min(len(kinds) * row + 2 * UNIT, _HIGHEST))
 
     def _show_problems(self, problems: Sequence[Problem]) -> None:
         self.problems.clear()
         self.problems.setVisible(bool(problems))
         self.problems_title.setVisible(bool(problems))
-        self.problems_title.setText(f"{amount(len(problems), 'picture')} left out")
+        left_out = sum(problem.what not in REMARKS for problem in problems)
+        notes = ", and notes" if left_out < len(problems) else ""
+        self.problems_title.setText(
+            f"{amount(left_out, 'picture')} left out{notes}" if left_out else "Notes on the folder"
+        )
         for problem in problems:
             self.problems.addItem(problem.message)
             self.problems.item(self.problems.count() - 1).setToolTip(f"{problem.message}\n{problem.picture}")

@@ -5,14 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine.core.durations import duration
-from engine.core.recipe import MOST_SEED
+from engine.core.recipe import LIMITS
 from partcraft_desktop.app.learning import planning
 from partcraft_desktop.app.learning.draft import Preset
 from partcraft_desktop.app.learning.state import LearningState, PageError
-from partcraft_desktop.widgets.controls import CheckBox
+from partcraft_desktop.widgets.controls import CheckBox, push_button
 from partcraft_desktop.widgets.number_field import NumberField
 from partcraft_desktop.widgets.progress import JobProgressLine
 from partcraft_desktop.widgets.text import quiet
@@ -49,7 +59,11 @@ class PlanPage(WizardPage):
         self.cost = quiet()
         self.memory = ErrorBox()
         self.unfit = ErrorBox()
-        self._unfit_base = PageError(*_UNFIT, label="Open the models folder", run=learning.mix.open_models_folder)
+        self.models = push_button("Models…", lambda: self.model_wanted.emit(""), look="flat")
+        self.models.setToolTip("See which base models there are, and get others")
+        self._unfit_base = PageError(
+            _UNFIT, _GET_ANOTHER, label="Get a base model…", run=lambda: self.model_wanted.emit(_FITTING_BASE)
+        )
         self.doing = JobProgressLine()
         self.doing.cancel.hide()
         self.fold = QToolButton()
@@ -82,7 +96,7 @@ class PlanPage(WizardPage):
         self.steps = number("steps", "Steps", "How often the model is changed a little", 1, 1_000_000)
         self.batch = number("batch", "Batch", "Pictures a step: more is steadier and takes more memory", 1, 64)
         self.rank = number("rank", "Rank", "Size of the LoRA; 0 learns tokens only", 0, 128)
-        self.seed = number("seed", "Seed", "The same seed and plan learn the same", 0, MOST_SEED)
+        self.seed = number("seed", "Seed", "The same seed and plan learn the same", *LIMITS["seed"])
         self.rate = number("rate", "Rate of the LoRA", "How much a step changes the LoRA", 0, 1, 5)
         self.token_rate = number("token_rate", "Rate of the tokens", "How much a step changes the tokens", 0, 1, 5)
         self.sides = QComboBox()
@@ -126,7 +140,11 @@ class PlanPage(WizardPage):
         self.codes.setMaximumWidth(NUMBERS)
         form.addRow(title, self.title)
         form.addRow("One of them is a", self.noun)
-        form.addRow(self.base_label, self.base)
+        bases = QHBoxLayout()
+        bases.setSpacing(UNIT)
+        bases.addWidget(self.base, 1)
+        bases.addWidget(self.models)
+        form.addRow(self.base_label, bases)
         form.addRow(self.codes_label, self.codes)
         middle = QWidget()
         middle.setMaximumWidth(WIDTH)
@@ -163,7 +181,8 @@ class PlanPage(WizardPage):
         _show_text(self.noun, plan.noun)
         self._show_bases(state)
         fits = state.base_fits
-        self.unfit.show_error(None if fits else self._unfit_base, can_retry=False)
+        unfit = PageError(_UNFIT, _CHOOSE_ANOTHER) if len(state.base_models) > 1 else self._unfit_base
+        self.unfit.show_error(None if fits else unfit, can_retry=False)
         for widget in (self.cards, self.fold):
             widget.setVisible(fits)
         self.cost.setVisible(fits and progress is None)
@@ -221,11 +240,11 @@ class PlanPage(WizardPage):
         self.more.setVisible(open)
 
 
-_UNFIT: Final = (
-    "The starter’s base paints small drawn birds only: it cannot learn to paint pictures like these.",
-    "Mix now puts creatures together from the pictures themselves. To have them painted anew, put the diffusers folder "
-    "of Stable Diffusion 1.5 or SDXL into the models folder (training it needs a GPU) and choose it here.",
-)
+_FITTING_BASE: Final = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+_UNFIT: Final = "The starter’s base paints small drawn birds only: it cannot learn to paint pictures like these."
+_MIX: Final = "Mix now puts creatures together from the pictures themselves. To have them painted anew, "
+_GET_ANOTHER: Final = f"{_MIX}get Stable Diffusion 1.5 or SDXL (training it needs a GPU) and choose it here."
+_CHOOSE_ANOTHER: Final = f"{_MIX}choose another base model above."
 
 
 def _memory_error(needed: int) -> PageError:

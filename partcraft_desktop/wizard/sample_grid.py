@@ -26,11 +26,13 @@ WHOLE: Final = -1
 
 @dataclass(frozen=True)
 class SampleRow:
-    """A row: the whole sentence (``part`` -1), or one part with its name and colour."""
+    """A row: the whole sentence (``part`` -1), or one part with its name, colour and the number of
+    its symbol."""
 
     part: int
     name: str
     colour: str = ""
+    sign: int = 0
 
 
 class SampleGrid(QScrollArea):
@@ -135,7 +137,7 @@ class _Grid(QWidget):
         for row, entry in enumerate(self.rows):
             top, left = self.rect_of(row, 0).y(), edge
             if entry.colour:
-                painter.fillPath(glyph(entry.part, QRectF(edge + 1, top + CELL / 2 - 6, 12, 12)), QColor(entry.colour))
+                painter.fillPath(glyph(entry.sign, QRectF(edge + 1, top + CELL / 2 - 6, 12, 12)), QColor(entry.colour))
                 left += 20
             room = QRect(left, top, edge + NAMES - GAP - left, CELL)
             painter.setPen(palette.color(QPalette.ColorRole.Text))

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from engine.core.durations import duration
 from engine.core.errors import UserError
+from engine.core.part_looks import part_sign, shown_parts
 from engine.packs.pack import Pack
 from engine.runs.run import Run
 from partcraft_desktop.app.learning.state import LearningState, PageError
@@ -133,10 +134,13 @@ class TrainingPage(WizardPage):
         def landed(result: Any) -> None:
             # A pack that was moved: the samples keep their numbers.
             if isinstance(result, Pack) and self._rows_of == pack:
-                parts = result.vocabulary.visible_parts
+                vocabulary = result.vocabulary
                 self._rows = (
                     SampleRow(WHOLE, "Whole"),
-                    *(SampleRow(part.index, part.name, part.colour) for part in parts),
+                    *(
+                        SampleRow(part.index, part.name, part.colour, part_sign(vocabulary, part.index))
+                        for part in shown_parts(vocabulary)
+                    ),
                 )
                 if self._run is not None:
                     self.grid.show_samples(self._rows, self._run.samples)
@@ -170,7 +174,9 @@ def run_text(run: Run, wish: str | None = None) -> str:
             text += f" at step {run.step:,} of {run.steps:,}"
         if run.state == "stopped" and run.pack:
             text += "; what was learned is a pack"
-        if run.match_rate is not None:
+        if run.advice:
+            text += f". {run.advice}".removesuffix(".")
+        elif run.match_rate is not None:
             text += f". Match rate {run.match_rate.words}"
         return text
     if wish:

@@ -68,6 +68,7 @@ class TrainingWizard(QWidget):
             page.details_wanted.connect(self._show_details)
             page.folder_wanted.connect(self.folder_wanted)
             page.enlarge_wanted.connect(self.enlarge_wanted)
+            page.model_wanted.connect(session.model_wanted)
             self.stack.addWidget(page)
 
         self.leave = push_button("Back to mixing", learning.hide, "chevron-left", "flat")

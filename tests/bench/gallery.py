@@ -17,6 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 
 BAR_MS = 50.0
+BARS_MS = {"the grid is scrolled": 16.0}
+"""Where another bar holds: a frame of scrolling."""
 FEW = 30
 
 
@@ -31,8 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, times in many.items():
         cells = "".join(f"{cpu:9.1f} ({wall:5.1f})" for cpu, wall in (few[name], times))
         print(f"{name:24}{cells}")
-    slow = [name for name, (cpu, _) in many.items() if cpu > BAR_MS]
-    print(f"bar {BAR_MS:g} ms of CPU time: " + (f"missed by {', '.join(slow)}" if slow else "met"))
+    slow = [name for name, (cpu, _) in many.items() if cpu > BARS_MS.get(name, BAR_MS)]
+    print(
+        f"bar {BAR_MS:g} ms of CPU time, {min(BARS_MS.values()):g} where it scrolls: "
+        + (f"missed by {', '.join(slow)}" if slow else "met")
+    )
     return 1 if slow else 0
 
 

@@ -65,7 +65,8 @@ def measure(width: int, height: int, ratio: float, rounds: int) -> int:
     levels = PictureLevels.of(picture)
     levelled = time.perf_counter() - start
     names = {
-        part: PartLabel(part, f"part {part}", f"code {part}", QColor.fromHsv(part * 22, 200, 230)) for part in shapes
+        part: PartLabel(part, f"part {part}", f"code {part}", QColor.fromHsv(part * 22, 200, 230), part)
+        for part in shapes
     }
 
     class Timed(PictureCanvas):

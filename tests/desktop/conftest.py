@@ -25,7 +25,7 @@ from tests import fakes
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 
-WAIT = 10_000
+WAIT = 30_000
 """Milliseconds a test waits for something before it fails; what happens is waited for, never a time."""
 
 

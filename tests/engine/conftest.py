@@ -61,26 +61,7 @@ def tiny_pack(tiny_world: Path, models: Any, tmp_path_factory: pytest.TempPathFa
     """A pack of four parts in three kinds, found in the tiny pictures, with random tokens and a random LoRA."""
     import os
 
-    import torch
-    from safetensors.torch import save_file
-
-    from engine.models.lora import add_lora, lora_state, save_lora
-    from engine.models.part_tokens import PartTokens
-    from engine.segmentation.discover import discover
-    from engine.worker.jobs import Discover, EyeSettings
-    from tests.engine.tiny import WIDTH
+    from tests.engine.tiny import make_tiny_pack
 
     os.environ["PARTCRAFT_HOME"] = str(tmp_path_factory.mktemp("home"))  # before any test's own home is set
-    folder = tmp_path_factory.mktemp("packs") / "tiny"
-    job = Discover(
-        str(tiny_world / "pictures"), str(folder), 4, 3, "bird", str(tiny_world / "eyes"), str(tiny_world / "base"),
-        part_names=["head", "wing", "tail", "body"], eye_settings=EyeSettings(image_size=64, sees="drawings"),
-    )  # fmt: skip
-    discover(models, job, lambda news: None)
-    torch.manual_seed(2)
-    save_file(PartTokens(4, 3, WIDTH).tensors(), folder / "tokens.safetensors")
-    unet = models.own_pipeline(str(tiny_world / "base")).unet
-    add_lora(unet, 2)
-    random = {name: torch.randn_like(value) * 0.5 for name, value in lora_state(unet).items()}
-    save_lora(random, folder / "lora.safetensors")
-    return folder
+    return make_tiny_pack(tmp_path_factory.mktemp("packs") / "tiny", tiny_world, models)

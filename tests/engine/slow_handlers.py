@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
 from engine.worker.jobs import Prepare
 
-time.sleep(1.5)
+time.sleep(float(os.environ.get("PARTCRAFT_TEST_LOADING", "1.5")))
 
 
 def prepare(models: Any, job: Prepare, report: Any) -> str:

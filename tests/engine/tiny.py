@@ -21,6 +21,7 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from PIL import Image
+from safetensors.torch import save_file
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -30,6 +31,10 @@ from transformers import (
     Dinov2Model,
 )
 
+from engine.models.lora import add_lora, lora_state, save_lora
+from engine.models.part_tokens import PartTokens
+from engine.segmentation.discover import discover
+from engine.worker.jobs import Discover, EyeSettings
 from tests.fakes import sketch_bird
 
 WIDTH = 32
@@ -139,7 +144,7 @@ def make_lcm(folder: Path) -> Path:
     return folder
 
 
-def make_sdxl(folder: Path) -> Path:
+def make_sdxl(folder: Path, **more: Any) -> Path:
     """The layout of SDXL: two tokenizers, two text encoders (the second with a projection), sizes told to the UNet, an
     autoencoder that wants float32."""
     torch.manual_seed(5)
@@ -155,6 +160,7 @@ def make_sdxl(folder: Path) -> Path:
         addition_embed_type="text_time",
         addition_time_embed_dim=8,
         projection_class_embeddings_input_dim=6 * 8 + 24,
+        **more,
     )
     parts: dict[str, Any] = {"tokenizer": first, "tokenizer_2": second, "unet": unet, "vae": _autoencoder(0.13)}
     parts |= {"text_encoder": CLIPTextModel(one), "text_encoder_2": CLIPTextModelWithProjection(other)}
@@ -165,15 +171,15 @@ def make_sdxl(folder: Path) -> Path:
 
 def _unet(width: int, **more: Any) -> UNet2DConditionModel:
     """16 x 16 latents, cross-attention at 16 x 16 and 8 x 8."""
+    config = {"layers_per_block": 1, **more}
     return UNet2DConditionModel(
         sample_size=16,
         block_out_channels=(16, 32),
-        layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         cross_attention_dim=width,
         norm_num_groups=8,
-        **more,
+        **config,
     )
 
 
@@ -216,4 +222,21 @@ def make_pictures(folder: Path, kinds: int = 3, each: int = 4) -> Path:
             if index % 2:
                 picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
             picture.rotate(3 * index, fillcolor=picture.getpixel((0, 0))).save(place / f"{index}.png")
+    return folder
+
+
+def make_tiny_pack(folder: Path, world: Path, models: Any) -> Path:
+    """A pack of four parts in three kinds, found in a world's ``pictures`` by its ``eyes`` for its ``base``, with
+    random tokens and a random LoRA."""
+    job = Discover(
+        str(world / "pictures"), str(folder), 4, 3, "bird", str(world / "eyes"), str(world / "base"),
+        part_names=["head", "wing", "tail", "body"], eye_settings=EyeSettings(image_size=64, sees="drawings"),
+    )  # fmt: skip
+    discover(models, job, lambda news: None)
+    torch.manual_seed(2)
+    save_file(PartTokens(4, 3, WIDTH).tensors(), folder / "tokens.safetensors")
+    unet = models.own_pipeline(str(world / "base")).unet
+    add_lora(unet, 2)
+    random = {name: torch.randn_like(value) * 0.5 for name, value in lora_state(unet).items()}
+    save_lora(random, folder / "lora.safetensors")
     return folder

@@ -403,7 +403,7 @@ class LearningController(QObject):
         def discarded(trashed: Path) -> None:
             if self.now.draft.run == folder:
                 self._store.replace_draft(run="", page="plan" if self.now.sorted else "pictures")
-            undo = Action("Undo", lambda: self._monitor.bring_back(trashed, folder))
+            undo = Action("Undo", lambda: self._monitor.bring_back(trashed))
             self._session.say(f"The training “{run.title}” was discarded.", action=undo)
 
         self._monitor.discard(folder, discarded)
@@ -432,7 +432,8 @@ class LearningController(QObject):
             return
         if learned:
             ending = "is learned" if run.state == "finished" else "is kept as far as it was learned"
-            self._session.say(f"“{run.title}” {ending}.", action=Action("Show", lambda: self.show_run(run.folder)))
+            show = Action("Show", lambda: self.show_run(run.folder))
+            self._session.say(f"“{run.title}” {ending}.", run.advice, action=show)
         elif run.state in ("failed", "lost"):
             action = Action("Show", lambda: self.show_run(run.folder))
             self._session.say(run.message or "The training ended unexpectedly.", run.hint, "error", action)

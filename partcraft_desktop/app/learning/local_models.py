@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.core.paths import local_model_folder, models_dir
+from engine.core.model_places import base_model_ids, model_candidates
+from engine.core.on_disk import is_file
+from engine.core.paths import local_model_folder
 from engine.packs.pack import TOKENS, Pack
 
 
@@ -19,16 +21,15 @@ class LocalModels:
 
 
 def find_local_models(packs: tuple[Pack, ...]) -> LocalModels:
-    """The base models at hand (the starter's, those of the models folder, those of the packs), and what the packs can
-    be used for. Raises ``OSError`` where a folder cannot be read."""
-    models = models_dir()
+    """The base models at hand (the starter's, those of the models folder, of the Hugging Face cache, of added folders,
+    of the packs), and what the packs can be used for. Raises ``OSError`` where a folder cannot be read."""
     ids = ["starter/base"] if local_model_folder("starter/base") else []
-    ids += [file.parent.relative_to(models).as_posix() for file in sorted(models.rglob("model_index.json"))]
-    ids += [pack.base_model.id for pack in packs if local_model_folder(pack.base_model.id)]
+    ids += base_model_ids()
+    ids += [pack.base_model.id for pack in packs if model_candidates(pack.base_model.id)]
     extendable = tuple(pack for pack in packs if _can_be_extended(pack))
-    trained = tuple(pack for pack in extendable if (pack.path / TOKENS).is_file())
+    trained = tuple(pack for pack in extendable if is_file(pack.path / TOKENS))
     return LocalModels(tuple(dict.fromkeys(ids)), extendable, trained)
 
 
 def _can_be_extended(pack: Pack) -> bool:
-    return local_model_folder(pack.backbone.id) is not None and local_model_folder(pack.base_model.id) is not None
+    return bool(model_candidates(pack.backbone.id) and model_candidates(pack.base_model.id))

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QObject, Signal
 
-from engine.core.atomic_files import make_folder, write_bytes
+from engine.core.atomic_files import write_bytes
 from engine.core.json_values import json_bytes
-from engine.core.paths import free_folder, models_dir, packs_dir, slug
+from engine.core.paths import free_folder, packs_dir, slug
 from engine.worker.jobs import MOST_REFERENCES, Discover
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.learning import planning
@@ -102,18 +101,6 @@ class PackMixing(QObject):
                 )
 
         self._readers.ask(lambda: planning.kept_draft(folder), landed, self)
-
-    def open_models_folder(self) -> None:
-        """Show the folder that base models are put into, made if need be."""
-
-        def landed(folder: Path | Exception) -> None:
-            if isinstance(folder, Path):
-                QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
-            else:
-                error = page_error(folder)
-                self._session.say(error.message, error.hint, "error")
-
-        self._readers.ask(lambda: make_folder(models_dir()), landed, self)
 
     def _written(self, draft: Draft, job: Discover, folder: str) -> None:
         self._made = _Made(job, folder)

@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.core.correction import ANY_PART, Correction
 from engine.core.palette import PALETTE
+from engine.core.part_looks import USUAL_COLOURS
 from engine.core.segmentation import NO_PART
 from engine.worker.jobs import PartsFound, SeenPicture
 from partcraft_desktop.app.learning.picture_edits import PartStroke, carried_over, edited_picture, picture_name
@@ -135,7 +136,8 @@ def sort_clusters(
     colours_of: Mapping[str, str] | None = None,
 ) -> PartSorting:
     """Sort the clusters that were found as the person had sorted those before. ``colours_of`` are the colours that
-    parts of these names have elsewhere."""
+    parts of these names have elsewhere; where there is none, a part gets the usual one of its name."""
+    colours_of = {**USUAL_COLOURS, **(colours_of or {})}
     pair = (sum(len(members) for members in parts_found.members), sorting.flip)
     result = replace(sorting, clusters=pair[0])
     if result.settled:
@@ -147,13 +149,16 @@ def sort_clusters(
     taken_names: list[str] = []
     colours: list[str] = []
     parts: dict[int, DraftPart] = {}
-    # Names of persons first, so that a proposed name never takes one away.
-    order = sorted(range(len(parts_found.members)), key=lambda m: not (follow.get(m) and follow[m].named))
+    # Names of persons first, so that a proposed name never takes one away; then names that have a colour.
+    order = sorted(
+        range(len(parts_found.members)),
+        key=lambda m: (not (follow.get(m) and follow[m].named), parts_found.names[m] not in colours_of),
+    )
     for m in order:
         old, own = follow.get(m), earlier_parts.get(frozenset(parts_found.members[m]))
         named_part = next((part for part in (old, own) if part and part.named and part.name not in taken_names), None)
         name = named_part.name if named_part else free_name(parts_found.names[m] or f"part {m + 1}", taken_names)
-        wished = [part.colour for part in (old, own) if part] or [(colours_of or {}).get(name, "")]
+        wished = [part.colour for part in (old, own) if part] or [colours_of.get(name, "")]
         colour = next((free for free in wished if free and free not in colours), None) or _free_colour(colours)
         dropped = old.dropped if old else own.dropped if own else parts_found.background[m]
         parts[m] = DraftPart(parts_found.members[m], name, colour, named_part is not None, dropped)

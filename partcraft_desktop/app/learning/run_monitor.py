@@ -11,7 +11,6 @@ from typing import Any, Final, Literal
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine.core.errors import UserError
-from engine.core.paths import free_folder
 from engine.runs.run import Run
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.learning.state import ALIVE, PageError, RunsApi, Wish
@@ -108,14 +107,9 @@ class RunMonitor(QObject):
 
         self._ask(lambda: self._runs.discard(folder), landed)
 
-    def bring_back(self, trashed: Path, folder: str) -> None:
+    def bring_back(self, trashed: Path) -> None:
         """Move a discarded run to where it was, or beside that if another has taken its name."""
-
-        def move() -> None:
-            place = Path(folder)
-            shutil.move(trashed, free_folder(place.parent, place.name))
-
-        self._ask(move, lambda _: self.find())
+        self._ask(lambda: self._runs.restore(trashed), lambda _: self.find())
 
     def close(self) -> None:
         """Watch no more."""

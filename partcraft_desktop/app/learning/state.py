@@ -18,7 +18,6 @@ Work = Literal["survey", "parts", "eyes", "mix", "pack", "measure", "start"]
 """What the wizard can be busy with: looking through a folder, finding parts, fetching eyes, making a pack to mix with,
 writing the untrained pack, measuring a step, starting the training."""
 
-STARTER_EYES: Final = "starter/eyes"
 STARTER_BASE: Final = "starter/base"
 
 ALIVE: Final = ("running",)
@@ -33,6 +32,7 @@ class RunsApi(Protocol):
     def pause(self, folder: str, /) -> None: ...
     def stop(self, folder: str, /) -> Run: ...
     def discard(self, folder: str, /) -> Path: ...
+    def restore(self, trashed: Path, /) -> Path: ...
     def runs(self) -> list[Run]: ...
 
 
@@ -113,11 +113,11 @@ class LearningState:
 
     @property
     def base_fits(self) -> bool:
-        """Whether the base model can paint such pictures: the starter's paints small drawn birds and nothing else,
-        which are what its own eyes see."""
+        """Whether the base model can paint such pictures, whichever eyes looked at them: the starter's paints small
+        drawn birds and nothing else."""
         if self.base_model != STARTER_BASE or self.extended is not None or self.parts_found is None:
             return True
-        return (self.draft.eyes or self.parts_found.eyes) == STARTER_EYES and not self.parts_found.eyes_missing
+        return self.parts_found.familiar
 
     def run_of(self, folder: str) -> Run | None:
         """The run of a folder."""

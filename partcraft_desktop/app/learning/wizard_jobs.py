@@ -73,7 +73,9 @@ class WizardJobs:
 
     def _show_failure(self, work: Work, news: Failed) -> None:
         self._store.clear_progress("start")  # a start waits for what failed
-        error = PageError(news.message, news.hint, news.details)
+        way = self._session.way_to(news.model)
+        label, run = (way.label, way.run) if way else ("", None)
+        error = PageError(news.message, news.hint, news.details, label, run)
         self._store.show_error(_PAGE_OF[work], error)
         if self._store.now.draft.page in ("parts", "plan"):  # where the user is looking
             self._store.show_error(self._store.now.draft.page, error)

@@ -6,6 +6,7 @@ import threading
 import weakref
 from functools import partial
 
+from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
 from partcraft_desktop.app.background import BackgroundReader
@@ -47,3 +48,29 @@ def test_what_was_asked_to_be_changed_is_done_though_the_window_closes(qtbot: Qt
     threading.Timer(0.2, hold.set).start()
     readers.close()
     assert done == ["undo"]
+
+
+def test_a_window_that_goes_while_something_is_read_is_freed_on_the_qt_thread(qtbot: QtBot) -> None:
+    freed_by: list[int] = []
+    hold, reading = threading.Event(), threading.Event()
+
+    def open_and_close() -> threading.Thread:
+        """As a window that is closed and forgotten while a picture of it is still read."""
+        readers, owner, widget = BackgroundReader(threads=1), QObject(), Widget(freed_by)
+        readers.destroyed.connect(lambda: freed_by.append(threading.get_ident()))
+
+        def read() -> Widget:
+            reading.set()
+            hold.wait()
+            return widget
+
+        readers.ask(read, partial(widget.land, landed=[]), owner)
+        reading.wait()
+        readers.close()
+        return next(thread for thread in threading.enumerate() if thread.name.startswith("readers"))
+
+    thread = open_and_close()
+    hold.set()
+    thread.join()
+    qtbot.waitUntil(lambda: len(freed_by) == 2, timeout=WAIT)
+    assert set(freed_by) == {threading.get_ident()}

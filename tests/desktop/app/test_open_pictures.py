@@ -18,7 +18,7 @@ from partcraft_desktop.app.decoded_pictures import keep_decoded, open_decoded
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.window.main_window import MainWindow
 from tests import fakes
-from tests.desktop.conftest import WAIT, Opened, said
+from tests.desktop.conftest import WAIT, Opened, rendered, said
 
 HEAD = 3
 
@@ -209,3 +209,30 @@ def test_what_was_found_for_another_pack_is_not_shown(
     assert pack is not None and segmentation is not None
     assert max(segmentation.codes) < pack.vocabulary.codes_per_part
     assert session.state.reference is not None and session.state.reference.id == str(path)
+
+
+def test_a_creation_that_is_opened_is_called_by_its_parts_and_other_pictures_by_their_files(
+    qtbot: QtBot, session: Session, opened: Opened, open_session: Callable[..., Opened], picture: Path, tmp_path: Path
+) -> None:
+    session.set_setting("steps", 1)
+    session.choose(HEAD, 2, "2")
+    rendered(qtbot, session, 1)
+    made = Path(session.state.creations[0].path)
+    sent = tmp_path / "20260101-120000-7.png"  # as somebody else sends it
+    sent.write_bytes(made.read_bytes())
+    long = tmp_path / f"{'very ' * 20}long.png"
+    long.write_bytes(picture.read_bytes())
+
+    def titles(shown: Session) -> dict[str, str]:
+        return {Path(own.id).name: own.title for own in shown.state.own}
+
+    session.open_image(made)
+    for path in (sent, picture, long):
+        session.open_path(path)
+    wanted = {made.name: "head Blue Jay", sent.name: "head Blue Jay", picture.name: "my bird"}
+    qtbot.waitUntil(lambda: wanted.items() <= titles(session).items() and len(titles(session)) == 4, timeout=WAIT)
+    assert len(titles(session)[long.name]) <= 60 and titles(session)[long.name].endswith("…")
+    opened.close()
+    again = open_session().session
+    qtbot.waitUntil(lambda: len(titles(again)) == 4, timeout=WAIT)
+    assert wanted.items() <= titles(again).items(), "also after a restart"

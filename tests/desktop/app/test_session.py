@@ -106,7 +106,7 @@ def test_a_prompt_as_text_keeps_where_choices_came_from(session: Session) -> Non
     assert choice is not None and choice.source == "2"
 
 
-@pytest.mark.parametrize(("name", "given", "kept"), [("steps", 0, 1), ("count", 1e9, 64), ("guidance", -1, 0.0)])
+@pytest.mark.parametrize(("name", "given", "kept"), [("steps", 0, 1), ("count", 1e9, 1024), ("guidance", -1, 0.0)])
 def test_settings_stay_in_their_range(session: Session, name: str, given: float, kept: float) -> None:
     session.set_setting(name, given)
     assert getattr(session.state.recipe, name) == kept
@@ -132,6 +132,21 @@ def test_what_cannot_be_saved_is_told_once_and_the_work_goes_on(
     qtbot.waitUntil(lambda: said(opened, "Your work could not be saved"), timeout=WAIT)
     session.choose(WING, 2, "2")
     assert session.state.recipe.choice_of(WING) is not None
+
+
+def test_settings_that_cannot_be_saved_are_told_once_and_hold_for_the_run(
+    qtbot: QtBot, session: Session, opened: Opened, home: Path
+) -> None:
+    session.settings.flush()
+    (home / "settings.json").unlink(missing_ok=True)
+    (home / "settings.json").mkdir()
+    session.settings.set(theme="dark")
+    qtbot.waitUntil(lambda: said(opened, "The settings could not be saved"), timeout=WAIT)
+    session.settings.set(theme="light")
+    session.settings.flush()
+    qtbot.wait(20)
+    assert sum("The settings" in message.text for message in opened.messages) == 1
+    assert session.settings.values.theme == "light"
 
 
 def test_the_recipe_of_a_creation_can_be_used_again(qtbot: QtBot, session: Session) -> None:

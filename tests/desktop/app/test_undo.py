@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
+from engine.core import trash
 from engine.core.atomic_files import make_folder
 from engine.core.paths import trash_dir
 from engine.core.png_metadata import save_creation
@@ -488,7 +489,7 @@ def test_everything_deleted_is_listed_after_a_restart_and_comes_back(
     again.deleted.read()
     qtbot.waitUntil(lambda: len(again.state.deleted) == 4, timeout=WAIT)
     kinds = {item.kind: item.days_left for item in again.state.deleted}
-    assert kinds == {"pack": None, "picture": None, "creation": 29}
+    assert kinds == {"pack": 29, "picture": None, "creation": 29}
     assert all(abs(time.time() - item.when) < 600 for item in again.state.deleted)
     again.deleted.restore(again.state.deleted)
     qtbot.waitUntil(lambda: again.state.creations == made and len(again.state.packs) == 2, timeout=WAIT)
@@ -570,7 +571,7 @@ def test_what_undo_needs_is_never_swept(
 ) -> None:  # fmt: skip
     session.delete_creations(made[:1])
     qtbot.waitUntil(lambda: quiet(session), timeout=WAIT)
-    monkeypatch.setattr(creation_files, "KEEP_DELETED_S", -1.0)
+    monkeypatch.setattr(trash, "KEEP_DELETED_S", -1.0)
     opened.settings.set(out=str(tmp_path / "elsewhere"))
     opened.settings.set(out="")
     qtbot.waitUntil(lambda: session.state.creations == made[1:], timeout=WAIT)

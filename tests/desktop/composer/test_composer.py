@@ -65,7 +65,8 @@ def drop(widget: QWidget, data: QMimeData) -> bool:
 
 
 def test_there_is_a_slot_for_each_part_but_the_background(composer: Composer) -> None:
-    assert list(composer.slots) == [0, 1, 2, 3, 4]
+    assert list(composer.slots) == [3, 0, 1, 2, 4], "the head is first, whatever its index"
+    assert [slot.value.sign for slot in composer.slots.values()] == [0, 1, 2, 3, 4]
     assert composer.slots[WING].accessibleName() == "wing: empty"
     assert composer.slots[WING].accessibleDescription() == "Press Enter to pick a wing."
 
@@ -272,7 +273,7 @@ def test_names_are_offered_while_a_choice_is_typed(composer: Composer, opened: O
 
 @pytest.mark.parametrize(
     ("text", "first"),
-    [("a <", "<body:"), ("<head:", "<head:Cardinal>"), ("12:30", None), ("<nobody:", None), ("<head:Kiwi> ", None)],
+    [("a <", "<head:"), ("<head:", "<head:Cardinal>"), ("12:30", None), ("<nobody:", None), ("<head:Kiwi> ", None)],
 )
 def test_what_is_offered(text: str, first: str | None) -> None:
     offered = completion_for(text, fakes.make_vocabulary(codes=12))

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QPalette
 from pytestqt.qtbot import QtBot
 
 from engine.core.recipe import Arrival, Creation, Recipe
 from engine.core.vocabulary import ABSENT
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
+from partcraft_desktop.app.state import RenderStatus
 from partcraft_desktop.gallery.gallery import Gallery
 from partcraft_desktop.widgets.receipt_chips import arrival_text, receipt_text
 from partcraft_desktop.widgets.thumbnails import Thumbnails
@@ -180,3 +181,13 @@ def test_names_for_assistive_tools(gallery: Gallery, three: tuple[Creation, ...]
     assert gallery.strip.accessibleName() == "Creations"
     said = gallery.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert "arrived" in said and "head" in said
+
+
+@pytest.mark.parametrize(("done", "of"), [(20, 0.25), (40, 0.5), (80, 1.0)])
+def test_the_bar_of_a_render_of_four_fills_to_its_end(gallery: Gallery, session: Session, done: int, of: float) -> None:
+    session.update_state(render=RenderStatus(1, "Rendering", done, 80, started=1.0, count=4))
+    cell = gallery.strip.visualRect(gallery.model.index(0))
+    image = gallery.strip.viewport().grab(cell).toImage()
+    accent = gallery.palette().color(QPalette.ColorRole.Highlight)
+    filled = max(sum(image.pixelColor(x, y) == accent for x in range(image.width())) for y in range(image.height()))
+    assert abs(filled - of * (cell.width() - 8)) <= 4

@@ -254,6 +254,13 @@ def test_taken_parts_are_marked_and_no_longer(view: ReferenceView, session: Sess
     assert marked.any()
     at = centre(view, 2)
     assert not marked[at.y(), at.x()]
+    layers, taken = view.canvas._layers, centre(view, 3)
+    assert layers is not None
+    shown, own = (pixmap.toImage().pixel(taken) for pixmap in (layers.marked, layers.picture))
+    assert shown == own, "a taken part keeps its own colours"
+    view.canvas.light(3)
+    assert picture(view.canvas).pixel(taken) != before.pixel(taken)
+    view.canvas.light(None)
     button = view.chips.button_of(3)
     assert button is not None and button.isChecked()
     session.undo()
@@ -393,15 +400,15 @@ def test_chips_take_by_mouse_and_keys_and_are_one_stop_for_tab(
 ) -> None:
     seen = toggles(view, session)
     buttons = view.chips.buttons
-    assert [button.accessibleName() for button in buttons][:2] == ["body, Blue Jay", "wing, Blue Jay"]
+    assert [button.accessibleName() for button in buttons][:2] == ["head, Blue Jay", "body, Blue Jay"]
     qtbot.mouseClick(buttons[2], LEFT)
     buttons[2].setFocus()
     QTest.keyClick(buttons[2], Qt.Key.Key_Right)
     qtbot.waitUntil(buttons[3].hasFocus, timeout=WAIT)
-    assert view.canvas.lit == 3
+    assert view.canvas.lit == 2
     QTest.keyClick(buttons[3], Qt.Key.Key_Return)
     QTest.keyClick(buttons[3], Qt.Key.Key_Space)
-    assert seen == [(2, True), (3, True), (3, False)]
+    assert seen == [(1, True), (2, True), (2, False)]
     assert [bool(button.focusPolicy() & Qt.FocusPolicy.TabFocus) for button in buttons].count(True) == 1
 
 

@@ -10,9 +10,10 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QAbstractButton, QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
-from engine.core.paths import trash_dir
+from engine.core.paths import runs_dir, trash_dir
 from engine.core.recipe import Creation
 from engine.packs.library import PackLibrary
+from engine.runs.launcher import discard_run
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.window.deleted_dialog import DeletedDialog, when_text
 from partcraft_desktop.window.main_window import MainWindow
@@ -104,6 +105,30 @@ def test_what_cannot_come_back_is_told_in_the_dialog(
     press(dialog, "Restore all")
     qtbot.waitUntil(lambda: dialog.told.isVisible() and quiet(session), timeout=WAIT)
     assert "others” is here already" in dialog.told.text() and dialog.model.rowCount() == 1
+    dialog.close()
+
+
+def test_a_discarded_training_is_seen_and_brought_back_or_deleted(
+    qtbot: QtBot, window: MainWindow, session: Session, home: Path
+) -> None:
+    runs: list[Path] = []
+    for name in ("first", "second"):
+        folder = runs_dir() / name
+        folder.mkdir(parents=True)
+        (folder / "plan.json").write_text("{}")
+        runs.append(discard_run(folder))
+    dialog = open_dialog(qtbot, window, 2)
+    shown = dialog.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert shown.startswith("Training: ") and "kept for 29 days" in shown
+    row = next(row for row in range(2) if dialog.model.items[row].path == str(runs[0]))
+    choose(dialog, row)
+    press(dialog, "Restore selected")
+    qtbot.waitUntil(lambda: (runs_dir() / "first" / "plan.json").is_file() and quiet(session), timeout=WAIT)
+    qtbot.waitUntil(lambda: dialog.model.rowCount() == 1, timeout=WAIT)
+    choose(dialog, 0)
+    press(dialog, "Delete selected for good")
+    press(dialog, "Delete for good")
+    qtbot.waitUntil(lambda: not runs[1].exists() and quiet(session), timeout=WAIT)
     dialog.close()
 
 

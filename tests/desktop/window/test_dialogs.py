@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShortcut
-from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.core.recipe import Arrival, Creation, Recipe
@@ -72,7 +73,13 @@ def test_the_viewer_tells_the_recipe_and_the_receipt(
     viewer.open()
     qtbot.waitUntil(viewer.isActiveWindow, timeout=WAIT)
     said = words_of(viewer)
-    assert "a photo of a <head:Blue Jay*0.8> bird" in said and "Seed 11" in said and "blurred" in said
+    assert "<" not in said and "Seed 11" in said and "blurred" in said
+    chips = viewer.prompt
+    assert [run.text for run in chips.runs] == ["a", "photo", "of", "a", "Blue Jay ×0.8", "bird"]
+    assert chips.accessibleDescription() == "a photo of a head of Blue Jay ×0.8 bird"
+    assert viewer.windowTitle() == "Blue Jay" and chips.focusPolicy() == Qt.FocusPolicy.NoFocus
+    chips.actions()[0].trigger()
+    assert QApplication.clipboard().text() == "a photo of a <head:Blue Jay*0.8> bird"
     assert any(w.accessibleName() == "head: Blue Jay did not arrive" for w in viewer.findChildren(QWidget))
     used: list[Creation] = []
     viewer.recipe_wanted.connect(used.append)
@@ -90,7 +97,7 @@ def test_the_viewer_without_the_pack_still_opens(qtbot: QtBot, opened: Opened, c
     viewer = Viewer(creations, creations[0], lambda _: None, Thumbnails(opened.readers))
     qtbot.addWidget(viewer)
     viewer.open()
-    assert "<3:2*0.8>" in words_of(viewer).replace("#", "")
+    assert [run.text for run in viewer.prompt.runs if run.choice is not None] == ["3:2"]
 
 
 def test_the_sheet_of_shortcuts_is_true(qtbot: QtBot, window: MainWindow) -> None:
@@ -115,7 +122,21 @@ def test_about_names_method_licences_and_provenance(qtbot: QtBot, pack: Pack) ->
     dialog = AboutDialog("1.2.3", [pack])
     qtbot.addWidget(dialog)
     said = words_of(dialog)
+    assert "leaves this computer" in said
     assert all(word in said for word in ("1.2.3", "arXiv 2407.04604", "Apache", "Inter", "Drawn for tests"))
+
+
+def test_about_cuts_nothing_that_packs_say_and_tells_of_their_renders(qtbot: QtBot, pack: Pack) -> None:
+    many = [replace(pack, title=f"Pack {number}", provenance="A long story. " * 40) for number in range(6)]
+    unlike = replace(pack, title="Dogs", metrics={"match_rate": 0.5, "resemblance": 0.2})
+    dialog = AboutDialog("1.2.3", [*many, unlike])
+    qtbot.addWidget(dialog)
+    dialog.show()
+    labels = [label for label in dialog.findChildren(QLabel) if label.wordWrap()]
+    assert all(label.height() >= label.heightForWidth(label.width()) for label in labels)
+    assert dialog.height() < 800
+    (told,) = [label.text() for label in labels if label.text().startswith("Dogs: ")]
+    assert "The renders do not resemble your pictures" in told and "ready" not in told and "Match rate" not in told
 
 
 def test_a_folder_that_cannot_be_made_is_not_shown(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
@@ -153,6 +174,7 @@ def test_details_and_menu_open_by_button(qtbot: QtBot, window: MainWindow) -> No
         "Contact sheet…",
         "Import pack…",
         "New vocabulary…",
+        "Models…",
         "Recently deleted…",
         "Settings…",
         "Shortcuts",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from partcraft_desktop.app.messages import Action, Message
 from partcraft_desktop.app.state import RenderStatus
 from partcraft_desktop.app.time_left import render_text
 from partcraft_desktop.window.status_bar import StatusBar
-from tests.desktop.conftest import WAIT, Opened
+from tests.desktop.conftest import WAIT, Opened, rendered
 
 
 @pytest.fixture
@@ -65,20 +64,30 @@ def undo_of(done: list[str], what: str) -> Message:
     return Message(f"{what} deleted.", action=Action("Undo", lambda: done.append(what)))
 
 
-def test_messages_with_an_action_wait_behind_each_other(status: StatusBar) -> None:
+def test_the_newest_action_replaces_the_one_before_and_stays_behind_what_passes(status: StatusBar) -> None:
     done: list[str] = []
     status.show_message(undo_of(done, "One"))
     status.show_message(undo_of(done, "Two"))
-    assert not status._timer.isActive()
-    assert status.text.text() == "Two deleted." and status.more.text() == "1 more" and status.more.isVisible()
+    assert not status._timer.isActive() and status.text.text() == "Two deleted."
     status.show_message(Message("Copied."))
-    assert status.text.text() == "Copied." and status.more.text() == "2 more" and not status.action.isVisible()
+    assert status.text.text() == "Copied." and not status.action.isVisible()
     status._timer.timeout.emit()  # its time is over
-    assert status.text.text() == "Two deleted." and status.more.text() == "1 more"
+    assert status.text.text() == "Two deleted." and status.action.isVisible()
     status.action.click()
-    assert done == ["Two"] and status.text.text() == "One deleted." and not status.more.isVisible()
-    status.dismiss.click()
     assert done == ["Two"] and not status.text.text() and not status.action.isVisible()
+
+
+def test_an_error_goes_when_the_next_thing_succeeds_and_an_action_stays(
+    qtbot: QtBot, status: StatusBar, opened: Opened
+) -> None:
+    status.show_message(undo_of([], "One"))
+    status.show_message(Message("It broke.", "Mend it.", "error"))
+    rendered(qtbot, opened.session)
+    assert status.text.text() == "One deleted." and status.action.isVisible()
+    status.show_message(Message("It broke.", "Mend it.", "error"))
+    status.show_message(Message("Copied."))
+    status._timer.timeout.emit()
+    assert status.text.text() == "One deleted."
 
 
 def test_an_error_does_not_throw_away_what_can_be_undone(status: StatusBar) -> None:
@@ -86,7 +95,7 @@ def test_an_error_does_not_throw_away_what_can_be_undone(status: StatusBar) -> N
     status.show_message(undo_of(done, "One"))
     status.show_message(Message("It broke.", "Mend it.", "error"))
     status.show_message(Message("It broke again.", "Mend it.", "error"))
-    assert status.text.text().startswith("It broke again") and status.more.text() == "1 more"
+    assert status.text.text().startswith("It broke again")
     status.dismiss.click()
     status.action.click()
     assert done == ["One"]
@@ -94,35 +103,12 @@ def test_an_error_does_not_throw_away_what_can_be_undone(status: StatusBar) -> N
 
 def test_escape_closes_the_message_where_the_keys_are(qtbot: QtBot, status: StatusBar) -> None:
     done: list[str] = []
-    for what in ("One", "Two"):
-        status.show_message(undo_of(done, what))
+    status.show_message(undo_of(done, "One"))
     status.action.setFocus()
-    qtbot.keyClick(status.action, Qt.Key.Key_Escape)
-    assert status.text.text() == "One deleted." and status.action.hasFocus()
     status.show_message(Message("It broke.", "Mend it.", "error"))
     assert status.dismiss.hasFocus()
     qtbot.keyClick(status.dismiss, Qt.Key.Key_Escape)
     assert status.text.text() == "One deleted." and not done
-
-
-def test_what_waits_is_chosen_from_a_menu_or_closed_all_at_once(status: StatusBar) -> None:
-    done: list[str] = []
-    for what in ("One", "Two", "Three"):
-        status.show_message(undo_of(done, what))
-    assert status.more.accessibleName() == "2 more messages"
-    status.more.click()
-    menu = QApplication.activePopupWidget()
-    assert isinstance(menu, QMenu)
-    assert [action.text() for action in menu.actions() if action.text()] == [
-        "Two deleted.",
-        "One deleted.",
-        "Close all",
-    ]
-    menu.actions()[1].trigger()
-    menu.close()
-    assert status.text.text() == "One deleted." and status.more.text() == "2 more"
-    status.clear_all()
-    assert not status.text.text() and not status.more.isVisible()
 
 
 def test_a_message_whose_step_was_undone_goes(status: StatusBar, opened: Opened) -> None:
@@ -131,6 +117,6 @@ def test_a_message_whose_step_was_undone_goes(status: StatusBar, opened: Opened)
     for message in (first, second):
         status.show_message(message)
     opened.session.withdrawn.emit(first)
-    assert status.text.text() == "Two deleted." and not status.more.isVisible()
+    assert status.text.text() == "Two deleted."
     opened.session.withdrawn.emit(second)
     assert not status.text.text()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from engine.core.paths import packs_dir
@@ -14,6 +15,7 @@ from engine.packs.archive import write_archive
 from engine.packs.pack import Pack
 from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.session import Session
+from partcraft_desktop.models.models_dialog import ModelsDialog
 from partcraft_desktop.window.main_window import MainWindow
 from partcraft_desktop.wizard.plan_page import PlanPage
 from tests import fakes
@@ -82,11 +84,57 @@ def test_photographs_are_not_trained_on_the_starters_base(
     page = wizard.page(PlanPage)
     assert page.unfit.isVisible() and "drawn birds" in page.unfit.message.text()
     assert not page.cards.isVisible() and not wizard.next.isEnabled() and wizard.mix.isVisible()
+    page.unfit.out.click()
+    models = QApplication.activeModalWidget()
+    assert isinstance(models, ModelsDialog)
+    qtbot.waitUntil(lambda: bool(models.rows), timeout=WAIT)
+    assert models.focusWidget() is models.rows["stable-diffusion-v1-5/stable-diffusion-v1-5"].fetch
+    models.finish.click()
+    assert page.isVisible() and page.unfit.isVisible(), "back where it began"
     learning.learn()
     assert learning.now.run is None and learning.now.measured is None and not learning.now.jobs
+    assert page.unfit.out.isVisible() and "Get a base model" in page.unfit.out.text()
     learning.parts.set_eyes("starter/eyes")
-    qtbot.waitUntil(lambda: learning.now.sorted, timeout=WAIT)
-    assert not page.unfit.isVisible() and wizard.next.isEnabled() and not wizard.mix.isVisible()
+    qtbot.waitUntil(lambda: learning.now.sorted and not learning.now.jobs, timeout=WAIT)
+    assert page.unfit.isVisible() and not wizard.next.isEnabled(), "other eyes make no drawings of them"
+
+
+def test_drawn_birds_are_trained_on_the_starters_base_whoever_looks(
+    qtbot: QtBot, window: MainWindow, learning: LearningController, folder: Path, script: Callable[..., None]
+) -> None:
+    script(findparts={"eyes_here": [DINOV2, "starter/eyes"]})
+    to_parts(qtbot, learning, folder)
+    learning.parts.set_eyes(DINOV2)
+    qtbot.waitUntil(lambda: learning.now.sorted and not learning.now.jobs, timeout=WAIT)
+    learning.next()
+    wizard = window.wizard
+    assert wizard is not None and learning.now.parts_found is not None and learning.now.parts_found.eyes == DINOV2
+    page = wizard.page(PlanPage)
+    assert not page.unfit.isVisible() and page.cards.isVisible()
+    assert wizard.next.isEnabled() and not wizard.mix.isVisible()
+
+
+def test_where_another_base_is_here_photographs_are_offered_it(
+    qtbot: QtBot,
+    window: MainWindow,
+    learning: LearningController,
+    folder: Path,
+    script: Callable[..., None],
+    home: Path,
+) -> None:
+    (fakes.make_base_config(home / "models" / "paints-all") / "model_index.json").write_text("{}")
+    script(findparts={"familiar": False})
+    to_parts(qtbot, learning, folder)
+    learning.set_plan(base_model="starter/base")
+    learning.next()
+    qtbot.waitUntil(lambda: len(learning.now.base_models) > 1, timeout=WAIT)
+    wizard = window.wizard
+    assert wizard is not None
+    page = wizard.page(PlanPage)
+    assert page.unfit.isVisible() and "choose another base model above" in page.unfit.hint.text()
+    assert not page.unfit.out.isVisible()
+    learning.set_plan(base_model=next(base for base in learning.now.base_models if base != "starter/base"))
+    assert not page.unfit.isVisible() and page.cards.isVisible()
 
 
 def test_photographs_that_the_starters_eyes_stand_in_for_are_not_trained_either(

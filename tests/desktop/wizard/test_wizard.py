@@ -17,14 +17,17 @@ from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
 from engine.core.match_rate import MatchRate
+from engine.core.resemblance import Resemblance
 from engine.runs.plan import suitable_settings
 from engine.runs.run import Run
+from engine.worker.jobs import Problem
 from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.session import Session
+from partcraft_desktop.library.pack_menu import finished_text
 from partcraft_desktop.widgets.picture_dialog import PictureDialog
 from partcraft_desktop.widgets.text import amount
 from partcraft_desktop.window.main_window import MainWindow
-from partcraft_desktop.wizard.done_page import DonePage, match_rate_text
+from partcraft_desktop.wizard.done_page import DonePage, match_rate_text, report_text
 from partcraft_desktop.wizard.loss_plot import LossPlot, decimated, smoothed
 from partcraft_desktop.wizard.parts_page import PartsPage
 from partcraft_desktop.wizard.pictures_page import PicturesPage
@@ -98,6 +101,20 @@ def test_a_folder_shows_its_pictures_kinds_and_problems(
     assert page.grid.pictures.rowCount() == 8 and page.kinds.count() == 3
     assert page.problems.item(0).text() == "0-0.png shows the same picture as another."
     assert page.grid.pictures.index(0).data(Qt.ItemDataRole.AccessibleTextRole).startswith("Cardinal / ")
+
+
+def test_what_was_taken_for_what_is_said_and_counts_for_no_picture(
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, script: Callable[..., None]
+) -> None:
+    notes = [["", "note", "train, val are parts of one collection: the kinds are the folders in them."]]
+    script(survey={"problems": notes})
+    learning.open_folder(folder)
+    qtbot.waitUntil(lambda: wizard.next.isEnabled(), timeout=WAIT)
+    page = wizard.page(PicturesPage)
+    assert page.problems_title.text() == "Notes on the folder" and page.problems.isVisible()
+    other = ["a.heic", "format", "a.heic (HEIC) is of a kind that PartCraft does not open: save it as PNG or JPEG."]
+    page._show_problems([Problem(*one) for one in [*notes, other]])
+    assert page.problems_title.text() == "1 picture left out, and notes"
 
 
 def test_a_thousand_pictures_are_only_read_when_seen(qtbot: QtBot, wizard: TrainingWizard, folder: Path) -> None:
@@ -257,7 +274,7 @@ def test_a_training_is_watched(
     page.grid.canvas.setFocus()
     qtbot.keyClick(page.grid.canvas, Qt.Key.Key_Down)
     qtbot.keyClick(page.grid.canvas, Qt.Key.Key_Right)
-    assert page.grid.canvas.accessibleDescription() == f"body after step {STEPS // 2}"
+    assert page.grid.canvas.accessibleDescription() == f"head after step {STEPS // 2}"
     qtbot.keyClick(page.grid.canvas, Qt.Key.Key_Return)
     dialog = window.findChild(PictureDialog)
     assert dialog is not None
@@ -311,6 +328,33 @@ def test_done_leads_to_mixing(
     named(wizard, "Mix now").click()
     assert window.library.isVisible() and window.library.wall.hasFocus()
     qtbot.waitUntil(lambda: bool(window.session.state.pack and window.session.state.pack.id == pack.id), timeout=WAIT)
+
+
+def test_done_says_that_renders_do_not_resemble_the_pictures(
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, opened: Opened
+) -> None:
+    run = to_learning(qtbot, wizard, learning, folder)
+    opened.runs.finish(run, 0.5, resemblance=0.21)
+    page = wizard.page(DonePage)
+    qtbot.waitUntil(lambda: page.grid.pictures.rowCount() > 0, timeout=WAIT)
+    assert page.title.text() == "“Garden birds” does not resemble its pictures"
+    assert page.rate.text().startswith("The renders do not resemble your pictures: mix collages now, or learn ")
+    assert "0.21" in page.rate.text() and "Match rate" not in page.rate.text() and page.mix.isEnabled()
+    learning.hide()
+    now = learning.now.run
+    assert now is not None and finished_text(now).endswith(", does not resemble its pictures")
+    assert run_text(now) == f"Learned. {now.advice}".removesuffix(".")
+
+
+@pytest.mark.parametrize("value", [float("nan"), -3, 2, "much", True])
+def test_done_says_nothing_of_an_absurd_resemblance(
+    qtbot: QtBot, wizard: TrainingWizard, learning: LearningController, folder: Path, opened: Opened, value: object
+) -> None:
+    run = to_learning(qtbot, wizard, learning, folder)
+    opened.runs.finish(run, 0.83, resemblance=value)
+    page = wizard.page(DonePage)
+    qtbot.waitUntil(lambda: page.grid.pictures.rowCount() > 0, timeout=WAIT)
+    assert page.title.text() == "“Garden birds” is ready" and page.rate.text() == "Match rate 0.83."
 
 
 def test_done_shows_what_the_pack_painted(
@@ -512,6 +556,8 @@ def test_words() -> None:
     assert match_rate_text(None) == "" and match_rate_text(MatchRate(0.83)) == "Match rate 0.83."
     hardly = "Match rate 0.62 where guessing gives 0.50: hardly better than guessing (40 parts)."
     assert match_rate_text(MatchRate(0.62, 40, 0.5)) == f"{hardly} Learning longer, or from more pictures, may help."
+    good = "Match rate 0.83. Resemblance 0.94 where likeness begins at 0.85: the renders resemble the pictures."
+    assert report_text(MatchRate(0.83), Resemblance(0.94)) == good and report_text(None, None) == ""
     run = Run("r", "Birds", state="running", stage="Learning", done=5, total=10, step=5, steps=10, seconds_left=8)
     assert run_text(run) == "Learning, 5 of 10, 8 s left" and run_share(run) == 0.5
     assert run_text(run, "pause").startswith("Pausing")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from engine.__main__ import main
 from engine.core.png_metadata import read_creation
@@ -139,6 +139,18 @@ def test_render_from_a_picture(run: Callable[..., Run], tmp_path: Path) -> None:
     assert said["prompt"] == "a <head:Kiwi> bird"
 
 
+def test_a_picture_that_kept_only_the_line_of_other_programs_is_made_again(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("parameters", "a head-Cardinal (wing-3:0.8) bird\nSteps: 3, Sampler: Euler, CFG scale: 2, Seed: 9")
+    Image.new("RGB", (8, 8)).save(tmp_path / "other.png", pnginfo=info)
+    made = run("render", "--recipe", tmp_path / "other.png", "--out", tmp_path / "out", "--json").json["creations"][0]
+    kept = read_creation(made["path"]).recipe
+    assert kept.prompt == ("a ", Choice(3, 0), " ", Choice(1, 3, 0.8), " bird") and kept.pack == "starter"
+    assert (kept.steps, kept.guidance, kept.seed) == (3, 2, 9)
+
+
 def test_a_start_that_is_named_without_a_folder_is_beside_the_recipe(run: Callable[..., Run], tmp_path: Path) -> None:
     file = tmp_path / "recipe.json"
     file.write_text(Recipe("starter", ("a bird",), start=Start(0.4, "first.png")).to_json(), "utf-8")
@@ -225,6 +237,28 @@ def test_discover_train_evaluate(run: Callable[..., Run], tmp_path: Path) -> Non
     assert "match rate (emr): 0.90 where guessing gives 0.10\n" in done.out
 
 
+def test_a_training_says_whether_its_renders_resemble(
+    run: Callable[..., Run], tmp_path: Path, script: Callable[..., None], home: Path
+) -> None:
+    pack = make_pack(tmp_path / "owls")
+    rate = {"match_rate": 0.5, "match_asked": 40, "match_chance": 0.1}
+    script(train={"metrics": {**rate, "resemblance": 0.21}})
+    trained = run("train", pack.path, "--steps", 20)
+    assert "do not resemble your pictures: mix collages now, or learn on Stable Diffusion." in trained.out
+    assert trained.code == 0 and "ready" not in trained.out and "atch rate" not in trained.out
+    listed = run("runs", "list").out
+    assert "  resemblance 0.21 where" in listed and "mix collages now" in listed and "match rate" not in listed
+    (listing,) = run("runs", "list", "--json").json["runs"]
+    assert listing["resemblance"] == {"share": 0.21, "resembles": False} and listing["match_rate"]["rate"] == 0.5
+    again = ("train", "--resume", listing["folder"])
+    script(train={"metrics": {**rate, "resemblance": 0.9}})
+    good = run(*again).out
+    assert "is ready." in good and "Match rate 0.50" in good and "Resemblance 0.90 where" in good
+    script(train={"metrics": {**rate, "resemblance": 1e9}})
+    assert "is ready." in (told := run(*again).out) and "esembl" not in told
+    assert run(*again, "--json").json["resemblance"] is None
+
+
 def test_pictures_to_leave_out_are_named_as_below_the_folder(run: Callable[..., Run], tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "birds", ("Owl",), 3)
     done = run("discover", folder, "--leave-out", "Owl/0-1.png", "--out", tmp_path / "owls", "--json")
@@ -232,6 +266,53 @@ def test_pictures_to_leave_out_are_named_as_below_the_folder(run: Callable[..., 
     done = run("discover", folder, "--leave-out", "0-1.png", "--out", tmp_path / "more")
     assert done.code == 1 and "There is no picture 0-1.png in birds." in done.err
     assert not (tmp_path / "more").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("render", "a bird", "--guidance", "7,5"), "--guidance: “7,5” is not a number; write 7.5"),
+        (("render", "a bird", "--guidance", "much"), "“much” is not a number; write one such as 7.5"),
+        (("render", "a bird", "--guidance", "nan"), "nan is not between"),
+        (("render", "a bird", "--steps", "ten"), "--steps: “ten” is not a whole number"),
+        (("render", "a bird", "--freedom", "2"), "2.0 is not between 0 and 1"),
+        (("discover", "x", "--out", "y", "--drop", "a,b"), "--drop: “a” is not a whole number"),
+        (("packs", "import", "x", "--background", "sky"), "--background: “sky” is not a whole number"),
+    ],
+)
+def test_a_number_that_is_none_is_told_in_plain_words(
+    run: Callable[..., Run], words: tuple[str, ...], sentence: str
+) -> None:
+    done = run(*words)
+    assert done.code == 2 and sentence in done.err and "value" not in done.err
+
+
+def test_names_of_parts_are_not_dropped_in_silence(run: Callable[..., Run], tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "birds", ("Owl",), 3)
+    parts = ["ground", "head", "beak", "body", "wing", "tail", "leg"]
+    done = run("discover", folder, "--names", ",".join(parts), "--out", tmp_path / "a")
+    count = len(Pack.open(tmp_path / "a").vocabulary.parts)
+    assert done.code == 0 and f"Not used of --names: {', '.join(parts[count:])}; there are {count} parts." in done.err
+    assert "Not used" not in run("discover", folder, "--names", ",".join(parts[:count]), "--out", tmp_path / "b").err
+    for wrong in ("head,,wing", "head,Head"):
+        done = run("discover", folder, "--names", wrong, "--out", tmp_path / "c")
+        assert done.code == 1 and "--names" in done.err and not (tmp_path / "c").exists()
+
+
+def test_a_strength_after_a_colon_is_shown_how_to_write(run: Callable[..., Run]) -> None:
+    assert "A strength follows a star: <head:Cardinal*1.2>." in run("render", "a <head:Cardinal:1.2> bird").err
+    assert "The nearest is" in run("render", "a <head:Cardina> bird").err
+
+
+def test_an_unpacked_pack_is_imported_as_it_is(run: Callable[..., Run], tmp_path: Path, home: Path) -> None:
+    made = make_pack(tmp_path / "unpacked", id="owls")
+    done = run("packs", "import", made.path, "--json")
+    assert done.code == 0, done.err
+    taken = Pack.open(done.json["path"])
+    assert taken.path.parent == (home / "packs").resolve() and taken.to_document() == made.to_document()
+    assert [place.name for place in (home / "packs").iterdir()] == ["owls"] and made.path.is_dir()
+    (made.path / "codebook.safetensors").write_bytes(b"")
+    assert run("packs", "import", made.path).code == 1 and len(list((home / "packs").iterdir())) == 1
 
 
 def test_packs(run: Callable[..., Run], pack: Pack, tmp_path: Path, home: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.atomic_files import make_folder, read_json, write_bytes, write_whole
+from engine.core.atomic_files import make_folder, read_json, write_bytes, write_cached, write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture, read_label_map
 from engine.core.png_metadata import read_creation
@@ -132,3 +132,21 @@ def test_what_can_be_read_can_be_written_again(tmp_path: Path, depth: int) -> No
         assert read_json(tmp_path / "x.json")
         recipe = Recipe.from_json(text)
         further(200)
+
+
+def test_what_can_be_computed_again_is_kept_where_the_disk_takes_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    write_cached(tmp_path / "cache" / "in" / "a.json", b"{}", "the answer")
+    assert (tmp_path / "cache" / "in" / "a.json").read_bytes() == b"{}" and not caplog.messages
+    write_cached(tmp_path / "file" / "a.json", b"{}", "the answer")
+    assert "goes on without the cache" in caplog.text and (tmp_path / "file").read_bytes() == b""
+
+
+def test_a_folder_is_not_made_where_a_file_is(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    for place in (tmp_path / "taken", tmp_path / "taken" / "below"):
+        with pytest.raises(UserError, match="The pictures could not be saved") as told:
+            make_folder(place, "the pictures")
+        assert told.value.hint and "exists" not in told.value.message

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.errors import UserError
-from engine.core.paths import data_dir, free_file, free_folder, free_stem, is_file, is_folder, local_model_folder
+from engine.core.on_disk import is_file, is_folder
+from engine.core.paths import data_dir, free_file, free_folder, free_stem, local_model_folder
 
 NAMES = ("a" * 300, "a\0b", "", "~nobody-of-that-name/x")
 

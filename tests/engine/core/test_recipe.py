@@ -14,8 +14,9 @@ from PIL import Image, PngImagePlugin
 
 from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
-from engine.core.png_metadata import CHUNK, parameters_line, read_creation, save_creation
-from engine.core.recipe import Arrival, Recipe
+from engine.core.parameters_line import parameters_line
+from engine.core.png_metadata import CHUNK, read_creation, save_creation
+from engine.core.recipe import Arrival, Prompt, Recipe
 from engine.core.vocabulary import ABSENT, Choice
 from tests.fakes import make_vocabulary
 
@@ -75,13 +76,32 @@ def test_choices_go_before_the_noun_and_after_each_other() -> None:
     assert recipe.choice_of(1) == WING and recipe.choice_of(4) is None
 
 
+@pytest.mark.parametrize(
+    ("prompt", "left"),
+    [
+        (("a bird with ", HEAD, " and ", WING), ("a bird with ", WING)),
+        (("a bird with ", WING, " and ", HEAD), ("a bird with ", WING)),
+        (("a bird with ", WING, ", ", HEAD, " and a crown"), ("a bird with ", WING, " and a crown")),
+        (("a ", HEAD, ", ", WING, " bird"), ("a ", WING, " bird")),
+        (("a ", WING, ", ", HEAD, " bird"), ("a ", WING, " bird")),
+        (("a bird like ", HEAD, ", at sea."), ("a bird like, at sea.",)),
+        (("a ", WING, " ", HEAD, "."), ("a ", WING, ".")),
+        ((HEAD, " on sand"), ("on sand",)),
+        (("sand and ", HEAD, " band"), ("sand band",)),
+        (("a  wide   ", HEAD, " sky, and  sea"), ("a  wide sky, and  sea",)),
+    ],
+)
+def test_taking_a_choice_out_leaves_tidy_words(prompt: Prompt, left: Prompt) -> None:
+    assert Recipe("p", prompt).without(HEAD.part).prompt == left
+
+
 # In a PNG
 
 
 def saved(folder: Path, recipe: Recipe = RECIPE) -> Path:
     receipt = (Arrival(3, 0, 0, 0.9), Arrival(1, 3, ABSENT, -0.25))
     path = folder / "creation.png"
-    creation = save_creation(Image.new("RGB", (64, 48), "red"), path, recipe, receipt, WORDS, "starter/base")
+    creation = save_creation(Image.new("RGB", (64, 48), "red"), path, recipe, receipt, WORDS, "starter/base", "LCM")
     assert creation == read_creation(path)
     return path
 
@@ -100,9 +120,9 @@ def test_the_chunks_are_what_other_programs_read(tmp_path: Path) -> None:
     document = json.loads(text["partcraft"])
     assert document["names"] == {"3:0": ["head", "Cardinal"], "1:3": ["wing", "Ёжик"]}
     assert text["parameters"].split("\n") == [
-        "a photo of a <head:Cardinal> <wing:Ёжик*0.8> bird, 朝",
+        "a photo of a head-Cardinal (wing-Ёжик:0.8) bird, 朝",
         "Negative prompt: blurry, 暗い",
-        "Steps: 20, Sampler: DPM++ 2M, CFG scale: 3.5, Seed: 7, Size: 64x48, Model: starter/base",
+        "Steps: 20, Sampler: LCM, CFG scale: 3.5, Seed: 7, Size: 64x48, Model: starter/base",
     ]
 
 
@@ -113,7 +133,7 @@ def test_a_choice_outside_the_vocabulary_is_saved_without_a_name(tmp_path: Path)
 
 
 def test_parameters_without_negative_prompt_or_model() -> None:
-    assert parameters_line(Recipe("p", ("a",)), "a", (8, 8)) == "a\nSteps: 20, CFG scale: 3, Seed: 0, Size: 8x8"
+    assert parameters_line(Recipe("p", ("a",)), (8, 8)) == "a\nSteps: 20, CFG scale: 3, Seed: 0, Size: 8x8"
 
 
 def test_a_recipe_survives_other_programs_that_keep_text(tmp_path: Path) -> None:

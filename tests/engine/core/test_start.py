@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from engine.core.png_metadata import CHUNK, PARAMETERS, parameters_line, read_creation, save_creation
+from engine.core.parameters_line import parameters_line
+from engine.core.png_metadata import CHUNK, PARAMETERS, read_creation, save_creation
 from engine.core.recipe import Arrival, Recipe
 from engine.core.start import Start, default_freedom, schedule_of, steps_taken
 
@@ -79,7 +80,7 @@ def test_a_picture_and_its_start_can_move_together(tmp_path: Path) -> None:
 
 def test_the_line_for_other_programs_is_silent_without_a_start() -> None:
     for start in (None, Start(1.0)):
-        assert "Denoising" not in parameters_line(Recipe("p", start=start), "", (8, 8))
+        assert "Denoising" not in parameters_line(Recipe("p", start=start), (8, 8))
 
 
 @pytest.mark.parametrize("where", ["far", 3, -0.5, True, None, [0.5]])

@@ -7,20 +7,19 @@ import pickle
 import shutil
 import sys
 import types
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, StableDiffusionPipeline
+from diffusers import DDIMScheduler
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from engine.__main__ import main
 from engine.core.errors import UserError
-from engine.core.vocabulary import Choice
+from engine.core.vocabulary import ABSENT, Choice
 from engine.exchange.original_checkpoint import (
     import_original,
     original_centroids,
@@ -28,9 +27,7 @@ from engine.exchange.original_checkpoint import (
     original_tokens,
     read_foreign,
 )
-from engine.exchange.textual_inversion import export_for_other_programs, textual_inversion_word
 from engine.models.loader import Models
-from engine.models.part_tokens import PartTokens, TokenSet
 from engine.packs.pack import Pack
 from engine.packs.validation import check_pack
 from engine.rendering.painter import open_painter
@@ -148,20 +145,38 @@ def test_a_checkpoint_becomes_a_pack_that_sees_and_renders_as_the_original(
         import_original(tmp_path, golden / "ckpt/pretrained_kmeans.pth", tmp_path / "x", base_model="")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"part_names": list("abcdefghi")}, "9 names were given for 8 parts"),
+        ({"code_names": [str(code) for code in range(17)]}, "17 names were given for 16 codes"),
+        ({"part_names": ["head", "Head"]}, "cannot be named so"),
+        ({"background": 8}, "no part 8"),
+    ],
+)
+def test_what_does_not_fit_a_checkpoint_is_told(
+    golden: Path, tmp_path: Path, wrong: dict[str, Any], sentence: str
+) -> None:
+    checkpoint, kmeans = golden / "ckpt/checkpoint-20", golden / "ckpt/pretrained_kmeans.pth"
+    with pytest.raises(UserError, match=sentence) as told:
+        import_original(checkpoint, kmeans, tmp_path / "packs" / "x", base_model="b", **wrong)
+    assert told.value.hint and not (tmp_path / "packs").exists()
+
+
 def test_a_checkpoint_is_imported_from_the_command_line(
     golden: Path, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "names.txt").write_text("\n".join(f"kind {code}" for code in range(16)), "utf-8")
     words = ["packs", "import", golden / "ckpt/checkpoint-20", "--base-model", golden / "tiny_sd", "--eyes",
-             golden / "tiny_dino", "--noun", "bird", "--names", tmp_path / "names.txt", "--part-names", "ground, tail",
-             "--background", "0", "--title", "Old birds", "--json"]  # fmt: skip
+             golden / "tiny_dino", "--noun", "bird", "--names", tmp_path / "names.txt", "--part-names",
+             "ground, tail,,wing", "--background", "0", "--title", "Old birds", "--json"]  # fmt: skip
     assert main([str(word) for word in words]) == 0
     said = json.loads(capsys.readouterr().out)
     pack = Pack.open(said["path"])
     check_pack(pack)
     assert pack.path.parent == (home / "packs").resolve() and pack.title == "Old birds"
     assert pack.vocabulary.noun == "bird" and pack.vocabulary.code_name(1, 3) == "kind 3"
-    assert [part.name for part in pack.vocabulary.visible_parts][:2] == ["tail", "part 3"]
+    assert [part.name for part in pack.vocabulary.visible_parts][:4] == ["tail", "part 3", "wing", "part 5"]
     assert main([str(word) for word in words[:3]]) == 1
     assert "--base-model" in capsys.readouterr().err
     assert main(["packs", "import", str(tmp_path), "--base-model", "x"]) == 1
@@ -170,43 +185,61 @@ def test_a_checkpoint_is_imported_from_the_command_line(
     assert len(list((tmp_path / "plain/embeddings").iterdir())) == 7 * 16
 
 
-def test_a_pack_is_given_to_other_programs(tiny_pack: Path, tiny_world: Path, tmp_path: Path, models: Models) -> None:
-    """The stock pipeline renders our picture from what we export, through its own loaders."""
-    pack = Pack.open(tiny_pack)
-    files = export_for_other_programs(pack, tmp_path / "plain")
-    assert len(files) == 1 + 4 * 3
-    stock: Any = StableDiffusionPipeline.from_pretrained(tiny_world / "base", safety_checker=None)
-    stock.load_lora_weights(str(tmp_path / "plain"), weight_name="lora.safetensors")
-    name = pack.vocabulary.code_name
-    words = [textual_inversion_word("head", name(0, 1)), textual_inversion_word("tail", name(2, 2))]
-    for word in words:
-        stock.load_textual_inversion(str(tmp_path / "plain/embeddings" / f"{word}.safetensors"))
-    stock.set_progress_bar_config(disable=True)
-    painter = open_painter(models, pack)
-    stock.scheduler = painter.pipeline.scheduler
-    said = ("a photo of a ", Choice(0, 1), " ", Choice(2, 2), " bird")
-    ours = painter.paint(said, (), [3], steps=4, guidance=3.0, output="latent")
-    theirs = stock(
-        f"a photo of a <{words[0]}> <{words[1]}> bird", generator=torch.Generator("cpu").manual_seed(3),
-        num_inference_steps=4, guidance_scale=3.0, output_type="latent",
-    ).images  # fmt: skip
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-3)
-    plain = stock(
-        "a photo of a head tail bird", generator=torch.Generator("cpu").manual_seed(3),
-        num_inference_steps=4, guidance_scale=3.0, output_type="latent",
-    ).images  # fmt: skip
-    assert (ours - plain).abs().max() > 0.1
+def test_codes_that_are_classes_are_not_told_from_a_picture(golden: Path, tmp_path: Path, models: Models) -> None:
+    """The published checkpoints' codes are bird species; the k-means file's are clusters of looks."""
+    packs = [
+        import_original(
+            golden / "ckpt/checkpoint-20", golden / "ckpt/pretrained_kmeans.pth", tmp_path / name, base_model="b",
+            eyes=str(golden / "tiny_dino"), background=0, codes_are_classes=name == "classes",
+        )
+        for name in ("clusters", "classes")
+    ]  # fmt: skip
+    check_pack(packs[1])
+    with Image.open(golden / "data/img/00.png") as file:
+        (features,) = open_dino(models, packs[1].backbone).features([file.convert("RGB")])
+    clusters, classes = (pack.codebook().segment(features) for pack in packs)
+    np.testing.assert_array_equal(classes.labels, clusters.labels)
+    assert set(classes.codes) == {ABSENT} != set(clusters.codes)
+    choices = (Choice(1, 3), Choice(2, 0))
+    receipts = [pack.codebook().receipt(features, choices) for pack in packs]
+    assert len(receipts[0]) == 2 and receipts[1] == ()
 
 
-def test_sdxl_packs_are_given_as_two_vectors_a_word(tiny_pack: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(tiny_pack, tmp_path / "pack"))
-    tokens = TokenSet({"text_encoder": PartTokens(4, 3, 32), "text_encoder_2": PartTokens(4, 3, 48)})
-    save_file(tokens.tensors(), folder / "tokens.safetensors")
-    pack = Pack.open(folder)
-    same = (("a b", "a_b", "a  b"),) * 4
-    pack = replace(pack, vocabulary=replace(pack.vocabulary, code_names=same), path=folder)
-    files = export_for_other_programs(pack, tmp_path / "plain")
-    assert len(set(files)) == 1 + 12, "names that differ in signs only get files of their own"
-    state = load_file(tmp_path / "plain/embeddings" / f"{textual_inversion_word('wing', 'a b')}.safetensors")
-    assert state["clip_l"].shape == (1, 32) and state["clip_g"].shape == (1, 48)
-    torch.testing.assert_close(state["clip_g"][0], tokens.of("text_encoder_2").projected()[1, 0].detach())
+def test_names_keep_their_places_and_published_folders_are_known(
+    golden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "dreamcreature-sd1.5-cub200" / "checkpoint-74900"
+    shutil.copytree(golden / "ckpt/checkpoint-20", place)
+    words = ["packs", "import", place, "--kmeans", golden / "ckpt/pretrained_kmeans.pth", "--base-model", "b",
+             "--part-names", "body,tail,head,,wing,,leg", "--json"]  # fmt: skip
+    for more, told in (((), False), (("--codes", "clusters"), True)):
+        assert main([str(word) for word in (*words, *more)]) == 0
+        pack = Pack.open(json.loads(capsys.readouterr().out)["path"])
+        names = ["body", "tail", "head", "part 4", "wing", "part 6", "leg", "part 8"]
+        assert [part.name for part in pack.vocabulary.parts] == names
+        assert pack.codebook().tells_codes == told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit on a file's size")
+@pytest.mark.parametrize("room", [0, 1000, 100_000])
+def test_a_disk_that_takes_no_more_leaves_no_broken_pack(golden: Path, tmp_path: Path, room: int) -> None:
+    import resource
+
+    def take(out: Path) -> Pack:
+        return import_original(
+            golden / "ckpt/checkpoint-20", golden / "ckpt/pretrained_kmeans.pth", out, base_model="starter/base"
+        )
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(UserError, match="could not be saved"):
+            take(tmp_path / "packs" / "original")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list((tmp_path / "packs").iterdir()) == []
+    pack = take(tmp_path / "packs" / "original")
+    assert list((tmp_path / "packs").iterdir()) == [pack.path] and Pack.open(pack.path) == pack
+    with pytest.raises(UserError, match="could not be saved"):  # it is there already
+        take(pack.path)
+    assert Pack.open(pack.path) == pack

@@ -187,7 +187,7 @@ def test_pickled_weights_are_not_opened(tmp_path: Path) -> None:
     model = made("dinov2", tmp_path)
     (tmp_path / "model.safetensors").unlink()
     torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
-    told(tmp_path, "no weights as safetensors")
+    told(tmp_path, "not safetensors but pytorch_model.bin")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.utils import convert_state_dict_to_diffusers
 from peft import LoraConfig, get_peft_model_state_dict
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -150,11 +152,11 @@ def test_what_cannot_be_used_is_told_and_nothing_changes(base: Path, tmp_path: P
     _, state = random_adapter(base)
     good = {f"unet.{name}": value.contiguous() for name, value in state.items()}
     down = f"unet.{STRONG}.lora_A.weight"
-    unfit, unknown = "does not fit the base model", "of a kind that cannot be used"
+    unfit, unknown, single = "does not fit the base model", "of a kind that cannot be used", "only one of two matrices"
     wrong: dict[str, tuple[str, dict[str, Tensor]]] = {
         "a layer that is not there": (unfit, {**good, "unet.nowhere.lora_A.weight": torch.zeros(4, 16),
                                               "unet.nowhere.lora_B.weight": torch.zeros(16, 4)}),
-        "one matrix of two": (unfit, {name: value for name, value in good.items() if name != down}),
+        "one matrix of two": (single, {name: value for name, value in good.items() if name != down}),
         "another width": (unfit, {**good, down: torch.zeros(4, 17)}),
         "another rank": (unfit, {**good, down: torch.zeros(3, 16)}),
         "a vector": (unknown, {**good, down: torch.zeros(4)}),
@@ -186,4 +188,95 @@ def test_a_lora_of_the_text_encoder_is_refused(base: Path, tmp_path: Path, name:
 def test_a_pickle_is_never_read(tmp_path: Path) -> None:
     torch.save({"unet.a.lora_A.weight": torch.zeros(1)}, tmp_path / LORA)
     with pytest.raises(UserError, match="cannot be read"):
+        load_lora(tmp_path / LORA)
+
+
+@pytest.mark.parametrize("side", ["lora_A", "lora_B"])
+def test_a_lora_of_one_side_is_told(base: Path, tmp_path: Path, side: str) -> None:
+    _, state = random_adapter(base)
+    save_file({f"unet.{name}": value.contiguous() for name, value in state.items() if side in name}, tmp_path / LORA)
+    with pytest.raises(UserError, match="only one of two matrices"):
+        merge_lora(open_unet(base), load_lora(tmp_path / LORA))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_a_lora_that_is_no_number_is_told(base: Path, tmp_path: Path, value: float, dtype: torch.dtype) -> None:
+    _, state = random_adapter(base)
+    tensors = {f"unet.{name}": tensor.to(dtype).contiguous() for name, tensor in state.items()}
+    name = sorted(tensors)[3]
+    tensors[name].view(-1)[-1] = value
+    save_file(tensors, tmp_path / LORA)
+    with pytest.raises(UserError, match="no number") as caught:
+        load_lora(tmp_path / LORA)
+    assert name in caught.value.message
+
+
+def attn_processor(name: str) -> str:
+    """A name of diffusers before 0.22: the matrices belonged to a processor of the attention layer."""
+    layer, _, rest = name.partition(".lora_")
+    parent, _, projection = layer.removesuffix(".0").rpartition(".")
+    return f"unet.{parent}.processor.{projection}_lora.{'down' if rest[0] == 'A' else 'up'}.weight"
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "today": lambda name: f"unet.{name}",
+    "peft": lambda name: f"base_model.model.{name}",
+    "lora.down": lambda name: f"unet.{name}".replace("lora_A", "lora.down").replace("lora_B", "lora.up"),
+    "attention processor": attn_processor,
+    "kohya": lambda name: "lora_unet_" + name.partition(".lora_")[0].replace(".", "_")
+    + (".lora_down.weight" if "lora_A" in name else ".lora_up.weight"),
+    "alone": lambda name: name,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_all_forms_of_one_lora_paint_the_same(base: Path, tmp_path: Path, form: str) -> None:
+    _, state = random_adapter(base)
+    save_file({FORMS[form](name): value.contiguous() for name, value in state.items()}, tmp_path / LORA)
+    unet, before = open_unet(base), open_unet(base).state_dict()
+    merge_lora(unet, load_lora(tmp_path / LORA))
+    down, up = (state[f"{STRONG}.lora_{side}.weight"] for side in "AB")
+    torch.testing.assert_close(unet.get_submodule(STRONG).weight, before[f"{STRONG}.weight"] + up @ down)
+    changed = [name for name, value in unet.state_dict().items() if not torch.equal(value, before[name])]
+    assert changed == [name for name in before if name.removesuffix(".weight").endswith(TARGETS)]
+
+
+@pytest.mark.parametrize("prefix", ["unet.", ""])
+def test_metadata_that_says_only_how_strong_it_is(base: Path, tmp_path: Path, prefix: str) -> None:
+    _, state = random_adapter(base)
+    metadata = {"lora_adapter_metadata": json.dumps({f"{prefix}lora_alpha": 1, f"{prefix}r": 4})}
+    save_file({prefix + name: value.contiguous() for name, value in state.items()}, tmp_path / LORA, metadata)
+    unet, before = open_unet(base), open_unet(base).state_dict()
+    merge_lora(unet, load_lora(tmp_path / LORA))
+    difference = 0.25 * state[f"{STRONG}.lora_B.weight"] @ state[f"{STRONG}.lora_A.weight"]
+    torch.testing.assert_close(unet.get_submodule(STRONG).weight, before[f"{STRONG}.weight"] + difference)
+
+
+def test_metadata_names_no_code(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """peft imports the module that ``megatron_core`` names."""
+    (tmp_path / "evil_core.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    write_peft(base, tmp_path)
+    tensors, metadata = load_file(tmp_path / LORA), {}
+    with safe_open(tmp_path / LORA, "pt") as file:
+        metadata = json.loads(file.metadata()["lora_adapter_metadata"])
+    evil = {
+        "unet.megatron_config": {"a": 1},
+        "unet.megatron_core": "evil_core",
+        "unet.auto_mapping": {"a": "evil_core"},
+    }
+    save_file(tensors, tmp_path / LORA, {"lora_adapter_metadata": json.dumps(metadata | evil)})
+    merge_lora(open_unet(base), load_lora(tmp_path / LORA))
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [{"unet.target_modules": "(a*)*b"}, {"unet.rank_pattern": {"(a|a)*$": 2}}, {"unet.alpha_pattern": 3}]
+)
+def test_patterns_that_are_no_names_are_told(words: dict[str, Any], base: Path, tmp_path: Path) -> None:
+    _, state = random_adapter(base)
+    tensors = {f"unet.{name}": value.contiguous() for name, value in state.items()}
+    save_file(tensors, tmp_path / LORA, {"lora_adapter_metadata": json.dumps({"unet.r": 4, **words})})
+    with pytest.raises(UserError, match="names its layers"):
         load_lora(tmp_path / LORA)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.core.errors import JobCancelled
+from engine.core.errors import JobCancelled, UserError
 from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import Choice
 from engine.models.conditioning import encoders_of
@@ -59,6 +59,26 @@ def through_autoencoder(painter: Painter, image: Image.Image) -> np.ndarray:
         latents = encode_pictures(pipeline.vae, to_tensor([image])) / pipeline.vae.config.scaling_factor
         decoded = pipeline.vae.decode(latents).sample
     return ((decoded[0].clamp(-1, 1) + 1) * 127.5).round().permute(1, 2, 0).numpy().astype(int)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1, 9, 100])
+def test_any_size_is_the_nearest_that_can_be_painted(painters: dict[str, Painter], kind: str, size: int) -> None:
+    (made,) = painters[kind].paint(WORDS, (), [4], steps=1, guidance=1.0, size=size)
+    assert made.width == made.height and made.width % 8 == 0 and abs(made.width - size) <= 8
+
+
+@pytest.mark.parametrize("steps", [51, 1000])
+def test_more_steps_than_a_consistency_model_has_are_told(
+    painters: dict[str, Painter], start: StartPicture, steps: int
+) -> None:
+    for ask in (
+        lambda: painters["lcm"].paint(WORDS, (), [4], steps=steps, guidance=1.0),
+        lambda: paint(painters["lcm"], start, steps=steps),
+    ):
+        with pytest.raises(UserError, match=f"50 steps at most, and {steps}") as told:
+            ask()
+        assert "50 steps or fewer" in told.value.hint
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from engine.core.errors import UserError
 from engine.core.match_rate import MatchRate
 from engine.core.paths import runs_dir
+from engine.core.resemblance import Resemblance
 from engine.packs.pack import Pack
 from engine.packs.validation import check_pack
 from engine.runs.heartbeat import Heartbeat
@@ -103,6 +104,7 @@ def test_a_status_of_absurd_numbers_is_read(tmp_path: Path, number: object) -> N
     assert status is not None and (status.created, status.beat, status.seconds_left, status.done) == (0, 0, None, 3)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_a_run_learns_the_same(make_run: MakeRun, home: Path) -> None:
     calm = make_run("calm")
     first = start_run(calm)
@@ -120,6 +122,7 @@ def test_killed_at_any_moment_a_run_learns_the_same(make_run: MakeRun, home: Pat
     check_pack(made, thorough=True)
     assert done.match_rate is not None and done.match_rate == MatchRate.from_metrics(made.metrics)
     assert done.match_rate.asked > 0 and (done.match_rate.chance or 0) > 0 and made.id == "of calm"
+    assert done.resemblance == Resemblance.from_metrics(made.metrics, made.base_model.id)
     assert [Path(one).name for one in done.tried] == [f"{index}.png" for index in range(8)]
 
     wild = make_run("wild")

@@ -107,6 +107,7 @@ def test_other_people_s_pictures_are_not_the_aviary(kind: str, starter: Any, tmp
     assert are_seen(starter, replace(backbone, sees="photos"), files)
 
 
+@pytest.mark.slow
 def test_photographs_are_not_the_aviary(starter: Any, photos: Path) -> None:
     backbone = Pack.open(starter_pack()).backbone
     files = sorted(photos.rglob("*.jpg"))
@@ -154,9 +155,11 @@ def test_without_eyes_for_them_it_is_said_and_the_starter_s_look(
     chosen = find_parts(models, FindParts(str(folder), 2, STARTER_EYES), silent)
     assert (chosen.eyes, chosen.eyes_reason, chosen.eyes_missing) == (STARTER_EYES, "", False)
     assert f"{EYES} does" in chosen.note, "a person may choose, and is told"
+    assert not found.familiar and not chosen.familiar, "whoever looks, they are what they are"
     birds = aviary(tmp_path / "birds", "random", 4)[0].parent
     found = find_parts(models, FindParts(str(birds), 3), silent)
-    assert (found.eyes, found.eyes_missing, found.note) == (STARTER_EYES, False, "")
+    assert (found.eyes, found.eyes_missing, found.note) == (STARTER_EYES, False, "") and found.familiar
+    assert find_parts(models, FindParts(str(birds), 3, EYES), silent).familiar
 
 
 def test_a_picture_that_the_starter_cannot_see_has_no_wrong_parts(starter: Any, tmp_path: Path) -> None:

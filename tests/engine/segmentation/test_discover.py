@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.core.errors import UserError
+from engine.core.errors import JobCancelled, UserError
 from engine.core.image_files import open_picture
 from engine.core.paths import runs_dir
 from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import ABSENT
 from engine.packs.pack import Backbone, Pack
+from engine.packs.validation import check_pack
 from engine.runs.create import create_run, new_run
 from engine.runs.export import export_run
 from engine.runs.run import read_run
@@ -39,7 +42,7 @@ from engine.segmentation.discover import discover
 from engine.segmentation.feature_cache import PictureFeatures, compute_features
 from engine.segmentation.segment import segment
 from engine.training.train import train
-from engine.worker.jobs import Discover, EyeSettings, News, Progress, Segment, Train
+from engine.worker.jobs import Discover, EyeSettings, News, Progress, Report, Segment, Train
 from tests.fakes import sketch_bird
 
 
@@ -138,6 +141,32 @@ def test_classes_are_folders_when_all_pictures_are_in_them(tiny_world: Path) -> 
     assert kinds_of(root, [root / "a/1.png", root / "a/2.png"])[0] == ()
 
 
+@pytest.mark.parametrize(
+    ("names", "kinds", "said"),
+    [
+        (["train/a/1", "train/b/2", "val/a/3", "val/b/4"], ["a", "b", "a", "b"], "train, val are parts of one"),
+        (["Train/a/1", "Train/b/2"], ["a", "b"], "Train is a folder around"),
+        (["birds/a/1", "birds/b/x/2"], ["a", "b"], "birds is a folder around the others"),
+        (["birds/train/a/1", "birds/test/b/2"], ["a", "b"], "test, train are parts"),
+        (["train/birds/a/1", "val/birds/b/2"], ["a", "b"], "birds is a folder around"),
+        (["a/1", "b/2", "stray"], ["a", "b", ""], "stray.png lies beside"),
+        (["birds/a/1", "birds/b/2", "stray"], ["a", "b", ""], "stray.png lies beside"),
+        (["train/1", "val/2"], [], "no kinds"),
+        (["a/1", "b/2", "3", "4"], [], "2 of 4 pictures lie beside"),
+        (["train/1", "plane/2"], ["train", "plane"], ""),
+        (["a/x/1", "b/y/2"], ["a", "b"], ""),
+        (["birds/a/1", "birds/a/2"], [], ""),
+        (["1", "2"], [], ""),
+    ],
+)
+def test_layouts_are_recognised_and_said(names: list[str], kinds: list[str], said: str) -> None:
+    root = Path("/pictures")
+    found, problems = kinds_of(root, [root / f"{name}.png" for name in names])
+    assert found == tuple(kinds)
+    assert all(problem.what == "note" for problem in problems) and bool(problems) == bool(said)
+    assert said in " ".join(problem.message for problem in problems)
+
+
 def test_a_found_pack_is_whole(tiny_pack: Path, tiny_world: Path, models: Any) -> None:
     pack = Pack.open(tiny_pack)
     assert [part.name for part in pack.vocabulary.parts] == ["head", "wing", "tail", "body"]
@@ -217,6 +246,57 @@ def test_wrong_wishes_are_told(tmp_path: Path, tiny_world: Path, models: Any) ->
         discover(models, Discover(str(tmp_path), str(tmp_path / "out"), 2, 2, eyes="nobody/eyes"), silent)
 
 
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """The disk takes no file of more than 1000 bytes."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(UserError, match="The pack could not be saved") as told:
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert told.value.hint and ".importing" not in str(told.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the system knows no such limit")
+@pytest.mark.parametrize("before", ["nothing", "a draft", "files of somebody"])
+@pytest.mark.parametrize("how", ["full", "cancelled"])
+def test_a_discovery_that_ends_early_leaves_no_half_pack(
+    tiny_world: Path, models: Any, tmp_path: Path, how: str, before: str
+) -> None:
+    def take(out: Path, parts: int, report: Report = silent) -> Pack:
+        return Pack.open(discover(models, Discover(
+            str(tiny_world / "pictures"), str(out), parts, 2, eyes=str(tiny_world / "eyes"), references=4,
+            eye_settings=EyeSettings(image_size=32),
+        ), report))  # fmt: skip
+
+    def cancel(news: News) -> None:
+        if isinstance(news, Progress) and news.stage.startswith("Cutting") and news.done == 2:
+            raise JobCancelled
+
+    out = tmp_path / "packs" / "owls"
+    take(out if before == "a draft" else tmp_path / "first", 2)  # what is seen is in the cache now
+    if before == "files of somebody":
+        out.mkdir(parents=True)
+        (out / "notes.txt").write_text("mine")
+    there = contents_of(out)
+    with full_disk() if how == "full" else pytest.raises(JobCancelled):
+        take(out, 3, cancel if how == "cancelled" else silent)
+    assert contents_of(out) == there, "what was there is as it was"
+    assert [path.name for path in (tmp_path / "packs").iterdir()] == (["owls"] if there else [])
+    pack = take(out, 3)
+    check_pack(pack)
+    assert len(pack.vocabulary.parts) == 3 and not list(out.parent.rglob(".importing*"))
+    assert before != "files of somebody" or (out / "notes.txt").read_text() == "mine"
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_discovery_says_how_far_it_is(tiny_world: Path, models: Any, tmp_path: Path) -> None:
     seen: list[News] = []
     job = Discover(
@@ -225,9 +305,8 @@ def test_discovery_says_how_far_it_is(tiny_world: Path, models: Any, tmp_path: P
     )  # fmt: skip
     pack = Pack.open(discover(models, job, seen.append))
     assert {news.stage for news in seen if isinstance(news, Progress)} == {
-        "Listing pictures", "Looking through the folder", "Looking at pictures", "Trying numbers of parts",
-        "Finding parts", "Finding codes",
-        "Cutting references into parts",
+        "Listing pictures", "Looking through the folder", "Looking at pictures", "Looking at known parts",
+        "Trying numbers of parts", "Finding parts", "Finding codes", "Cutting references into parts",
     }  # fmt: skip
     assert len(pack.references) == 4 and pack.vocabulary.codes_per_part == 3
 

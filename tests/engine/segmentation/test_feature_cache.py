@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from engine.core.errors import JobCancelled, UserError
 from engine.packs.pack import Backbone
@@ -22,9 +23,10 @@ from engine.segmentation.feature_cache import (
     PictureFeatures,
     compute_features,
     dino_cache_key,
+    open_cache,
 )
 from engine.worker.jobs import News, Progress
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, as_another_user
 from tests.fakes import sketch_bird
 
 
@@ -88,6 +90,7 @@ def test_a_stopped_look_goes_on_where_it_was(dino: Dino, pictures: list[Path]) -
     assert looks.count == 3
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_what_it_has_seen(
     dino: Dino, pictures: list[Path], tmp_path: Path, tiny_world: Path
 ) -> None:
@@ -135,6 +138,9 @@ def test_other_eyes_layers_and_sizes_have_caches_of_their_own(tiny_world: Path, 
     ]
     assert dino_cache_key(Backbone(str(tiny_world / "eyes"), image_size=64)) == keys[0], "the same weights elsewhere"
     weights = eyes / "model.safetensors"
+    for notes in ({"format": "pt", "source": "here"}, {"source": "there", "format": "pt"}):
+        save_file(load_file(weights), weights, notes)
+        assert dino_cache_key(one) == keys[0], "the same tensors with other notes"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
@@ -266,3 +272,28 @@ print("read")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY)
     assert done.stdout == "read\n", done.stderr
+
+
+def test_a_cache_that_may_not_be_written_to_is_read_and_added_to_elsewhere(tmp_path: Path) -> None:
+    place = tmp_path / "cache"
+    FeatureCache(place).add({"a": np.ones((3, 2, 4), np.float32)})
+    place.chmod(0o500)
+    feature_cache._temporary_folder.cache_clear()
+    with as_another_user(place):
+        open_cache(place, False).add({"b": np.zeros((3, 2, 4), np.float32)})
+        cache = open_cache(place, False)
+        assert cache["a"].read().all() and not cache["b"].read().any()
+        with pytest.raises(UserError, match="cannot be written to"):  # the others would not find it
+            open_cache(place, True).add({"c": np.zeros((3, 2, 4), np.float32)})
+    feature_cache._temporary_folder.cache_clear()
+    assert len(list(place.iterdir())) == 1
+
+
+def test_a_cache_that_is_no_folder_does_not_stop_the_look(dino: Dino, pictures: list[Path], home: Path) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "cache").write_bytes(b"not a folder")
+    with Looks(dino) as looks:
+        first, again = (compute_features(dino, pictures, silent) for _ in range(2))
+    assert len(first.features) == looks.count == 7, "what was seen is kept as long as the program runs"
+    np.testing.assert_array_equal(first.features[6], again.features[6])
+    assert (home / "cache").read_bytes() == b"not a folder"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from engine.collage.layers import Collage, Layer
 from engine.core.errors import JobCancelled, UserError
+from engine.exchange.layers import save_layers
 from engine.segmentation import image_folder
 from engine.segmentation.class_labels import LABELS, kinds_of
 from engine.segmentation.image_folder import identify_files, read_image_folder, survey
@@ -154,6 +157,35 @@ def test_thirty_thousand_pictures(tmp_path: Path) -> None:
     assert len(found.pictures) == 30_000 and len(found.kinds) == 30 and not found.problems
 
 
+def test_cut_outs_that_the_app_saved_are_no_pictures(tmp_path: Path) -> None:
+    draw(tmp_path, ["owl", "wren"])
+    pixels = np.full((64, 64, 4), 200, np.uint8)
+    creature = Collage(64, 64, (Layer(0, "head", pixels, 0, 0),))
+    save_layers(creature, tmp_path / "creature.png")
+    save_layers(replace(creature, ground=pixels[..., :3]), tmp_path / "scene.png")
+    found = read_image_folder(tmp_path, silent)
+    assert [path.name for path in found.pictures] == ["owl.png", "scene.png", "wren.png"]
+    assert [(one.what, one.message) for one in found.problems] == [
+        ("own", "creature.png is a cut-out that PartCraft saved.")
+    ]
+
+
+def test_a_turned_picture_is_the_same(tmp_path: Path) -> None:
+    """Turned by a tag, by a program that dropped the tag, or in the pixels."""
+    upright = sketch_bird(1, 256)[0].convert("RGB").resize((256, 192))
+    upright.save(tmp_path / "a.jpg", quality=92)
+    turned = Image.Exif()
+    turned[0x112] = 6
+    upright.rotate(90, expand=True).save(tmp_path / "tag.jpg", quality=92, exif=turned)
+    for angle in (90, 180, 270):
+        upright.rotate(angle, expand=True).save(tmp_path / f"by {angle}.jpg", quality=92)
+    upright.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "mirrored.jpg", quality=92)
+    found = read_image_folder(tmp_path, silent)
+    assert [path.name for path in found.pictures] == ["a.jpg", "mirrored.jpg"]
+    assert {problem.what for problem in found.problems} == {"duplicate"}
+    assert found.problems[0].message == "by 180.jpg shows the same picture as a.jpg."
+
+
 # Kinds
 
 
@@ -164,6 +196,9 @@ def test_thirty_thousand_pictures(tmp_path: Path) -> None:
         "picture,class\r\n1.png,Robin\r\n2.png,Wren\r\n",
         "\ufefffile;label\n1.png;Robin\n2.png;Wren\n",
         "label\tfile\nRobin\t1.png\n\nWren\t2\n",
+        "sep=;\r\nfile;label\r\n1.png;Robin\r\n2.png;Wren\r\n",
+        "\ufeffSep=|\nfile|label\n1.png|Robin\n2.png|Wren\n",
+        "sep=\t\nfile\tlabel\n1.png\tRobin\n2.png\tWren\n",
         'Image,Species,"who, when"\n"1.png","Robin",me\n./2.png,Wren\n',
     ],
 )
@@ -206,7 +241,7 @@ def test_wrong_lines_are_told_and_the_others_count(tmp_path: Path) -> None:
         (b"one,two\n1,2\n", "lacks the columns"),
         (b"file,label\n", "names none"),
         (b"file,label\nnobody.png,Robin\n", "names none"),
-        (b"\xff\xfe\x00f\x00i", "not text in UTF-8"),
+        (b"file,label\ncaf\xe9.png,Robin\n", "not text in UTF-8"),
     ],
 )
 def test_labels_that_are_nonsense_are_one_sentence(tmp_path: Path, data: bytes, said: str) -> None:
@@ -236,3 +271,17 @@ def test_a_kind_of_one_picture(tmp_path: Path) -> None:
     draw(tmp_path / "many", ["1", "2", "3"])
     draw(tmp_path / "one", ["4"], first=9)
     assert survey(None, Survey(str(tmp_path)), silent).kinds == (("many", 3), ("one", 1))
+
+
+@pytest.mark.parametrize(("short", "notes"), [(1, 1), (3, 3), (5, 1)])
+def test_a_jpeg_that_lacks_its_end_is_used_and_noted(tmp_path: Path, short: int, notes: int) -> None:
+    for number in range(6):
+        sketch_bird(number, 96)[0].save(tmp_path / f"{number}.jpg")
+        if number < short:
+            file = tmp_path / f"{number}.jpg"
+            file.write_bytes(file.read_bytes()[:-7])
+    for _ in range(2):  # read, and remembered
+        folder = read_image_folder(tmp_path, lambda _: None)
+        told = [problem.message for problem in folder.problems if problem.what == "note"]
+        assert len(folder.pictures) == 6 and len(told) == len(folder.problems) == notes
+        assert "The last bytes of" in told[0] and ("5 pictures" in told[0]) == (short == 5)

@@ -21,7 +21,7 @@ from engine.models.text_encoding import tokenize_prompt
 from engine.packs.pack import Pack
 from engine.runs.plan import Plan
 from engine.runs.run_folder import open_plan
-from engine.training.captions import Captions
+from engine.training.captions import Captions, words_around
 from engine.training.diffusion_loss import diffusion_loss, loss_mask, noise_scheduler
 from engine.training.examples import Examples, prepare_examples
 from engine.training.train import train
@@ -112,6 +112,15 @@ def test_captions_say_what_is_visible_and_nothing_else(tiny_world: Path, models:
     assert all(choice.part == 1 for sentence in absent for _, choice in sentence.places)
 
 
+@pytest.mark.parametrize("noun", ["{}", "bird {} {", "{noun}", "{0} {x!r}"])
+def test_a_noun_may_hold_braces(tiny_world: Path, models: Any, noun: str) -> None:
+    tokenizer = models.pipeline(str(tiny_world / "base")).tokenizer
+    captions = Captions(replace(WORDS, noun=noun), tokenizer, empty=0)
+    generator = np.random.default_rng(0)
+    assert all(captions.draw((3, 1, 2), generator).places for _ in range(30))
+    assert words_around("a photo of a {} {noun}", noun) == ("a photo of a ", f" {noun}")
+
+
 def test_places_of_unsaid_parts_do_not_count(tiny_world: Path, models: Any) -> None:
     tokenizer = models.pipeline(str(tiny_world / "base")).tokenizer
     masks = torch.zeros(3, 3, 4, 4)
@@ -185,6 +194,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(plan_file: Path, tiny_pack: 
     assert len(pack.references) == len(Pack.open(tiny_pack).references)
 
 
+@pytest.mark.slow
 def test_learning_learns(plan_file: Path) -> None:
     """Against a run of the same noise and captions whose rates are zero, step by step."""
     document = json.loads(plan_file.read_text())

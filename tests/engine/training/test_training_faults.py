@@ -82,6 +82,7 @@ def test_a_loss_that_is_no_number_is_stopped_before_its_step(make_run: MakeRun) 
     assert run.state == "finished" and [step for step, *_ in run.losses] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.slow
 def test_the_last_checkpoint_survives_a_loss_that_is_no_number(make_run: MakeRun) -> None:
     folder = make_run(checkpoint_every=4)
     assert go_on(folder).state == "finished"

@@ -480,3 +480,16 @@ def test_a_job_cancelled_while_the_engine_loads_does_not_cost_the_process(ear: E
         assert ear.ending(job) == Cancelled()
         assert ear.ending(engine.submit(Prepare("pack"))) == Finished("done")
         assert host.pid == pid
+
+
+def test_closing_while_the_engine_loads_takes_two_seconds_at_most(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARTCRAFT_TEST_LOADING", "30")
+    host = ProcessHost("tests.engine.slow_handlers:HANDLERS")
+    engine = Engine(ear, host)
+    job = engine.submit(Prepare("pack"))
+    pid = ear.until(lambda: host.pid)
+    begin = time.monotonic()
+    engine.close()
+    assert time.monotonic() - begin < 2
+    assert ear.endings(job) == [Cancelled()]
+    assert not psutil.pid_exists(pid)

@@ -22,9 +22,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from engine.core import prompt as language
+from engine.core.part_looks import part_sign
 from engine.core.recipe import Prompt
 from engine.core.vocabulary import Choice, Vocabulary
-from partcraft_desktop.widgets.part_glyphs import glyph, mixed
+from partcraft_desktop.widgets.part_glyphs import glyph, mixed, seen_on
 
 PAD: Final = 9.0
 CHIP_PAD: Final = 8.0
@@ -42,17 +43,19 @@ class PromptRun:
 
 
 class PromptChips(QWidget):
-    """The prompt as it reads: words, and chips for choices. ``edit_asked(position in the text or -1)``."""
+    """The prompt as it reads: words, and chips for choices. ``edit_asked(position in the text or -1)``; one that is not
+    ``editable`` asks for nothing and takes no keys."""
 
     edit_asked = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, editable: bool = True) -> None:
         super().__init__(parent)
         self._prompt: Prompt = ()
         self._vocabulary: Vocabulary | None = None
         self.runs: list[PromptRun] = []
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setCursor(Qt.CursorShape.IBeamCursor)
+        self._editable = editable
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if editable else Qt.FocusPolicy.NoFocus)
+        self.setCursor(Qt.CursorShape.IBeamCursor if editable else Qt.CursorShape.ArrowCursor)
         self.setAccessibleName("Prompt")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -60,7 +63,7 @@ class PromptChips(QWidget):
         """Show these words and choices."""
         self._prompt, self._vocabulary = prompt, vocabulary
         text = "".join(piece if isinstance(piece, str) else self._choice_text(piece) for piece in prompt)
-        self.setAccessibleDescription(f"{text}. Press Enter to edit it as text.")
+        self.setAccessibleDescription(f"{text}. Press Enter to edit it as text." if self._editable else text)
         self._fit()
 
     def sizeHint(self) -> QSize:
@@ -169,7 +172,9 @@ class PromptChips(QWidget):
         painter.setBrush(mixed(base, colour, 0.18))
         painter.drawRoundedRect(rect, rect.height() / 2, rect.height() / 2)
         mark = QRectF(rect.left() + CHIP_PAD - 1, rect.center().y() - GLYPH / 2, GLYPH, GLYPH)
-        painter.fillPath(glyph(run.choice.part, mark), colour)
+        painter.fillPath(
+            glyph(part_sign(self._vocabulary, run.choice.part), mark), seen_on(colour, painter.brush().color())
+        )
         painter.setPen(palette.color(QPalette.ColorRole.Text))
         room = QRectF(mark.right() + 5, rect.top(), rect.right() - mark.right() - 5 - CHIP_PAD + 3, rect.height())
         flags = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextSingleLine)
@@ -177,7 +182,7 @@ class PromptChips(QWidget):
         painter.drawText(room, flags, text)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
+        if self._editable and event.button() == Qt.MouseButton.LeftButton:
             run = self._run_at(event.position())
             self.edit_asked.emit(run.at if run else -1)
 

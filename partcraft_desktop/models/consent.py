@@ -1,0 +1,85 @@
+"""What fetching a model takes, and the question; or why the hub did not give it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+
+from engine.core.byte_sizes import byte_size
+from engine.hub.catalogue import catalogue_model
+from partcraft_desktop.app.model_state import ModelFault
+from partcraft_desktop.widgets.controls import push_button
+from partcraft_desktop.widgets.text import quiet
+from partcraft_desktop.widgets.theme import UNIT
+
+if TYPE_CHECKING:
+    from engine.hub.fetch import Offer
+
+
+class Consent(QWidget):
+    """A question with size, licence and folder, or a fault with a next step. ``agreed()``, ``declined()``,
+    ``token_given(token)``."""
+
+    agreed = Signal()
+    declined = Signal()
+    token_given = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.question = QLabel(wordWrap=True)
+        self.question.setTextFormat(Qt.TextFormat.PlainText)
+        self.terms = quiet()
+        self.token = QLineEdit()
+        self.token.setPlaceholderText("Token (hf_…), kept until PartCraft ends")
+        self.token.setAccessibleName("Token for the hub")
+        self.token.setEchoMode(QLineEdit.EchoMode.Password)
+        self.token.returnPressed.connect(self._give_token)
+        self.use = push_button("Use token", self._give_token)
+        self.yes = push_button("Fetch", self.agreed.emit, look="primary")
+        self.no = push_button("Not now", self.declined.emit)
+        row = QHBoxLayout()
+        row.setSpacing(UNIT)
+        row.addWidget(self.token, 1)
+        row.addWidget(self.use)
+        row.addStretch(1)
+        row.addWidget(self.no)
+        row.addWidget(self.yes)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, UNIT, 0, 0)
+        column.setSpacing(UNIT // 2)
+        column.addWidget(self.question)
+        column.addWidget(self.terms)
+        column.addLayout(row)
+
+    def show_offer(self, offer: Offer) -> None:
+        """Ask whether to fetch what the hub offered."""
+        id = offer.repository.id
+        known = catalogue_model(id)
+        left = offer.size - offer.here
+        here = f", of which {byte_size(offer.here)} are here" if offer.here else ""
+        self.question.setText(f"Fetch {known.title if known else id}? It is {byte_size(offer.size)}{here}.")
+        self.terms.setText(
+            f"Licence: {offer.repository.license or 'none is named'}. It goes to {offer.folder}, where "
+            f"{byte_size(offer.free)} are free."
+        )
+        self.yes.setText(f"Fetch {byte_size(left)}" if left else "Check")
+        self._show_buttons(yes=True, token=False)
+
+    def show_fault(self, fault: ModelFault) -> None:
+        """Say why the hub did not give a model; where it wants a token, ask for one."""
+        self.question.setText(fault.message)
+        self.terms.setText(fault.hint)
+        self._show_buttons(yes=False, token=fault.token)
+
+    def _show_buttons(self, yes: bool, token: bool) -> None:
+        self.yes.setVisible(yes)
+        self.no.setText("Not now" if yes else "Close")
+        self.token.setVisible(token)
+        self.use.setVisible(token)
+
+    def _give_token(self) -> None:
+        if self.token.text().strip():
+            self.token_given.emit(self.token.text())
+            self.token.clear()

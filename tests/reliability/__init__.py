@@ -1,0 +1,1 @@
+"""What the app withstands, measured: spoilt inputs, kills, full disks."""
