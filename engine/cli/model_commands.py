@@ -212,4 +212,4 @@ def eyes_get(arguments: Namespace, handlers: str) -> Answer:
 def needed_models() -> set[str]:
     """Ids of the models that the packs at hand need."""
     packs = PackLibrary().packs()
-    return {id for pack in packs for id in (pack.base_model.id, pack.base_model.unet, pack.backbone.id) if id}
+    return {id for pack in packs for id in pack.model_ids}

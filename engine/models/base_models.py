@@ -5,7 +5,9 @@ All of it is read from small JSON files, before any weights are loaded.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from engine.core.errors import UserError
@@ -22,6 +24,12 @@ _COMPONENTS: Final[dict[str, tuple[str, ...]]] = {
 """The models of each kind of pipeline that can be used, by its name in model_index.json. A latent consistency model is
 an ordinary pipeline with another scheduler."""
 _PLAIN: Final = "StableDiffusionPipeline"
+_SWAPPED: Final = {"unet": ("UNet2DConditionModel",), "vae": ("AutoencoderKL", "AutoencoderTiny")}
+"""The components that those of another folder may take the place of, and their classes."""
+
+Others = Mapping[str, Path]
+"""The folders of components, by their names, that take the place of a base model's own."""
+_NONE: Final[Others] = MappingProxyType({})
 _FEW_STEPS: Final = 4
 TAUGHT_GUIDANCE: Final = 8.5
 """What consistency models that were taught a guidance are asked for (arXiv 2310.04378)."""
@@ -47,8 +55,8 @@ def is_sdxl(folder: Path) -> bool:
     return "text_encoder_2" in components_of(folder)
 
 
-def missing_files(folder: Path, unet: Path | None = None) -> list[str]:
-    """What a folder lacks to be a base model; empty if nothing. ``unet`` takes the place of its own UNet."""
+def missing_files(folder: Path, others: Others = _NONE) -> list[str]:
+    """What a folder lacks to be a base model; empty if nothing. ``others`` take the place of its own components."""
     components = components_of(folder)
     tokenizers = [name.replace("text_encoder", "tokenizer") for name in components[2:]]
     needed = ["model_index.json", "scheduler/scheduler_config.json"]
@@ -56,14 +64,14 @@ def missing_files(folder: Path, unet: Path | None = None) -> list[str]:
     lacking = [name for name in needed if not is_file(folder / name)]
     lacking += [f"{name}/vocab.json" for name in tokenizers if not _has_vocabulary(folder / name)]
     for component in components:
-        place = unet if unet and component == "unet" else folder / component
+        place = others.get(component, folder / component)
         if not is_file(place / "config.json"):
             lacking.append(f"{component}/config.json")
         lacking += [f"{component}/{name}" for name in missing_weights(place, stem_of(component))]
     return lacking
 
 
-def require_base(folder: Path, unet: Path | None = None) -> None:
+def require_base(folder: Path, others: Others = _NONE) -> None:
     """See that a folder is a base model that can be used, whole, and made of pieces that fit.
 
     Raises :class:`UserError` with the first thing that is wrong.
@@ -80,28 +88,29 @@ def require_base(folder: Path, unet: Path | None = None) -> None:
             f"{folder.name} is a {kind}, which cannot be used.",
             "Choose a diffusers folder of Stable Diffusion 1.x, 2.x or SDXL.",
         )
-    lacking = missing_files(folder, unet)
+    lacking = missing_files(folder, others)
     if lacking:
-        require_all_safetensors(folder, unet)
+        require_all_safetensors(folder, others)
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise UserError(f"The base model in {folder} lacks {lacking[0]}{more}.", "Get the model again.")
-    _require_fit(folder, unet)
+    _require_fit(folder, others)
 
 
-def require_all_safetensors(folder: Path, unet: Path | None = None) -> None:
+def require_all_safetensors(folder: Path, others: Others = _NONE) -> None:
     """Raise :class:`UserError` if a component of a base model has its weights in other forms only."""
     for component in components_of(folder):
-        require_safetensors(unet if unet and component == "unet" else folder / component, stem_of(component))
+        require_safetensors(others.get(component, folder / component), stem_of(component))
 
 
-def unet_folder(folder: Path) -> Path:
-    """The UNet in a folder: its own, or a whole base model's. Raises :class:`UserError`."""
-    place = folder if is_file(folder / "config.json") else folder / "unet"
+def component_folder(folder: Path, component: str) -> Path:
+    """The "unet" or "vae" in a folder: its own, or a whole base model's. Raises :class:`UserError`."""
+    place = folder if is_file(folder / "config.json") else folder / component
     described = require_json(place / "config.json") if is_file(place / "config.json") else {}
-    if described.get("_class_name") != "UNet2DConditionModel":
+    if described.get("_class_name") not in _SWAPPED[component]:
+        name = {"unet": "UNet", "vae": "autoencoder"}[component]
         raise UserError(
-            f"There is no UNet in {folder}.",
-            "Choose a UNet's own folder, or the folder of a base model.",
+            f"There is no {name} in {folder}.",
+            f"Choose the {name}'s own folder, or the folder of a base model.",
         )
     return place
 
@@ -116,14 +125,14 @@ def is_distilled(schedule: dict[str, Any]) -> bool:
     return name.startswith("Euler") and trailing
 
 
-def base_model_in(folder: Path, id: str, unet: Path | None = None, unet_id: str = "") -> BaseModel:
+def base_model_in(folder: Path, id: str, unet: Path | None = None, unet_id: str = "", vae_id: str = "") -> BaseModel:
     """What a pack says of the base model it belongs to: text widths, and how a distilled one wants to be asked."""
     widths = text_widths(folder)
     if not is_distilled(require_json(folder / "scheduler" / "scheduler_config.json")):
-        return BaseModel(id, "", widths, unet_id)
+        return BaseModel(id, "", widths, unet_id, vae=vae_id)
     taught = require_json((unet or folder / "unet") / "config.json").get("time_cond_proj_dim")
     lcm = require_json(folder / "scheduler" / "scheduler_config.json").get("_class_name") == "LCMScheduler"
-    return BaseModel(id, "", widths, unet_id, _FEW_STEPS, TAUGHT_GUIDANCE if taught else float(lcm))
+    return BaseModel(id, "", widths, unet_id, _FEW_STEPS, TAUGHT_GUIDANCE if taught else float(lcm), vae_id)
 
 
 def _has_vocabulary(tokenizer: Path) -> bool:
@@ -131,6 +140,13 @@ def _has_vocabulary(tokenizer: Path) -> bool:
     if not is_file(tokenizer / "tokenizer_config.json") or is_file(tokenizer / "tokenizer.json"):
         return True
     return is_file(tokenizer / "vocab.json") and is_file(tokenizer / "merges.txt")
+
+
+def _latents(vae: Path) -> tuple[int, int]:
+    """The channels of an autoencoder's latents, and how many pixels one of their cells is wide."""
+    described = require_json(vae / "config.json")
+    levels = described.get("block_out_channels") or described.get("decoder_block_out_channels") or (0,)
+    return described.get("latent_channels", 4), 2 ** (len(levels) - 1) if isinstance(levels, list) else 1
 
 
 def _kind(folder: Path) -> str:
@@ -142,7 +158,8 @@ def _width(folder: Path, encoder: str) -> int:
     return int(require_json(folder / encoder / "config.json").get("hidden_size") or 512)
 
 
-def _require_fit(folder: Path, unet: Path | None) -> None:
+def _require_fit(folder: Path, others: Others) -> None:
+    unet = others.get("unet")
     place = unet or folder / "unet"
     described = require_json(place / "config.json")
     advice = (
@@ -157,7 +174,12 @@ def _require_fit(folder: Path, unet: Path | None) -> None:
         )
     if (described.get("addition_embed_type") == "text_time") != is_sdxl(folder):
         raise UserError(f"The UNet in {place} and the base model in {folder} are of different kinds.", advice)
-    channels = require_json(folder / "vae" / "config.json").get("latent_channels", 4)
+    channels = _latents(folder / "vae")[0]
+    if (vae := others.get("vae")) and _latents(vae) != _latents(folder / "vae"):
+        raise UserError(
+            f"The autoencoder in {vae} does not fit the base model: its latents are of another kind.",
+            "Choose an autoencoder that was made for this base model.",
+        )
     if described.get("in_channels", 4) != channels or described.get("out_channels", 4) != channels:
         raise UserError(
             f"The UNet in {place} takes {described.get('in_channels', 4)} channels, but its pictures have {channels}.",

@@ -15,6 +15,7 @@ import torch
 
 from engine.core.errors import UserError
 from engine.models.part_tokens import PartTokens, Tokens
+from engine.models.placement import device_of
 from engine.models.text_encoding import EncodedPrompt, TokenizedPrompt, encode_tokenized
 
 ENCODERS: Final = ("text_encoder", "text_encoder_2")
@@ -77,12 +78,12 @@ def added_cond_kwargs(pipeline: Any, encoded: EncodedPrompt, side: int, guidance
     more: dict[str, Any] = {}
     if unet.config.addition_embed_type == "text_time":
         sizes = (side, side, 0, 0, side, side)  # original size, upper left of the crop, target size
-        ids = torch.tensor(sizes, device=unet.device, dtype=unet.dtype).expand(count, -1)
+        ids = torch.tensor(sizes, device=device_of(unet), dtype=unet.dtype).expand(count, -1)
         more["added_cond_kwargs"] = {"text_embeds": encoded.pooled.to(unet.dtype), "time_ids": ids}
     if unet.config.time_cond_proj_dim is not None:
         strength = torch.full((count,), guidance - 1)
         embedded = pipeline.get_guidance_scale_embedding(strength, embedding_dim=unet.config.time_cond_proj_dim)
-        more["timestep_cond"] = embedded.to(unet.device, unet.dtype)
+        more["timestep_cond"] = embedded.to(device_of(unet), unet.dtype)
     return more
 
 

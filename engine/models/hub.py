@@ -11,14 +11,15 @@ from engine.core.model_places import hub_cache_home, is_unfinished, model_candid
 from engine.core.on_disk import is_file
 from engine.core.paths import models_dir
 from engine.models.base_models import (
+    Others,
     base_model_in,
+    component_folder,
     components_of,
     is_sdxl,
     is_text_to_image,
     missing_files,
     require_base,
     text_widths,
-    unet_folder,
 )
 from engine.models.dino_families import FAMILIES
 from engine.models.dinov2_wheel import EYES, is_whole
@@ -83,34 +84,40 @@ def _is_file(id: str) -> bool:
         return False
 
 
-def base_model_entry(base: str, unet: str = "") -> BaseModel:
+def base_model_entry(base: str, unet: str = "", vae: str = "") -> BaseModel:
     """What a pack says of the base model it belongs to. Raises :class:`UserError` if it is nowhere."""
-    return base_model_in(model_folder(base), base, _other_unet_folder(unet), unet)
+    return base_model_in(model_folder(base), base, _others(unet, vae).get("unet"), unet, vae)
 
 
 @dataclass(frozen=True)
 class PackModels:
-    """What a pack renders with, found on this computer and checked once: the base model's folder, the folder of another
-    UNet in place of its own, the pack's LoRA (None: none of these), and whether the layout is SDXL's."""
+    """What a pack renders with, found on this computer and checked once: the base model's folder, the folders of the
+    UNet and autoencoder in place of its own, the pack's LoRA (None: none of these), and whether the layout is SDXL's.
+    """
 
     folder: Path
     unet: Path | None
     lora: Path | None
     sdxl: bool
+    vae: Path | None = None
+
+    def place(self, component: str) -> Path:
+        """The folder of a component."""
+        return {"unet": self.unet, "vae": self.vae}.get(component) or self.folder / component
 
 
-def find_models(base: str, unet: str = "", lora: Path | None = None) -> PackModels:
-    """Find a base model by id, and another UNet for it, and see that they are whole and fit. Raises
+def find_models(base: str, unet: str = "", lora: Path | None = None, vae: str = "") -> PackModels:
+    """Find a base model by id, and another UNet or autoencoder for it, and see that they are whole and fit. Raises
     :class:`UserError`."""
-    folder, other = model_folder(base), _other_unet_folder(unet)
-    require_base(folder, other)
-    return PackModels(folder, other, lora, is_sdxl(folder))
+    folder, others = model_folder(base), _others(unet, vae)
+    require_base(folder, others)
+    return PackModels(folder, others.get("unet"), lora, is_sdxl(folder), others.get("vae"))
 
 
 def models_of_pack(pack: Pack) -> PackModels:
     """Find what a pack renders with. Raises :class:`UserError`, also if its base model is not as it was."""
     base, lora = pack.base_model, pack.path / LORA
-    models = find_models(base.id, base.unet, lora if is_file(lora) else None)
+    models = find_models(base.id, base.unet, lora if is_file(lora) else None, base.vae)
     widths = text_widths(models.folder)
     if base.widths and base.widths != widths:
         expected, actual = (" and ".join(map(str, numbers)) for numbers in (base.widths, widths))
@@ -122,14 +129,14 @@ def models_of_pack(pack: Pack) -> PackModels:
     return models
 
 
-def weight_bytes(folder: Path) -> dict[str, int]:
+def weight_bytes(folder: Path, stem: str = TEXT_STEM) -> dict[str, int]:
     """Bytes each safetensors file of a model takes as float32: the files that are loaded, for folders on the hub hold
-    more. Raises :class:`UserError` for a damaged file."""
-    places = {folder: TEXT_STEM if weight_files(folder, TEXT_STEM).files else PICTURE_STEM}
+    more. ``stem`` is how those of a single model are called. Raises :class:`UserError` for a damaged file."""
+    places = {folder: stem if weight_files(folder, stem).files else PICTURE_STEM}
     if is_file(folder / "model_index.json"):
         places = {folder / name: stem_of(name) for name in components_of(folder)}
     return {
-        file.relative_to(folder).as_posix(): 4 * sum(map(math.prod, file_shapes(file).values()))
+        file.relative_to(folder).as_posix(): _file_bytes(file)
         for place, stem in places.items()
         for file in weight_files(place, stem).files
     }
@@ -183,14 +190,18 @@ def _describe(id: str, folder: Path) -> LocalModel:
     return LocalModel(id, str(folder), "base model", tuple(missing_files(folder)))
 
 
-def model_bytes(models: PackModels) -> int:
-    """What a pack's models take as float32. A LoRA takes nothing: it is merged."""
-    sizes = weight_bytes(models.folder)
-    if models.unet is None:
-        return sum(sizes.values())
-    own = sum(size for name, size in sizes.items() if not name.startswith("unet/"))
-    return own + sum(weight_bytes(models.unet).values())
+def component_bytes(models: PackModels) -> dict[str, int]:
+    """What each of a pack's models takes as float32, by its folder's name. A LoRA takes nothing: it is merged."""
+    return {
+        name: sum(_file_bytes(file) for file in weight_files(models.place(name), stem_of(name)).files)
+        for name in components_of(models.folder)
+    }
 
 
-def _other_unet_folder(id: str) -> Path | None:
-    return unet_folder(model_folder(id)) if id else None
+def _file_bytes(file: Path) -> int:
+    return 4 * sum(map(math.prod, file_shapes(file).values()))
+
+
+def _others(unet: str, vae: str) -> Others:
+    wanted = {"unet": unet, "vae": vae}
+    return {name: component_folder(model_folder(id), name) for name, id in wanted.items() if id}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
 import torch
 from diffusers import (
     StableDiffusionPipeline,
@@ -18,14 +17,17 @@ from transformers.utils import logging as transformers_logging
 
 from engine.core.errors import UserError
 from engine.core.on_disk import status_of
-from engine.models.base_models import components_of
+from engine.models.base_models import component_folder, components_of
 from engine.models.components import drawing_scheduler, load_component, load_scheduler, load_tokenizer
 from engine.models.conditioning import encoders_of, require_same_tokenizers
+from engine.models.devices import best_device, best_precision, give_back_memory, memory_of
 from engine.models.dino_families import Eyes, open_eyes
-from engine.models.hub import PackModels, find_models, model_bytes, model_folder, models_of_pack, weight_bytes
+from engine.models.hub import PackModels, component_bytes, find_models, model_folder, models_of_pack, weight_bytes
 from engine.models.lora import load_lora, merge_lora
-from engine.models.memory_cache import MemoryCache
+from engine.models.memory_cache import HEADROOM, MemoryCache
 from engine.models.model_config import require_json
+from engine.models.placement import Placement, bytes_on_device, place, placement_for
+from engine.models.weight_files import PICTURE_STEM
 from engine.packs.pack import Pack
 
 PRECISIONS: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -44,6 +46,11 @@ class _EyesKey:
     folder: Path
 
 
+@dataclass(frozen=True)
+class _AutoencoderKey:
+    folder: Path
+
+
 class Models:
     """Models by id, on one device in one precision.
 
@@ -54,9 +61,11 @@ class Models:
     def __init__(
         self, device: str | None = None, precision: torch.dtype | None = None, budget: int | None = None
     ) -> None:
-        self.device = torch.device(device or _best_device())
-        self.precision = precision or _best_precision(self.device)
-        self.cache = MemoryCache(budget or _memory(self.device)[1] // 2, self._free_bytes, self._after_drop)
+        self.device = torch.device(device or best_device())
+        self.precision = precision or best_precision(self.device)
+        self.cache = MemoryCache(
+            budget or memory_of(self.device)[1] // 2, self.free_bytes, lambda: give_back_memory(self.device)
+        )
         diffusers_logging.set_verbosity_error()
         diffusers_logging.disable_progress_bar()
         transformers_logging.set_verbosity_error()
@@ -79,8 +88,12 @@ class Models:
         lora = models.lora
         written = status_of(lora) if lora else None
         key = _PipelineKey(models, written.st_mtime_ns if written else 0)
-        size = model_bytes(models) * self.precision.itemsize // 4
-        return self.cache.get(key, lambda: self._load_pipeline(models, self.precision), size)
+        sizes = {name: size * self.precision.itemsize // 4 for name, size in component_bytes(models).items()}
+        placement: Placement = "whole"
+        if self.device.type == "cuda" and key not in self.cache:  # elsewhere there is no second memory to wait in
+            placement = placement_for(sizes, int(self.cache.within_reach() / HEADROOM))
+        size = bytes_on_device(sizes, placement)
+        return self.cache.get(key, lambda: self._load_pipeline(models, self.precision, placement), size)
 
     def own_pipeline(self, base: str, unet: str = "", precision: str = "auto") -> Pipeline:
         """A base model to change (training), shared with nobody; the others are let go of for its sake.
@@ -92,7 +105,7 @@ class Models:
         models = find_models(base, unet)
         kind = torch.float32 if self.precision is torch.float16 else self.precision
         kind = PRECISIONS.get(precision, kind)
-        self.cache.make_room(model_bytes(models) * kind.itemsize // 4)
+        self.cache.make_room(sum(component_bytes(models).values()) * kind.itemsize // 4)
         return self._load_pipeline(models, kind)
 
     def eyes(self, id: str) -> Eyes:
@@ -101,6 +114,16 @@ class Models:
         return self.cache.get(
             _EyesKey(folder), lambda: open_eyes(folder, self.device), sum(weight_bytes(folder).values())
         )
+
+    def autoencoder(self, id: str) -> Any:
+        """An autoencoder of its own, beside those of base models. Raises :class:`UserError`."""
+        folder = component_folder(model_folder(id), "vae")
+
+        def load() -> Any:
+            return load_component(folder, "vae", self.precision).requires_grad_(False).eval().to(self.device)
+
+        size = sum(weight_bytes(folder, PICTURE_STEM).values()) * self.precision.itemsize // 4
+        return self.cache.get(_AutoencoderKey(folder), load, size)
 
     def has(self, id: str) -> bool:
         """Whether a model is on this computer."""
@@ -114,18 +137,16 @@ class Models:
         """Let go of every model, and of all else that is kept."""
         self.cache.clear()
 
-    def _free_bytes(self) -> int:
-        return _memory(self.device)[0]
+    def free_bytes(self) -> int:
+        """How much of the device's memory is free."""
+        return memory_of(self.device)[0]
 
-    def _after_drop(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def _load_pipeline(self, models: PackModels, precision: torch.dtype) -> Pipeline:
-        folder, unet = models.folder, models.unet
+    def _load_pipeline(self, models: PackModels, precision: torch.dtype, placement: Placement = "whole") -> Pipeline:
+        folder = models.folder
         lora = load_lora(models.lora) if models.lora else None  # read first: it is small, and may be damaged
-        places = {name: unet if unet and name == "unet" else folder / name for name in components_of(folder)}
-        pieces: dict[str, Any] = {name: load_component(place, name, precision) for name, place in places.items()}
+        pieces: dict[str, Any] = {
+            name: load_component(models.place(name), name, precision) for name in components_of(folder)
+        }
         for name in components_of(folder)[2:]:
             tokenizer = name.replace("text_encoder", "tokenizer")
             pieces[tokenizer] = load_tokenizer(folder / tokenizer)
@@ -136,9 +157,10 @@ class Models:
         require_same_tokenizers(encoders_of(pipeline))
         if lora:
             merge_lora(pipeline.unet, lora)
-        pipeline.to(self.device)
-        for component in components_of(folder):
-            getattr(pipeline, component).requires_grad_(False).eval()
+        in_order = [name for name in components_of(folder) if name.startswith("text")] + ["unet", "vae"]
+        for name in in_order:
+            getattr(pipeline, name).requires_grad_(False).eval()
+        place({name: getattr(pipeline, name) for name in in_order}, self.device, placement)
         return pipeline
 
 
@@ -151,23 +173,3 @@ def _assembled(folder: Path, pieces: dict[str, Any], sdxl: bool) -> Pipeline:
             return plain(**pieces, safety_checker=None, requires_safety_checker=False)
         zeros = require_json(folder / "model_index.json").get("force_zeros_for_empty_prompt", True)
         return StableDiffusionXLPipeline(**pieces, force_zeros_for_empty_prompt=zeros is True, add_watermarker=False)
-
-
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _best_precision(device: torch.device) -> torch.dtype:
-    if device.type == "cpu":
-        return torch.float32
-    return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float16
-
-
-def _memory(device: torch.device) -> tuple[int, int]:
-    """Free and total bytes."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)
-    memory = psutil.virtual_memory()
-    return memory.available, memory.total

@@ -15,6 +15,7 @@ from engine.core.recipe import Prompt
 from engine.core.unicode_text import unicode_text
 from engine.core.vocabulary import Choice
 from engine.models.part_tokens import PartTokens
+from engine.models.placement import device_of
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def encode_tokenized(
     or when there are choices but no tokens.
     """
     embeddings = text_encoder.get_input_embeddings().weight
-    device = embeddings.device
+    device = device_of(text_encoder)
     ids = torch.tensor([sentence.ids for sentence in sentences], device=device)
     placed = [(row, place, choice) for row, sentence in enumerate(sentences) for place, choice in sentence.places]
     states = layer is not None

@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from engine.models.placement import device_of
+
 
 def to_tensor(pictures: Sequence[Image.Image]) -> Tensor:
     """RGB pictures of one size as float32 (N, 3, H, W) in -1..1."""
@@ -24,7 +26,7 @@ def encode_pictures(vae: Any, pictures: Tensor) -> Tensor:
     The mean, not a sample, of an AutoencoderKL: one picture has one latent. SDXL's, which overflows in half
     precision (``force_upcast``), works in float32 meanwhile."""
     with _upcast(vae):
-        encoded = vae.encode(pictures.to(vae.device, vae.dtype))
+        encoded = vae.encode(pictures.to(device_of(vae), vae.dtype))
     latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mean
     mean, deviation = _normalisation(vae, latents.device)
     return (latents - mean) / deviation * vae.config.scaling_factor
@@ -34,8 +36,8 @@ def encode_pictures(vae: Any, pictures: Tensor) -> Tensor:
 def decode_latents(vae: Any, latents: Tensor) -> Tensor:
     """Pictures, float32 (N, 3, H, W) in -1..1 on the CPU, of latents (N, C, H/f, W/f) as :func:`encode_pictures` gives
     them. What is no number becomes mid grey. SDXL's autoencoder works in float32 meanwhile."""
-    latents = latents.to(vae.device, torch.float32)
-    mean, deviation = _normalisation(vae, vae.device)
+    latents = latents.to(device_of(vae), torch.float32)
+    mean, deviation = _normalisation(vae, latents.device)
     latents = latents / vae.config.scaling_factor * deviation + mean
     with _upcast(vae):
         pixels = vae.decode(latents.to(vae.dtype)).sample

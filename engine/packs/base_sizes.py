@@ -60,7 +60,11 @@ def sizes_of(base: BaseModel) -> BaseSizes:
         if base.unet
         else model_document(base.id, "unet/config.json")
     )
-    vae = model_document(base.id, "vae/config.json")
+    vae = (
+        model_document(base.vae, "config.json", "vae/config.json")
+        if base.vae
+        else model_document(base.id, "vae/config.json")
+    )
     side, blocks = unet.get("sample_size"), vae.get("block_out_channels") or vae.get("decoder_block_out_channels")
     if type(side) is not int or not 0 < side <= 4096 or not isinstance(blocks, list) or not 0 < len(blocks) < 8:
         return BaseSizes()

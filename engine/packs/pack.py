@@ -54,7 +54,8 @@ class Backbone:
 class BaseModel:
     """The diffusers folder a pack's tokens and LoRA belong to; ``widths`` are the text encoders'.
 
-    ``unet`` is a folder or id whose UNet takes the place of the base model's own (empty: none). ``steps`` and
+    ``unet`` and ``vae`` are folders or ids whose UNet or autoencoder takes the place of the base model's own (empty:
+    none). ``steps`` and
     ``guidance`` are how a distilled base model wants to be asked; ``steps`` 0: it does not mind.
     """
 
@@ -64,6 +65,7 @@ class BaseModel:
     unet: str = ""
     steps: int = 0
     guidance: float = 0.0
+    vae: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,12 @@ class Pack:
         if bool(codebook.votes) != self.backbone.centred:
             raise UserError(f"The codebook of the pack “{self.path.name}” is another pack's.", _AGAIN)
         return codebook
+
+    @property
+    def model_ids(self) -> tuple[str, ...]:
+        """The ids of all models it names."""
+        base = self.base_model
+        return tuple(id for id in (base.id, base.unet, base.vae, self.backbone.id) if id)
 
     def unet_for(self, base_model: str) -> str:
         """The id of the UNet in place of the base model's own (empty: none) when this pack is used with a base model
@@ -255,6 +263,7 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
                 _model(base.get("unet", "")),
                 _whole(base.get("steps", 0), LIMITS["steps"][1]),
                 _guidance(base.get("guidance", 0.0)),
+                _model(base.get("vae", "")),
             ),
             references=tuple(_reference(path, entry, vocabulary) for entry in document.get("references") or ()),
             licence=str(document.get("licence", "")),
@@ -286,7 +295,7 @@ def _text(value: Any) -> str:
 
 def _base_model_entry(base: BaseModel) -> dict[str, Any]:
     """What most base models do not need to say."""
-    entry: dict[str, Any] = {"unet": base.unet} if base.unet else {}
+    entry: dict[str, Any] = {name: id for name, id in (("unet", base.unet), ("vae", base.vae)) if id}
     return entry | ({"steps": base.steps, "guidance": base.guidance} if base.steps else {})
 
 

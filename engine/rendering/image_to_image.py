@@ -25,8 +25,9 @@ from engine.core.start import schedule_of
 from engine.models.text_encoding import TokenizedPrompt
 from engine.models.vae import encode_pictures
 from engine.rendering.change_map import Changes, merged
+from engine.rendering.decoding import Say, decode, require_numbers
 from engine.rendering.layout_guidance import STRENGTH, LayoutGuidance
-from engine.rendering.painter import Painter, Step, decoder_watched, predicted_clean, require_numbers, require_steps
+from engine.rendering.painter import Painter, Step, predicted_clean, require_steps
 from engine.rendering.start_picture import StartPicture
 
 
@@ -41,12 +42,13 @@ def paint_from(
     guidance: float,
     step: Step = lambda _index, _latents: None,
     strength: float = STRENGTH,
+    say: Say = lambda _sentence: None,
 ) -> list[Image.Image]:
     """One batch of RGB pictures that begin with the start, one for each seed, at the start's size.
 
     A seed's noise is the one :meth:`Painter.paint` would begin with, so that more freedom comes nearer to what it
-    paints. ``strength`` is the layout guidance's; 0 is without it. ``step`` as in :meth:`Painter.paint`. Raises
-    :class:`UserError` as it does.
+    paints. ``strength`` is the layout guidance's; 0 is without it. ``step`` and ``say`` as in :meth:`Painter.paint`.
+    Raises :class:`UserError` as it does.
     """
     total, taken = schedule_of(start.freedom, steps)
     if not taken:
@@ -67,8 +69,8 @@ def paint_from(
         step(index, predicted_clean(pipe, tensors))
         return {"latents": held.latents(pipe, index + 1, tensors["latents"])} if held else {}
 
-    with layout or contextlib.nullcontext(), decoder_watched(pipeline):
-        pictures = pipeline(
+    with layout or contextlib.nullcontext():
+        latents = pipeline(
             **embeddings,
             image=start.image,
             strength=min((taken + 0.5) / total, 1.0),
@@ -77,7 +79,9 @@ def paint_from(
             num_images_per_prompt=len(seeds),
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
             callback_on_step_end=after,
+            output_type="latent",
         ).images
+    pictures = decode(pipeline, latents, say)
     return pictures if start.changes is None else [merged(start.image, one, start.changes) for one in pictures]
 
 

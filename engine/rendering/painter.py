@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from engine.models.loader import Models
 from engine.models.part_tokens import Tokens, load_tokens
 from engine.models.text_encoding import TokenizedPrompt, tokenize_prompt
 from engine.packs.pack import TOKENS, Pack
+from engine.rendering.decoding import Say, decode, require_numbers
 
 _OF_PIPELINES: Final = 8
 """Stable Diffusion's pipelines take multiples of it alone, also where an autoencoder's own step is smaller."""
@@ -50,12 +50,14 @@ class Painter:
         step: Step = lambda _index, _latents: None,
         latents: Tensor | None = None,
         output: str = "pil",
+        say: Say = lambda _sentence: None,
     ) -> Any:
         """One batch of RGB pictures, one for each seed.
 
         The noise of a picture comes from its own seed alone; in float32 its batch moves it by rounding only
         (at most one grey level). ``step`` is called after each step with its index and the predicted clean
-        latents (B, C, h, w), and may raise. ``latents`` replaces the noise; ``output`` is "pil" or "latent".
+        latents (B, C, h, w), and may raise. ``latents`` replaces the noise; ``output`` is "pil" or "latent"; ``say`` as
+        in :func:`decode`.
         Raises :class:`UserError` for choices the tokens do not have, prompts that would be cut, and more steps than
         the base model has.
         """
@@ -69,19 +71,19 @@ class Painter:
             return {}
 
         side = fitting_size(size or self.size, pipeline.vae_scale_factor)
-        with decoder_watched(pipeline):
-            return pipeline(
-                **embeddings,
-                num_images_per_prompt=len(seeds),
-                generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-                latents=latents,
-                num_inference_steps=steps,
-                guidance_scale=guidance,
-                height=side,
-                width=side,
-                callback_on_step_end=after,
-                output_type=output,
-            ).images
+        made = pipeline(
+            **embeddings,
+            num_images_per_prompt=len(seeds),
+            generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+            latents=latents,
+            num_inference_steps=steps,
+            guidance_scale=guidance,
+            height=side,
+            width=side,
+            callback_on_step_end=after,
+            output_type="latent",
+        ).images
+        return made if output == "latent" else decode(pipeline, made, say)
 
     def embeddings(self, prompt: Prompt, negative: Prompt) -> tuple[dict[str, Tensor], TokenizedPrompt]:
         """What any pipeline of this base model is told of a prompt (its arguments by name), and the prompt's tokens.
@@ -130,23 +132,3 @@ def require_steps(scheduler: Any, steps: int) -> None:
             f"This base model has {most} steps at most, and {steps} were asked for.",
             f"Choose {most} steps or fewer; it was made to render in 4 to 8.",
         )
-
-
-def require_numbers(latents: Tensor) -> None:
-    """See that latents, or decoded pixels, are numbers: what is not would become black. Raises :class:`UserError`."""
-    if not torch.isfinite(latents).all():
-        raise UserError(
-            "The numbers overflowed on the way to the picture, so there is none.",
-            "Use less guidance or smaller strengths; if that does not help, the pack or its base model is damaged.",
-        )
-
-
-@contextmanager
-def decoder_watched(pipeline: Any) -> Iterator[None]:
-    """While open, what the autoencoder makes must be numbers, before it is cut to the range of a picture. Raises
-    :class:`UserError`."""
-    handle = pipeline.vae.decoder.register_forward_hook(lambda _module, _inputs, output: require_numbers(output))
-    try:
-        yield
-    finally:
-        handle.remove()

@@ -1,23 +1,32 @@
-"""Previews: from latents to a rough picture by a linear map, which costs nothing."""
+"""Previews: from latents to a rough picture, nearly for free."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 
+from engine.core.errors import UserError
 from engine.core.image_files import open_picture
 from engine.models.loader import Models
-from engine.models.vae import encode_pictures, to_tensor
+from engine.models.vae import decode_latents, encode_pictures, to_tensor
 from engine.packs.pack import Pack
 from engine.rendering.painter import Painter
+
+Look = Callable[[Tensor], npt.NDArray[np.uint8]]
+"""From latents (C, h, w) to a picture, uint8 (H, W, 3)."""
+
+TINY_AUTOENCODERS: Final = {False: "madebyollin/taesd", True: "madebyollin/taesdxl"}
+"""Autoencoders of a few MB that decode the latents of Stable Diffusion 1 and 2, and of SDXL (True)."""
 
 
 class LatentPreview:
@@ -41,7 +50,7 @@ class LatentPreview:
         rows = _with_one(latents.detach().float().cpu().permute(1, 2, 0))
         patches = (rows @ self.map).permute(2, 0, 1)
         picture = F.pixel_shuffle(patches[None], self.patch)[0].permute(1, 2, 0)
-        return ((picture.clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+        return _pixels(picture.permute(2, 0, 1))
 
 
 def smooth_noise(count: int, size: int, seed: int = 0) -> Tensor:
@@ -66,8 +75,12 @@ class _PreviewKey:
     vae: Any
 
 
-def open_preview(models: Models, pack: Pack, painter: Painter) -> LatentPreview:
-    """The linear preview of a pack's autoencoder, fitted on some of its references."""
+def open_preview(models: Models, pack: Pack, painter: Painter) -> Look:
+    """How the latents of a pack's base model are looked at: with the tiny autoencoder for them where it is on this
+    computer, else with a linear guess fitted on some of the pack's references."""
+    tiny = _tiny_autoencoder(models, painter)
+    if tiny is not None:
+        return lambda latents: _pixels(decode_latents(tiny, latents[None])[0])
 
     def fit() -> LatentPreview:
         size = min(painter.size, 256)
@@ -78,3 +91,20 @@ def open_preview(models: Models, pack: Pack, painter: Painter) -> LatentPreview:
         return LatentPreview(painter.pipeline.vae, to_tensor(pictures) if pictures else smooth_noise(4, size))
 
     return models.cache.get(_PreviewKey(pack.path, painter.pipeline.vae), fit)
+
+
+def _tiny_autoencoder(models: Models, painter: Painter) -> Any:
+    pipeline = painter.pipeline
+    if not isinstance(pipeline.vae, AutoencoderKL):  # the starter's is tiny itself
+        return None
+    id = TINY_AUTOENCODERS[getattr(pipeline, "text_encoder_2", None) is not None]
+    try:
+        tiny = models.autoencoder(id) if models.has(id) else None
+    except UserError:  # damaged, or no room: a rougher look is no reason to render nothing
+        return None
+    channels: int = pipeline.vae.config["latent_channels"]
+    return tiny if tiny is not None and tiny.config["latent_channels"] == channels else None
+
+
+def _pixels(picture: Tensor) -> npt.NDArray[np.uint8]:
+    return ((picture.permute(1, 2, 0).clamp(-1, 1) + 1) * 127.5).round().byte().numpy()

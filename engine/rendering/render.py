@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-import torch
 from PIL import Image
 from torch import Tensor
 
@@ -19,8 +19,10 @@ from engine.core.prompt import parse
 from engine.core.recipe import Creation, Prompt, Recipe
 from engine.core.start import steps_taken
 from engine.models.components import sampler_name
+from engine.models.devices import give_back_memory
 from engine.models.loader import Models
 from engine.packs.pack import Pack
+from engine.rendering.decoding import Say
 from engine.rendering.image_to_image import paint_from
 from engine.rendering.painter import Painter, Step, open_painter
 from engine.rendering.preview import open_preview
@@ -60,12 +62,15 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
                 for offset, latent in enumerate(latents):
                     report(Preview(first + offset, look(latent)))
 
+        def say(sentence: str) -> None:
+            report(Progress(sentence, 0, 0))
+
         try:
-            pictures = _painted(painter, start, recipe, negative, seeds[first : first + batch], step)
+            pictures = _painted(painter, start, recipe, negative, seeds[first : first + batch], step, say)
         except Exception as error:
             if not out_of_memory(error):
                 raise
-            batch = _smaller(batch, recipe, painter.size, error)
+            batch = _smaller(models, batch, recipe, painter.size, error)
             continue
         for picture, seed in zip(pictures, seeds[first:], strict=False):
             sampler = sampler_name(painter.pipeline.scheduler)
@@ -76,12 +81,18 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
 
 
 def _painted(
-    painter: Painter, start: StartPicture | None, recipe: Recipe, negative: Prompt, seeds: Sequence[int], step: Step
+    painter: Painter,
+    start: StartPicture | None,
+    recipe: Recipe,
+    negative: Prompt,
+    seeds: Sequence[int],
+    step: Step,
+    say: Say,
 ) -> list[Image.Image]:
-    steps, guidance = recipe.steps, recipe.guidance
+    how: dict[str, Any] = {"steps": recipe.steps, "guidance": recipe.guidance, "step": step, "say": say}
     if start:
-        return paint_from(painter, start, recipe.prompt, negative, seeds, steps=steps, guidance=guidance, step=step)
-    return painter.paint(recipe.prompt, negative, seeds, steps=steps, guidance=guidance, size=recipe.size, step=step)
+        return paint_from(painter, start, recipe.prompt, negative, seeds, **how)
+    return painter.paint(recipe.prompt, negative, seeds, size=recipe.size, **how)
 
 
 def _keep(
@@ -98,17 +109,25 @@ def _keep(
     return save_creation(picture, path, recipe, receipt, pack.vocabulary, pack.base_model.id, sampler)
 
 
+_ON_A_CARD = 8
+"""Pictures at once on a GPU, at most: more gain nothing."""
+_BYTES_A_CELL = 2**17
+"""What a picture takes of a card's memory for each cell of its latents, beside the models: Stable Diffusion at 512
+pixels about half a gigabyte, rounded up. What turns out to be too much is halved."""
+
+
 def _first_batch(models: Models, painter: Painter, recipe: Recipe) -> int:
-    """On a CPU, large pictures gain nothing from company and are wanted one by one; small ones do gain."""
-    if models.device.type != "cpu":
-        return min(recipe.count, 8)
+    """On a CPU, large pictures gain nothing from company and are wanted one by one; small ones do gain. On a GPU as
+    many as fit beside the models."""
     side = (recipe.size or painter.size) // painter.pipeline.vae_scale_factor
-    return max(1, min(recipe.count, 4, 4096 // max(side * side, 1)))
+    cells = max(side * side, 1)
+    if models.device.type == "cpu":
+        return max(1, min(recipe.count, 4, 4096 // cells))
+    return max(1, min(recipe.count, _ON_A_CARD, models.free_bytes() // (_BYTES_A_CELL * cells)))
 
 
-def _smaller(batch: int, recipe: Recipe, size: int, error: Exception) -> int:
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+def _smaller(models: Models, batch: int, recipe: Recipe, size: int, error: Exception) -> int:
+    give_back_memory(models.device)
     if batch > 1:
         return batch // 2
     raise UserError(

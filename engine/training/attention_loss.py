@@ -48,6 +48,8 @@ class _Recorder:
 
         query, key = heads(attn.to_q(hidden_states)), heads(attn.to_k(encoder_hidden_states))
         value = heads(attn.to_v(encoder_hidden_states))
+        if attn.upcast_attention:  # the scores of Stable Diffusion 2 overflow in half precision
+            query, key = query.float(), key.float()
         scores = query @ key.transpose(-1, -2) * attn.scale
         probabilities = scores.float().softmax(dim=-1)  # (B, heads, H*W, T)
         if self.capture.recording:

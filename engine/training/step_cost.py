@@ -36,8 +36,15 @@ def measure(models: Models, job: Measure, report: Report) -> Measured:
     """Take a few steps with one picture and with ``job.batch`` (two at least).
 
     The engine's handler of :class:`Measure`. Raises :class:`UserError`, also when there is not enough memory for such
-    a step.
+    a step. A GPU's memory is given back in the end: the training that is measured for is another process.
     """
+    try:
+        return _measured(models, job, report)
+    finally:
+        models.forget()
+
+
+def _measured(models: Models, job: Measure, report: Report) -> Measured:
     began = time.perf_counter()
     report(Progress("Getting ready", 0, 0))
     pack = Pack.open(job.pack)

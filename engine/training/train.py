@@ -75,7 +75,8 @@ def _learn(models: Models, plan: Plan, pack: Pack, place: Path, heed: Report, wo
     """Learn and write what was learned: beside ``place``, or there if it is the draft's own folder."""
     heed(Progress("Getting ready", 0, 0))
     unet = plan.unet or pack.unet_for(plan.base_model)
-    base = base_model_entry(plan.base_model or pack.base_model.id, unet)
+    vae = pack.base_model.vae if plan.base_model in ("", pack.base_model.id) else ""
+    base = base_model_entry(plan.base_model or pack.base_model.id, unet, vae)
     pipeline = models.own_pipeline(base.id, base.unet, plan.precision)
     size = plan.size or int(pipeline.unet.config.sample_size * pipeline.vae_scale_factor)
     if size % 8 or size < 2 * pipeline.vae_scale_factor:

@@ -115,5 +115,5 @@ def test_the_last_used_are_kept_while_they_fit(base: Path, tiny_world: Path) -> 
 
 
 def test_memory_is_checked_before_loading(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader, "_memory", lambda _device: (100_000, 2**34))
+    monkeypatch.setattr(loader, "memory_of", lambda _device: (100_000, 2**34))
     told("needs .* of memory and .* are free", Models(device="cpu").pipeline, str(base))

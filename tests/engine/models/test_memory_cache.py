@@ -40,18 +40,28 @@ def test_keys_of_different_classes_never_meet() -> None:
 
 
 def test_values_are_dropped_until_memory_is_free_and_then_it_is_told() -> None:
-    free, dropped = [150], []
-
-    def drop() -> None:
-        dropped.append(1)
-        free[0] += 40
-
-    cache = MemoryCache(10**6, lambda: free[0], drop)
+    cache = MemoryCache(10**6, lambda: 150 - 40 * sum(Sample(number) in cache for number in range(3)))
     for number in range(3):
-        cache.get(Sample(number), lambda: None, 40)
-        free[0] -= 40
+        cache.get(Sample(number), lambda: None, 40 if number < 2 else 20)
     cache.get(Split(0), lambda: None, 80)  # needs 104 with headroom; 30 are free
-    assert len(dropped) == 2
+    assert [Sample(number) in cache for number in range(3)] == [False, False, True]
     with pytest.raises(UserError, match="needs .* of memory and .* are free") as caught:
         cache.get(Split(1), lambda: pytest.fail("it was made though there is no room"), 1000)
-    assert caught.value.hint and len(dropped) == 4
+    assert caught.value.hint and Sample(2) not in cache and Split(0) not in cache
+
+
+def test_what_is_kept_for_later_use_is_given_back_before_anything_is_dropped_or_refused() -> None:
+    free, given_back = [50], []
+
+    def give_back() -> None:
+        given_back.append(1)
+        free[0] = 200
+
+    cache = MemoryCache(1000, lambda: free[0], give_back)
+    cache.get(Sample(1), lambda: "kept", 30)
+    free[0] = 50
+    cache.get(Sample(2), lambda: "made", 100)
+    assert given_back == [1] and Sample(1) in cache and Sample(2) in cache
+    assert cache.within_reach() == 200 + 130
+    cache.clear()
+    assert len(given_back) == 3 and Sample(1) not in cache

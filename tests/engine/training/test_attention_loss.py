@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers.models.attention_processor import Attention
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.training.attention_loss import AttentionCapture, attention_loss, part_attention
+from engine.training.attention_loss import AttentionCapture, _Recorder, attention_loss, part_attention
 
 
 def random_attention(seed: int, batch: int = 2, grid: int = 4, tokens: int = 9) -> torch.Tensor:
@@ -102,3 +103,16 @@ def test_by_peaks_each_part_is_compared_with_its_own_largest_value() -> None:
     assert attention_loss(attention, columns, masks, rest="peak").item() == pytest.approx(0, abs=1e-6)
     masks[0, 0] = 1 - masks[0, 0]
     assert attention_loss(attention, columns, masks, rest="peak").item() == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("upcast", [False, True])
+def test_scores_that_overflow_in_half_precision_are_taken_in_full_where_the_model_says_so(upcast: bool) -> None:
+    torch.manual_seed(3)
+    layer = Attention(16, cross_attention_dim=8, heads=1, dim_head=16, upcast_attention=upcast).half()
+    pixels, words = torch.randn(1, 16, 16).half() * 60, torch.randn(1, 5, 8).half() * 60
+    layer.to_q.weight.data *= 40
+    layer.to_k.weight.data *= 40
+    capture = AttentionCapture(torch.nn.Identity(), 4)
+    capture.recording = True
+    made = _Recorder(capture, "layer", layer.processor)(layer, pixels, words)
+    assert bool(torch.isfinite(made).all()) == bool(torch.isfinite(capture.maps["layer"]).all()) == upcast

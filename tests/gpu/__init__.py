@@ -1,0 +1,1 @@
+"""What needs a graphics card: figures, and equality with the processor."""
