@@ -51,8 +51,8 @@ class BuildPlan:
     mixes: int = 600
     looks: int = 1500
     examined: int = 256
-    reader: int = 1800
-    reader_pictures: int = 10_000
+    reader: int = 1000
+    reader_pictures: int = 3000
 
     @property
     def flock(self) -> BirdDataset:
@@ -188,7 +188,7 @@ def run_stage(stage: str, out: Path, quick: bool) -> None:
 
         (work / stage).mkdir(exist_ok=True)
         reader, scores = train_starter_reader(
-            work / "autoencoder" / "model", plan.names, plan.reader_pictures, plan.reader
+            work / stage, work / "autoencoder" / "model", plan.names, plan.reader_pictures, plan.reader
         )
         reader.save(work / stage / READER)
         print(json.dumps(scores.to_metrics()))
@@ -198,13 +198,14 @@ def run_stage(stage: str, out: Path, quick: bool) -> None:
 
 
 def train_reader_alone(starter: Path, out: Path, steps: int = 0) -> None:
-    """A reader for a starter that is whole, of its own autoencoder's pictures, into ``out/reader.safetensors``."""
+    """A reader for a starter that is whole, of its own autoencoder's pictures, into ``out/reader.safetensors``; goes
+    on where it was stopped."""
     from engine.aviary.training.reader import train_starter_reader
 
     plan = BuildPlan()
     out.mkdir(parents=True, exist_ok=True)
     reader, scores = train_starter_reader(
-        starter / "base" / "vae", plan.names, plan.reader_pictures, steps or plan.reader
+        out, starter / "base" / "vae", plan.names, plan.reader_pictures, steps or plan.reader
     )
     reader.save(out / READER)
     print(json.dumps(scores.to_metrics()))

@@ -48,7 +48,7 @@ class PartReader(nn.Module):
     arrived: Tensor
     missing: Tensor
 
-    def __init__(self, parts: int, codes: int, width: int = 24) -> None:
+    def __init__(self, parts: int, codes: int, width: int = 16) -> None:
         super().__init__()
 
         def block(inside: int, outside: int, stride: int = 1) -> nn.Sequential:

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 
+from engine.core.atomic_files import plain_file, write_whole
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT
 from engine.models.part_reader import SIDE, as_read
@@ -44,6 +47,16 @@ class LabelledPictures:
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    def save(self, path: Path) -> None:
+        """Keep them in a safetensors file."""
+        arrays = {"pictures": self.pictures, "labels": self.labels, "codes": self.codes}
+        write_whole(path, lambda beside: save_file(arrays, beside), "the examples")
+
+    @classmethod
+    def load(cls, path: Path) -> LabelledPictures:
+        """Those in a file."""
+        return cls(**load_file(plain_file(path)))
 
     def rows(self, chosen: npt.NDArray[np.int64]) -> LabelledPictures:
         """Some of them, by number."""

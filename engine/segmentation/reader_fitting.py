@@ -6,22 +6,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.core.segmentation import NO_PART
+from engine.core.atomic_files import plain_file, write_whole
+from engine.core.on_disk import is_file
 from engine.core.vocabulary import ABSENT
-from engine.models.part_reader import CELLS, PartReader, to_unit
+from engine.models.part_reader import CELLS, SIDE, PartReader, to_unit
 from engine.segmentation.reader_examples import IGNORED, LabelledPictures, Pixels, changed_example, changed_examples
 
 Rebuild = Callable[[Pixels], Pixels]
 """Pictures uint8 (N, SIDE, SIDE, 3) as the base model's autoencoder gives them back."""
 
+_POOL, _STATE, _KEPT_EVERY = "pool.safetensors", "state.safetensors", 100
 _LEAST_ASKED: Final = 240
 """Changed pictures that a reader is measured on, at least: of few kept out each is asked about several times."""
 _MOST_MISSED, _MOST_DOUBTED = 0.01, 0.03
@@ -39,8 +44,8 @@ class ReaderPlan:
     examples: int = 2000
     steps: int = 240
     batch: int = 32
-    width: int = 24
-    rate: float = 2e-3
+    width: int = 16
+    rate: float = 3e-3
     held_out: float = 0.15
     seed: int = 0
     broken: bool = True
@@ -71,24 +76,33 @@ def make_reader(
     begin: PartReader | None = None,
     report: Callable[[int, int], None] = lambda _done, _total: None,
     log: Callable[[str], None] = lambda _text: None,
+    folder: Path | None = None,
 ) -> tuple[PartReader, ReaderScores]:
     """A reader of ``codes`` codes a part, trained on pictures and measured on some that were kept out; and its scores.
 
     ``begin`` is a reader to begin with (:meth:`PartReader.begin_like`). ``report`` is told how many steps of how many
-    are done, those of composing among them.
+    are done, those of composing among them. A ``folder`` keeps what was made so far, to go on from there.
     """
     rng = np.random.default_rng((plan.seed, 1))
     order = rng.permutation(len(source))
     kept = max(1, round(plan.held_out * len(source)))
     asked, taught = source.rows(order[:kept]), source.rows(order[kept:] if kept < len(source) else order)
     total = plan.examples + plan.steps
-    pool = changed_examples(
-        taught, plan.examples, rng, broken=plan.broken, swapped=plan.swapped, report=lambda done: report(done, total)
+    pool = LabelledPictures.load(folder / _POOL) if folder and is_file(folder / _POOL) else None
+    if pool is None:
+        pool = changed_examples(
+            taught, plan.examples, rng, broken=plan.broken, swapped=plan.swapped,
+            report=lambda done: report(done, total),
+        )  # fmt: skip
+        if rebuild is not None and plan.rebuilt:
+            rows = np.flatnonzero(rng.random(len(pool)) < plan.rebuilt)
+            pool.pictures[rows] = rebuild(pool.pictures[rows])
+        if folder:
+            pool.save(folder / _POOL)
+    log(f"{len(pool)} examples are ready")
+    reader = train_reader(
+        pool, codes, plan, begin, lambda done: report(plan.examples + done, total), log, folder and folder / _STATE
     )
-    if rebuild is not None and plan.rebuilt:
-        rows = np.flatnonzero(rng.random(len(pool)) < plan.rebuilt)
-        pool.pictures[rows] = rebuild(pool.pictures[rows])
-    reader = train_reader(pool, codes, plan, begin, lambda done: report(plan.examples + done, total), log)
     return reader, measure_reader(reader, asked, rebuild, plan.seed)
 
 
@@ -99,46 +113,99 @@ def train_reader(
     begin: PartReader | None = None,
     report: Callable[[int], None] = lambda _done: None,
     log: Callable[[str], None] = lambda _text: None,
+    state: Path | None = None,
 ) -> PartReader:
-    """A reader trained on examples: what each part is, and where it is. Its weights are averages over the steps."""
-    generator = torch.Generator().manual_seed(plan.seed)
+    """A reader trained on examples: what each part is, and where it is. Its weights are averages over the steps.
+
+    Goes on from the file ``state``, and keeps there how far it is every hundred steps, if one is given.
+    """
     parts = pool.codes.shape[1]
     truth = torch.from_numpy(np.where(pool.codes == ABSENT, codes, pool.codes))
-    rng = np.random.default_rng((plan.seed, 2))
+    covers = _covers(pool.labels, parts)
     with torch.random.fork_rng([]):
         torch.manual_seed(plan.seed)
         reader = PartReader(parts, codes, begin.width if begin else plan.width)
         if begin is not None:
             reader.begin_like(begin)
-        reader = reader.to(memory_format=torch.channels_last)  # pyright: ignore
-        parameters = list(reader.parameters())
-        optimizer = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=0.02)
-        average = [value.detach().clone() for value in parameters]
+        training = _Training(reader.to(memory_format=torch.channels_last), plan.rate)  # pyright: ignore
+        first = training.resume(state) if state else 0
         smooth = 0.0
-        for step in range(1, plan.steps + 1):
-            for group in optimizer.param_groups:
-                group["lr"] = plan.rate * _factor(step, plan.steps)
-            rows = rng.integers(0, len(pool), plan.batch)
-            picture, cover = worn(to_unit(pool.pictures[rows]), _cover(pool.labels[rows], parts), generator)
-            logits, where = reader.train()(picture.contiguous(memory_format=torch.channels_last))
-            what = F.cross_entropy(
-                logits.flatten(0, 1), truth[rows].flatten(), ignore_index=IGNORED, label_smoothing=0.02
-            )
-            loss = what + 0.1 * _where_loss(where, cover)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            with torch.no_grad():
-                decay = min(0.995, (1 + step) / (10 + step))
-                torch._foreach_lerp_(average, [value.detach() for value in parameters], 1 - decay)
-            smooth = loss.item() if step == 1 else 0.98 * smooth + 0.02 * loss.item()
-            if step % 100 == 0 or step == plan.steps:
+        for step in range(first + 1, plan.steps + 1):
+            # Each step has a chance of its own, so that a training that was stopped goes on as if it had not been.
+            torch.manual_seed(plan.seed * 1_000_003 + step)
+            rows = np.random.default_rng((plan.seed, 2, step)).integers(0, len(pool), plan.batch)
+            picture, cover = worn(to_unit(pool.pictures[rows]), covers[rows].float() / 255)
+            loss = training.step(picture, cover, truth[rows], _factor(step, plan.steps))
+            smooth = 0.98 * smooth + 0.02 * loss if smooth else loss
+            if step % _KEPT_EVERY == 0 or step == plan.steps:
                 log(f"step {step} of {plan.steps}: loss {smooth:.3f}")
+                if state:
+                    training.keep(state, step)
             report(step)
-    with torch.no_grad():
-        for value, mean in zip(parameters, average, strict=True):
-            value.copy_(mean)
-    return reader.eval()
+    return training.averaged()
+
+
+class _Training:
+    """A reader, its optimizer, and the average of its weights over the steps."""
+
+    def __init__(self, reader: PartReader, rate: float) -> None:
+        self.reader = reader
+        self._rate = rate
+        self._parameters = dict(reader.named_parameters())
+        self._optimizer = torch.optim.AdamW(self._parameters.values(), lr=rate, weight_decay=0.02)
+        self._average = [value.detach().clone() for value in self._parameters.values()]
+        self._steps = 0
+
+    def step(self, pictures: Tensor, cover: Tensor, truth: Tensor, factor: float) -> float:
+        """Learn from pictures (B, 3, H, W) with their parts (B, M, h, w) and codes (B, M); the loss."""
+        self._steps += 1
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate * factor
+        logits, where = self.reader.train()(pictures.contiguous(memory_format=torch.channels_last))
+        what = F.cross_entropy(logits.flatten(0, 1), truth.flatten(), ignore_index=IGNORED, label_smoothing=0.02)
+        loss = what + 0.1 * _where_loss(where, cover)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimizer.step()
+        with torch.no_grad():
+            decay = min(0.995, (1 + self._steps) / (10 + self._steps))
+            torch._foreach_lerp_(self._average, [value.detach() for value in self._parameters.values()], 1 - decay)
+        return loss.item()
+
+    def averaged(self) -> PartReader:
+        """The reader with its averaged weights, done with learning."""
+        with torch.no_grad():
+            for value, mean in zip(self._parameters.values(), self._average, strict=True):
+                value.copy_(mean)
+        return self.reader.eval()
+
+    def keep(self, path: Path, step: int) -> None:
+        """Keep everything in a safetensors file, to go on from there."""
+        tensors = {f"model.{name}": value for name, value in self.reader.state_dict().items()}
+        for (name, value), mean in zip(self._parameters.items(), self._average, strict=True):
+            moments = self._optimizer.state[value]
+            tensors |= {f"average.{name}": mean, f"first.{name}": moments["exp_avg"]}
+            tensors |= {f"second.{name}": moments["exp_avg_sq"], f"steps.{name}": moments["step"]}
+        whole = {name: value.detach().contiguous() for name, value in tensors.items()}
+        write_whole(path, lambda beside: save_file(whole, beside, {"step": str(step)}), "the training's state")
+
+    def resume(self, path: Path) -> int:
+        """Take up what a file keeps; the step that was done last, 0 without a file."""
+        if not is_file(path):
+            return 0
+        with safe_open(plain_file(path), "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            self._steps = int((file.metadata() or {})["step"])
+        names = self.reader.state_dict()
+        self.reader.load_state_dict({name: tensors[f"model.{name}"] for name in names})
+        for (name, value), mean in zip(self._parameters.items(), self._average, strict=True):
+            mean.copy_(tensors[f"average.{name}"])
+            self._optimizer.state[value] = {
+                "step": tensors[f"steps.{name}"],
+                "exp_avg": tensors[f"first.{name}"],
+                "exp_avg_sq": tensors[f"second.{name}"],
+            }
+        return self._steps
 
 
 def _factor(step: int, steps: int) -> float:
@@ -146,13 +213,13 @@ def _factor(step: int, steps: int) -> float:
     return min(1.0, step / (0.05 * steps)) * (0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
 
 
-def worn(pictures: Tensor, cover: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def worn(pictures: Tensor, cover: Tensor) -> tuple[Tensor, Tensor]:
     """Pictures (B, 3, H, W) in -1..1 as renders may be, at random: moved and scaled a little, mirrored, blurred, with
     grain, of other brightness and tint; ``cover`` (B, M, h, w) goes along."""
     count = len(pictures)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return torch.rand(count, *shape, generator=generator) * (high - low) + low
+        return torch.rand(count, *shape) * (high - low) + low
 
     affine = torch.zeros(count, 2, 3)
     scale = uniform(0.88, 1.14)
@@ -163,19 +230,19 @@ def worn(pictures: Tensor, cover: Tensor, generator: torch.Generator) -> tuple[T
     where = F.affine_grid(affine, [count, 3, *pictures.shape[-2:]], align_corners=False)
     pictures = F.grid_sample(pictures, where, padding_mode="border", align_corners=False)
     for size, share in ((3, 0.5), (5, 0.15)):
-        edge = size // 2
-        blurred = F.avg_pool2d(F.pad(pictures, (edge,) * 4, mode="replicate"), size, 1)
-        pictures = pictures + (blurred - pictures) * uniform(0, 1, 1, 1, 1) * (uniform(0, 1, 1, 1, 1) < share)
-    pictures = pictures + torch.randn(pictures.shape, generator=generator) * uniform(0, 0.08, 1, 1, 1)
-    gain, shift = torch.randn(2, count, 3, 1, 1, generator=generator) * 0.05
+        edge, some = size // 2, torch.rand(count) < share
+        blurred = F.avg_pool2d(F.pad(pictures[some], (edge,) * 4, mode="replicate"), size, 1)
+        pictures[some] = torch.lerp(pictures[some], blurred, uniform(0, 1, 1, 1, 1)[some])
+    pictures = pictures + torch.randn(pictures.shape) * uniform(0, 0.08, 1, 1, 1)
+    gain, shift = torch.randn(2, count, 3, 1, 1) * 0.05
     return (pictures * (1 + gain) + shift).clamp(-1, 1), cover
 
 
-def _cover(labels: Pixels, parts: int) -> Tensor:
-    """Label maps (B, SIDE, SIDE) as the share of each cell that is each part: (B, M, CELLS, CELLS)."""
-    planes = torch.from_numpy(np.where(labels == NO_PART, parts, labels)).long()
-    planes = F.one_hot(planes, parts + 1)[..., :parts].permute(0, 3, 1, 2).float()
-    return F.adaptive_avg_pool2d(planes, CELLS)
+def _covers(labels: Pixels, parts: int) -> Tensor:
+    """Label maps (N, SIDE, SIDE) as how much of each cell is each part: uint8 (N, M, CELLS, CELLS), 255 for all."""
+    blocks = labels.reshape(len(labels), CELLS, SIDE // CELLS, CELLS, SIDE // CELLS)
+    shares = [(blocks == part).mean(axis=(2, 4), dtype=np.float32) for part in range(parts)]
+    return torch.from_numpy(np.round(np.stack(shares, 1) * 255).astype(np.uint8))
 
 
 def _where_loss(where: Tensor, cover: Tensor) -> Tensor:

@@ -67,13 +67,15 @@ def _hybrid(look: Any, part: str, names: Sequence[str], rng: np.random.Generator
 
 
 def train_starter_reader(
-    vae: Path, names: Sequence[str], pictures: int, steps: int, log: Callable[[str], None] = print
+    folder: Path, vae: Path, names: Sequence[str], pictures: int, steps: int, log: Callable[[str], None] = print
 ) -> tuple[PartReader, ReaderScores]:
     """The starter's reader of these species' parts: ``pictures`` drawings, of which most are changed, half of them
-    through the autoencoder in the folder ``vae``. One core: about 0.25 s a step."""
+    through the autoencoder in the folder ``vae``. Goes on from what ``folder`` keeps. One core: about 0.2 s a step."""
     torch.set_num_threads(1)
     model: Any = AutoencoderTiny.from_pretrained(vae).float().eval()
     source = drawn_pictures(names, pictures, SEED)
     log(f"{pictures} pictures are drawn")
     plan = ReaderPlan(examples=pictures, steps=steps, held_out=0.05, seed=SEED)
-    return make_reader(source, len(names), plan, lambda some: rebuild_pictures(model, some, SIDE), log=log)
+    return make_reader(
+        source, len(names), plan, lambda some: rebuild_pictures(model, some, SIDE), log=log, folder=folder
+    )
