@@ -190,6 +190,8 @@ def _creation(pack: Pack, creation: Creation) -> dict[str, Any]:
                 "arrived": arrival.arrived,
                 "similarity": round(arrival.similarity, 4),
                 **({} if arrival.where is None else {"where": round(arrival.where, 4)}),
+                **({} if arrival.likelihood is None else {"likelihood": round(arrival.likelihood, 4)}),
+                **({"unsure": True} if arrival.unsure else {}),
             }
             for arrival in creation.receipt
         ],
@@ -198,7 +200,8 @@ def _creation(pack: Pack, creation: Creation) -> dict[str, Any]:
 
 def _creation_line(pack: Pack, creation: Creation) -> str:
     parts = [
-        f"{pack.vocabulary.parts[arrival.part].name} {'✓' if arrival.arrived else '✗'}" for arrival in creation.receipt
+        f"{pack.vocabulary.parts[arrival.part].name} {'✓' if arrival.arrived else '?' if arrival.unsure else '✗'}"
+        for arrival in creation.receipt
     ]
     words = [f"({receipt_words(creation.receipt, pack.vocabulary.codes_per_part)})"] if creation.receipt else []
     return "  ".join([creation.path, *parts, *words])

@@ -86,5 +86,7 @@ def _render(sheet: ContactSheet, recipe: Recipe, pack: Pack, file: Path, handler
 def _receipt_line(creation: Creation, pack: Pack) -> str:
     """What of a creation did not arrive."""
     parts = pack.vocabulary.parts
-    missed = [parts[arrival.part].name for arrival in creation.receipt if not arrival.arrived]
-    return f"{', '.join(missed)} did not arrive" if missed else "all arrived" if creation.receipt else ""
+    missed = [parts[arrival.part].name for arrival in creation.receipt if arrival.missing]
+    unsure = [parts[arrival.part].name for arrival in creation.receipt if arrival.unsure]
+    said = [f"{', '.join(missed)} did not arrive"] * bool(missed) + [f"{', '.join(unsure)} unsure"] * bool(unsure)
+    return ", ".join(said) or ("all arrived" if creation.receipt else "")

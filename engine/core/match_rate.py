@@ -125,16 +125,17 @@ def part_chances(arrivals: Iterable[Arrival], code_counts: Mapping[int, int]) ->
         by_part.setdefault(arrival.part, []).append(arrival)
     chances: dict[int, float] = {}
     for part, some in by_part.items():
-        requested, assigned = Counter(one.code for one in some), Counter(one.found for one in some)
+        requested, assigned = Counter(one.code for one in some), Counter(one.found for one in some if not one.unsure)
         agree = sum(count * assigned[code] for code, count in requested.items()) / len(some) ** 2
         chances[part] = min(1.0, max(agree, 1 / max(1, code_counts.get(part, 1))))
     return chances
 
 
 def receipt_words(receipt: Receipt, codes_per_part: int) -> str:
-    """A receipt in one line, for parts of so many codes each: "3 of 5 arrived, where guessing gives 0.2"."""
-    arrived = sum(arrival.arrived for arrival in receipt)
-    return f"{arrived} of {len(receipt)} arrived, where guessing gives {len(receipt) / max(1, codes_per_part):.1f}"
+    """A receipt in one line, for parts of so many codes each: "3 of 5 arrived, 1 unsure, where guessing gives 0.2"."""
+    arrived, unsure = sum(one.arrived for one in receipt), sum(one.unsure for one in receipt)
+    words = f"{arrived} of {len(receipt)} arrived" + (f", {unsure} unsure" if unsure else "")
+    return f"{words}, where guessing gives {len(receipt) / max(1, codes_per_part):.1f}"
 
 
 def _between(rate: float, chance: float | None) -> float:

@@ -116,7 +116,7 @@ def _with_start(recipe: Recipe, start: Start | None) -> Recipe:
 
 
 def _arrival_document(arrival: Arrival) -> dict[str, Any]:
-    return {name: value for name, value in asdict(arrival).items() if value is not None}
+    return {name: value for name, value in asdict(arrival).items() if value is not None and value is not False}
 
 
 def _arrival(row: Any) -> Arrival | None:
@@ -125,7 +125,11 @@ def _arrival(row: Any) -> Arrival | None:
     part, code, found, similarity = (row.get(key) for key in ("part", "code", "found", "similarity"))
     if not (isinstance(part, int) and isinstance(code, int) and isinstance(found, int)):
         return None
-    where = finite_number(row.get("where"))
-    if where is not None and not 0 <= where <= 1:
-        where = None
-    return Arrival(part, code, found, finite_number(similarity) or 0.0, where)
+    where, likelihood = (_share(row.get(key)) for key in ("where", "likelihood"))
+    return Arrival(part, code, found, finite_number(similarity) or 0.0, where, likelihood, row.get("unsure") is True)
+
+
+def _share(value: Any) -> float | None:
+    """A number of 0 to 1, None for all else."""
+    number = finite_number(value)
+    return number if number is not None and 0 <= number <= 1 else None

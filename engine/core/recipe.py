@@ -192,18 +192,28 @@ class Arrival:
     visible) and the cosine (-1..1) between the found part and the chosen code's centroid.
 
     ``where`` says whether the part is in its place, for pictures that had a place for it: how much the place where it
-    was found and the one where it was put overlap (intersection over union, 0..1); None: there was none."""
+    was found and the one where it was put overlap (intersection over union, 0..1); None: there was none.
+
+    Packs with a reader know more: ``likelihood`` is how likely the picture shows the chosen code (0..1), and of an
+    ``unsure`` one nobody can say whether it does."""
 
     part: int
     code: int
     found: int
     similarity: float
     where: float | None = None
+    likelihood: float | None = None
+    unsure: bool = False
 
     @property
     def arrived(self) -> bool:
         """Whether the chosen part is what the picture shows."""
-        return self.found == self.code
+        return self.found == self.code and not self.unsure
+
+    @property
+    def missing(self) -> bool:
+        """Whether the picture shows something else, or nothing, in the chosen part's place."""
+        return not self.arrived and not self.unsure
 
 
 Receipt = tuple[Arrival, ...]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
@@ -42,6 +43,28 @@ def decode_latents(vae: Any, latents: Tensor) -> Tensor:
     with _upcast(vae):
         pixels = vae.decode(latents.to(vae.dtype)).sample
     return pixels.float().nan_to_num(0.0, 1.0, -1.0).clamp(-1, 1).cpu()
+
+
+def rebuild_pictures(vae: Any, pictures: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """Pictures uint8 (N, H, W, 3) as an autoencoder gives them back, encoded and decoded at ``size`` pixels a side."""
+    result = np.empty_like(pictures)
+    for first in range(0, len(pictures), _REBUILT_AT_ONCE):
+        some = pictures[first : first + _REBUILT_AT_ONCE]
+        unit = torch.from_numpy(np.ascontiguousarray(some)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        pixels = decode_latents(vae, encode_pictures(vae, _scaled(unit, (size, size))))
+        pixels = _scaled(pixels, pictures.shape[1:3]).clamp(-1, 1)
+        result[first : first + _REBUILT_AT_ONCE] = ((pixels + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    return result
+
+
+_REBUILT_AT_ONCE: Final = 16
+
+
+def _scaled(pixels: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Pixels (N, 3, H, W) at another size (H, W)."""
+    if tuple(pixels.shape[-2:]) == tuple(size):
+        return pixels
+    return torch.nn.functional.interpolate(pixels, tuple(size), mode="bicubic", antialias=True)
 
 
 def _normalisation(vae: Any, device: torch.device) -> tuple[Any, Any]:

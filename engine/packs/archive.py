@@ -22,7 +22,7 @@ from engine.core.on_disk import exists, is_file, is_folder
 from engine.core.paths import free_folder, slug
 from engine.core.unicode_text import unicode_text
 from engine.packs.contents import pack_files
-from engine.packs.pack import CODEBOOK, LORA, MANIFEST, TOKENS, Pack
+from engine.packs.pack import CODEBOOK, LORA, MANIFEST, READER, TOKENS, Pack
 from engine.packs.validation import check_pack
 
 _MOST_BYTES: Final = 8 << 30
@@ -137,7 +137,7 @@ def _same(pack: Pack, other: Pack) -> bool:
     try:
         if pack.to_document() != other.to_document():
             return False
-        return all(_same_file(pack.path / name, other.path / name) for name in (CODEBOOK, TOKENS, LORA))
+        return all(_same_file(pack.path / name, other.path / name) for name in (CODEBOOK, TOKENS, LORA, READER))
     except (OSError, ValueError):  # the other one is broken: then it is not the same
         return False
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from engine.core.errors import UserError
 from engine.core.on_disk import entries_of, exists, files_like, is_file
-from engine.packs.pack import BEGINNINGS, CODE_PICTURES, CODEBOOK, LORA, MANIFEST, TOKENS, Pack
+from engine.packs.pack import BEGINNINGS, CODE_PICTURES, CODEBOOK, LORA, MANIFEST, READER, TOKENS, Pack
 
 _PAPERS: Final = re.compile(r"(licen[cs]e|readme|notice)\b.*", re.IGNORECASE)
 
@@ -20,7 +20,7 @@ def pack_files(pack: Pack) -> list[str]:
 
     Raises :class:`UserError` if one of them is a link out of the folder, or no file.
     """
-    names = {MANIFEST, CODEBOOK, TOKENS, LORA, BEGINNINGS}
+    names = {MANIFEST, CODEBOOK, TOKENS, LORA, READER, BEGINNINGS}
     names |= {path.name for path in entries_of(pack.path) if _PAPERS.fullmatch(path.name)}
     for reference in pack.references:
         paths = (reference.image, reference.thumbnail, reference.labels)

@@ -22,6 +22,8 @@ MANIFEST: Final = "pack.json"
 CODEBOOK: Final = "codebook.safetensors"
 TOKENS: Final = "tokens.safetensors"
 LORA: Final = "lora.safetensors"
+READER: Final = "reader.safetensors"
+"""Where a pack may keep the network that makes its receipts (:class:`engine.models.part_reader.PartReader`)."""
 BEGINNINGS: Final = "beginnings.safetensors"
 """What a pack may keep beside its tokens to help others begin: ``looks`` (M, N, C), part features of things that are
 not in the pack, and ``<encoder>`` (M, N, W), the tokens that say them."""

@@ -12,13 +12,17 @@ from engine.core.image_files import MOST_LABELS, open_picture, picture_size, rea
 from engine.core.on_disk import exists, is_file
 from engine.core.segmentation import NO_PART
 from engine.packs.finite import first_not_finite
-from engine.packs.pack import BEGINNINGS, LORA, TOKENS, Pack, Reference
+from engine.packs.pack import BEGINNINGS, LORA, READER, TOKENS, Pack, Reference
 
 _TRIED_SIDE: Final = 64
 """Pictures are read to their end, but nobody looks at them here."""
 _AGAIN: Final = "Get the pack again, or remove it."
 _LORA_PAIR: Final = re.compile(r"[._]lora(?:_linear_layer)?[._](A|B|down|up)(?=\.)")
 """The side of a matrix in names of today, of peft, of diffusers before, and of kohya."""
+
+
+_ANSWERS: Final = re.compile(r"what\.\d+\.3\.bias")
+"""The last layer of each part in a reader's file."""
 
 
 def check_pack(pack: Pack, thorough: bool = False) -> None:
@@ -30,8 +34,9 @@ def check_pack(pack: Pack, thorough: bool = False) -> None:
     pack.codebook()
     _check_tokens(pack)
     _check_lora(pack)
+    _check_reader(pack)
     if thorough:
-        for name in (TOKENS, LORA, BEGINNINGS):
+        for name in (TOKENS, LORA, READER, BEGINNINGS):
             _check_numbers(pack, name)
     for reference in pack.references:
         for path in {reference.image, reference.thumbnail, reference.labels}:
@@ -71,6 +76,19 @@ def _check_lora(pack: Pack) -> None:
                 f"The LoRA of “{pack.path.name}” has only one of two matrices for {name.removesuffix('.weight')}.",
                 _AGAIN,
             )
+
+
+def _check_reader(pack: Pack) -> None:
+    """See that a reader has an answer for each part's codes and "none of these"."""
+    shapes = _shapes(pack, READER)
+    if not shapes:
+        return
+    vocabulary = pack.vocabulary
+    answers = {name: shape[0] for name, shape in shapes.items() if _ANSWERS.fullmatch(name) and shape}
+    bounds = [shapes.get(name) for name in ("temperature", "arrived", "missing")]
+    parts = len(vocabulary.parts)
+    if len(answers) != parts or set(answers.values()) != {vocabulary.codes_per_part + 1} or bounds != [(parts,)] * 3:
+        raise UserError(f"The reader of the pack “{pack.path.name}” does not fit it.", _AGAIN)
 
 
 def _check_numbers(pack: Pack, name: str) -> None:

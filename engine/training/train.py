@@ -24,6 +24,7 @@ from engine.training.captions import Captions
 from engine.training.examples import Examples, prepare_examples, segmented_pictures
 from engine.training.learner import Learner
 from engine.training.loop import StopRequested, explain_step_failure, run_steps
+from engine.training.pack_reader import write_reader
 from engine.training.sample_images import SamplePainter
 from engine.training.token_init import initial_tokens
 from engine.training.trained_pack import install_pack, prove_pack, write_trained_pack
@@ -66,6 +67,7 @@ def _train(models: Models, plan: Plan, pack: Pack, place: Path, report: Report, 
     if not world.first:
         return place
     gc.collect()  # the pack is opened as anybody would, in the memory that the learner had
+    written = write_reader(models, written, plan, report)
     report(Progress("Opening the pack", 0, 0))
     proven = prove_pack(models, written, run, plan.seed, report)
     return place if written.path == place else install_pack(proven, place, run)

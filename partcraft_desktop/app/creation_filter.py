@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.core.recipe import Creation
+from engine.core.recipe import Creation, Receipt
 from engine.core.vocabulary import Choice
 from engine.packs.pack import Pack
 from partcraft_desktop.app.creation_stars import star_of
@@ -14,11 +14,12 @@ from partcraft_desktop.app.creation_stars import star_of
 
 @dataclass(frozen=True)
 class CreationFilter:
-    """Creations with a star, whose parts have all "arrived" or of which some are "missing", of a pack (its id), with a
-    part (its name); all of what is told has to hold. The receipt of one that asked for no part says neither."""
+    """Creations with a star, whose parts have all "arrived" or of which some are "missing" or "unsure", of a pack (its
+    id), with a part (its name); all of what is told has to hold. The receipt of one that asked for no part says none of
+    these."""
 
     starred: bool = False
-    receipt: Literal["", "arrived", "missing"] = ""
+    receipt: Literal["", "arrived", "missing", "unsure"] = ""
     pack: str = ""
     part: str = ""
 
@@ -35,7 +36,9 @@ class CreationFilter:
 
     def words(self, packs: Mapping[str, Pack]) -> str:
         """What is shown, in a few words."""
-        receipts = {"": "", "arrived": "all parts arrived", "missing": "a part is missing"}
+        receipts = {
+            "": "", "arrived": "all parts arrived", "missing": "a part is missing", "unsure": "a part is unsure",
+        }  # fmt: skip
         pack = packs[self.pack].title if self.pack in packs else self.pack
         words = [self.starred and "starred", receipts[self.receipt], pack, self.part]
         text = ", ".join(word for word in words if word)
@@ -46,11 +49,14 @@ class CreationFilter:
             return False
         if self.pack and creation.recipe.pack != self.pack:
             return False
-        if self.receipt:
-            whole = all(arrival.arrived for arrival in creation.receipt)
-            if not creation.receipt or whole != (self.receipt == "arrived"):
-                return False
+        if self.receipt and not self._lets_receipt(creation.receipt):
+            return False
         return not self.part or self.part in parts_of(creation, packs)
+
+    def _lets_receipt(self, receipt: Receipt) -> bool:
+        if self.receipt == "arrived":
+            return bool(receipt) and all(arrival.arrived for arrival in receipt)
+        return any(arrival.missing if self.receipt == "missing" else arrival.unsure for arrival in receipt)
 
 
 def parts_of(creation: Creation, packs: Mapping[str, Pack]) -> set[str]:

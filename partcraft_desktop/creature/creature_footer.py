@@ -255,8 +255,8 @@ def check_words(state: State) -> str:
     if check is None:
         return ""
     if check.done:
-        arrived = sum(arrival.arrived for arrival in check.receipt)
-        return f": {arrived} of {len(check.receipt)}"
+        arrived, unsure = (sum(getattr(one, state) for one in check.receipt) for state in ("arrived", "unsure"))
+        return f": {arrived} of {len(check.receipt)}" + (f", {unsure} unsure" if unsure else "")
     if check.looks:
         return ": looking…"
     if state.engine != "ready":

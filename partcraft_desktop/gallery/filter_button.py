@@ -68,7 +68,9 @@ class FilterButton(QWidget):
         menu.aboutToHide.connect(menu.deleteLater)
         self._add(menu, "Starred", now.starred, replace(now, starred=not now.starred))
         menu.addSeparator()
-        for receipt, text in (("arrived", "All parts arrived"), ("missing", "A part is missing")):
+        for receipt, text in (
+            ("arrived", "All parts arrived"), ("missing", "A part is missing"), ("unsure", "A part is unsure"),
+        ):  # fmt: skip
             on = now.receipt == receipt
             self._add(menu, text, on, replace(now, receipt="" if on else receipt))
         for title, there, chosen, change in (

@@ -1,4 +1,4 @@
-"""Receipts as chips: a part's shape and colour with a tick or a cross, and the same in words."""
+"""Receipts as chips: a part's shape and colour with a tick, a question mark or a cross, and the same in words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPalette, QPen, QPixmap
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPainterPath, QPaintEvent, QPalette, QPen, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.core.match_rate import receipt_words
@@ -51,6 +51,8 @@ def arrival_text(arrival: Arrival, vocabulary: Vocabulary | None) -> str:
     choice = f"{part_name(vocabulary, arrival.part)}: {code_name(vocabulary, arrival.part, arrival.code)}"
     if arrival.arrived:
         return f"{choice} arrived{_place_text(arrival)}"
+    if arrival.unsure:
+        return f"{choice} may have arrived, that is unsure"
     if arrival.found == ABSENT:
         return f"{choice} did not arrive"
     return f"{choice} did not arrive, it looks like {code_name(vocabulary, arrival.part, arrival.found)}"
@@ -122,7 +124,7 @@ class ReceiptPictures:
         if vocabulary is not None:
             self._vocabularies.setdefault(id(vocabulary), vocabulary)
         colours = tuple(palette.color(role).rgba() for role in _ROLES)
-        shown = tuple((arrival.part, arrival.arrived) for arrival in receipt)
+        shown = tuple((arrival.part, arrival.arrived, arrival.unsure) for arrival in receipt)
         key = (shown, id(vocabulary), room.width(), ratio, colours, painter.font().key())
         picture = self._kept.get(key)
         if picture is None:
@@ -154,22 +156,18 @@ def chip_width(metrics: QFontMetrics, name: str) -> int:
 def paint_mark(
     painter: QPainter, rect: QRectF, arrival: Arrival, vocabulary: Vocabulary | None, palette: QPalette
 ) -> None:
-    """A part's shape, and a tick or a cross, without a chip."""
+    """A part's shape and its sign, without a chip."""
     shape = QRectF(rect.x() + 1, rect.center().y() - 4.5, 9, 9)
     painter.setPen(Qt.PenStyle.NoPen)
     colour = seen_on(part_colour(vocabulary, arrival.part), palette.color(Role.Window))
     painter.fillPath(glyph(part_sign(vocabulary, arrival.part), shape), colour)
-    mark = QRectF(rect.x() + 11, rect.center().y() - 4.5, 9, 9)
-    if arrival.arrived:
-        draw_check(painter, mark, palette.color(Role.WindowText))
-    else:
-        draw_cross(painter, mark, palette.color(Role.PlaceholderText))
+    _draw_sign(painter, QRectF(rect.x() + 11, rect.center().y() - 4.5, 9, 9), arrival, palette)
 
 
 def paint_chip(
     painter: QPainter, rect: QRectF, arrival: Arrival, name: str, vocabulary: Vocabulary | None, palette: QPalette
 ) -> None:
-    """One chip: the part's shape in its colour, its name if any, and a tick or a cross."""
+    """One chip: the part's shape in its colour, its name if any, and its sign."""
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.fillPath(rounded(rect, rect.height() / 2), palette.color(Role.AlternateBase))
@@ -180,12 +178,18 @@ def paint_chip(
         painter.setPen(palette.color(Role.WindowText))
         text = rect.adjusted(21, 0, -17, 0)
         painter.drawText(text, Qt.AlignmentFlag.AlignVCenter, name)
-    mark = QRectF(rect.right() - 16, rect.center().y() - 5, 10, 10)
-    if arrival.arrived:
-        draw_check(painter, mark, palette.color(Role.WindowText))
-    else:
-        draw_cross(painter, mark, palette.color(Role.PlaceholderText))
+    _draw_sign(painter, QRectF(rect.right() - 16, rect.center().y() - 5, 10, 10), arrival, palette)
     painter.restore()
+
+
+def _draw_sign(painter: QPainter, rect: QRectF, arrival: Arrival, palette: QPalette) -> None:
+    """A tick for what arrived, a question mark for what is unsure, else a cross."""
+    if arrival.arrived:
+        draw_check(painter, rect, palette.color(Role.WindowText))
+    elif arrival.unsure:
+        draw_question(painter, rect, palette.color(Role.WindowText))
+    else:
+        draw_cross(painter, rect, palette.color(Role.PlaceholderText))
 
 
 def draw_cross(painter: QPainter, rect: QRectF, colour: QColor) -> None:
@@ -197,6 +201,22 @@ def draw_cross(painter: QPainter, rect: QRectF, colour: QColor) -> None:
     box = rect.adjusted(inset, inset, -inset, -inset)
     painter.drawLine(QPointF(box.topLeft()), QPointF(box.bottomRight()))
     painter.drawLine(QPointF(box.topRight()), QPointF(box.bottomLeft()))
+
+
+def draw_question(painter: QPainter, rect: QRectF, colour: QColor) -> None:
+    """A question mark filling ``rect``."""
+    pen = QPen(colour, rect.width() * 0.16)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    painter.setPen(pen)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    side = rect.width()
+    hook = QPainterPath(rect.topLeft() + QPointF(side * 0.26, side * 0.3))
+    bow = QRectF(rect.x() + side * 0.26, rect.y() + side * 0.08, side * 0.48, side * 0.46)
+    hook.arcTo(bow, 170, -215)
+    hook.lineTo(rect.topLeft() + QPointF(side * 0.5, side * 0.66))
+    painter.drawPath(hook)
+    painter.drawPoint(rect.topLeft() + QPointF(side * 0.5, side * 0.92))
 
 
 class ReceiptRow(QWidget):

@@ -24,6 +24,7 @@ from partcraft_desktop.widgets.thumbnails import Thumbnails
 from tests.desktop.conftest import WAIT, Opened
 
 ARRIVED, MISSED = Arrival(1, 0, 0, 0.9), Arrival(1, 0, 2, 0.1)
+UNSURE = Arrival(2, 0, 0, 0.5, None, 0.4, unsure=True)
 
 
 def creations_of(pack: Pack) -> tuple[Creation, ...]:
@@ -187,3 +188,19 @@ def test_where_there_is_no_room_to_see_a_filter_none_holds(gallery: Gallery) -> 
     assert shown(gallery) == ["0", "1", "2", "3"] and not gallery.filter.isVisible()
     gallery.resize(900, 184)
     assert shown(gallery) == ["1"] and gallery.filter.all.isVisible()
+
+
+def test_what_is_unsure_is_neither_whole_nor_missing(pack: Pack) -> None:
+    (one, *_) = creations_of(pack)
+    made = (one, replace(one, receipt=(ARRIVED, UNSURE)), replace(one, receipt=(MISSED, UNSURE)))
+    for wanted, rows in (("arrived", [0]), ("missing", [2]), ("unsure", [1, 2])):
+        found = CreationFilter(receipt=wanted).among(made, frozenset(), {pack.id: pack})  # pyright: ignore
+        assert [made.index(creation) for creation in found] == rows, wanted
+
+
+def test_the_menu_offers_what_is_unsure(gallery: Gallery, pack: Pack) -> None:
+    choose(gallery, "A part is unsure")
+    assert gallery.filter.filter.receipt == "unsure" and gallery.filter.words == "A part is unsure"
+    assert shown(gallery) == []
+    choose(gallery, "A part is unsure")
+    assert len(shown(gallery)) == 4

@@ -86,3 +86,13 @@ def test_what_others_wrote_is_distrusted(value: object) -> None:
     mixed = {"count": value, "emr": value, "floor": value, "parts": value}
     assert MatchRate.from_metrics({"mixed": mixed}) is None and MatchRate.from_metrics({"mixed": value}) is None
     assert MatchRate.from_metrics({"mixed": mixed | {"emr": 0.5}}) == MatchRate(0.5)
+
+
+def test_what_is_unsure_is_neither_counted_nor_hidden() -> None:
+    receipt = (Arrival(0, 1, 1, 0.5), Arrival(1, 1, 1, 0.5, unsure=True), Arrival(2, 1, 2, 0.5))
+    assert [(one.arrived, one.unsure, one.missing) for one in receipt] == [
+        (True, False, False), (False, True, False), (False, False, True),
+    ]  # fmt: skip
+    assert receipt_words(receipt, 10) == "1 of 3 arrived, 1 unsure, where guessing gives 0.3"
+    assert "unsure" not in receipt_words(receipt[:1], 10)
+    assert part_chances(receipt[1:2], {1: 4}) == {1: 0.25}, "an unsure part agrees with no request"

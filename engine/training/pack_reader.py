@@ -1,0 +1,84 @@
+"""The end of a training: a reader for the pack, from the pictures that it learned from, so that its receipts can be
+trusted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from engine.core.errors import UserError
+from engine.core.on_disk import is_file, is_folder
+from engine.core.paths import starter_pack
+from engine.models.loader import Models
+from engine.models.part_reader import PartReader
+from engine.models.vae import rebuild_pictures
+from engine.packs.pack import READER, Pack
+from engine.runs.plan import Plan
+from engine.segmentation.reader_examples import labelled_pictures
+from engine.segmentation.reader_fitting import ReaderPlan, Rebuild, make_reader
+from engine.training.examples import segmented_pictures
+from engine.training.token_init import extended_pack
+from engine.worker.jobs import Progress, Report
+
+STAGE: Final = "Learning to read parts"
+READER_METRICS: Final = "reader"
+"""The key of a pack's ``metrics`` under which the reader's scores are."""
+STEPS: Final = 240
+EXAMPLES: Final = 2000
+LEAST_KAPPA: Final = 0.5
+"""A reader that agrees less with the truth, on pictures of the pack that it has not seen, is not kept."""
+_SLOW: Final = 256
+"""Autoencoders of pictures of more pixels a side take seconds a picture on a CPU, and at the reader's size their blur
+is not seen."""
+
+
+def write_reader(models: Models, pack: Pack, plan: Plan, report: Report) -> Pack:
+    """Make a reader for a pack that was trained, of the pictures it learned from (its references, where they are not
+    here any more), and keep it in the pack if it has learned to read; the pack, with the reader's scores among its
+    metrics. Raises :class:`UserError`."""
+    (pack.path / READER).unlink(missing_ok=True)
+    metrics = {key: value for key, value in pack.metrics.items() if key != READER_METRICS}
+    steps = min(STEPS, plan.steps)  # who trains for a minute does not wait another one for receipts
+    folder = plan.pictures if is_folder(plan.pictures) else ""
+    if (folder or pack.references) and pack.codebook().tells_codes:
+        source = labelled_pictures(segmented_pictures(models, pack, folder, report))
+        reader, scores = make_reader(
+            source, pack.vocabulary.codes_per_part,
+            ReaderPlan(examples=min(EXAMPLES, 8 * steps), steps=steps, seed=plan.seed),
+            _rebuild(models, pack, plan), reader_to_begin_with(pack),
+            lambda done, total: report(Progress(STAGE, done, total)),
+        )  # fmt: skip
+        if scores.kappa >= LEAST_KAPPA:
+            reader.save(pack.path / READER)
+            metrics[READER_METRICS] = scores.to_metrics()
+    pack = replace(pack, metrics=metrics)
+    pack.save()
+    return pack
+
+
+def reader_to_begin_with(pack: Pack) -> PartReader | None:
+    """The reader of the pack that a pack extends, else the starter's; None where neither has one that is whole."""
+    try:
+        extended = extended_pack(pack)
+    except UserError:  # it is gone, or another by now
+        extended = None
+    for known in (extended.path if extended else None, starter_pack()):
+        if known is not None and is_file(known / READER):
+            try:
+                return _reader_of(Pack.open(known))
+            except UserError:  # a damaged one is nothing to begin with
+                continue
+    return None
+
+
+def _reader_of(pack: Pack) -> PartReader:
+    return PartReader.load(pack.path / READER, len(pack.vocabulary.parts), pack.vocabulary.codes_per_part)
+
+
+def _rebuild(models: Models, pack: Pack, plan: Plan) -> Rebuild | None:
+    """How the base model's autoencoder gives pictures back; None where that would take long and not be seen."""
+    pipeline: Any = models.pipeline_of(pack)
+    size = plan.size or int(pipeline.unet.config.sample_size * pipeline.vae_scale_factor)
+    if models.device.type == "cpu" and size > _SLOW:
+        return None
+    return lambda pictures: rebuild_pictures(pipeline.vae, pictures, size)
