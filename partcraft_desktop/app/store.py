@@ -16,13 +16,17 @@ from partcraft_desktop.app.state import State
 
 class Store(QObject):
     """Holds the state. ``changed``: it was replaced; ``message``: a :class:`Message` for the status strip;
-    ``withdrawn``: one whose action has become needless; ``model_wanted(id)``: somebody wants a model that is missing.
+    ``withdrawn``: one whose action has become needless; ``model_wanted(id)``: somebody wants a model that is missing,
+    or brought one (its folder's path); ``pack_offered(OfferedPack)`` and ``checkpoint_offered(Dropped)``: ask whether
+    to take one in.
     """
 
     changed = Signal()
     message = Signal(object)
     withdrawn = Signal(object)
     model_wanted = Signal(str)
+    pack_offered = Signal(object)
+    checkpoint_offered = Signal(object)
 
     def __init__(self, readers: BackgroundReader, parent: QObject | None = None) -> None:
         super().__init__(parent)

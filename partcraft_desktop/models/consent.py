@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
@@ -65,6 +66,32 @@ class Consent(QWidget):
             f"{byte_size(offer.free)} are free."
         )
         self.yes.setText(f"Fetch {byte_size(left)}" if left else "Check")
+        self._show_buttons(yes=True, token=False)
+
+    def show_offers(self, title: str, offers: Sequence[Offer]) -> None:
+        """Ask whether to fetch all that a vocabulary takes: each with its size, licence and folder."""
+        size, left = sum(offer.size for offer in offers), sum(offer.size - offer.here for offer in offers)
+        self.question.setText(f"Fetch what “{title}” takes, and import it? It is {byte_size(size)} in all.")
+        lines = []
+        for offer in offers:
+            known = catalogue_model(offer.repository.id)
+            here = f", {byte_size(offer.here)} of it here" if offer.here else ""
+            lines.append(
+                f"{known.title if known else offer.repository.id}: {byte_size(offer.size)}{here}. Licence: "
+                f"{offer.repository.license or 'none is named'}. It goes to {offer.folder}."
+            )
+        lines.append(f"{byte_size(offers[0].free)} are free.")
+        self.terms.setText("\n".join(lines))
+        self.yes.setText(f"Fetch {byte_size(left)}" if left else "Check")
+        self._show_buttons(yes=True, token=False)
+
+    def show_folder(self, folder: str) -> None:
+        """Ask whether to look for models where one was brought from."""
+        self.question.setText(f"Use the model in {folder}?")
+        self.terms.setText(
+            "The folder is added to those in which models are looked for. Nothing in it is moved or changed."
+        )
+        self.yes.setText("Add folder")
         self._show_buttons(yes=True, token=False)
 
     def show_fault(self, fault: ModelFault) -> None:

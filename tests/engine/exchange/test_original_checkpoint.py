@@ -180,7 +180,7 @@ def test_a_checkpoint_is_imported_from_the_command_line(
     assert main([str(word) for word in words[:3]]) == 1
     assert "--base-model" in capsys.readouterr().err
     assert main(["packs", "import", str(tmp_path), "--base-model", "x"]) == 1
-    assert "pretrained_kmeans.pth" in capsys.readouterr().err
+    assert "There is no pytorch_model.bin" in capsys.readouterr().err
     assert main(["packs", "export", "old birds", str(tmp_path / "plain"), "--plain"]) == 0
     assert len(list((tmp_path / "plain/embeddings").iterdir())) == 7 * 16
 

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.training.attention_loss import AttentionCapture, attention_loss, part_attention
+from engine.models.attention_capture import AttentionCapture, part_attention
+from engine.training.attention_loss import attention_loss
 
 
 def random_attention(seed: int, batch: int = 2, grid: int = 4, tokens: int = 9) -> torch.Tensor:
