@@ -86,8 +86,9 @@ NAMES = ("Cardinal", "Snowy Owl", "Blue Jay", "Ёжик", "Kiwi", "Robin", "Wren
 
 def write_script(path: Path, **jobs: dict[str, Any]) -> Path:
     """Write a script for the fake handlers; point ``PARTCRAFT_FAKE_SCRIPT`` to it."""
-    path.write_text(json.dumps(jobs), "utf-8")
-    return path
+    beside = path.with_suffix(".new")  # a handler may read it at this moment
+    beside.write_text(json.dumps(jobs), "utf-8")
+    return beside.replace(path)
 
 
 def make_vocabulary(parts: int = 5, codes: int = 8) -> Vocabulary:

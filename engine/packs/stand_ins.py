@@ -17,6 +17,7 @@ from PIL import Image, ImageColor, ImageDraw
 from engine.core.atomic_files import make_folder, write_whole
 from engine.core.part_looks import part_signs, shown_parts
 from engine.core.paths import slug
+from engine.core.recipe import Recipe
 from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import ABSENT
 from engine.packs.pack import Pack, Reference
@@ -45,6 +46,17 @@ def code_of(reference: Reference) -> int:
     """The code that a stand-in or painted reference is of."""
     number = reference.id.partition("-")[0]
     return int(number) if number.isascii() and number.isdigit() else max(reference.codes)
+
+
+def uses_stand_ins(pack: Pack, recipe: Recipe) -> bool:
+    """Whether a recipe takes a part from a drawing: nothing to render from."""
+    for choice in recipe.choices:
+        source = pack.reference(choice.source) or next(
+            (one for one in pack.references if one.codes[choice.part : choice.part + 1] == (choice.code,)), None
+        )
+        if source is not None and is_stand_in(source):
+            return True
+    return False
 
 
 def is_painted(pack: Pack) -> bool:

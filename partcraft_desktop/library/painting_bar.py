@@ -22,14 +22,14 @@ class PaintingBar(QWidget):
         self.bar = ProgressBar()
         self.button = push_button("Stop", self._press, look="flat")
         row = QHBoxLayout()
-        row.setSpacing(UNIT // 2)
-        row.addWidget(self.line, 1)
+        row.setSpacing(UNIT)
+        row.addWidget(self.bar, 1)
         row.addWidget(self.button)
         column = QVBoxLayout(self)
         column.setContentsMargins(UNIT // 2, 0, UNIT // 2, 0)
         column.setSpacing(2)
+        column.addWidget(self.line)
         column.addLayout(row)
-        column.addWidget(self.bar)
         self._shown: PaintingStatus | None = None
         session.changed.connect(self.refresh)
         self.hide()
@@ -75,7 +75,7 @@ def painting_text(status: PaintingStatus) -> tuple[str, str]:
         return f"Pictures: {count}, not going on", f"{count} reference pictures are painted. {status.fault}"
     if status.stopped:
         return f"Pictures: {count}, stopped", f"{count} reference pictures are painted; the others are drawn stand-ins."
-    left = f", about {duration(status.left)} left" if status.left else ""
+    left = f" · {duration(status.left)} left" if status.left else ""
     doing = "Painting" if status.active else "Waiting to paint"
     return (
         f"{doing}: {count}{left}",

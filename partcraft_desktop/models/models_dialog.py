@@ -18,7 +18,7 @@ from partcraft_desktop.widgets.dialog import Dialog, quiet_label
 from partcraft_desktop.widgets.text import heading
 from partcraft_desktop.widgets.theme import UNIT
 
-EXPLAINED = "Nothing is fetched, and no request leaves this computer, unless you press Fetch or Ask."
+EXPLAINED = "Nothing is fetched, and no request leaves this computer, unless you press Get, Fetch or Ask."
 
 
 class ModelsDialog(Dialog):
