@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
@@ -61,7 +62,8 @@ class Store(QObject):
 
     def way_to(self, model: str) -> Action | None:
         """The button that leads to a model that is missing; None if none is."""
-        return Action("Get the model…", lambda: self.model_wanted.emit(model)) if model else None
+        label = "Find the model…" if Path(model).is_absolute() else "Get the model…"
+        return Action(label, lambda: self.model_wanted.emit(model)) if model else None
 
     def ask(
         self,

@@ -162,7 +162,7 @@ def test_a_base_model_that_was_moved_is_found_in_an_added_folder(
     gone = tmp_path / "was here" / "my base"
     failed = Failed(f"There is no folder {gone}.", "Put it back there.", model=str(gone))
     action = session.message_of(failed).action
-    assert action is not None and action.label == "Get the model…"
+    assert action is not None and action.label == "Find the model…"
     action.run()
     page = asked(qtbot, ModelsDialog)
     assert isinstance(page, ModelsDialog)
