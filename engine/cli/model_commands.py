@@ -15,7 +15,7 @@ from engine.core.byte_sizes import byte_size
 from engine.core.errors import UserError
 from engine.core.model_places import add_folder, added_folders, remove_folder
 from engine.core.paths import models_dir
-from engine.hub.published import PUBLISHED
+from engine.hub.published import PUBLISHED, published_pack
 from engine.hub.single_files import UNPACKABLE
 from engine.packs.library import PackLibrary
 from engine.worker.jobs import GetEyes, UnpackCheckpoint
@@ -111,7 +111,9 @@ def models_fetch(arguments: Namespace, handlers: str) -> Answer:
     if sys.stdin.isatty() and sys.stderr.isatty() and not arguments.yes and not agreed():
         return Answer(document, "Nothing was fetched.", FAILED)
     folder = fetch_offered(asked)
-    return Answer(document | {"path": str(folder), "here": asked.size}, f"{id} is in {folder}.")
+    published = published_pack(id)
+    hint = f" Make a pack of it: partcraft packs import-published {published.name}" if published else ""
+    return Answer(document | {"path": str(folder), "here": asked.size}, f"{id} is in {folder}.{hint}")
 
 
 def models_unpack(arguments: Namespace, handlers: str) -> Answer:

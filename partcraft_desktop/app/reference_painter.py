@@ -109,6 +109,7 @@ class ReferencePainter(QObject):
             and status.painted < status.total
             and state.engine == "ready"
             and state.render is None
+            and state.learning.alive is None  # a training has the computer to itself
         )
 
     def _begin(self) -> None:

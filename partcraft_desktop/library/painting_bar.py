@@ -30,21 +30,21 @@ class PaintingBar(QWidget):
         column.setSpacing(2)
         column.addWidget(self.line)
         column.addLayout(row)
-        self._shown: PaintingStatus | None = None
+        self._shown: tuple[PaintingStatus | None, bool] = None, False
         session.changed.connect(self.refresh)
         self.hide()
         self.refresh()
 
     def refresh(self) -> None:
         """Show the state."""
-        status = self._session.state.painting
-        if status == self._shown:
+        status, failed = self._session.state.painting, self._session.state.engine == "failed"
+        if (status, failed) == self._shown:
             return
-        self._shown = status
+        self._shown = status, failed
         self.setVisible(status is not None and status.painted < status.total)
         if status is None:
             return
-        text, tip = painting_text(status)
+        text, tip = painting_text(status, failed)
         self.line.setText(text)
         self.line.setToolTip(tip)
         self.setAccessibleName(tip)
@@ -68,11 +68,12 @@ class PaintingBar(QWidget):
             self._session.painter.stop()
 
 
-def painting_text(status: PaintingStatus) -> tuple[str, str]:
-    """A short line, and a sentence."""
+def painting_text(status: PaintingStatus, failed: bool = False) -> tuple[str, str]:
+    """A short line, and a sentence. ``failed``: the engine could not load what the pack needs."""
     count = f"{status.painted:,} of {status.total:,}"
-    if status.fault:
-        return f"Pictures: {count}, not going on", f"{count} reference pictures are painted. {status.fault}"
+    fault = status.fault or ("What the pack paints with could not be loaded." if failed and not status.active else "")
+    if fault:
+        return f"Pictures: {count}, not going on", f"{count} reference pictures are painted. {fault}"
     if status.stopped:
         return f"Pictures: {count}, stopped", f"{count} reference pictures are painted; the others are drawn stand-ins."
     left = f" · {duration(status.left)} left" if status.left else ""
