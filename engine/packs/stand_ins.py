@@ -27,8 +27,8 @@ _SIDE: Final = 512
 _SMALL: Final = 256
 _TIMES: Final = 4
 """Drawn so many times larger, then scaled down: Pillow's shapes have no soft edges."""
-_GROUND: Final = "#e4e5e7"
-_TINT: Final = 0.2
+_GROUND: Final = "#bfc3c8"
+_TINT: Final = 0.24
 """How much of a part's colour its tile has."""
 
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidg
 
 from engine.core.byte_sizes import byte_size
 from engine.hub.catalogue import catalogue_model
+from engine.hub.published import published_pack
 from partcraft_desktop.app.model_state import ModelFault
 from partcraft_desktop.widgets.controls import push_button
 from partcraft_desktop.widgets.text import quiet
@@ -74,13 +75,14 @@ class Consent(QWidget):
         self.question.setText(f"Fetch what “{title}” takes, and import it? It is {byte_size(size)} in all.")
         lines = []
         for offer in offers:
-            known = catalogue_model(offer.repository.id)
-            here = f", {byte_size(offer.here)} of it here" if offer.here else ""
-            lines.append(
-                f"{known.title if known else offer.repository.id}: {byte_size(offer.size)}{here}. Licence: "
-                f"{offer.repository.license or 'none is named'}. It goes to {offer.folder}."
-            )
-        lines.append(f"{byte_size(offers[0].free)} are free.")
+            known = catalogue_model(offer.repository.id) or published_pack(offer.repository.id)
+            here = f" ({byte_size(offer.here)} of it here)" if offer.here else ""
+            license = offer.repository.license or "none is named"
+            name = known.title if known else offer.repository.id
+            lines.append(f"{name}: {byte_size(offer.size)}{here}, licence: {license}")
+        first = offers[0]
+        root = first.folder.parents[first.repository.id.count("/")]
+        lines.append(f"It goes to {root}, where {byte_size(first.free)} are free.")
         self.terms.setText("\n".join(lines))
         self.yes.setText(f"Fetch {byte_size(left)}" if left else "Check")
         self._show_buttons(yes=True, token=False)

@@ -78,9 +78,13 @@ def test_one_button_fetches_imports_and_opens(
     qtbot.waitUntil(page.consent.isVisible, timeout=WAIT)
     assert page.consent.question.text() == "Fetch what “200 birds” takes, and import it? It is 300 kB in all."
     terms = page.consent.terms.text()
-    for id in BIRDS.needs:
-        assert str(models_dir() / id) in terms
-    assert terms.count("Licence: none is named") == 3 and "are free" in terms and not published.fetched
+    assert [line.partition(":")[0] for line in terms.splitlines()[:3]] == [
+        "200 birds",
+        "Stable Diffusion 1.5",
+        "DINOv2 base",
+    ]
+    assert f"It goes to {models_dir()}, where" in terms
+    assert terms.count("licence: none is named") == 3 and "are free" in terms and not published.fetched
     published.drip = 0.02
     page.consent.yes.click()
     row = page.vocabularies.rows["birds"]
