@@ -9,6 +9,7 @@ from typing import Any, Final
 import torch
 
 from engine.core.on_disk import is_file
+from engine.exchange.import_checkpoint import import_checkpoint
 from engine.exchange.single_file_checkpoint import unpack_checkpoint
 from engine.models.get_eyes import get_eyes
 from engine.models.loader import Models
@@ -17,6 +18,7 @@ from engine.rendering.evaluation import evaluate
 from engine.rendering.painter import open_painter
 from engine.rendering.preview import open_preview
 from engine.rendering.receipts import examine
+from engine.rendering.reference_painting import paint_reference
 from engine.rendering.render import render
 from engine.segmentation.dino import open_dino
 from engine.segmentation.discover import discover
@@ -31,7 +33,9 @@ from engine.worker.jobs import (
     Examine,
     FindParts,
     GetEyes,
+    ImportCheckpoint,
     Measure,
+    PaintReference,
     Prepare,
     Progress,
     Render,
@@ -67,6 +71,8 @@ HANDLERS: Final[dict[type, Callable[[Models, Any, Report], Any]]] = {
     Evaluate: evaluate,
     GetEyes: get_eyes,
     UnpackCheckpoint: unpack_checkpoint,
+    ImportCheckpoint: import_checkpoint,
+    PaintReference: paint_reference,
 }
 
 

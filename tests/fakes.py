@@ -35,12 +35,14 @@ from safetensors.numpy import save_file
 from engine.core.correction import ANY_PART
 from engine.core.errors import UserError
 from engine.core.match_rate import MatchRate
-from engine.core.paths import data_dir, models_dir
+from engine.core.paths import data_dir, models_dir, packs_dir
 from engine.core.recipe import Arrival, Creation
 from engine.core.resemblance import Resemblance
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
+from engine.hub.published import published_pack
 from engine.packs.pack import TOKENS, Backbone, BaseModel, Pack, Reference
+from engine.packs.stand_ins import PAINTED, code_of, is_stand_in, with_stand_ins
 from engine.runs.plan import Plan
 from engine.runs.run import Run, SampleImage
 from engine.runs.run_folder import run_identity
@@ -52,11 +54,13 @@ from engine.worker.jobs import (
     Examined,
     FindParts,
     GetEyes,
+    ImportCheckpoint,
     Job,
     Losses,
     Measure,
     Measured,
     News,
+    PaintReference,
     PartsFound,
     Prepare,
     Preview,
@@ -82,8 +86,9 @@ NAMES = ("Cardinal", "Snowy Owl", "Blue Jay", "Ёжик", "Kiwi", "Robin", "Wren
 
 def write_script(path: Path, **jobs: dict[str, Any]) -> Path:
     """Write a script for the fake handlers; point ``PARTCRAFT_FAKE_SCRIPT`` to it."""
-    path.write_text(json.dumps(jobs), "utf-8")
-    return path
+    beside = path.with_suffix(".new")  # a handler may read it at this moment
+    beside.write_text(json.dumps(jobs), "utf-8")
+    return beside.replace(path)
 
 
 def make_vocabulary(parts: int = 5, codes: int = 8) -> Vocabulary:
@@ -409,6 +414,40 @@ def unpack(models: Any, job: UnpackCheckpoint, report: Any) -> str:
     return f"checkpoints/{folder.name}"
 
 
+def import_checkpoint(models: Any, job: ImportCheckpoint, report: Any) -> str:
+    """A drawn pack whose pictures are stand-ins, as an imported checkpoint's are."""
+    report(Progress("Reading the checkpoint", 0, 0))
+    _step(_script(job), 0)
+    published = published_pack(job.published)
+    id = job.published or "imported"
+    folder = packs_dir() / id
+    pack = make_pack(folder, codes=4, references=0, id=id)
+    title = published.title if published else job.title
+    extra = {"source": {"id": published.id}} if published else {}
+    with_stand_ins(replace(pack, title=title, extra=extra)).save()
+    (folder / TOKENS).write_bytes((folder / "codebook.safetensors").read_bytes())
+    return str(folder)
+
+
+def paint(models: Any, job: PaintReference, report: Any) -> str:
+    """A drawn bird in the place of a stand-in."""
+    for step in range(4):
+        report(Progress("Painting", step + 1, 4))
+        _step(_script(job), step)
+    pack = Pack.open(job.pack)
+    picture, labels = sketch_bird(job.code)
+    painted = []
+    for reference in pack.references:
+        if code_of(reference) == job.code and is_stand_in(reference):
+            image, drawn = (pack.path / place / f"{PAINTED}{reference.id}.png" for place in ("references", "labels"))
+            picture.save(image)
+            Image.fromarray(labels).save(drawn)
+            reference = replace(reference, image=str(image), thumbnail=str(image), labels=str(drawn))
+        painted.append(reference)
+    replace(pack, references=tuple(painted)).save()
+    return job.pack
+
+
 HANDLERS = {
     Prepare: prepare,
     Segment: segment,
@@ -422,6 +461,8 @@ HANDLERS = {
     Evaluate: evaluate,
     GetEyes: get_eyes,
     UnpackCheckpoint: unpack,
+    ImportCheckpoint: import_checkpoint,
+    PaintReference: paint,
 }
 
 

@@ -29,6 +29,11 @@ SCENES = (
     "settings",
     "models",
     "models-asked",
+    "models-vocabulary",
+    "stand-ins",
+    "stand-in-small",
+    "add-pack",
+    "add-checkpoint",
     "shortcuts",
     "deleted",
     "trouble",
@@ -49,7 +54,7 @@ def main(out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     for theme, scale in (("light", "1"), ("dark", "1"), ("light", "2")):
         environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": scale}
-        scenes = SCENES if scale == "1" else (*SCENES[:2], "models-asked")
+        scenes = SCENES if scale == "1" else (*SCENES[:2], "models-asked", "models-vocabulary", "stand-ins")
         done = subprocess.run([sys.executable, "-m", "tests.screenshots", str(out), theme, *scenes], env=environment)
         if done.returncode:
             return done.returncode
@@ -184,6 +189,68 @@ class _Scene:
             under_way = (FetchStatus(id, 913_000_000, 2_130_000_000, 21_400_000.0, 57.0),)
             self.session.update_state(models=replace(models, offer=offer, fetches=under_way))
 
+    def ask_for_vocabulary(self) -> None:
+        """The question before a published vocabulary is fetched, with all it takes."""
+        from engine.hub.catalogue import catalogue_model
+        from engine.hub.fetch import Offer
+        from engine.hub.published import PUBLISHED
+        from engine.hub.repository import HubFile, Repository
+
+        birds = PUBLISHED[0]
+        self.wait(lambda: bool(self.session.state.vocabularies.known))
+        offers = []
+        for id in birds.needs:
+            known = catalogue_model(id)
+            size, license = (known.size, known.license) if known else (birds.size, birds.license)
+            place = Path("/home/robin/.local/share/PartCraft/models") / id
+            files = (HubFile("weights", size, "a" * 64),)
+            offers.append(Offer(Repository(id, "4" * 40, (), license), files, place, 0, 53 * 10**9))
+        state = replace(self.session.state.vocabularies, offered="birds", offers=tuple(offers))
+        self.session.update_state(vocabularies=state)
+
+    def show_stand_ins(self) -> None:
+        """The pack of 200 birds, some of whose pictures are painted."""
+        from engine.core.palette import PALETTE
+        from engine.core.vocabulary import Part, Vocabulary
+        from engine.hub.published import PUBLISHED, class_names
+        from engine.packs.stand_ins import with_stand_ins
+        from engine.worker.jobs import PaintReference
+        from tests import fakes
+
+        birds = PUBLISHED[0]
+        names = [name or f"part {place + 1}" for place, name in enumerate(birds.parts)]
+        parts = tuple(Part(i, name, PALETTE[i], i == birds.background) for i, name in enumerate(names))
+        pack = fakes.make_pack(self.home / "packs" / "birds", references=0, id="birds")
+        words = Vocabulary("bird", parts, 200, (class_names(birds),) * 8)
+        pack = with_stand_ins(replace(pack, title=birds.title, vocabulary=words, blind=True))
+        pack.save()
+        for code in (0, 1, 16):
+            fakes.paint(None, PaintReference(str(pack.path), code), lambda news: None)
+        self.session.list_packs()
+        self.wait(lambda: any(one.id == "birds" for one in self.session.state.packs))
+        self.session.open_pack("birds")
+        self.wait(lambda: self.session.state.painting is not None)
+        self.session.open_reference(pack.references[17].id)
+        self.settle()
+        self.session.choose(2, 17, pack.references[17].id)
+        self.session.choose(4, 72, pack.references[72].id)
+        self.wait(lambda: self.session.state.creature.collage is not None)
+
+    def offer_pack(self) -> None:
+        """The question before a pack is added."""
+        from engine.packs.archive import write_archive
+
+        pack = self.session.state.packs[0]
+        self.session.offer_pack(write_archive(pack, self.home / "somebody’s birds.partpack"))
+
+    def offer_checkpoint(self) -> None:
+        """The question before a checkpoint is imported."""
+        folder = self.home / "dreamcreature-sd1.5-cub200" / "checkpoint-74900"
+        folder.mkdir(parents=True)
+        for name in ("pytorch_model.bin", "pytorch_model_1.bin"):
+            (folder / name).write_bytes(b"x")
+        self.session.open_path(folder)
+
     def take(self, scene: str, out: Path) -> None:
         """Set the scene, save the picture, end."""
         from PySide6.QtWidgets import QApplication
@@ -225,6 +292,18 @@ class _Scene:
             window.openings.show_settings()
         if scene.startswith("models"):
             self.show_models(asked=scene == "models-asked")
+        if scene == "models-vocabulary":
+            self.ask_for_vocabulary()
+        if scene.startswith("stand-in"):
+            self.show_stand_ins()
+        if scene == "stand-in-small":
+            window.resize(window.minimumSize())
+        if scene == "add-pack":
+            self.offer_pack()
+            self.wait(lambda: QApplication.activeModalWidget() is not None)
+        if scene == "add-checkpoint":
+            self.offer_checkpoint()
+            self.wait(lambda: QApplication.activeModalWidget() is not None)
         if scene == "shortcuts":
             window.openings.show_shortcuts()
         if scene in ("layers", "sheet"):

@@ -42,6 +42,8 @@ class StandIn:
     gated: bool = False
     claims: int = 0
     """Bytes that the list of files says of large ones, if they are to be more than they are."""
+    commits: tuple[str, ...] = ()
+    """Other commits that it has."""
     head: dict[str, object] = field(default_factory=dict)
     """What else is said of every model."""
 
@@ -91,7 +93,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         folder = self.hub.root / id
         if not folder.is_dir():
             return self.answer(401, b"{}", X_Error_Code="RepoNotFound")
-        if revision not in ("main", COMMIT, "v1"):
+        if revision not in ("main", COMMIT, "v1", *self.hub.commits):
             return self.answer(404, b"{}", X_Error_Code="RevisionNotFound")
         siblings = []
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from engine.cli.console import DONE, FAILED, Answer, JobRunner
+from engine.cli.fetch_terminal import agreed, fetch_offered, terms
+from engine.cli.published_commands import published_row
 from engine.core.byte_sizes import byte_size
-from engine.core.durations import duration
 from engine.core.errors import UserError
 from engine.core.model_places import add_folder, added_folders, remove_folder
 from engine.core.paths import models_dir
-from engine.hub.catalogue import catalogue_model
+from engine.hub.published import PUBLISHED, published_pack
 from engine.hub.single_files import UNPACKABLE
 from engine.packs.library import PackLibrary
 from engine.worker.jobs import GetEyes, UnpackCheckpoint
 
 if TYPE_CHECKING:
-    from engine.hub.fetch import Fetching, Offer
+    pass
 
 
 def models_list(arguments: Namespace, handlers: str) -> Answer:
@@ -55,7 +56,11 @@ def models_list(arguments: Namespace, handlers: str) -> Answer:
     if proposed:
         lines += ["", "Can be fetched (partcraft models fetch ID):"]
         lines += [f"{one.id}  {byte_size(one.size)}, {one.license}  {one.gives}" for one in proposed]
+    vocabularies = [published_row(one) for one in PUBLISHED]
+    lines += ["", "Part vocabularies that were published (partcraft packs import-published NAME):"]
+    lines += [f"{row['name']}  {row['title']}, {row['text']}" for row in vocabularies]
     document = {
+        "published": vocabularies,
         "models": rows,
         "single_files": [{"path": one.id, "kind": one.kind, "size": one.size} for one in shelf.here if one.single_file],
         "unfinished": [asdict(half) for half in unfinished],
@@ -89,8 +94,7 @@ def models_check(arguments: Namespace, handlers: str) -> Answer:
 
 def models_fetch(arguments: Namespace, handlers: str) -> Answer:
     """Fetch a model from the Hugging Face hub, after saying what it takes."""
-    from engine.hub.fetch import already_at, fetch, offer  # asks for httpx and the hub's library
-    from engine.hub.records import unfinished_in
+    from engine.hub.fetch import already_at, offer  # asks for httpx and the hub's library
 
     id = arguments.model
     print(f"Asking the hub for {id}", file=sys.stderr)
@@ -101,23 +105,15 @@ def models_fetch(arguments: Namespace, handlers: str) -> Answer:
                 "files": [file.path for file in asked.files]}  # fmt: skip
     if (there := already_at(asked)) is not None:
         return Answer(document | {"path": str(there)}, f"{id} is on this computer already, in {there}.")
-    print(_terms(asked), file=sys.stderr)
+    print(terms(asked), file=sys.stderr)
     if arguments.dry_run:
         return Answer(document, "")
-    if sys.stdin.isatty() and sys.stderr.isatty() and not arguments.yes and not _agreed():
+    if sys.stdin.isatty() and sys.stderr.isatty() and not arguments.yes and not agreed():
         return Answer(document, "Nothing was fetched.", FAILED)
-    printer = FetchPrinter()
-    try:
-        folder = fetch(asked, printer)
-    except KeyboardInterrupt:
-        printer.close()
-        half = unfinished_in(asked.folder)
-        kept = "What was fetched is kept: the same command goes on from there."
-        print(f"Stopped. {kept if half and half.here else 'Nothing was fetched yet.'}", file=sys.stderr)
-        raise
-    finally:
-        printer.close()
-    return Answer(document | {"path": str(folder), "here": asked.size}, f"{id} is in {folder}.")
+    folder = fetch_offered(asked)
+    published = published_pack(id)
+    hint = f" Make a pack of it: partcraft packs import-published {published.name}" if published else ""
+    return Answer(document | {"path": str(folder), "here": asked.size}, f"{id} is in {folder}.{hint}")
 
 
 def models_unpack(arguments: Namespace, handlers: str) -> Answer:
@@ -152,54 +148,6 @@ def _unpacking(kind: str) -> str:
     if kind in UNPACKABLE:
         return ": partcraft models unpack FILE makes it usable"
     return ", which cannot be used yet"
-
-
-def _terms(asked: Offer) -> str:
-    """What a person agrees to: size, licence, folder, and the room that is left."""
-    known = catalogue_model(asked.repository.id)
-    lines = [f"{known.title if known else asked.repository.id}: {byte_size(asked.size)}"]
-    if asked.here:
-        lines[0] += f", of which {byte_size(asked.here)} are here"
-    lines.append(f"  licence: {asked.repository.license or 'none is named'}; revision {asked.repository.revision[:12]}")
-    lines.append(f"  goes to {asked.folder}, where {byte_size(asked.free)} are free")
-    return "\n".join(lines)
-
-
-def _agreed() -> bool:
-    print("Fetch it? [Y/n] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("", "y", "yes")
-
-
-@dataclass
-class FetchPrinter:
-    """How far a fetch is, on stderr: one line that changes on a terminal, a line a tenth elsewhere."""
-
-    stream: TextIO = field(default_factory=lambda: sys.stderr)
-    _tenth: int = -1
-    _open: bool = False
-
-    def __call__(self, far: Fetching) -> None:
-        """Show how far it is."""
-        text = f"{byte_size(far.done)} of {byte_size(far.total)}"
-        if far.resting:
-            text += ", waiting for the hub"
-        elif far.speed:
-            text += f", {byte_size(far.speed)}/s"
-        if not far.resting and far.left is not None and far.done < far.total:
-            text += f", {duration(far.left)} left"
-        if self.stream.isatty():
-            self.stream.write(f"\r\x1b[K{text}  {far.file}")
-            self.stream.flush()
-            self._open = True
-        elif (tenth := 10 * far.done // max(1, far.total)) != self._tenth:
-            self._tenth = tenth
-            print(text, file=self.stream, flush=True)
-
-    def close(self) -> None:
-        """Leave the changing line behind."""
-        if self._open:
-            print(file=self.stream, flush=True)
-            self._open = False
 
 
 def eyes_get(arguments: Namespace, handlers: str) -> Answer:

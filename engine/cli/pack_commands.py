@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import re
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Final
 
 from engine.cli.console import DONE, FAILED, Answer
+from engine.cli.fetch_terminal import agreed
 from engine.cli.number_arguments import whole_number
+from engine.cli.pack_summary import pack_summary
 from engine.core.atomic_files import make_folder, read_text
 from engine.core.errors import UserError
 from engine.core.match_rate import MatchRate
 from engine.core.on_disk import is_file, is_folder, resolved, size_of
-from engine.core.paths import free_folder, slug
 from engine.core.resemblance import Resemblance
+from engine.hub.pack_needs import terms_of, what_is_lacking
+from engine.hub.published import published_at
+from engine.packs.about import about_pack
 from engine.packs.library import PackLibrary
+from engine.packs.original_files import CENTROIDS, centroids_near, find_original
 from engine.packs.pack import MANIFEST, Pack
 from engine.packs.validation import check_pack
-
-_CENTROIDS: Final = "pretrained_kmeans.pth"
 
 
 def add_import_arguments(parser: ArgumentParser) -> None:
     """The arguments of ``packs import``."""
     parser.add_argument("file", metavar="FILE_OR_FOLDER", help="a .partpack, or a checkpoint of the original PartCraft")
     group = parser.add_argument_group("for a checkpoint of the original, what its own command line was told")
-    group.add_argument("--kmeans", default="", metavar="FILE", help=f"default: {_CENTROIDS} there or in a folder above")
+    parser.add_argument("--yes", action="store_true", help="do not ask before a pack is added")
+    kmeans = f"default: {CENTROIDS} there or in a folder above; without one, the pack learns from pictures it paints"
+    group.add_argument("--kmeans", default="", metavar="FILE", help=kmeans)
     group.add_argument("--base-model", default="", metavar="MODEL", help="the base model it was trained on")
     group.add_argument(
         "--eyes", default="facebook/dinov2-base", metavar="MODEL", help="the Dinov2 model it looked with"
@@ -54,24 +58,41 @@ def add_import_arguments(parser: ArgumentParser) -> None:
 def packs_import(arguments: Namespace, handlers: str) -> Answer:
     """Take a .partpack file, a pack's folder, or a checkpoint of the original PartCraft, into the user's packs."""
     path = Path(arguments.file)
-    original = is_folder(path) and not is_file(path / MANIFEST)
-    pack = _import_original(path, arguments) if original else PackLibrary().import_pack(path)
-    return Answer(pack_summary(pack), f"{pack.title} is here, as {pack.id}.")
+    if is_folder(path) and not is_file(path / MANIFEST):
+        pack = _import_original(path, arguments)
+    elif (files := find_original(path)) is not None:
+        pack = _import_original(files.folder, arguments)
+    else:
+        about = about_pack(path)
+        print(
+            "\n".join([about.pack.title, *(f"  {name}: {value}" for name, value in terms_of(about))]), file=sys.stderr
+        )
+        if sys.stdin.isatty() and sys.stderr.isatty() and not arguments.yes and not agreed("Add it to your packs?"):
+            return Answer({"title": about.pack.title}, "Nothing was added.", FAILED)
+        pack = PackLibrary().import_pack(path)
+    lacking = what_is_lacking(pack)
+    text = "\n".join([f"{pack.title} is here, as {pack.id}.", *lacking])
+    return Answer(pack_summary(pack) | {"lacks": list(lacking)}, text)
 
 
-def _import_original(checkpoint: Path, arguments: Namespace) -> Pack:
-    from engine.exchange.original_checkpoint import import_original  # brings torch
+def _import_original(place: Path, arguments: Namespace) -> Pack:
+    from engine.exchange.import_checkpoint import pack_folder  # brings torch
+    from engine.exchange.original_checkpoint import import_original
 
     if not arguments.base_model:
         raise UserError(
             "A checkpoint does not say which base model it belongs to.",
             "Add --base-model with the model's id or folder.",
         )
+    files = find_original(place)
+    checkpoint = files.folder if files else place
+    published = published_at(checkpoint)
     title = arguments.title or resolved(checkpoint).name
+    classes = arguments.codes == "classes" or (not arguments.codes and published is not None)
     return import_original(
         checkpoint,
-        Path(arguments.kmeans) if arguments.kmeans else _centroids_near(resolved(checkpoint)),
-        free_folder(make_folder(PackLibrary().own, "the packs"), slug(title, "pack", lower=False)),
+        Path(arguments.kmeans) if arguments.kmeans else centroids_near(checkpoint),
+        pack_folder(title),
         title=title,
         base_model=arguments.base_model,
         eyes=arguments.eyes,
@@ -80,24 +101,7 @@ def _import_original(checkpoint: Path, arguments: Namespace) -> Pack:
         code_names=_lines(Path(arguments.names)) if arguments.names else (),
         background=arguments.background,
         foreground_row=arguments.foreground,
-        codes_are_classes=arguments.codes == "classes" or (not arguments.codes and _is_published(checkpoint)),
-    )
-
-
-def _is_published(checkpoint: Path) -> bool:
-    """Whether a checkpoint is one of the authors' on the hub, by its repository's name and folder: their codes are
-    classes (kamwoh/dreamcreature-sd1.5-cub200 and -dog)."""
-    place = resolved(checkpoint)
-    name = re.search(r"dreamcreature-sd1\.5-(cub200|dogs?)(?=[\\/]|$)", place.as_posix())
-    return name is not None or place.name in ("checkpoint-74900", "checkpoint-150000")
-
-
-def _centroids_near(checkpoint: Path) -> Path:
-    for folder in (checkpoint, *list(checkpoint.parents)[:2]):
-        if is_file(folder / _CENTROIDS):
-            return folder / _CENTROIDS
-    raise UserError(
-        f"There is no {_CENTROIDS} in {checkpoint} or above it.", "Say where it is with --kmeans: it finds the parts."
+        codes_are_classes=classes,
     )
 
 
@@ -121,20 +125,6 @@ def packs_export(arguments: Namespace, handlers: str) -> Answer:
         )
     file = library.export_pack(pack, Path(arguments.file))
     return Answer({"file": str(file), "bytes": size_of(file)}, f"{file} ({size_of(file) >> 10} KB)")
-
-
-def pack_summary(pack: Pack) -> dict[str, object]:
-    """What a command says of a pack."""
-    return {
-        "id": pack.id,
-        "title": pack.title,
-        "path": str(pack.path),
-        "parts": [part.name for part in pack.vocabulary.visible_parts],
-        "codes_per_part": pack.vocabulary.codes_per_part,
-        "references": len(pack.references),
-        "base_model": pack.base_model.id,
-        "eyes": pack.backbone.id,
-    }
 
 
 def packs_list(arguments: Namespace, handlers: str) -> Answer:

@@ -7,7 +7,16 @@ import importlib.metadata
 from collections.abc import Callable
 from typing import Any, Final
 
-from engine.cli import collage_command, commands, doctor, model_commands, pack_commands, run_commands, sheet_command
+from engine.cli import (
+    collage_command,
+    commands,
+    doctor,
+    model_commands,
+    pack_commands,
+    published_commands,
+    run_commands,
+    sheet_command,
+)
 from engine.cli.console import Answer
 from engine.cli.number_arguments import fraction, whole_number, whole_numbers
 from engine.core.recipe import LIMITS, MOST_SEED
@@ -185,6 +194,15 @@ def make_parser() -> argparse.ArgumentParser:
     subparser.add_argument("pack", metavar="P", nargs="?", default="", help="default: all")
     subparser = command("import", "take a .partpack, or an original checkpoint", pack_commands.packs_import, under)
     pack_commands.add_import_arguments(subparser)
+    published = "fetch a checkpoint that PartCraft's authors published with what it needs, and make a pack of it"
+    subparser = command("import-published", published, published_commands.import_published, under)
+    published_commands.add_published_arguments(subparser)
+    paint = "paint the reference pictures that a pack lacks; stopped, it goes on from there"
+    subparser = command("paint", paint, published_commands.paint_references, under)
+    subparser.add_argument("pack", metavar="P")
+    subparser.add_argument(
+        "--count", type=whole_number(1, 10**6), default=0, metavar="N", help="so many (default: all)"
+    )
     subparser = command("export", "write a .partpack file", pack_commands.packs_export, under)
     subparser.add_argument("pack", metavar="P")
     subparser.add_argument("file", metavar="FILE", help="the file to write; with --plain, a folder")

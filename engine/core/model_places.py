@@ -39,6 +39,22 @@ def model_candidates(id: str) -> list[Path]:
     return list(dict.fromkeys(sorted(candidates, key=is_unfinished)))
 
 
+def id_of_folder(folder: Path) -> str:
+    """The id by which a model's folder is found wherever this app runs: below the models folder, in the Hugging Face
+    cache, among what came with the app, or as OWNER/NAME below an added folder. Empty where it has a path only."""
+    place = resolved(folder)
+    for root, prefix in ((resources_dir() / "starter", "starter/"), *((root, "") for root in _roots())):
+        if place != resolved(root) and place.is_relative_to(resolved(root)):
+            id = prefix + place.relative_to(resolved(root)).as_posix()
+            if place in model_candidates(id):
+                return id
+    return next((id for id in cached_ids() if place in map(resolved, cached_folders(id))), "")
+
+
+def _roots() -> list[Path]:
+    return [models_dir(), bundled_models_dir(), *added_folders()]
+
+
 def is_unfinished(folder: Path) -> bool:
     """Whether a model's folder was begun to be fetched and is not whole yet."""
     return is_file(folder / UNFINISHED)
@@ -132,6 +148,10 @@ def _write(folders: Any) -> None:
 
 
 def _in_added_folders(id: str) -> list[Path]:
+    if Path(id).is_absolute():  # a folder that was moved, under its name
+        name = Path(id).name
+        places = [root if root.name == name else root / name for root in [models_dir(), *added_folders()]]
+        return [place for place in places if is_folder(place)]
     if hub_cache_home(id) is None:
         return []
     return [place for root in added_folders() if is_folder(place := root / id)]

@@ -7,6 +7,7 @@ none of their code, so that only their tensors can be taken out.
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,13 +24,17 @@ from torch import Tensor
 from engine.core.atomic_files import make_folder, plain_file, system_fault, write_whole
 from engine.core.errors import UserError
 from engine.core.leftovers import IMPORTING
-from engine.core.on_disk import is_file, resolved
+from engine.core.model_places import id_of_folder
+from engine.core.on_disk import is_file, is_folder, resolved
 from engine.core.palette import PALETTE
+from engine.core.part_looks import USUAL_COLOURS
 from engine.core.vocabulary import Part, Vocabulary
 from engine.models.lora import save_lora
 from engine.models.part_tokens import PartTokens
 from engine.packs.codebook import Codebook
+from engine.packs.original_files import FORMS, original_files
 from engine.packs.pack import CODEBOOK, LORA, TOKENS, Backbone, BaseModel, Pack
+from engine.packs.stand_ins import with_stand_ins
 
 _FOREIGN = (
     "torchpq.clustering.KMeans.KMeans",
@@ -117,7 +122,7 @@ def original_centroids(path: Path) -> tuple[npt.NDArray[np.float32], ...]:
 
 def import_original(
     checkpoint: Path,
-    kmeans: Path,
+    kmeans: Path | None,
     out: Path,
     *,
     base_model: str,
@@ -129,38 +134,48 @@ def import_original(
     background: int | None = None,
     foreground_row: int = 0,
     codes_are_classes: bool = False,
+    only_named: bool = False,
+    source: Mapping[str, str] | None = None,
+    licence: str = "",
 ) -> Pack:
-    """Write an original checkpoint as a pack (without references: the original keeps none) in a new folder ``out``,
-    whole or not at all.
+    """Write an original checkpoint as a pack in a new folder ``out``, whole or not at all. The original keeps no
+    pictures: the pack's references are drawn stand-ins (:mod:`engine.packs.stand_ins`).
 
     ``checkpoint`` is a folder with LoRA and mapper in any of the original's three forms; ``kmeans`` its
-    ``pretrained_kmeans.pth``. What the original was told on its command line has to be told again: which centroid
-    is the foreground (``--fg_idx``), which part the background (``--bg_code``). An empty name among ``part_names``
-    keeps its place. Where ``codes_are_classes``, as in the published checkpoints, the tokens were learned on the
-    classes of labelled pictures, which the clusters of the k-means file do not tell: the pack then finds parts in
-    pictures, and names no codes there. Raises :class:`UserError`.
+    ``pretrained_kmeans.pth``, or None where there is none, as of the published checkpoints: the pack is then blind,
+    until it has learned from pictures of its own where its parts are. What the original was told on its command line
+    has to be told again: which centroid is the foreground (``--fg_idx``), which part the background (``--bg_code``). An
+    empty name among ``part_names`` keeps its place. Where ``codes_are_classes``, as in the published checkpoints, the
+    tokens were learned on the classes of labelled pictures, which the clusters of the k-means file do not tell: the
+    pack then finds parts in pictures, and names no codes there. ``only_named``: codes without a name were never
+    trained, and are left out. ``source`` says where it is from. Raises :class:`UserError`.
     """
-    lora, mapper = (_first_of(checkpoint, names) for names in _FORMS)
-    tokens = original_tokens(read_foreign(mapper))
-    difference = original_lora(read_foreign(lora))
-    foreground, parts, codes = original_centroids(kmeans)
-    count, kinds, width = tokens.embedding.shape
-    if codes_are_classes and len(codes) == count:
-        codes = np.zeros((count, kinds, codes.shape[2]), np.float32)  # a codebook's empty rows are no code's
-    if codes.shape[:2] != (count, kinds):
+    files = original_files(checkpoint)
+    if files is None:
+        first = next((form for form in FORMS if any(is_file(checkpoint / name) for name in form)), FORMS[0])
+        missing = next(name for name in first if not is_file(checkpoint / name))
         raise UserError(
-            f"The checkpoint has {count} parts of {kinds} codes, but the k-means file has {codes.shape[:2]}.",
-            "Choose the k-means file it was trained with, or, if it was trained on class labels, add --codes classes.",
+            f"There is no {missing} in {checkpoint}.", "Choose the folder of an original PartCraft checkpoint."
         )
+    tokens = original_tokens(read_foreign(files.mapper))
+    difference = original_lora(read_foreign(files.lora))
+    count, kinds, width = tokens.embedding.shape
     for given, most, what in ((part_names, count, "parts"), (code_names, kinds, "codes a part")):
         if len(given) > most:
             raise UserError(f"{len(given)} names were given for {most} {what}.", f"Give {most} names at most.")
     if background is not None and background >= count:
         raise UserError(f"There is no part {background} for the background.", f"The parts are 0 to {count - 1}.")
+    if only_named and code_names:
+        kinds = len(code_names)
+        tokens = tokens.first_codes(kinds)
+    codebook = None if kmeans is None else _codebook(
+        kmeans, count, kinds, background, foreground_row, codes_are_classes
+    )  # fmt: skip
     given_names = [*part_names, *[""] * (count - len(part_names))]
     names = [name.strip() or f"part {index + 1}" for index, name in enumerate(given_names)]
     row = tuple(code_names) + ("",) * (kinds - len(code_names)) if code_names else ()
-    named = tuple(Part(i, names[i], PALETTE[i % len(PALETTE)], i == background) for i in range(count))
+    colours = _colours(names)
+    named = tuple(Part(i, names[i], colours[i], i == background) for i in range(count))
     try:
         vocabulary = Vocabulary(noun, named, kinds, (row,) * count if row else ())
     except ValueError as error:
@@ -170,37 +185,69 @@ def import_original(
         id=out.name,
         title=title or out.name,
         vocabulary=vocabulary,
-        backbone=Backbone(eyes, feature_layer="-1", image_size=224, patch=14, sees="photos"),
-        base_model=BaseModel(base_model, "", (width,)),
+        backbone=Backbone(_eyes_entry(eyes), feature_layer="-1", image_size=224, patch=14, sees="photos"),
+        base_model=base_entry(base_model, out, width),
+        licence=licence,
         provenance="Read from a checkpoint of the original PartCraft",
+        blind=codebook is None,
+        extra={"source": dict(source)} if source else {},
     )
-    order = [1 - foreground_row, foreground_row]
-    codebook = Codebook(np.ascontiguousarray(foreground[order]), parts, codes, background)
     make_folder(out.parent, "the pack")
     try:
         with tempfile.TemporaryDirectory(prefix=IMPORTING, dir=out.parent) as place:
             beside = Path(place) / "pack"
             beside.mkdir()
-            codebook.save(beside / CODEBOOK)
+            if codebook is not None:
+                codebook.save(beside / CODEBOOK)
             write_whole(beside / TOKENS, lambda file: save_file(tokens.tensors(), file), "the pack's tokens")
             save_lora(difference, beside / LORA)
-            replace(pack, path=beside).save()
+            with_stand_ins(replace(pack, path=resolved(beside))).save()
             beside.rename(out)
     except OSError as error:
         raise system_fault(error, out, "the pack") from error
-    return pack
+    return Pack.open(out)
 
 
-_FORMS = (
-    ("pytorch_model.bin", "model.safetensors", "lora_layers.pth"),
-    ("pytorch_model_1.bin", "model_1.safetensors", "hash_mapper.pth"),
-)
+def base_entry(given: str, out: Path, width: int) -> BaseModel:
+    """What a pack in ``out`` says of the base model it was given, an id or a folder: a folder by the id it is found by,
+    where it has one, else as it is seen from the pack, so that no path of one computer is kept."""
+    folder = Path(given).expanduser()
+    if not given or not is_folder(folder):
+        return BaseModel(given, "", (width,))
+    if id := id_of_folder(folder):
+        return BaseModel(id, "", (width,))
+    place = resolved(folder)
+    try:
+        beside = Path(os.path.relpath(place, resolved(out))).as_posix()
+    except ValueError:  # on another drive
+        beside = ""
+    return BaseModel(str(place), "", (width,), beside=beside)
 
 
-def _first_of(folder: Path, names: Sequence[str]) -> Path:
-    file = next((folder / name for name in names if is_file(folder / name)), None)
-    if file is None:
+def _eyes_entry(given: str) -> str:
+    """The id of eyes that were given by an id or a folder: the folder's path, where it has none."""
+    folder = Path(given).expanduser()
+    return (id_of_folder(folder) or str(resolved(folder))) if given and is_folder(folder) else given
+
+
+def _codebook(
+    kmeans: Path, count: int, kinds: int, background: int | None, foreground_row: int, codes_are_classes: bool
+) -> Codebook:
+    foreground, parts, codes = original_centroids(kmeans)
+    if codes_are_classes and len(codes) == count:
+        codes = np.zeros((count, kinds, codes.shape[2]), np.float32)  # a codebook's empty rows are no code's
+    if codes.shape[:2] != (count, kinds):
         raise UserError(
-            f"There is no {names[0]} in {folder}.", "Choose the folder of an original PartCraft checkpoint."
+            f"The checkpoint has {count} parts of {kinds} codes, but the k-means file has {codes.shape[:2]}.",
+            "Choose the k-means file it was trained with, or, if it was trained on class labels, add --codes classes.",
         )
-    return file
+    order = [1 - foreground_row, foreground_row]
+    return Codebook(np.ascontiguousarray(foreground[order]), parts, codes, background)
+
+
+def _colours(names: Sequence[str]) -> list[str]:
+    """A colour for each part: the usual one of its name where that is free, else the next that is."""
+    colours = [USUAL_COLOURS.get(name.casefold(), "") for name in names]
+    colours = ["" if colour in colours[:at] else colour for at, colour in enumerate(colours)]
+    free = iter([colour for colour in PALETTE if colour not in colours] + list(PALETTE) * len(names))
+    return [colour or next(free) for colour in colours]

@@ -132,7 +132,7 @@ def base_model_in(folder: Path, id: str, unet: Path | None = None, unet_id: str 
         return BaseModel(id, "", widths, unet_id, vae=vae_id)
     taught = require_json((unet or folder / "unet") / "config.json").get("time_cond_proj_dim")
     lcm = require_json(folder / "scheduler" / "scheduler_config.json").get("_class_name") == "LCMScheduler"
-    return BaseModel(id, "", widths, unet_id, _FEW_STEPS, TAUGHT_GUIDANCE if taught else float(lcm), vae_id)
+    return BaseModel(id, "", widths, unet_id, _FEW_STEPS, TAUGHT_GUIDANCE if taught else float(lcm), vae=vae_id)
 
 
 def _has_vocabulary(tokenizer: Path) -> bool:

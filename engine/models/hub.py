@@ -46,7 +46,10 @@ def model_folder(id: str) -> Path:
             "Convert it to a diffusers folder, or choose the folder of a model.",
         )
     if id and hub_cache_home(id) is None:  # nothing that could be fetched
-        raise UserError(f"There is no folder {id}.", "Name the folder of a model, or a model of the hub as OWNER/NAME.")
+        hint = "Name the folder of a model, or a model of the hub as OWNER/NAME."
+        if Path(id).is_absolute():  # it was there when a pack was made for it
+            hint = "Put it back there, or add the folder in which it is now: partcraft models folders --add FOLDER"
+        raise UserError(f"There is no folder {id}.", hint, model=id if Path(id).is_absolute() else "")
     if id.startswith("starter/"):
         hint = "Reinstall the app."
     elif id == EYES:

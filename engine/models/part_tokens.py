@@ -95,6 +95,11 @@ class PartTokens(nn.Module):
         for fixed in (self.position, *self.projection.parameters()):
             fixed.requires_grad_(False)
 
+    def first_codes(self, codes: int) -> PartTokens:
+        """The same tokens without the codes from the number ``codes`` on."""
+        kept = {name: value[:, :codes] if name.endswith(".raw") else value for name, value in self.tensors().items()}
+        return PartTokens.from_tensors({name: value for name, value in kept.items() if "projected" not in name})
+
     def forward(self, parts: Tensor, codes: Tensor) -> Tensor:
         """Tokens (N, W) of parts (N,) and codes (N,), both int64."""
         return self.projection(self.raw[parts, codes] + self.position[parts])

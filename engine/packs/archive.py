@@ -133,6 +133,13 @@ def _root(names: Sequence[PurePosixPath]) -> PurePosixPath | None:
     return min(homes, key=lambda home: len(home.parts), default=None)
 
 
+def manifest_root(names: Sequence[str]) -> str | None:
+    """What stands before the names of a pack's files in an archive: nothing, or a folder and a slash. None if it holds
+    no pack."""
+    homes = [name.removesuffix(MANIFEST) for name in names if name.rpartition("/")[2] == MANIFEST]
+    return min((home for home in homes if home.count("/") <= 1), key=len, default=None)
+
+
 def _same(pack: Pack, other: Pack) -> bool:
     try:
         if pack.to_document() != other.to_document():

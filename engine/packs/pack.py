@@ -57,8 +57,9 @@ class BaseModel:
     """The diffusers folder a pack's tokens and LoRA belong to; ``widths`` are the text encoders'.
 
     ``unet`` and ``vae`` are folders or ids whose UNet or autoencoder takes the place of the base model's own (empty:
-    none). ``steps`` and
-    ``guidance`` are how a distilled base model wants to be asked; ``steps`` 0: it does not mind.
+    none). ``steps`` and ``guidance`` are how a distilled base model wants to be asked; ``steps`` 0: it does not mind.
+    ``beside``: a folder that is no model known by an id, as seen from the pack's folder (with slashes); ``id`` is then
+    its path here.
     """
 
     id: str
@@ -67,6 +68,7 @@ class BaseModel:
     unet: str = ""
     steps: int = 0
     guidance: float = 0.0
+    beside: str = ""
     vae: str = ""
 
 
@@ -90,7 +92,8 @@ class Pack:
     ``kinds`` is the code of each kind of picture where the codes are kinds, empty where they are clusters, None where
     that is not known. ``extends`` is the folder of the pack whose codes come first here, absolute or as seen from this
     pack; ``run`` the identity of the training that wrote it; ``trained``, whether it has tokens, so that its parts can
-    be rendered. ``extra`` is what this version does not know.
+    be rendered. ``blind``: it has no codebook, so that nothing finds its parts in a picture. ``extra`` is what this
+    version does not know.
     """
 
     path: Path
@@ -107,6 +110,7 @@ class Pack:
     extends: str = ""
     run: str = ""
     trained: bool = True
+    blind: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -130,7 +134,12 @@ class Pack:
         return replace(recipe, steps=base.steps, guidance=base.guidance) if base.steps else recipe
 
     def codebook(self) -> Codebook:
-        """The centroids, checked against the vocabulary. Raises :class:`UserError`."""
+        """The centroids, checked against the vocabulary. Raises :class:`UserError`, also where the pack has none."""
+        if self.blind:
+            raise UserError(
+                f"“{self.title}” cannot find parts in pictures yet: nothing says what its parts look like.",
+                "It learns that from the reference pictures it paints.",
+            )
         codebook = Codebook.load(self.path / CODEBOOK, self.vocabulary)
         if bool(codebook.votes) != self.backbone.centred:
             raise UserError(f"The codebook of the pack “{self.path.name}” is another pack's.", _AGAIN)
@@ -159,6 +168,7 @@ class Pack:
             **({"kinds": dict(self.kinds)} if self.kinds is not None else {}),
             **({"extends": self.extends} if self.extends else {}),
             **({"run": self.run} if self.run else {}),
+            **({"blind": True} if self.blind else {}),
             "version": PACK_VERSION if self.backbone.centred else 1,
             "id": self.id,
             "title": self.title,
@@ -178,7 +188,7 @@ class Pack:
                 **({"centred": True} if self.backbone.centred else {}),
             },
             "base_model": {
-                "id": self.base_model.id,
+                "id": self.base_model.beside.rpartition("/")[2] or self.base_model.id,
                 "revision": self.base_model.revision,
                 "widths": list(self.base_model.widths),
                 **_base_model_entry(self.base_model),
@@ -258,15 +268,7 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
                 str(eyes.get("sees", "drawings")),
                 eyes.get("centred") is True,
             ),
-            base_model=BaseModel(
-                _model(base["id"]),
-                str(base.get("revision", "")),
-                tuple(_whole(width, _MOST) for width in base.get("widths", ())),
-                _model(base.get("unet", "")),
-                _whole(base.get("steps", 0), LIMITS["steps"][1]),
-                _guidance(base.get("guidance", 0.0)),
-                _model(base.get("vae", "")),
-            ),
+            base_model=_base_model(path, base),
             references=tuple(_reference(path, entry, vocabulary) for entry in document.get("references") or ()),
             licence=str(document.get("licence", "")),
             provenance=str(document.get("provenance", "")),
@@ -275,6 +277,7 @@ def _from_manifest(path: Path, document: dict[str, Any]) -> Pack:
             extends=_text(document.get("extends")),
             run=_text(document.get("run")),
             trained=is_file(path / TOKENS),
+            blind=document.get("blind") is True,
             extra={key: value for key, value in document.items() if key not in _KEYS},
         )
     except KeyError as error:
@@ -298,7 +301,22 @@ def _text(value: Any) -> str:
 def _base_model_entry(base: BaseModel) -> dict[str, Any]:
     """What most base models do not need to say."""
     entry: dict[str, Any] = {name: id for name, id in (("unet", base.unet), ("vae", base.vae)) if id}
+    entry |= {"beside": base.beside} if base.beside else {}
     return entry | ({"steps": base.steps, "guidance": base.guidance} if base.steps else {})
+
+
+def _base_model(path: Path, base: Mapping[str, Any]) -> BaseModel:
+    beside = _text(base.get("beside"))
+    return BaseModel(
+        str(resolved(path / beside)) if beside else _model(base["id"]),
+        str(base.get("revision", "")),
+        tuple(_whole(width, _MOST) for width in base.get("widths", ())),
+        _model(base.get("unet", "")),
+        _whole(base.get("steps", 0), LIMITS["steps"][1]),
+        _guidance(base.get("guidance", 0.0)),
+        beside,
+        _model(base.get("vae", "")),
+    )
 
 
 def _reference(path: Path, entry: Mapping[str, Any], vocabulary: Vocabulary) -> Reference:

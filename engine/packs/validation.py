@@ -31,7 +31,8 @@ def check_pack(pack: Pack, thorough: bool = False) -> None:
     ``thorough`` reads the references' pictures and labels too, and all
     numbers of tokens and LoRA. Raises :class:`UserError` for the first fault.
     """
-    pack.codebook()
+    if not pack.blind:
+        pack.codebook()
     _check_tokens(pack)
     _check_lora(pack)
     _check_reader(pack)

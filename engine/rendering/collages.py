@@ -20,6 +20,7 @@ from engine.core.recipe import Recipe
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.models.loader import Models
 from engine.packs.pack import Pack
+from engine.packs.stand_ins import uses_stand_ins
 from engine.segmentation.dino import open_dino
 from engine.segmentation.mask_refinement import segment_picture
 
@@ -31,6 +32,11 @@ Labels = npt.NDArray[np.uint8]
 def open_collage(models: Models, pack: Pack, recipe: Recipe) -> Collage:
     """A recipe's collage, whole. A person's own pictures (a source or pose that is a file's path) are looked at with
     the pack's eyes. Raises :class:`UserError` for the first part that cannot be shown: nothing is left out unsaid."""
+    if uses_stand_ins(pack, recipe):
+        raise UserError(
+            "Its parts have no pictures yet, only drawn stand-ins: there is no collage to look at or to start from.",
+            f"Render freely, or paint them first: partcraft packs paint {pack.id}",
+        )
     maker = CollageMaker(pack)
     for source in {*(choice.source for choice in recipe.choices), arrangement_of(recipe).pose}:
         if source and pack.reference(source) is None and is_file(source):

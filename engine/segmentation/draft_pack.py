@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from engine.core.atomic_files import make_folder, system_fault, write_whole
+from engine.core.atomic_files import make_folder, system_fault
 from engine.core.errors import UserError
 from engine.core.image_files import open_picture
 from engine.core.leftovers import IMPORTING, sweep_leftovers
@@ -28,13 +27,16 @@ from engine.packs.pack import CODE_PICTURES, CODEBOOK, MANIFEST, TOKENS, Pack, R
 from engine.segmentation.codebook_fitting import FittedCodebook, unit_rows
 from engine.segmentation.corrections import CORRECTIONS, NOT_CORRECTED, CorrectedPictures
 from engine.segmentation.feature_cache import PictureFeatures
+from engine.segmentation.reference_files import (
+    cut_around,
+    make_reference_folders,
+    write_code_picture,
+    write_reference,
+)
 from engine.segmentation.side_by_side import side_by_side
 
-_THUMBNAIL: Final = 256
-_CODE_THUMBNAIL: Final = 128
 _REFERENCE_SIDE: Final = 1024
 _CUT_SIDE: Final = 512
-_MARGIN: Final = 0.15
 _PHOTOGRAPHS: Final = (".jpg", ".jpeg", ".jfif")
 """Of these, references are JPEGs, too: a third of a PNG on the disk, made in a thirtieth of the time."""
 
@@ -56,8 +58,7 @@ def write_draft(
     ``codebook`` may have ``first`` codes more than ``clusters``, before theirs. References that ``pack`` has stay.
     ``step`` is told how many pictures of how many are cut. Labels are as ``corrected``. Raises :class:`UserError`.
     """
-    for name in ("references", "thumbnails", "labels", CODE_PICTURES):
-        make_folder(pack.path / name, "the pack")
+    make_reference_folders(pack.path)
     codebook.save(pack.path / CODEBOOK)
     chosen = representative_indices(features.classes or ("",) * len(features.files), references)
     nearest = _nearest(pack, clusters)
@@ -70,9 +71,8 @@ def write_draft(
         picture = open_picture(features.files[index], max_side=side)
         labels = corrected.segment(index, codebook, features.features[index], np.asarray(picture))
         for _, part, code in (entry for entry in nearest if entry[0] == index):
-            cut = _cut(picture, labels.mask(part))
-            _write_picture(pack.path / CODE_PICTURES / f"{part}-{code + first}.png", cut)
-        return _write_reference(pack, clusters, features, index, picture, labels, first) if index in chosen else None
+            write_code_picture(pack, part, code + first, cut_around(picture, labels.mask(part)))
+        return _reference(pack, clusters, features, index, picture, labels, first) if index in chosen else None
 
     for done, reference in enumerate(side_by_side(write, len(pictures))):
         step(done, len(pictures))
@@ -87,8 +87,7 @@ def write_draft(
 def copy_references(extended: Pack, folder: Path) -> tuple[Reference, ...]:
     """Copy a pack's references and code pictures into another pack's folder; the references as they are there.
     Raises :class:`UserError`."""
-    for name in ("references", "thumbnails", "labels", CODE_PICTURES):
-        make_folder(folder / name, "the pack")
+    make_reference_folders(folder)
     copied = []
     try:
         for reference in extended.references:
@@ -195,7 +194,7 @@ def _nearest(pack: Pack, clusters: FittedCodebook) -> list[tuple[int, int, int]]
     return chosen
 
 
-def _write_reference(
+def _reference(
     pack: Pack,
     clusters: FittedCodebook,
     features: PictureFeatures,
@@ -206,38 +205,15 @@ def _write_reference(
 ) -> Reference:
     file = features.files[index]
     kind = features.classes[index] if features.classes else ""
-    id = f"{index:05d}-{slug(file.stem, 'picture', lower=False)}"
     codes = tuple(
         ABSENT if ABSENT in (visible_code, code) else int(code) + first
         for visible_code, code in zip(labels.codes, clusters.codes.codes[index], strict=True)
     )
-    small = picture.copy()
-    small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
-    thumbnail, drawn = (pack.path / name / f"{id}.png" for name in ("thumbnails", "labels"))
-    image = pack.path / "references" / f"{id}{'.jpg' if file.suffix.lower() in _PHOTOGRAPHS else '.png'}"
-    for path, shown in ((image, picture), (thumbnail, small), (drawn, Image.fromarray(labels.labels))):
-        _write_picture(path, shown)
-    return Reference(id, kind or unicode_text(file.stem), str(image), str(thumbnail), str(drawn), codes)
-
-
-def _cut(picture: Image.Image, mask: npt.NDArray[np.bool_]) -> Image.Image:
-    """The square around a part, with a margin; the whole picture if the mask is empty."""
-    if mask.any():
-        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-        left, right, upper, lower = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
-        side = (1 + 2 * _MARGIN) * max(right - left, lower - upper)
-        x, y = (left + right) / 2, (upper + lower) / 2
-        side = min(side, *picture.size)
-        x, y = (float(np.clip(at, side / 2, most - side / 2)) for at, most in zip((x, y), picture.size, strict=True))
-        edges = (round(float(edge)) for edge in (x - side / 2, y - side / 2, x + side / 2, y + side / 2))
-        picture = picture.crop((next(edges), next(edges), next(edges), next(edges)))
-    picture = picture.copy()
-    picture.thumbnail((_CODE_THUMBNAIL, _CODE_THUMBNAIL), Image.Resampling.LANCZOS)
-    return picture
-
-
-def _write_picture(path: Path, picture: Image.Image) -> None:
-    if path.suffix == ".jpg":
-        write_whole(path, lambda beside: picture.save(beside, "JPEG", quality=95, subsampling=0), "the pack")
-    else:
-        write_whole(path, lambda beside: picture.save(beside, "PNG"), "the pack")
+    return write_reference(
+        pack,
+        f"{index:05d}-{slug(file.stem, 'picture', lower=False)}",
+        kind or unicode_text(file.stem),
+        picture,
+        Segmentation(labels.labels, codes),
+        ".jpg" if file.suffix.lower() in _PHOTOGRAPHS else ".png",
+    )

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from engine.core.errors import UserError
+from engine.models.attention_capture import AttentionCapture
 from engine.models.base_models import TAUGHT_GUIDANCE
 from engine.models.conditioning import added_cond_kwargs, encode_prompt
 from engine.models.lora import add_lora
 from engine.models.part_tokens import Tokens
 from engine.models.text_encoding import TokenizedPrompt
 from engine.runs.plan import Plan
-from engine.training.attention_loss import AttentionCapture, attention_loss
+from engine.training.attention_loss import attention_loss
 from engine.training.cpu_convolutions import speed_up_convolutions
 from engine.training.diffusion_loss import diffusion_loss, noise_scheduler
 

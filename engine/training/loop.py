@@ -21,12 +21,12 @@ import torch
 from torch import Tensor
 
 from engine.core.errors import JobCancelled, UserError, out_of_memory
+from engine.models.attention_capture import AttentionCapture
 from engine.models.distributed import ALONE, World
 from engine.models.text_encoding import TokenizedPrompt
 from engine.runs.plan import Plan
 from engine.runs.run_folder import checkpoints
 from engine.runs.status import LEARNING_STAGE
-from engine.training.attention_loss import AttentionCapture
 from engine.training.captions import Captions
 from engine.training.checkpoint import NonFiniteLoss, all_finite, resume, trim_log, write_checkpoint
 from engine.training.diffusion_loss import loss_mask

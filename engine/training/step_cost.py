@@ -12,13 +12,13 @@ import psutil
 import torch
 
 from engine.core.errors import UserError
+from engine.models.attention_capture import AttentionCapture
 from engine.models.cross_attention import best_grid
 from engine.models.distributed import ALONE
 from engine.models.hub import base_model_entry
 from engine.models.loader import Models
 from engine.packs.pack import Pack
 from engine.runs.plan import Plan
-from engine.training.attention_loss import AttentionCapture
 from engine.training.captions import Captions
 from engine.training.examples import prepare_examples, segmented_pictures
 from engine.training.learner import Learner

@@ -183,9 +183,30 @@ class UnpackCheckpoint:
     prediction: str = ""
 
 
+@dataclass(frozen=True)
+class ImportCheckpoint:
+    """Read a checkpoint of the original PartCraft (its folder) into a pack of the user's own. ``published`` is the
+    short name of one that the authors published, whose names are known. ``base_model`` empty: Stable Diffusion 1.5.
+    Result: the pack's folder, also of one that was imported before."""
+
+    folder: str
+    published: str = ""
+    base_model: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class PaintReference:
+    """Paint a code with all its parts, cut the picture into them, and put it in the place of the code's stand-in. With
+    the last one all are cut once more, by all. News: Progress, Preview. Result: the pack's folder."""
+
+    pack: str
+    code: int
+
+
 Job = (
     Prepare | Segment | Render | Examine | Survey | FindParts | Discover | Measure | Train | Evaluate | GetEyes
-    | UnpackCheckpoint
+    | UnpackCheckpoint | ImportCheckpoint | PaintReference
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ class EngineClient(QObject):
         self._engine: EngineLike | None = None
         self._closed = False
         self._listeners: dict[int, Callable[[News], None]] = {}
+        self._giving_way: set[int] = set()
         # News that nobody has seen yet are replaced by newer ones, so that a busy window sees the latest preview.
         self._inbox: Inbox[Event] = Inbox(self._news.emit)
         self._news.connect(self._take, Qt.ConnectionType.QueuedConnection)
@@ -52,11 +53,16 @@ class EngineClient(QObject):
         """Whether a job has not ended yet."""
         return bool(self._listeners)
 
-    def submit(self, job: Job, listener: Callable[[News], None]) -> int | None:
-        """Hand in a job; its id, or None when closed. ``listener`` hears its news, on the Qt thread."""
+    def submit(self, job: Job, listener: Callable[[News], None], gives_way: bool = False) -> int | None:
+        """Hand in a job; its id, or None when closed. ``listener`` hears its news, on the Qt thread. ``gives_way``: it
+        is cancelled as soon as another is handed in."""
         if self._engine is None or self._closed:
             return None
+        for other in self._giving_way:
+            self._engine.cancel(other)
         number = self._engine.submit(job)
+        if gives_way:
+            self._giving_way.add(number)
         self._listeners[number] = listener
         return number
 
@@ -71,6 +77,8 @@ class EngineClient(QObject):
             return
         ended = isinstance(event.news, Finished | Failed | Cancelled)
         listener = self._listeners.pop(event.job, None) if ended else self._listeners.get(event.job)
+        if ended:
+            self._giving_way.discard(event.job)
         if listener is not None:
             listener(event.news)
 

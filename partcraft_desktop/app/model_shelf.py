@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 
 from engine.core.errors import UserError
 from engine.core.model_places import add_folder, remove_folder
+from engine.core.on_disk import is_folder
 from engine.hub.catalogue import catalogue_model
 from engine.hub.repository import TokenWanted
 from engine.hub.shelf import Shelf, look_at_shelf
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
 
 
 class ModelShelf(QObject):
-    """Owns ``state.models``. ``arrived(id)``: a model was fetched whole."""
+    """Owns ``state.models``. ``arrived(id)``: a model was fetched whole. ``ended(id, whole)``: a fetch is over, whole
+    or not. ``looked``: the models that are here were listed anew."""
 
     arrived = Signal(str)
+    ended = Signal(str, bool)
+    looked = Signal()
 
     def __init__(self, store: Store, submit: Callable[[Job, Callable[[News], None]], int | None]) -> None:
         super().__init__(store)
@@ -44,9 +48,21 @@ class ModelShelf(QObject):
         return self._store.state.models
 
     def come_for(self, id: str) -> None:
-        """Begin to look, for a certain model or for none; nothing is asked of the hub."""
-        self._change(wanted=id, fault=None, offer=None, asking="")
+        """Begin to look, for a certain model (its id, or a folder's path) or for none; nothing is asked of the hub."""
+        self._change(wanted=id, fault=None, offer=None, asking="", brought="")
         self.read()
+        if Path(id).is_absolute():
+            name = f"“{Path(id).name}” cannot be looked at."
+            self._store.ask(lambda: is_folder(id), lambda is_there: self._see_folder(id, is_there), name)
+
+    def _see_folder(self, folder: str, is_there: bool) -> None:
+        if self.now.wanted != folder:
+            return
+        if is_there:
+            self._change(brought=folder)
+        else:
+            hint = "Put it back there, or add the folder in which it is now."
+            self._change(fault=ModelFault(folder, f"The model {folder} is not on this computer any more.", hint))
 
     def read(self) -> None:
         """See which models there are now."""
@@ -56,6 +72,7 @@ class ModelShelf(QObject):
         def landed(shelf: Shelf) -> None:
             if newest():  # readers are several: one that looked before a discard may land after
                 self._change(shelf=shelf)
+                self.looked.emit()
 
         self._store.ask(look_at_shelf, landed, "The models cannot be listed.")
 
@@ -70,7 +87,7 @@ class ModelShelf(QObject):
             try:
                 return offer(id, revision)
             except UserError as error:
-                return _fault(id, error)
+                return fault_of(id, error)
 
         def landed(answer: Offer | ModelFault) -> None:
             if still_wanted():
@@ -82,14 +99,30 @@ class ModelShelf(QObject):
     def decline(self) -> None:
         """Fetch nothing of what was offered."""
         self._requests.begin()
-        self._change(asking="", offer=None, fault=None)
+        self._change(asking="", offer=None, fault=None, brought="")
 
     def agree(self) -> None:
-        """Fetch what was offered."""
+        """Fetch what was offered; look for models in the folder that was brought."""
         offer = self.now.offer
+        if self.now.brought:
+            self.add_folder(self.now.brought)
+            self._change(brought="")
         if offer is not None:
             self._change(offer=None, fault=None)
             self._begin(offer.repository.id, offer)
+
+    def fetch(self, offer: Offer) -> None:
+        """Fetch what was agreed to elsewhere."""
+        self._change(fault=None)
+        self._begin(offer.repository.id, offer)
+
+    def clear_answers(self) -> None:
+        """Something else is asked for: no offer or fault of this page's own stands beside it."""
+        self.decline()
+
+    def show_fault(self, fault: ModelFault) -> None:
+        """Say why the hub did not give a model, as if it had been asked for here."""
+        self._change(fault=fault)
 
     def go_on(self, id: str, revision: str) -> None:
         """Go on with a fetch that was agreed to before."""
@@ -184,11 +217,12 @@ class ModelShelf(QObject):
             self._store.say(f"{name} is on this computer now.")
             self.arrived.emit(id)
         elif error is not None:
-            fault = _fault(id, error)
+            fault = fault_of(id, error)
             self._change(fault=fault)
             again = Action("Models…", lambda: self._store.model_wanted.emit(id))
             self._store.say(fault.message, fault.hint, "error", again)
         self.read()
+        self.ended.emit(id, error is None and not fetch.stopped)
 
     def _change(self, **changes: Any) -> None:
         if not self._store.closed:
@@ -249,7 +283,8 @@ class _StoppedError(Exception):
     """Somebody pressed Pause, or closed the window."""
 
 
-def _fault(id: str, error: Exception) -> ModelFault:
+def fault_of(id: str, error: Exception) -> ModelFault:
+    """Why a model was not given, for the page."""
     if isinstance(error, UserError):
         return ModelFault(id, error.message, error.hint, isinstance(error, TokenWanted))
     return ModelFault(id, f"{id} could not be fetched.", reason(error))

@@ -39,7 +39,8 @@ class ModelFault:
 class ModelsState:
     """The page of models: what is there (None: not looked at yet), which model the hub is being asked for, which
     checkpoint in one file is being unpacked and how much of it (0 to 1), what the hub said that fetching takes, what is
-    being fetched, what went wrong last, and the model that somebody came for."""
+    being fetched, what went wrong last, the model that somebody came for, and the folder of a model that somebody
+    brought (empty: none)."""
 
     shelf: Shelf | None = None
     asking: str = ""
@@ -49,6 +50,7 @@ class ModelsState:
     fetches: tuple[FetchStatus, ...] = ()
     fault: ModelFault | None = None
     wanted: str = ""
+    brought: str = ""
 
     def fetch_of(self, id: str) -> FetchStatus | None:
         """The fetch of a model that is under way."""

@@ -55,6 +55,15 @@ def title_of_file(path: str) -> str:
     return title if len(title) <= _LONGEST_TITLE else f"{title[: _LONGEST_TITLE - 1].rstrip()}…"
 
 
+def differ_in_pictures(pack: Pack, other: Pack) -> bool:
+    """Whether two states of a pack differ, and in its reference pictures alone: it paints its own."""
+    return pack != other and _but_pictures(pack) == _but_pictures(other)
+
+
+def _but_pictures(pack: Pack) -> Pack:
+    return replace(pack, references=(), blind=False)
+
+
 class PictureClosing(UndoCommand):
     """A person's own picture that was taken off the wall."""
 
@@ -134,6 +143,14 @@ class OpenPictures:
                 self._show_reference("")
 
         self._store.ask(lambda: is_file(id_or_path), landed, f"“{Path(id_or_path).name}” cannot be opened.")
+
+    def show_repainted(self, pack: Pack) -> None:
+        """Take in the pack on show with other reference pictures; one that is open and was painted is shown anew."""
+        shown = self._store.state.reference
+        self._store.update_state(pack=pack)
+        reference = pack.reference(shown.id) if shown is not None else None
+        if shown is not None and reference is not None and reference.image != shown.image:
+            self._show_reference(reference.id)
 
     def open_reference(self, reference_id: str) -> None:
         """Show one of the pack's references; its parts come from the pack, without the engine."""
@@ -309,4 +326,5 @@ class OpenPictures:
 
     def _is_on_show(self, pack: Pack) -> bool:
         shown_pack = self._store.state.pack
-        return shown_pack == pack  # by value: a pack that was written anew has other parts
+        # By value: a pack that was written anew has other parts, but for its pictures.
+        return shown_pack is not None and _but_pictures(shown_pack) == _but_pictures(pack)

@@ -16,7 +16,6 @@ from PySide6.QtCore import QObject, Signal
 from engine.collage.layers import Collage
 from engine.core.errors import UserError
 from engine.core.leftovers import sweep_home
-from engine.core.on_disk import is_folder
 from engine.core.recipe import Creation, Recipe
 from engine.core.trash import sweep_trash
 from engine.core.vocabulary import Choice
@@ -34,15 +33,16 @@ from partcraft_desktop.app.check_control import CheckControl
 from partcraft_desktop.app.collage_control import CollageControl
 from partcraft_desktop.app.creation_list import CreationList
 from partcraft_desktop.app.creation_stars import CreationStars
+from partcraft_desktop.app.dropped_paths import DroppedPaths
 from partcraft_desktop.app.engine_client import EngineClient, EngineLike
 from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.state import LearningState, RunsApi
-from partcraft_desktop.app.messages import Action
 from partcraft_desktop.app.model_shelf import ModelShelf
-from partcraft_desktop.app.open_pictures import OWN_LIMIT, OpenPictures, find_again
+from partcraft_desktop.app.open_pictures import OWN_LIMIT, OpenPictures, differ_in_pictures, find_again
 from partcraft_desktop.app.pack_list import PackList, PackListing
 from partcraft_desktop.app.recently_deleted import RecentlyDeleted
 from partcraft_desktop.app.recipe_control import RecipeControl
+from partcraft_desktop.app.reference_painter import ReferencePainter
 from partcraft_desktop.app.render_control import RenderControl
 from partcraft_desktop.app.render_queue import RenderQueue
 from partcraft_desktop.app.save_control import SaveControl
@@ -51,6 +51,7 @@ from partcraft_desktop.app.sheet_work import SheetWork
 from partcraft_desktop.app.start_control import StartControl
 from partcraft_desktop.app.store import Store
 from partcraft_desktop.app.undo_control import UndoControl
+from partcraft_desktop.app.vocabulary_control import VocabularyControl
 
 SAVED: Final = "session.json"
 
@@ -61,7 +62,8 @@ class Session(Store):
     ``make_engine(outlet)`` builds the engine; it is called by :meth:`start_engine`, after the first paint.
     ``learning`` has the verbs of the wizard, ``arrangement`` those of the creature's parts, ``starts`` those of what
     renders begin with, ``check`` has the collage looked at, ``saves`` has the verbs of saving for other programs,
-    ``stars`` those of the gallery's stars, ``deleted`` those of "Recently deleted", ``models`` those of the models.
+    ``stars`` those of the gallery's stars, ``deleted`` those of "Recently deleted", ``models`` those of the models,
+    ``vocabularies`` those of the published ones, ``painter`` those of reference pictures that a pack paints.
     """
 
     preview = Signal(int, object)
@@ -108,7 +110,10 @@ class Session(Store):
         settings.changed.connect(self._creations.settings_changed)
         self.models = ModelShelf(self, self.submit_job)
         self.models.arrived.connect(self._model_arrived)
+        self.vocabularies = VocabularyControl(self, self.models, self.submit_job, self._show_imported)
+        self.painter = ReferencePainter(self, self._client, self.list_packs)
         self.learning = LearningController(self, readers, settings.home, runs or LocalRuns(), self)
+        self._dropped = DroppedPaths(self, self._pictures, lambda: self.learning, self.use_recipe)
 
     # Opening
 
@@ -139,35 +144,16 @@ class Session(Store):
         self._collages.warm_up()
 
     def open_path(self, path: str | Path) -> None:
-        """Open whatever was dropped or named: a folder, a picture, a creation (its recipe is offered), a .partpack."""
+        """Open whatever was dropped or named, as :meth:`open_paths`."""
         self.open_paths([path])
 
     def open_paths(self, paths: Sequence[str | Path]) -> None:
-        """Open several, as :meth:`open_path`."""
-        files = [Path(path) for path in paths]
-        still_wanted = self._pictures.requests.begin()
+        """Open several: see :meth:`DroppedPaths.open`."""
+        self._dropped.open(paths)
 
-        def landed(are_folders: list[bool]) -> None:
-            for file, opens_wizard in zip(files, are_folders, strict=True):
-                if opens_wizard:
-                    self.learning.open_folder(file)
-                else:
-                    self._open_file(file, still_wanted)
-
-        if files:
-            self.ask(lambda: [is_folder(file) for file in files], landed, f"“{files[0].name}” cannot be opened.")
-
-    def _open_file(self, file: Path, still_wanted: Callable[[], bool]) -> None:
-        if still_wanted():
-            self.learning.hide()  # what is opened is shown where it is mixed
-        if file.suffix.lower() == ".partpack":
-            self.import_pack(file)
-        else:
-            self._pictures.open_image(file, still_wanted, self._offer_recipe)
-
-    def _offer_recipe(self, creation: Creation) -> None:
-        action = Action("Use this recipe", lambda: self.use_recipe(creation))
-        self.say("This picture remembers its recipe.", action=action)
+    def offer_pack(self, path: str | Path) -> None:
+        """Say what is in a pack, and ask whether to add it."""
+        self._dropped.offer_pack(path)
 
     # Pictures
 
@@ -239,6 +225,13 @@ class Session(Store):
         self.learning.packs_changed(self.state.packs)
         if self.state.engine == "failed":
             self._renders.prepare()
+        if self.state.painting is not None and self.state.painting.model:
+            self.painter.go_on()
+
+    def _show_imported(self, folder: str) -> None:
+        """Open the pack that a checkpoint became."""
+        self.list_packs()
+        self.open_pack_at(folder)
 
     def open_pack_at(self, folder: str) -> None:
         """Switch to the pack in a folder, if it is in the library."""
@@ -253,7 +246,9 @@ class Session(Store):
         self.learning.packs_changed(packs)
         shown_pack = self.state.pack
         same = next((pack for pack in packs if shown_pack is not None and pack.id == shown_pack.id), None)
-        if same is not None and same != shown_pack:  # written anew: a training went on
+        if same is not None and shown_pack is not None and differ_in_pictures(same, shown_pack):
+            self._pictures.show_repainted(same)
+        elif same is not None and same != shown_pack:  # written anew: a training went on
             self._show_pack(same)
         elif same is None and packs:
             # There is no way back to no pack, nor to one that is gone.
@@ -433,6 +428,7 @@ class Session(Store):
         self._closed = True
         self.learning.close()
         self.models.close()
+        self.painter.close()
         self._autosave.close()
         self.settings.flush()
         self._collages.close()

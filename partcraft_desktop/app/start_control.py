@@ -10,6 +10,7 @@ from typing import Final
 from engine.core.recipe import Creation, Recipe
 from engine.core.start import Start
 from engine.packs.pack import Pack
+from engine.packs.stand_ins import uses_stand_ins
 from partcraft_desktop.app.recipe_edits import random_seed
 from partcraft_desktop.app.state import State
 from partcraft_desktop.app.store import Store
@@ -90,9 +91,9 @@ def kept_parts(recipe: Recipe) -> frozenset[int]:
 
 
 def has_collage(state: State, recipe: Recipe) -> bool:
-    """Whether there is a whole collage of a recipe of the pack on show to start from. One that is still being put
-    together is foretold from what is known of its pictures."""
-    if state.pack is None or not recipe.choices:
+    """Whether there is a whole collage of a recipe of the pack on show to start from, of pictures and not of stand-ins.
+    One that is still being put together is foretold from what is known of its pictures."""
+    if state.pack is None or not recipe.choices or uses_stand_ins(state.pack, recipe):
         return False
     creature = state.creature
     if recipe.pack == state.pack.id and state.tried is None and creature.choices == recipe.choices:

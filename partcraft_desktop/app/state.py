@@ -15,7 +15,9 @@ from engine.packs.pack import Pack
 from engine.packs.prompt_room import PromptRoom
 from partcraft_desktop.app.learning.state import LearningState
 from partcraft_desktop.app.model_state import ModelsState
+from partcraft_desktop.app.painting_state import PaintingStatus
 from partcraft_desktop.app.timings import Timings
+from partcraft_desktop.app.vocabulary_state import VocabulariesState
 
 EngineStatus = Literal["off", "waking", "ready", "failed"]
 """Whether the engine process has what the pack needs: not started, loading, loaded, or could not load."""
@@ -188,3 +190,7 @@ class State:
     """The wizard: what is decided so far, what it is busy with, the trainings."""
     models: ModelsState = field(default_factory=ModelsState)
     """The page of models: what is here, what is being fetched."""
+    vocabularies: VocabulariesState = field(default_factory=VocabulariesState)
+    """The published vocabularies on that page: what each lacks, which is being fetched and imported."""
+    painting: PaintingStatus | None = None
+    """How far the pack on show is with the reference pictures it paints; None where it has others."""

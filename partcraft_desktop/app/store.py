@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
@@ -16,13 +17,17 @@ from partcraft_desktop.app.state import State
 
 class Store(QObject):
     """Holds the state. ``changed``: it was replaced; ``message``: a :class:`Message` for the status strip;
-    ``withdrawn``: one whose action has become needless; ``model_wanted(id)``: somebody wants a model that is missing.
+    ``withdrawn``: one whose action has become needless; ``model_wanted(id)``: somebody wants a model that is missing,
+    or brought one (its folder's path); ``pack_offered(OfferedPack)`` and ``checkpoint_offered(Dropped)``: ask whether
+    to take one in.
     """
 
     changed = Signal()
     message = Signal(object)
     withdrawn = Signal(object)
     model_wanted = Signal(str)
+    pack_offered = Signal(object)
+    checkpoint_offered = Signal(object)
 
     def __init__(self, readers: BackgroundReader, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -57,7 +62,8 @@ class Store(QObject):
 
     def way_to(self, model: str) -> Action | None:
         """The button that leads to a model that is missing; None if none is."""
-        return Action("Get the model…", lambda: self.model_wanted.emit(model)) if model else None
+        label = "Find the model…" if Path(model).is_absolute() else "Get the model…"
+        return Action(label, lambda: self.model_wanted.emit(model)) if model else None
 
     def ask(
         self,

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from engine.runs.run import Run
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.library.pack_menu import RUN_STATES, PackButton, finished_text
+from partcraft_desktop.library.painting_bar import PaintingBar
 from partcraft_desktop.library.picture_wall import (
     CAPTION,
     SMALLEST_CELL,
@@ -108,6 +109,8 @@ class Library(QWidget):
         layout.addLayout(inset)
         layout.addWidget(self.kind_bar)
         layout.addWidget(body, 1)
+        self.painting = PaintingBar(session)
+        layout.addWidget(self.painting)
         self.learn_button: QPushButton = push_button("New vocabulary…", session.learning.show, "plus", "flat")
         self.learn_button.setObjectName("learn")
         self.learn_button.setToolTip("Learn the parts of your own pictures. You can also drop a folder anywhere.")

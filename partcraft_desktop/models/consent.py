@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
@@ -9,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidg
 
 from engine.core.byte_sizes import byte_size
 from engine.hub.catalogue import catalogue_model
+from engine.hub.published import published_pack
 from partcraft_desktop.app.model_state import ModelFault
 from partcraft_desktop.widgets.controls import push_button
 from partcraft_desktop.widgets.text import quiet
@@ -65,6 +67,33 @@ class Consent(QWidget):
             f"{byte_size(offer.free)} are free."
         )
         self.yes.setText(f"Fetch {byte_size(left)}" if left else "Check")
+        self._show_buttons(yes=True, token=False)
+
+    def show_offers(self, title: str, offers: Sequence[Offer]) -> None:
+        """Ask whether to fetch all that a vocabulary takes: each with its size, licence and folder."""
+        size, left = sum(offer.size for offer in offers), sum(offer.size - offer.here for offer in offers)
+        self.question.setText(f"Fetch what “{title}” takes, and import it? It is {byte_size(size)} in all.")
+        lines = []
+        for offer in offers:
+            known = catalogue_model(offer.repository.id) or published_pack(offer.repository.id)
+            here = f" ({byte_size(offer.here)} of it here)" if offer.here else ""
+            license = offer.repository.license or "none is named"
+            name = known.title if known else offer.repository.id
+            lines.append(f"{name}: {byte_size(offer.size)}{here}, licence: {license}")
+        first = offers[0]
+        root = first.folder.parents[first.repository.id.count("/")]
+        lines.append(f"It goes to {root}, where {byte_size(first.free)} are free.")
+        self.terms.setText("\n".join(lines))
+        self.yes.setText(f"Fetch {byte_size(left)}" if left else "Check")
+        self._show_buttons(yes=True, token=False)
+
+    def show_folder(self, folder: str) -> None:
+        """Ask whether to look for models where one was brought from."""
+        self.question.setText(f"Use the model in {folder}?")
+        self.terms.setText(
+            "The folder is added to those in which models are looked for. Nothing in it is moved or changed."
+        )
+        self.yes.setText("Add folder")
         self._show_buttons(yes=True, token=False)
 
     def show_fault(self, fault: ModelFault) -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
+from engine.hub.published import published_pack
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.models.consent import Consent
 from partcraft_desktop.models.model_row import ModelRow
 from partcraft_desktop.models.model_texts import RowText, row_texts
+from partcraft_desktop.models.vocabulary_list import VocabularyList
 from partcraft_desktop.widgets.controls import ShortLabel, hairline, push_button
 from partcraft_desktop.widgets.dialog import Dialog, quiet_label
 from partcraft_desktop.widgets.text import heading
 from partcraft_desktop.widgets.theme import UNIT
 
-EXPLAINED = "Nothing is fetched, and no request leaves this computer, unless you press Fetch or Ask."
+EXPLAINED = "Nothing is fetched, and no request leaves this computer, unless you press Get, Fetch or Ask."
 
 
 class ModelsDialog(Dialog):
@@ -44,9 +46,14 @@ class ModelsDialog(Dialog):
         self.area.setWidget(self._inside)
         self.area.setAccessibleName("Models")
 
+        self.vocabularies = VocabularyList()
+        self.vocabularies.get_wanted.connect(session.vocabularies.get)
+        self.vocabularies.open_wanted.connect(self._open_vocabulary)
+        self.vocabularies.pause_wanted.connect(session.models.pause)
+
         self.consent = Consent()
-        self.consent.agreed.connect(session.models.agree)
-        self.consent.declined.connect(session.models.decline)
+        self.consent.agreed.connect(self._agree)
+        self.consent.declined.connect(self._decline)
         self.consent.token_given.connect(session.models.use_token)
         self.consent.hide()
 
@@ -78,26 +85,54 @@ class ModelsDialog(Dialog):
         self._refresh()
 
     def _refresh(self) -> None:
-        models = self._session.state.models
+        models, vocabularies = self._session.state.models, self._session.state.vocabularies
         if models.shelf is not self._shelf and models.shelf is not None:
             self._shelf = models.shelf
             self._show_rows()
         for row in self.rows.values():
             row.show_state(models.fetch_of(row.text.id), models)
+        self.vocabularies.show_state(vocabularies, models)
         self.ask.setEnabled(not models.asking)
-        answer = models.offer or models.fault
+        answer = models.offer or vocabularies.offers or models.fault or models.brought or None
         if answer is not self._answered:
             self._answered = answer
             self._show_answer()
 
     def _show_answer(self) -> None:
-        models = self._session.state.models
-        self.consent.setVisible(models.offer is not None or models.fault is not None)
+        models, vocabularies = self._session.state.models, self._session.state.vocabularies
+        self.consent.setVisible(self._answered is not None)
         if models.offer is not None:
             self.consent.show_offer(models.offer)
-            self.consent.yes.setFocus()
+        elif vocabularies.offers:
+            published = published_pack(vocabularies.offered)
+            self.consent.show_offers(published.title if published else "", vocabularies.offers)
         elif models.fault is not None:
             self.consent.show_fault(models.fault)
+        elif models.brought:
+            self.consent.show_folder(models.brought)
+        if self.consent.yes.isVisibleTo(self.consent) and self._answered is not None:
+            self.consent.yes.setFocus()
+            QTimer.singleShot(0, self, self._show_asked)
+
+    def _show_asked(self) -> None:
+        """What is asked about stays in sight: the question below takes room from the list."""
+        row = self.vocabularies.rows.get(self._session.state.vocabularies.offered)
+        if row is not None:
+            self.area.ensureWidgetVisible(row, 0, UNIT)
+
+    def _agree(self) -> None:
+        if self._session.state.vocabularies.offers:
+            self._session.vocabularies.agree()
+        else:
+            self._session.models.agree()
+
+    def _decline(self) -> None:
+        self._session.vocabularies.decline()
+        self._session.models.decline()
+
+    def _open_vocabulary(self, name: str) -> None:
+        self._session.vocabularies.open(name)
+        self.accept()
 
     def _show_rows(self) -> None:
         models = self._session.state.models
@@ -106,10 +141,11 @@ class ModelsDialog(Dialog):
         at = self.area.verticalScrollBar().value()
         focused = next((id for id, row in self.rows.items() if row.isAncestorOf(self.focusWidget() or self)), "")
         while (item := self._list.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
+            if (widget := item.widget()) is not None and widget is not self.vocabularies:
                 widget.hide()
                 widget.deleteLater()
         before, self.rows = self.rows, {}
+        self._list.addWidget(self.vocabularies)
         for title, texts in row_texts(shelf):
             label = heading(title)
             label.setContentsMargins(0, UNIT, 0, 0)
@@ -134,6 +170,8 @@ class ModelsDialog(Dialog):
     def _lead_to(self, id: str) -> None:
         """Bring the model that somebody came for into sight, or write its name where the hub is asked."""
         row = self.rows.get(id)
+        if row is None and Path(id).is_absolute():
+            return
         if row is None:
             self.other.setText(id)
             self.ask.setFocus()
@@ -171,11 +209,15 @@ class ModelsDialog(Dialog):
         if text.kind == "unfinished":
             self._session.models.go_on(text.id, text.revision)
         else:
-            self._session.models.ask(text.id)
+            self._ask(text.id)
+
+    def _ask(self, id: str) -> None:
+        self._session.vocabularies.decline()
+        self._session.models.ask(id)
 
     def _ask_other(self) -> None:
         if id := self.other.text().strip():
-            self._session.models.ask(id)
+            self._ask(id)
 
     def _show_folder(self, id: str) -> None:
         shelf = self._session.state.models.shelf

@@ -13,7 +13,9 @@ from engine.core import image_files as pictures
 from engine.core.paths import models_dir
 from engine.core.recipe import Creation
 from engine.core.vocabulary import Vocabulary
+from engine.hub.dropped import Dropped
 from partcraft_desktop.app.background import BackgroundReader
+from partcraft_desktop.app.dropped_paths import OfferedPack
 from partcraft_desktop.app.messages import Message
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.widgets.drag_and_drop import file_url
@@ -35,6 +37,8 @@ class DialogLauncher:
         self._thumbnails = thumbnails
         self.readers = readers
         self._models = models_dir()  # found out at the start: it asks the disk
+        session.pack_offered.connect(self.offer_pack)
+        session.checkpoint_offered.connect(self.offer_checkpoint)
 
     def ask_picture(self) -> None:
         """Let a person choose a picture file."""
@@ -42,7 +46,7 @@ class DialogLauncher:
 
     def ask_pack(self) -> None:
         """Let a person choose a .partpack file."""
-        self._ask("Import pack", "Packs (*.partpack)", self.session.import_pack)
+        self._ask("Import pack", "Packs (*.partpack)", self.session.offer_pack)
 
     def ask_folder(self) -> None:
         """Let a person choose a folder of pictures to learn from."""
@@ -91,6 +95,22 @@ class DialogLauncher:
         dialog = ModelsDialog(self.session, wanted, self._window)
         dialog.folder_wanted.connect(lambda folder: self.show_folder(Path(folder)))
         dialog.resize(min(860, self._window.width() - 4 * UNIT), min(720, self._window.height() - 4 * UNIT))
+        self._open(dialog)
+
+    def offer_pack(self, offered: OfferedPack) -> None:
+        """Ask whether to add a pack."""
+        from partcraft_desktop.window.pack_offer_dialog import PackOfferDialog
+
+        dialog = PackOfferDialog(offered, self._window)
+        dialog.agreed.connect(self.session.import_pack)
+        self._open(dialog)
+
+    def offer_checkpoint(self, dropped: Dropped) -> None:
+        """Ask whether to import a checkpoint of the original PartCraft."""
+        from partcraft_desktop.window.checkpoint_dialog import CheckpointDialog
+
+        dialog = CheckpointDialog(dropped, self._window)
+        dialog.agreed.connect(self.session.vocabularies.import_found)
         self._open(dialog)
 
     def show_about(self) -> None:

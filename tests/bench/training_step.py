@@ -221,7 +221,7 @@ def _ours(world: _World) -> Callable[[], float]:
     """A step as engine/training takes it, with what it keeps from before the first step."""
     import torch
 
-    from engine.training.attention_loss import AttentionCapture
+    from engine.models.attention_capture import AttentionCapture
     from engine.training.learner import Learner
 
     with torch.no_grad():

@@ -14,6 +14,7 @@ from engine.packs.library import PackLibrary
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.window.main_window import MainWindow
+from partcraft_desktop.window.pack_offer_dialog import PackOfferDialog
 from tests import fakes
 from tests.desktop.conftest import WAIT, Opened, said
 from tests.desktop.qt_thread import file_access
@@ -133,6 +134,10 @@ def test_dropping(qtbot: QtBot, window: MainWindow, session: Session, picture: P
     with file_access() as notes:
         QApplication.sendEvent(window, QDragEnterEvent(at.toPoint(), copy, data, buttons, keys))
         QApplication.sendEvent(window, QDropEvent(at, copy, data, buttons, keys))
+        qtbot.waitUntil(lambda: isinstance(QApplication.activeModalWidget(), PackOfferDialog), timeout=WAIT)
+        dialog = QApplication.activeModalWidget()
+        assert isinstance(dialog, PackOfferDialog)
+        dialog.add.click()
         qtbot.waitUntil(lambda: bool(session.state.pack and session.state.pack.id == "others"), timeout=WAIT)
         qtbot.waitUntil(lambda: bool(session.state.own and session.state.own[0].segmentation), timeout=WAIT)
         qtbot.waitUntil(lambda: session.state.learning.draft.folder == str(folder), timeout=WAIT)

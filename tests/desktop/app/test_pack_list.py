@@ -149,7 +149,7 @@ def test_a_pack_is_imported_removed_and_comes_back(
 ) -> None:
     other = fakes.make_pack(tmp_path / "made" / "others", codes=4, id="others")
     file = PackLibrary().export_pack(other, tmp_path / "others.partpack")
-    session.open_path(file)
+    session.import_pack(file)
     qtbot.waitUntil(lambda: session.state.pack is not None and session.state.pack.id == "others", timeout=WAIT)
     imported = session.state.pack
     assert imported is not None and session.is_own_pack(imported)

@@ -432,3 +432,17 @@ def test_ctrl_c_keeps_what_is_finished(pack: Pack, tmp_path: Path) -> None:
 def test_the_module_is_a_program() -> None:
     done = subprocess.run([sys.executable, "-m", "engine", "--help"], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0 and "segment" in done.stdout
+
+
+def test_a_pack_says_what_it_is_before_it_is_added(run: Callable[..., Run], pack: Pack, tmp_path: Path) -> None:
+    file = run("packs", "export", "starter", tmp_path / "birds.partpack", "--json").json["file"]
+    replace(pack, licence="", id="others", title="Others").save()
+    other = run("packs", "export", pack.path, tmp_path / "others.partpack", "--json").json["file"]
+    for place, licence in ((file, "CC0"), (other, "no licence stated"), (pack.path, "no licence stated")):
+        added = run("packs", "import", place, "--json")
+        assert added.code == 0
+        told = added.err
+        assert f"  Licence: {licence}" in told and "  Size: " in told
+        assert "  Contents: 5 parts of a bird (body, wing, tail, head, legs), 8 kinds of each" in told
+        assert f"  Base model: {pack.base_model.id} (" in told
+        assert "lacks" in added.json

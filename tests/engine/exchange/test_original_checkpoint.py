@@ -27,7 +27,10 @@ from engine.exchange.original_checkpoint import (
     original_tokens,
     read_foreign,
 )
+from engine.hub.pack_needs import what_is_lacking
+from engine.models.hub import models_of_pack
 from engine.models.loader import Models
+from engine.packs.original_files import original_files
 from engine.packs.pack import Pack
 from engine.packs.validation import check_pack
 from engine.rendering.painter import open_painter
@@ -180,7 +183,7 @@ def test_a_checkpoint_is_imported_from_the_command_line(
     assert main([str(word) for word in words[:3]]) == 1
     assert "--base-model" in capsys.readouterr().err
     assert main(["packs", "import", str(tmp_path), "--base-model", "x"]) == 1
-    assert "pretrained_kmeans.pth" in capsys.readouterr().err
+    assert "There is no pytorch_model.bin" in capsys.readouterr().err
     assert main(["packs", "export", "old birds", str(tmp_path / "plain"), "--plain"]) == 0
     assert len(list((tmp_path / "plain/embeddings").iterdir())) == 7 * 16
 
@@ -243,3 +246,106 @@ def test_a_disk_that_takes_no_more_leaves_no_broken_pack(golden: Path, tmp_path:
     with pytest.raises(UserError, match="could not be saved"):  # it is there already
         take(pack.path)
     assert Pack.open(pack.path) == pack
+
+
+FORMS = {
+    "accelerate before 0.25": ("checkpoint-20/pytorch_model.bin", "checkpoint-20/pytorch_model_1.bin"),
+    "accelerate from 0.25 on": (
+        "accelerate_ge_0_25/checkpoint-20/model.safetensors",
+        "accelerate_ge_0_25/checkpoint-20/model_1.safetensors",
+    ),
+    "the end of a training": ("lora_layers.pth", "hash_mapper.pth"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_renders_the_originals_picture(golden: Path, tmp_path: Path, models: Models, form: str) -> None:
+    files = [golden / "ckpt" / name for name in FORMS[form]]
+    found = original_files(files[0].parent)
+    assert found is not None and [found.lora, found.mapper] == files
+    assert found.centroids == (golden / "ckpt/pretrained_kmeans.pth").resolve()
+    pack = import_original(
+        found.folder, found.centroids, tmp_path / "pack", base_model=str(golden / "tiny_sd"),
+        eyes=str(golden / "tiny_dino"), background=0,
+    )  # fmt: skip
+    check_pack(pack, thorough=True)
+    if form == "the end of a training":
+        # Its LoRA is the training's own; the one that the picture was made with was strengthened, to be seen.
+        for name, strengthened in zip(FORMS[form], FORMS["accelerate before 0.25"], strict=True):
+            shutil.copy(golden / "ckpt" / strengthened, tmp_path / name)
+        pack = import_original(tmp_path, None, tmp_path / "other", base_model=str(golden / "tiny_sd"))
+    painter = open_painter(models, pack)
+    painter.pipeline.scheduler = DDIMScheduler.from_pretrained(golden / "tiny_sd/scheduler")
+    rendered = load_file(golden / "render.safetensors")
+    prompt = pieces("a <2:3> <2:5> bird")
+    latents = painter.paint(prompt, (), [0], steps=4, guidance=7.5, latents=rendered["latents"], output="latent")
+    torch.testing.assert_close(latents, rendered["twice.final_latents"], rtol=0, atol=1e-4)
+
+
+def test_an_import_says_what_it_lacks(golden: Path, tmp_path: Path, home: Path) -> None:
+    whole = import_original(
+        golden / "ckpt/checkpoint-20", golden / "ckpt/pretrained_kmeans.pth", tmp_path / "whole",
+        base_model=str(golden / "tiny_sd"), eyes=str(golden / "tiny_dino"),
+    )  # fmt: skip
+    assert what_is_lacking(whole) == ("16 of its 16 reference pictures are drawn stand-ins until they are painted.",)
+    bare = import_original(golden / "ckpt/checkpoint-20", None, tmp_path / "bare", base_model="nobody/base")
+    lacking = what_is_lacking(bare)
+    assert lacking[0] == "Its base model is not on this computer (nobody/base): it cannot paint yet."
+    assert lacking[1].startswith("Its eyes are not on this computer (facebook/dinov2-base)")
+    assert lacking[2].startswith("Nothing came with it that says what its parts look like")
+    with pytest.raises(UserError, match=r"no model_1\.safetensors"):
+        (tmp_path / "half").mkdir()
+        shutil.copy(golden / "ckpt/accelerate_ge_0_25/checkpoint-20/model.safetensors", tmp_path / "half")
+        import_original(tmp_path / "half", None, tmp_path / "x", base_model="b")
+
+
+def test_a_base_model_is_kept_by_its_id_or_as_seen_from_the_pack(golden: Path, tmp_path: Path, home: Path) -> None:
+    """No path of one computer is written down."""
+
+    def imported(base: str, name: str) -> tuple[Pack, str]:
+        out = home / "packs" / name
+        pack = import_original(golden / "ckpt/checkpoint-20", None, out, base_model=base)
+        return pack, (pack.path / "pack.json").read_text()
+
+    here = home / "models" / "somebody" / "base"
+    shutil.copytree(golden / "tiny_sd", here)
+    pack, text = imported(str(here), "one")
+    assert pack.base_model.id == "somebody/base" and str(home) not in text
+    elsewhere = tmp_path / "elsewhere" / "my base"
+    shutil.copytree(golden / "tiny_sd", elsewhere)
+    pack, text = imported(str(elsewhere), "two")
+    assert pack.base_model.id == str(elsewhere) and str(tmp_path) not in text
+    assert json.loads(text)["base_model"]["beside"] == "../../../elsewhere/my base"
+    assert models_of_pack(pack).folder == elsewhere
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("home", "elsewhere"):
+        (tmp_path / name).rename(moved / name)
+    again = Pack.open(moved / "home/packs/two")
+    assert again.base_model.id == str(moved / "elsewhere/my base"), "both have moved together"
+    shutil.rmtree(moved / "elsewhere")
+    with pytest.raises(UserError, match="There is no folder") as told:
+        models_of_pack(again)
+    assert "add the folder in which it is now" in told.value.hint and told.value.model == again.base_model.id
+    assert what_is_lacking(again)[0].startswith("Its base model is not on this computer (my base was in ")
+
+
+def test_nothing_in_any_file_of_a_checkpoint_is_run(
+    golden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each of the three files as a pickle that would run something, bare or as torch keeps it."""
+    names = ("pytorch_model.bin", "pytorch_model_1.bin", "pretrained_kmeans.pth")
+    for turn, name in enumerate(names):
+        for bare in (True, False):
+            place = tmp_path / f"{turn}{bare}"
+            shutil.copytree(golden / "ckpt/checkpoint-20", place)
+            shutil.copy(golden / "ckpt/pretrained_kmeans.pth", place)
+            (place / name).unlink()
+            if bare:
+                (place / name).write_bytes(pickle.dumps({"pe": _Harm()}))
+            else:
+                torch.save({"pe": _Harm(), "fine_kmeans": _Harm()}, place / name)
+            with pytest.raises(UserError, match="is damaged"):
+                import_original(place, place / names[2], tmp_path / "packs" / "x", base_model="b")
+            assert not (tmp_path / "packs").exists()
+    assert "harm done" not in capsys.readouterr().out

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.core.errors import UserError
+from engine.core.model_places import add_folder, id_of_folder
 from engine.core.paths import models_dir
 from engine.models import loader
 from engine.models.base_models import missing_files
@@ -44,7 +45,22 @@ def test_ids_are_looked_up_in_order(tiny_world: Path, home: Path) -> None:
 @pytest.mark.parametrize("id", ["a/b/c", "./gone", "~/models/gone", "../gone", "/no/such/folder", "C:\\\\gone"])
 def test_a_path_to_nothing_is_no_model_to_be_fetched(home: Path, id: str) -> None:
     error = told("There is no folder", model_folder, id)
-    assert id in error.message and "fetch" not in error.hint and not error.model, "there is nothing to get"
+    assert id in error.message and "fetch" not in error.hint
+    # There is nothing to get; but where a pack's base model was moved, the page of models helps to find it.
+    assert error.model == (id if Path(id).is_absolute() else "")
+    assert ("add the folder in which it is now" in error.hint) == Path(id).is_absolute()
+
+
+def test_a_model_that_was_moved_is_found_by_its_name_in_an_added_folder(
+    tiny_world: Path, home: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "now here" / "my base"
+    shutil.copytree(tiny_world / "base", there)
+    gone = str(tmp_path / "was here" / "my base")
+    told("There is no folder", model_folder, gone)
+    add_folder(there.parent)
+    assert model_folder(gone) == there
+    assert id_of_folder(there) == "my base", "and is known by it"
 
 
 def test_lists_and_checks_without_loading(tiny_world: Path, home: Path) -> None:

@@ -11,7 +11,8 @@ from diffusers.models.attention_processor import Attention
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.training.attention_loss import AttentionCapture, _Recorder, attention_loss, part_attention
+from engine.models.attention_capture import AttentionCapture, _Recorder, part_attention
+from engine.training.attention_loss import attention_loss
 
 
 def random_attention(seed: int, batch: int = 2, grid: int = 4, tokens: int = 9) -> torch.Tensor:

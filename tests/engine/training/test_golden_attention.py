@@ -11,8 +11,9 @@ from diffusers import DDPMScheduler, UNet2DConditionModel
 from safetensors.torch import load_file
 
 from engine.exchange.original_checkpoint import original_lora
+from engine.models.attention_capture import AttentionCapture, part_attention
 from engine.models.lora import add_lora
-from engine.training.attention_loss import AttentionCapture, attention_loss, part_attention
+from engine.training.attention_loss import attention_loss
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 
 from engine.core.vocabulary import Choice
 from engine.exchange.original_checkpoint import original_lora
+from engine.models.attention_capture import AttentionCapture
 from engine.models.loader import Models
 from engine.models.lora import lora_state
 from engine.models.text_encoding import TokenizedPrompt
 from engine.runs.plan import PAPER, Plan
-from engine.training.attention_loss import AttentionCapture
 from engine.training.learner import Learner
 from tests.engine.models.test_golden_tokens import tokens_from_original
 

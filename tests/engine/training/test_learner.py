@@ -13,11 +13,11 @@ import torch
 
 from engine.core.errors import UserError
 from engine.core.vocabulary import Choice
+from engine.models.attention_capture import AttentionCapture
 from engine.models.loader import Models
 from engine.models.part_tokens import PartTokens
 from engine.models.text_encoding import tokenize_prompt
 from engine.runs.plan import Plan
-from engine.training.attention_loss import AttentionCapture
 from engine.training.learner import Learner
 from tests.engine import tiny
 
