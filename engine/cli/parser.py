@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from engine.cli import collage_command, commands, doctor, model_commands, pack_commands, run_commands, sheet_command
+from engine.cli.add_on_arguments import add_add_on_arguments
 from engine.cli.console import Answer
 from engine.cli.number_arguments import fraction, whole_number, whole_numbers
 from engine.core.recipe import LIMITS, MOST_SEED
@@ -63,6 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     subparser.add_argument("--keep", action="append", metavar="PART", help="a part that stays as it is there")
     subparser.add_argument("--reroll", action="append", metavar="PART", help="change this part, the rest stays")
+    add_add_on_arguments(subparser)
     subparser.add_argument("--legacy", choices=("bare", "bracketed", "app"), help="a form of the original PartCraft")
     subparser.add_argument("--out", default="", metavar="DIR", help="default: PartCraft's own folder of creations")
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
+from engine.core.add_on_places import without_place
 from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_image
@@ -45,9 +46,11 @@ def save_creation(
     """
     path, recipe = Path(path), replace(recipe, count=1)
     created = datetime.now(UTC).isoformat(timespec="seconds")
+    told = _with_start(recipe, recipe.start and recipe.start.named_from(path.parent))
+    told = replace(told, add_ons=tuple(map(without_place, told.add_ons)))
     document: dict[str, Any] = {
         "version": _CHUNK_VERSION,
-        "recipe": json.loads(_with_start(recipe, recipe.start and recipe.start.named_from(path.parent)).to_json()),
+        "recipe": json.loads(told.to_json()),
         "receipt": [_arrival_document(arrival) for arrival in receipt],
         "created": created,
     }

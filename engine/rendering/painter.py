@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from engine.core.add_on import AddOn
 from engine.core.errors import UserError
 from engine.core.on_disk import is_file
 from engine.core.recipe import Prompt
+from engine.models.add_on_lora import loras_on
 from engine.models.conditioning import encode_prompt
 from engine.models.loader import Models
 from engine.models.part_tokens import Tokens, load_tokens
 from engine.models.text_encoding import TokenizedPrompt, tokenize_prompt
 from engine.packs.pack import TOKENS, Pack
+from engine.rendering.add_ons import OpenAddOns, find_add_ons, open_add_ons
 
 _OF_PIPELINES: Final = 8
 """Stable Diffusion's pipelines take multiples of it alone, also where an autoencoder's own step is smaller."""
@@ -28,10 +31,12 @@ Step = Callable[[int, Tensor], None]
 
 @dataclass(frozen=True)
 class Painter:
-    """A stock pipeline and the tokens its prompts can say (None: plain words only)."""
+    """A stock pipeline and the tokens its prompts can say (None: plain words only). ``add_ons`` are LoRAs and
+    embeddings of others: they change what it paints, and nothing of the pipeline, which others use, too."""
 
     pipeline: Any
     tokens: Tokens | None = None
+    add_ons: OpenAddOns = field(default_factory=OpenAddOns)
 
     @property
     def size(self) -> int:
@@ -61,7 +66,6 @@ class Painter:
         """
         pipeline = self.pipeline
         require_steps(pipeline.scheduler, steps)
-        embeddings, _ = self.embeddings(prompt, negative)
 
         def after(pipe: Any, index: int, _timestep: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
             require_numbers(tensors["latents"])
@@ -69,7 +73,8 @@ class Painter:
             return {}
 
         side = fitting_size(size or self.size, pipeline.vae_scale_factor)
-        with decoder_watched(pipeline):
+        with self.loras_on(), decoder_watched(pipeline):
+            embeddings, _ = self.embeddings(prompt, negative)
             return pipeline(
                 **embeddings,
                 num_images_per_prompt=len(seeds),
@@ -83,12 +88,18 @@ class Painter:
                 output_type=output,
             ).images
 
+    def loras_on(self) -> AbstractContextManager[None]:
+        """While open, the pipeline paints with the add-ons' LoRAs. Raises :class:`UserError` for one that does not
+        fit."""
+        return loras_on(self.pipeline, self.add_ons.loras)
+
     def embeddings(self, prompt: Prompt, negative: Prompt) -> tuple[dict[str, Tensor], TokenizedPrompt]:
         """What any pipeline of this base model is told of a prompt (its arguments by name), and the prompt's tokens.
         Raises :class:`UserError` as :meth:`paint`."""
         pipeline = self.pipeline
         length = pipeline.text_encoder.config.max_position_embeddings
-        sentences = [tokenize_prompt(pieces, pipeline.tokenizer, length) for pieces in (prompt, negative)]
+        words = self.add_ons.embeddings
+        sentences = [tokenize_prompt(pieces, pipeline.tokenizer, length, words) for pieces in (prompt, negative)]
         with torch.no_grad():
             encoded = encode_prompt(pipeline, sentences, self.tokens)
         embeddings = {"prompt_embeds": encoded.hidden[:1], "negative_prompt_embeds": encoded.hidden[1:]}
@@ -107,12 +118,14 @@ def predicted_clean(pipe: Any, tensors: dict[str, Tensor]) -> Tensor:
     return predicted[-1] if predicted and predicted[-1] is not None else tensors["latents"]
 
 
-def open_painter(models: Models, pack: Pack) -> Painter:
-    """What a pack renders with. Raises :class:`UserError` if a model or file is missing or does not fit."""
+def open_painter(models: Models, pack: Pack, add_ons: Sequence[AddOn] = ()) -> Painter:
+    """What a pack renders with, and add-ons beside it. Raises :class:`UserError` if a model or file is missing or does
+    not fit."""
+    files = find_add_ons(add_ons)  # first: it is quick, and one may be missing
     pipeline = models.pipeline_of(pack)
     path = pack.path / TOKENS
     tokens = load_tokens(path).to(models.device) if is_file(path) else None
-    return Painter(pipeline, tokens)
+    return Painter(pipeline, tokens, open_add_ons(models, pipeline, files))
 
 
 def fitting_size(size: int, multiple: int) -> int:

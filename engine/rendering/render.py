@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from engine.core.add_on_places import settled
+from engine.core.add_on_words import with_all_words
 from engine.core.atomic_files import make_folder
 from engine.core.errors import UserError, out_of_memory
 from engine.core.paths import free_file
@@ -37,12 +39,13 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
 
     The engine's handler of :class:`Render`. Raises :class:`UserError`; pictures already made stay.
     """
-    recipe = job.recipe
+    recipe = replace(job.recipe, add_ons=tuple(map(settled, job.recipe.add_ons)))
     pack = Pack.open(job.pack)
     out = make_folder(Path(job.out), "the picture")
-    negative = parse(recipe.negative, pack.vocabulary)
+    spoken = with_all_words(recipe)
+    negative = parse(spoken.negative, pack.vocabulary)
     report(Progress("Getting ready", 0, 0))
-    painter = open_painter(models, pack)
+    painter = open_painter(models, pack, recipe.add_ons)
     start = open_start(models, pack, painter, recipe)
     look = open_preview(models, pack, painter)
     seeds = [(recipe.seed + index) % 2**63 for index in range(recipe.count)]
@@ -61,7 +64,7 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
                     report(Preview(first + offset, look(latent)))
 
         try:
-            pictures = _painted(painter, start, recipe, negative, seeds[first : first + batch], step)
+            pictures = _painted(painter, start, spoken, negative, seeds[first : first + batch], step)
         except Exception as error:
             if not out_of_memory(error):
                 raise
