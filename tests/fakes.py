@@ -39,6 +39,7 @@ from engine.core.paths import data_dir, models_dir
 from engine.core.recipe import Arrival, Creation
 from engine.core.resemblance import Resemblance
 from engine.core.segmentation import NO_PART, Segmentation
+from engine.core.source_mark import source_type
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
 from engine.packs.pack import TOKENS, Backbone, BaseModel, Pack, Reference
 from engine.runs.plan import Plan
@@ -252,7 +253,9 @@ def keep(job: Render, picture: Image.Image, name: str, recipe: Any, receipt: Any
     """Save a picture the way the engine does."""
     from engine.core.png_metadata import save_creation
 
-    return save_creation(picture, Path(job.out) / name, recipe, receipt, Pack.open(job.pack).vocabulary)
+    vocabulary = Pack.open(job.pack).vocabulary
+    source = source_type(recipe.start, recipe.steps) if job.mark else ""
+    return save_creation(picture, Path(job.out) / name, recipe, receipt, vocabulary, source=source)
 
 
 def make_folder(folder: Path, kinds: Iterable[str] = ("Cardinal", "Ёжик"), each: int = 4) -> Path:

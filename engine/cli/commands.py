@@ -133,7 +133,9 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
     code = DONE
     with JobRunner(handlers) as desk:
         try:
-            creations: tuple[Creation, ...] = desk.run(Render(str(pack.path), recipe, str(out.absolute())))
+            creations: tuple[Creation, ...] = desk.run(
+                Render(str(pack.path), recipe, str(out.absolute()), not arguments.no_mark)
+            )
         except Interrupted as interrupted:
             creations, code = interrupted.creations, INTERRUPTED
     document = {

@@ -65,6 +65,9 @@ def make_parser() -> argparse.ArgumentParser:
     subparser.add_argument("--keep", action="append", metavar="PART", help="a part that stays as it is there")
     subparser.add_argument("--reroll", action="append", metavar="PART", help="change this part, the rest stays")
     add_add_on_arguments(subparser)
+    subparser.add_argument(
+        "--no-mark", action="store_true", help="do not say in the file that a model made it (IPTC's mark)"
+    )
     subparser.add_argument("--legacy", choices=("bare", "bracketed", "app"), help="a form of the original PartCraft")
     subparser.add_argument("--out", default="", metavar="DIR", help="default: PartCraft's own folder of creations")
 

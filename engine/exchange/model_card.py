@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from engine.exchange.lora_file import base_name
 from engine.exchange.textual_inversion import Word
 from engine.packs.pack import Pack
 
@@ -18,7 +17,7 @@ _HUB_ID: Final = re.compile(r"(?!starter/)[\w.-]+/[\w.-]+")
 def model_card(pack: Pack, words: Sequence[Word], loras: Sequence[str], sdxl: bool) -> str:
     """The card as Markdown, with the fields that the Hugging Face hub reads at its head. ``loras`` are the names of the
     LoRA's files, peft's form first; none for a pack without. Its example in Python is tried by the tests as it is."""
-    base = base_name(pack)
+    base = pack.base_model.name
     fields = {
         "library_name": "diffusers",
         "tags": ["text-to-image", "textual_inversion", *(["lora"] if loras else []), "partcraft"],
@@ -70,7 +69,7 @@ def _example(pack: Pack, shown: Sequence[Word], loras: Sequence[str], sdxl: bool
         lines += ["from transformers import CLIPTokenizer"]
     lines += [
         "",
-        f"base = {json.dumps(base_name(pack))}",
+        f"base = {json.dumps(pack.base_model.name)}",
         'folder = "."',
         f"words = {json.dumps([w.text for w in shown])}",
     ]

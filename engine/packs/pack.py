@@ -65,6 +65,11 @@ class BaseModel:
     steps: int = 0
     guidance: float = 0.0
 
+    @property
+    def name(self) -> str:
+        """Its id, or its folder's name: where that is on this computer is nobody else's business."""
+        return re.split(r"[/\\]", self.id)[-1] if Path(self.id).is_absolute() else self.id
+
 
 @dataclass(frozen=True)
 class Reference:

@@ -19,6 +19,7 @@ from engine.core.paths import free_file
 from engine.core.png_metadata import save_creation
 from engine.core.prompt import parse
 from engine.core.recipe import Creation, Prompt, Recipe
+from engine.core.source_mark import source_type
 from engine.core.start import steps_taken
 from engine.models.components import sampler_name
 from engine.models.loader import Models
@@ -72,7 +73,9 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
             continue
         for picture, seed in zip(pictures, seeds[first:], strict=False):
             sampler = sampler_name(painter.pipeline.scheduler)
-            creation = _keep(models, pack, picture, replace(recipe, seed=seed, count=1), out, start, sampler)
+            alone = replace(recipe, seed=seed, count=1)
+            source = source_type(recipe.start, recipe.steps) if job.mark else ""
+            creation = _keep(models, pack, picture, alone, out, start, sampler, source)
             creations.append(creation)
             report(Rendered(len(creations) - 1, creation))
     return tuple(creations)
@@ -95,10 +98,11 @@ def _keep(
     out: Path,
     start: StartPicture | None,
     sampler: str,
+    source: str,
 ) -> Creation:
     receipt = receipt_of(models, pack, picture, recipe, start.labels if start else None)
     path = free_file(out / f"{datetime.now():%Y%m%d-%H%M%S}-{recipe.seed}.png")
-    return save_creation(picture, path, recipe, receipt, pack.vocabulary, pack.base_model.id, sampler)
+    return save_creation(picture, path, recipe, receipt, pack.vocabulary, pack.base_model.id, sampler, source)
 
 
 def _first_batch(models: Models, painter: Painter, recipe: Recipe) -> int:

@@ -37,11 +37,13 @@ class Segment:
 
 @dataclass(frozen=True)
 class Render:
-    """Render a recipe into ``out``. News: Progress, Preview, Rendered. Result: tuple of Creation."""
+    """Render a recipe into ``out``. ``mark``: the files say that a model made them (IPTC's digital source type).
+    News: Progress, Preview, Rendered. Result: tuple of Creation."""
 
     pack: str
     recipe: Recipe
     out: str
+    mark: bool = True
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from engine.core.on_disk import entries_of, is_file, status_of
 from engine.core.paths import slug
 from engine.core.recipe import Creation
 from engine.core.segmentation import Segmentation
+from engine.core.source_mark import source_type_in
 from engine.core.vocabulary import Vocabulary
 
 DRAGGED: Final = "dragged"
@@ -69,11 +70,12 @@ def kind_of(path: Path, chosen: SaveKind) -> SaveKind:
     return next((kind for kind in KINDS if kind.suffix == path.suffix.lower()), chosen)
 
 
-def save_collage(collage: Collage, path: Path, with_ground: bool = True) -> None:
-    """Save a collage in the form of its suffix, whole or not at all. Raises :class:`UserError`."""
+def save_collage(collage: Collage, path: Path, with_ground: bool = True, source: str = "") -> None:
+    """Save a collage in the form of its suffix, whole or not at all; ``source`` says what it is made of.
+    Raises :class:`UserError`."""
     from engine.exchange.layers import save_layers
 
-    save_layers(collage if with_ground else without_ground(collage), path)
+    save_layers(collage if with_ground else without_ground(collage), path, source)
 
 
 def save_creation(
@@ -91,7 +93,7 @@ def save_creation(
         raise UserError(
             "No part was found in this picture, so there are no layers to save.", "Save it as PNG with its ground."
         )
-    save_collage(collage, path, kind.with_ground)
+    save_collage(collage, path, kind.with_ground, source_type_in(Path(creation.path)))
 
 
 def copy_file(source: str | Path, target: Path) -> None:

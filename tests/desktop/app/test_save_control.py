@@ -19,6 +19,7 @@ from engine.collage.assemble import assemble
 from engine.collage.layers import Collage, flatten
 from engine.collage.placement import Adjustment
 from engine.core.png_metadata import read_creation
+from engine.core.source_mark import TRAINED, source_type_in
 from engine.core.vocabulary import Choice
 from engine.packs.pack import Pack
 from partcraft_desktop.app.layer_files import DRAGGED, KEEP_DRAGGED_S, KINDS, SaveKind, kind_of
@@ -62,6 +63,25 @@ def test_the_creature_as_it_is_arranged(opened: Opened, pack: Pack, tmp_path: Pa
     assert ("wing", False) in names
     assert (layers[-1].left, layers[-1].top) == (wanted.layers[-1].left, wanted.layers[-1].top)
     assert session.state.engine == "off", "no engine is needed"
+
+
+def test_renders_say_that_a_model_made_them_unless_that_is_turned_off(
+    opened: Opened, pack: Pack, tmp_path: Path, qtbot: QtBot
+) -> None:
+    session = opened.session
+    for on, mark in ((True, TRAINED), (False, "")):
+        opened.settings.set(mark_renders=on)
+        rendered(qtbot, session)
+        creation = session.state.creations[0]
+        assert source_type_in(Path(creation.path)) == mark
+        for kind in (GROUND, TRANSPARENT):
+            session.saves.save_creation(creation, tmp_path / f"{kind.name}.png", kind)
+            saved(qtbot, session)
+            assert source_type_in(tmp_path / f"{kind.name}.png") == mark
+    choose_all(session, pack)
+    session.saves.save_creature(tmp_path / "collage.png", GROUND)
+    saved(qtbot, session)
+    assert source_type_in(tmp_path / "collage.png") == "", "no model took part"
 
 
 def test_what_is_only_tried_is_not_saved(opened: Opened, pack: Pack, tmp_path: Path, qtbot: QtBot) -> None:

@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from engine.core.add_on import AddOn
 from engine.core.paths import models_dir
 from engine.core.png_metadata import read_creation
+from engine.core.source_mark import TRAINED, source_type_in
 from engine.packs.pack import Pack
 from tests.engine.cli.test_cli import Run, pack, run  # noqa: F401  fixtures
 
@@ -70,6 +71,12 @@ def test_a_name_is_looked_for_in_the_models_folders(run: Callable[..., Run], tmp
     done = run("render", "a bird", "--lora", "style:2", "--out", tmp_path / "out", "--json")
     assert done.code == 0, done.err
     assert done.json["creations"][0]["recipe"]["add_ons"][0]["weight"] == 2
+
+
+def test_renders_are_marked_unless_asked_not_to(run: Callable[..., Run], tmp_path: Path) -> None:  # noqa: F811
+    for words, mark in (((), TRAINED), (("--no-mark",), "")):
+        done = run("render", "a bird", "--steps", 1, "--out", tmp_path / "out", "--json", *words)
+        assert source_type_in(Path(done.json["creations"][0]["path"])) == mark
 
 
 @pytest.mark.parametrize(
