@@ -9,6 +9,7 @@ from typing import Any, Final
 import torch
 
 from engine.core.on_disk import is_file
+from engine.exchange.other_programs import export_pack
 from engine.exchange.single_file_checkpoint import unpack_checkpoint
 from engine.models.get_eyes import get_eyes
 from engine.models.loader import Models
@@ -29,6 +30,7 @@ from engine.worker.jobs import (
     Discover,
     Evaluate,
     Examine,
+    ExportPack,
     FindParts,
     GetEyes,
     Measure,
@@ -67,6 +69,7 @@ HANDLERS: Final[dict[type, Callable[[Models, Any, Report], Any]]] = {
     Evaluate: evaluate,
     GetEyes: get_eyes,
     UnpackCheckpoint: unpack_checkpoint,
+    ExportPack: export_pack,
 }
 
 

@@ -51,6 +51,7 @@ from engine.worker.jobs import (
     Evaluated,
     Examine,
     Examined,
+    ExportPack,
     FindParts,
     GetEyes,
     Job,
@@ -401,6 +402,18 @@ def evaluate(models: Any, job: Evaluate, report: Any) -> Evaluated:
     return Evaluated("fake", job.mix, job.count, job.seed, Scores(0.9, 0.8, 0.1, {}))
 
 
+def export_pack(models: Any, job: ExportPack, report: Any) -> tuple[str, ...]:
+    """Two files, one step each."""
+    script = _script(job)
+    folder = Path(job.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for done, name in enumerate(("birds.safetensors", "README.md")):
+        report(Progress("Writing for other programs", done, 2))
+        _step(script, done)
+        (folder / name).write_text(Pack.open(job.pack).title, "utf-8")
+    return tuple(str(folder / name) for name in ("birds.safetensors", "README.md"))
+
+
 def unpack(models: Any, job: UnpackCheckpoint, report: Any) -> str:
     """A folder that says it is a base model; it has no weights."""
     for piece in range(3):
@@ -425,6 +438,7 @@ HANDLERS = {
     Evaluate: evaluate,
     GetEyes: get_eyes,
     UnpackCheckpoint: unpack,
+    ExportPack: export_pack,
 }
 
 

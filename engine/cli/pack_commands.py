@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
-from engine.cli.console import DONE, FAILED, Answer
+from engine.cli.console import DONE, FAILED, Answer, JobRunner
 from engine.cli.number_arguments import whole_number
 from engine.core.atomic_files import make_folder, read_text
 from engine.core.errors import UserError
@@ -18,6 +18,7 @@ from engine.core.resemblance import Resemblance
 from engine.packs.library import PackLibrary
 from engine.packs.pack import MANIFEST, Pack
 from engine.packs.validation import check_pack
+from engine.worker.jobs import ExportPack
 
 _CENTROIDS: Final = "pretrained_kmeans.pth"
 
@@ -113,12 +114,9 @@ def packs_export(arguments: Namespace, handlers: str) -> Answer:
     library = PackLibrary()
     pack = library.find(arguments.pack)
     if arguments.plain:
-        from engine.exchange.other_programs import export_for_other_programs  # brings torch
-
-        files = export_for_other_programs(pack, make_folder(Path(arguments.file), "the pack"))
-        return Answer(
-            {"folder": arguments.file, "files": [str(file) for file in files]}, f"{arguments.file}: {len(files)} files"
-        )
+        with JobRunner(handlers) as desk:
+            files = desk.run(ExportPack(str(pack.path), str(Path(arguments.file).absolute())))
+        return Answer({"folder": arguments.file, "files": list(files)}, f"{arguments.file}: {len(files)} files")
     file = library.export_pack(pack, Path(arguments.file))
     return Answer({"file": str(file), "bytes": size_of(file)}, f"{file} ({size_of(file) >> 10} KB)")
 

@@ -7,7 +7,16 @@ import importlib.metadata
 from collections.abc import Callable
 from typing import Any, Final
 
-from engine.cli import collage_command, commands, doctor, model_commands, pack_commands, run_commands, sheet_command
+from engine.cli import (
+    collage_command,
+    commands,
+    doctor,
+    model_commands,
+    pack_commands,
+    run_commands,
+    sheet_command,
+    workflow_command,
+)
 from engine.cli.add_on_arguments import add_add_on_arguments
 from engine.cli.console import Answer
 from engine.cli.number_arguments import fraction, whole_number, whole_numbers
@@ -80,6 +89,14 @@ def make_parser() -> argparse.ArgumentParser:
     )
     subparser.add_argument("--pose", default="", metavar="ID", help="the reference whose pose and ground are used")
     subparser.add_argument("--ground", choices=("pose", "none"), default="", help="none: transparent")
+
+    workflow = "write a recipe as a ComfyUI workflow, with the files of packs export --plain"
+    subparser = command("workflow", workflow, workflow_command.make_workflow)
+    subparser.add_argument("recipe", metavar="RECIPE_OR_PROMPT", help="a recipe's JSON file, a PNG with one, or words")
+    pack(subparser)
+    add_add_on_arguments(subparser)
+    subparser.add_argument("--api", action="store_true", help="the form that ComfyUI's server takes")
+    subparser.add_argument("--out", default="", metavar="FILE", help="a .json (default: a new workflow-1.json here)")
 
     sheet = "put every kind of one part against every kind of another on one sheet"
     subparser = command("sheet", sheet, sheet_command.make_sheet)

@@ -185,9 +185,18 @@ class UnpackCheckpoint:
     prediction: str = ""
 
 
+@dataclass(frozen=True)
+class ExportPack:
+    """Write a pack for other programs into a folder, which is made: a LoRA, embeddings, sheets, a card. News: Progress.
+    Result: the files."""
+
+    pack: str
+    folder: str
+
+
 Job = (
     Prepare | Segment | Render | Examine | Survey | FindParts | Discover | Measure | Train | Evaluate | GetEyes
-    | UnpackCheckpoint
+    | UnpackCheckpoint | ExportPack
 )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QRectF, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from engine.core.add_on import LEAST_WEIGHT, MOST_WEIGHT, AddOn
@@ -19,6 +20,7 @@ from partcraft_desktop.widgets.number_field import NumberField
 
 FILES: Final = "LoRAs and embeddings (*.safetensors);;All files (*)"
 _STEP: Final = 0.05
+_TICK: Final = 14.0
 _NUMBER: Final = 52
 """The width of the weight's number, in logical pixels."""
 
@@ -58,8 +60,9 @@ class AddOnRows(QWidget):
         dialog.open()
 
     def show_add_ons(self, add_ons: Sequence[AddOn], faults: Sequence[AddOnFault]) -> bool:
-        """Show others, or other weights, without saying that they changed. Whether there are more than before."""
-        are_more = len(add_ons) > len(self.rows)
+        """Show others, or other weights, without saying that they changed. Whether there is more to see
+        than before."""
+        before = len(self.rows) + sum(not row.fault.isHidden() for row in self.rows)
         while len(self.rows) > len(add_ons):
             row = self.rows.pop()
             if row.isAncestorOf(self.focusWidget() or self):  # the keyboard stays near
@@ -78,7 +81,7 @@ class AddOnRows(QWidget):
             fault = next((fault.why for fault in faults if fault.add_on.is_same_file(add_on)), "")
             row.show_add_on(add_on, fault)
         self.setVisible(bool(add_ons))
-        return are_more
+        return len(add_ons) + sum(not row.fault.isHidden() for row in self.rows) > before
 
     def _find(self, add_on: AddOn) -> None:
         dialog = QFileDialog(self.window(), f"Find {add_on.name}", str(Path.home()), FILES)
@@ -173,10 +176,11 @@ class AddOnRow(QWidget):
 
 
 class _WeightSlider(QSlider):
-    """From -200 to 200 percent; a double click makes it 100."""
+    """From -200 to 200 percent, with a tick at 0; a double click makes it 100."""
 
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
+        self.setObjectName("weight")
         self.setRange(round(LEAST_WEIGHT * 100), round(MOST_WEIGHT * 100))
         self.setSingleStep(round(_STEP * 100))
         self.setPageStep(25)
@@ -184,7 +188,15 @@ class _WeightSlider(QSlider):
         self.setMinimumWidth(80)
         self.installEventFilter(self)
 
-    def mouseDoubleClickEvent(self, event: object) -> None:
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        middle = QRectF(self.rect()).center()
+        tick = QRectF(middle.x() - 0.75, middle.y() - _TICK / 2, 1.5, _TICK)
+        painter.fillRect(tick, self.palette().color(QPalette.ColorRole.PlaceholderText))
+        painter.end()
+        super().paintEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.setValue(100)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

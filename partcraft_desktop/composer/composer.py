@@ -337,7 +337,9 @@ class Composer(QWidget):
             self._scroll.ensureWidgetVisible(self.settings, 0, 0)
 
     def _show_add_ons(self) -> None:
-        self._scroll.ensureWidgetVisible(self.add_ons, 0, 0)
+        rows = [row for row in self.add_ons.rows if not row.fault.isHidden()] or self.add_ons.rows[-1:]
+        for row in rows[:1]:
+            self._scroll.ensureWidgetVisible(row, 0, theme.UNIT)
 
     # What a person does
 
