@@ -10,6 +10,7 @@ import torch
 
 from engine.core.on_disk import is_file
 from engine.exchange.import_checkpoint import import_checkpoint
+from engine.exchange.other_programs import export_pack
 from engine.exchange.single_file_checkpoint import unpack_checkpoint
 from engine.models.get_eyes import get_eyes
 from engine.models.loader import Models
@@ -31,6 +32,7 @@ from engine.worker.jobs import (
     Discover,
     Evaluate,
     Examine,
+    ExportPack,
     FindParts,
     GetEyes,
     ImportCheckpoint,
@@ -73,6 +75,7 @@ HANDLERS: Final[dict[type, Callable[[Models, Any, Report], Any]]] = {
     UnpackCheckpoint: unpack_checkpoint,
     ImportCheckpoint: import_checkpoint,
     PaintReference: paint_reference,
+    ExportPack: export_pack,
 }
 
 

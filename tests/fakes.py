@@ -39,6 +39,7 @@ from engine.core.paths import data_dir, models_dir, packs_dir
 from engine.core.recipe import Arrival, Creation
 from engine.core.resemblance import Resemblance
 from engine.core.segmentation import NO_PART, Segmentation
+from engine.core.source_mark import source_type
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
 from engine.hub.published import published_pack
 from engine.packs.pack import TOKENS, Backbone, BaseModel, Pack, Reference
@@ -52,6 +53,7 @@ from engine.worker.jobs import (
     Evaluated,
     Examine,
     Examined,
+    ExportPack,
     FindParts,
     GetEyes,
     ImportCheckpoint,
@@ -257,7 +259,9 @@ def keep(job: Render, picture: Image.Image, name: str, recipe: Any, receipt: Any
     """Save a picture the way the engine does."""
     from engine.core.png_metadata import save_creation
 
-    return save_creation(picture, Path(job.out) / name, recipe, receipt, Pack.open(job.pack).vocabulary)
+    vocabulary = Pack.open(job.pack).vocabulary
+    source = source_type(recipe.start, recipe.steps) if job.mark else ""
+    return save_creation(picture, Path(job.out) / name, recipe, receipt, vocabulary, source=source)
 
 
 def make_folder(folder: Path, kinds: Iterable[str] = ("Cardinal", "Ёжик"), each: int = 4) -> Path:
@@ -403,6 +407,18 @@ def evaluate(models: Any, job: Evaluate, report: Any) -> Evaluated:
     return Evaluated("fake", job.mix, job.count, job.seed, Scores(0.9, 0.8, 0.1, {}))
 
 
+def export_pack(models: Any, job: ExportPack, report: Any) -> tuple[str, ...]:
+    """Two files, one step each."""
+    script = _script(job)
+    folder = Path(job.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for done, name in enumerate(("birds.safetensors", "README.md")):
+        report(Progress("Writing for other programs", done, 2))
+        _step(script, done)
+        (folder / name).write_text(Pack.open(job.pack).title, "utf-8")
+    return tuple(str(folder / name) for name in ("birds.safetensors", "README.md"))
+
+
 def unpack(models: Any, job: UnpackCheckpoint, report: Any) -> str:
     """A folder that says it is a base model; it has no weights."""
     for piece in range(3):
@@ -463,6 +479,7 @@ HANDLERS = {
     UnpackCheckpoint: unpack,
     ImportCheckpoint: import_checkpoint,
     PaintReference: paint,
+    ExportPack: export_pack,
 }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from engine.cli.add_on_arguments import read_add_ons
 from engine.cli.console import DONE, FAILED, INTERRUPTED, Answer, Interrupted, JobRunner
 from engine.cli.pack_commands import pack_summary
 from engine.cli.recipe_file import recipe_from_file
@@ -120,7 +121,8 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
         raise UserError("There is nothing to render.", 'Say a prompt, such as "a photo of a bird", or give --recipe.')
     named = ("negative", "seed", "count", "steps", "guidance", "size")
     settings = {name: getattr(arguments, name) for name in named if getattr(arguments, name) is not None}
-    recipe = replace(recipe, start=_read_start(arguments, recipe.start, pack), **settings)
+    add_ons = read_add_ons(arguments, recipe.add_ons, pack.base_model)
+    recipe = replace(recipe, start=_read_start(arguments, recipe.start, pack), add_ons=add_ons, **settings)
     if warning := size_warning(sizes_of(pack.base_model), recipe.size):
         print(f"{warning} --size 0 is the model's own.", file=sys.stderr)
     room = room_of(pack.base_model)
@@ -131,7 +133,9 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
     code = DONE
     with JobRunner(handlers) as desk:
         try:
-            creations: tuple[Creation, ...] = desk.run(Render(str(pack.path), recipe, str(out.absolute())))
+            creations: tuple[Creation, ...] = desk.run(
+                Render(str(pack.path), recipe, str(out.absolute()), not arguments.no_mark)
+            )
         except Interrupted as interrupted:
             creations, code = interrupted.creations, INTERRUPTED
     document = {

@@ -6,11 +6,11 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from engine.cli.console import DONE, FAILED, Answer
+from engine.cli.console import DONE, FAILED, Answer, JobRunner
 from engine.cli.fetch_terminal import agreed
 from engine.cli.number_arguments import whole_number
 from engine.cli.pack_summary import pack_summary
-from engine.core.atomic_files import make_folder, read_text
+from engine.core.atomic_files import read_text
 from engine.core.errors import UserError
 from engine.core.match_rate import MatchRate
 from engine.core.on_disk import is_file, is_folder, resolved, size_of
@@ -22,6 +22,7 @@ from engine.packs.library import PackLibrary
 from engine.packs.original_files import CENTROIDS, centroids_near, find_original
 from engine.packs.pack import MANIFEST, Pack
 from engine.packs.validation import check_pack
+from engine.worker.jobs import ExportPack
 
 
 def add_import_arguments(parser: ArgumentParser) -> None:
@@ -117,12 +118,9 @@ def packs_export(arguments: Namespace, handlers: str) -> Answer:
     library = PackLibrary()
     pack = library.find(arguments.pack)
     if arguments.plain:
-        from engine.exchange.other_programs import export_for_other_programs  # brings torch
-
-        files = export_for_other_programs(pack, make_folder(Path(arguments.file), "the pack"))
-        return Answer(
-            {"folder": arguments.file, "files": [str(file) for file in files]}, f"{arguments.file}: {len(files)} files"
-        )
+        with JobRunner(handlers) as desk:
+            files = desk.run(ExportPack(str(pack.path), str(Path(arguments.file).absolute())))
+        return Answer({"folder": arguments.file, "files": list(files)}, f"{arguments.file}: {len(files)} files")
     file = library.export_pack(pack, Path(arguments.file))
     return Answer({"file": str(file), "bytes": size_of(file)}, f"{file} ({size_of(file) >> 10} KB)")
 

@@ -16,7 +16,9 @@ from engine.cli import (
     published_commands,
     run_commands,
     sheet_command,
+    workflow_command,
 )
+from engine.cli.add_on_arguments import add_add_on_arguments
 from engine.cli.console import Answer
 from engine.cli.number_arguments import fraction, whole_number, whole_numbers
 from engine.core.recipe import LIMITS, MOST_SEED
@@ -72,6 +74,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     subparser.add_argument("--keep", action="append", metavar="PART", help="a part that stays as it is there")
     subparser.add_argument("--reroll", action="append", metavar="PART", help="change this part, the rest stays")
+    add_add_on_arguments(subparser)
+    subparser.add_argument(
+        "--no-mark", action="store_true", help="do not say in the file that a model made it (IPTC's mark)"
+    )
     subparser.add_argument("--legacy", choices=("bare", "bracketed", "app"), help="a form of the original PartCraft")
     subparser.add_argument("--out", default="", metavar="DIR", help="default: PartCraft's own folder of creations")
 
@@ -84,6 +90,14 @@ def make_parser() -> argparse.ArgumentParser:
     )
     subparser.add_argument("--pose", default="", metavar="ID", help="the reference whose pose and ground are used")
     subparser.add_argument("--ground", choices=("pose", "none"), default="", help="none: transparent")
+
+    workflow = "write a recipe as a ComfyUI workflow, with the files of packs export --plain"
+    subparser = command("workflow", workflow, workflow_command.make_workflow)
+    subparser.add_argument("recipe", metavar="RECIPE_OR_PROMPT", help="a recipe's JSON file, a PNG with one, or words")
+    pack(subparser)
+    add_add_on_arguments(subparser)
+    subparser.add_argument("--api", action="store_true", help="the form that ComfyUI's server takes")
+    subparser.add_argument("--out", default="", metavar="FILE", help="a .json (default: a new workflow-1.json here)")
 
     sheet = "put every kind of one part against every kind of another on one sheet"
     subparser = command("sheet", sheet, sheet_command.make_sheet)

@@ -12,12 +12,14 @@ from typing import Any, Final
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
+from engine.core.add_on_places import without_place
 from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
 from engine.core.image_files import open_image
 from engine.core.json_values import finite_number, json_bytes
 from engine.core.parameters_line import parameters_line, read_parameters
 from engine.core.recipe import Arrival, Creation, Receipt, Recipe
+from engine.core.source_mark import add_mark
 from engine.core.start import Start
 from engine.core.unicode_text import unicode_text
 from engine.core.vocabulary import Vocabulary
@@ -35,19 +37,22 @@ def save_creation(
     vocabulary: Vocabulary | None = None,
     model: str = "",
     sampler: str = "",
+    source: str = "",
 ) -> Creation:
     """Write a picture as PNG with the recipe that makes it again alone, whole or not at all.
 
     ``picture`` is RGB. ``recipe`` should have the picture's own seed; its ``count`` becomes 1. With a ``vocabulary``
     the names of the choices are written beside their numbers, for people and for packs that change. ``model`` and
-    ``sampler`` are names for other tools. Raises :class:`UserError` for a full disk, a folder that is gone or cannot
-    be written to.
+    ``sampler`` are names for other tools; ``source`` is a digital source type (:mod:`engine.core.source_mark`). Raises
+    :class:`UserError` for a full disk, a folder that is gone or cannot be written to.
     """
     path, recipe = Path(path), replace(recipe, count=1)
     created = datetime.now(UTC).isoformat(timespec="seconds")
+    told = _with_start(recipe, recipe.start and recipe.start.named_from(path.parent))
+    told = replace(told, add_ons=tuple(map(without_place, told.add_ons)))
     document: dict[str, Any] = {
         "version": _CHUNK_VERSION,
-        "recipe": json.loads(_with_start(recipe, recipe.start and recipe.start.named_from(path.parent)).to_json()),
+        "recipe": json.loads(told.to_json()),
         "receipt": [_arrival_document(arrival) for arrival in receipt],
         "created": created,
     }
@@ -64,6 +69,7 @@ def save_creation(
     info.add_itxt(CHUNK, json_bytes(document).decode())
     line = parameters_line(recipe, picture.size, vocabulary, model, sampler)
     info.add_itxt(PARAMETERS, unicode_text(line))
+    add_mark(info, source)
     write_whole(path, lambda beside: picture.save(beside, "PNG", pnginfo=info), "the picture")
     return Creation(str(path), recipe, receipt, created)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
+from engine.core.add_on import AddOn, add_ons_from
 from engine.core.json_values import json_bytes, number_from, read_document
 from engine.core.start import Start
 from engine.core.vocabulary import Choice
@@ -24,7 +25,7 @@ class Recipe:
     ``pack`` is a pack's id. ``prompt`` is words and choices in order. ``seed`` belongs to the first
     picture; picture i of ``count`` has seed ``seed + i`` and can be rendered alone. ``size`` is the
     side in pixels, 0 for the base model's own. ``extra`` keeps keys of newer versions unharmed. ``start`` is the
-    picture rendering begins with; None: noise alone.
+    picture rendering begins with; None: noise alone. ``add_ons`` are LoRAs and embeddings of others beside the pack.
     """
 
     pack: str
@@ -37,6 +38,7 @@ class Recipe:
     size: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
     start: Start | None = None
+    add_ons: tuple[AddOn, ...] = ()
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -83,10 +85,12 @@ class Recipe:
         document: dict[str, Any] = dict(self.extra)
         document["version"] = RECIPE_VERSION
         for spec in fields(self):
-            if spec.name not in ("prompt", "extra", "start"):
+            if spec.name not in ("prompt", "extra", "start", "add_ons"):
                 document[spec.name] = getattr(self, spec.name)
         if self.start is not None:
             document["start"] = self.start.to_document()
+        if self.add_ons:
+            document["add_ons"] = [add_on.to_document() for add_on in self.add_ons]
         document["prompt"] = [piece if isinstance(piece, str) else _choice_json(piece) for piece in self.prompt]
         return json_bytes(document).decode()
 
@@ -113,6 +117,7 @@ class Recipe:
         pieces = [pieces] if isinstance(pieces, str) else pieces if isinstance(pieces, list) else ()
         values["prompt"] = _tidy(_piece(piece) for piece in pieces)
         values["start"] = Start.from_document(document.get("start"))
+        values["add_ons"] = add_ons_from(document.get("add_ons"))
         names = {spec.name for spec in fields(cls)} | {"version"}
         if values["start"] is None:
             names.discard("start")  # one of a newer version

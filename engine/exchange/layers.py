@@ -14,11 +14,11 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from psd_tools.constants import ChannelID, ColorMode, Compression, Tag
+from psd_tools.constants import ChannelID, ColorMode, Compression, Resource, Tag
 from psd_tools.psd.document import PSD
 from psd_tools.psd.header import FileHeader
 from psd_tools.psd.image_data import ImageData
-from psd_tools.psd.image_resources import ImageResources
+from psd_tools.psd.image_resources import ImageResource, ImageResources
 from psd_tools.psd.layer_and_mask import (
     ChannelData,
     ChannelDataList,
@@ -39,6 +39,7 @@ from engine.core.atomic_files import write_whole
 from engine.core.errors import UserError
 from engine.core.picture_listing import CUT_OUT
 from engine.core.segmentation import NO_PART, Segmentation
+from engine.core.source_mark import add_mark, xmp_packet
 from engine.core.vocabulary import ABSENT, Vocabulary
 
 GROUND: Final = "ground"
@@ -66,13 +67,14 @@ _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000
 """Control characters and halves of surrogate pairs: XML holds no such thing, and a layer's name needs none."""
 
 
-def save_layers(collage: Collage, path: Path) -> None:
+def save_layers(collage: Collage, path: Path, source: str = "") -> None:
     """Save a collage in the form that the path's suffix names, whole or not at all.
 
     ``.png`` is flattened, transparent where there is no ground. ``.psd`` and ``.ora`` have one layer a part in drawing
     order, hidden ones hidden, above the ground as a layer of its own; and the flattened picture for viewers. Layers
-    keep their names, less what the formats cannot hold. Raises :class:`UserError` for another suffix, a collage of no
-    pixels or too many, and a file that cannot be written; the old file then stays.
+    keep their names, less what the formats cannot hold. ``source`` is a digital source type
+    (:mod:`engine.core.source_mark`), which OpenRaster has no place for. Raises :class:`UserError` for another suffix, a
+    collage of no pixels or too many, and a file that cannot be written; the old file then stays.
     """
     write = WRITERS.get(path.suffix.lower())
     if write is None:
@@ -80,7 +82,7 @@ def save_layers(collage: Collage, path: Path) -> None:
         raise UserError(f"Layers cannot be saved as {form}.", f"Choose one of {', '.join(WRITERS)}.")
     if collage.width < 1 or collage.height < 1:
         raise UserError("There is nothing to save: the collage has no pixels.")
-    write_whole(path, lambda beside: write(collage, beside), "the layers")
+    write_whole(path, lambda beside: write(collage, beside, source), "the layers")
 
 
 def layers_of_creation(picture: Image.Image, segmentation: Segmentation, vocabulary: Vocabulary) -> Collage:
@@ -102,11 +104,11 @@ def layers_of_creation(picture: Image.Image, segmentation: Segmentation, vocabul
     return Collage(picture.width, picture.height, tuple(layers), ground)
 
 
-def _write_png(collage: Collage, path: Path) -> None:
-    path.write_bytes(_png(flatten(collage), CUT_OUT if collage.ground is None else ""))
+def _write_png(collage: Collage, path: Path, source: str) -> None:
+    path.write_bytes(_png(flatten(collage), CUT_OUT if collage.ground is None else "", source))
 
 
-def _write_psd(collage: Collage, path: Path) -> None:
+def _write_psd(collage: Collage, path: Path, source: str) -> None:
     if max(collage.width, collage.height) > LARGEST_PSD:
         raise UserError(f"A PSD file holds at most {LARGEST_PSD} pixels a side.", "Save the layers as .ora.")
     layers = [_within_reach(layer) for layer in _layers_with_ground(collage)]
@@ -125,12 +127,20 @@ def _write_psd(collage: Collage, path: Path) -> None:
     layer_info = LayerInfo(count, records, channels)
     document = PSD(
         header=header,
-        image_resources=ImageResources.new(),
+        image_resources=_psd_resources(source),
         layer_and_mask_information=LayerAndMaskInformation(layer_info, GlobalLayerMaskInfo(), TaggedBlocks()),
         image_data=composite,
     )
     with path.open("wb") as file:
         document.write(file)
+
+
+def _psd_resources(source: str) -> ImageResources:
+    resources = ImageResources.new()
+    if source:
+        key = Resource.XMP_METADATA
+        resources[key] = ImageResource(key=key, data=xmp_packet(source).encode())
+    return resources
 
 
 def _within_reach(layer: Layer) -> Layer:
@@ -178,7 +188,7 @@ def _psd_record(layer: Layer, channels: Mapping[ChannelID, ChannelData]) -> Laye
     return record
 
 
-def _write_ora(collage: Collage, path: Path) -> None:
+def _write_ora(collage: Collage, path: Path, _source: str) -> None:
     layers = _layers_with_ground(collage)
     files = {f"data/layer{index}.png": layer for index, layer in enumerate(layers)}
     merged = flatten(collage)
@@ -230,16 +240,17 @@ def _writable(layer: Layer) -> Layer:
     return replace(layer, name=name.strip() or f"part {layer.part}", image=image)
 
 
-def _png(image: Pixels, mark: str = "") -> bytes:
+def _png(image: Pixels, mark: str = "", source: str = "") -> bytes:
     info = PngInfo()
     if mark:
         info.add_text(mark, "1")
+    add_mark(info, source)
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG", compress_level=COMPRESSION, pnginfo=info)
     return buffer.getvalue()
 
 
-WRITERS: Final[Mapping[str, Callable[[Collage, Path], None]]] = {
+WRITERS: Final[Mapping[str, Callable[[Collage, Path, str], None]]] = {
     ".png": _write_png,
     ".psd": _write_psd,
     ".ora": _write_ora,

@@ -88,16 +88,10 @@ def kohya_header(
         "ss_network_dim": str(max(ranks, key=ranks.__getitem__, default=0)),
         "ss_network_alpha": f"{max(alphas, key=alphas.__getitem__, default=0):g}",
         "ss_output_name": pack.id,
-        "ss_sd_model_name": base_name(pack),
+        "ss_sd_model_name": pack.base_model.name,
         "ss_tag_frequency": json.dumps({pack.id: dict.fromkeys(words, 1)}),
         **({"ss_base_model_version": version, "ss_v2": str(version == "sd_v2")} if version else {}),
     }
-
-
-def base_name(pack: Pack) -> str:
-    """The base model's id, or its folder's name: where that is on this computer is nobody else's business."""
-    id = pack.base_model.id
-    return re.split(r"[/\\]", id)[-1] if Path(id).is_absolute() else id
 
 
 def modelspec_header(pack: Pack, widths: tuple[int, ...], kind: str, title: str, trigger: str) -> dict[str, str]:
@@ -114,7 +108,7 @@ def modelspec_header(pack: Pack, widths: tuple[int, ...], kind: str, title: str,
         "architecture": f"{architecture}/{kind}",
         "implementation": "diffusers",
         "title": title,
-        "description": f"From the PartCraft pack {pack.title}, for {base_name(pack)}",
+        "description": f"From the PartCraft pack {pack.title}, for {pack.base_model.name}",
         "resolution": f"{side}x{side}" if side else "",
         "license": pack.licence,
         "trigger_phrase": trigger,

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import quote
 
-from engine.exchange.lora_file import base_name
+from engine.exchange.pack_sheets import SHEETS
 from engine.exchange.textual_inversion import Word
 from engine.packs.pack import Pack
 
@@ -15,10 +16,12 @@ CARD: Final = "README.md"
 _HUB_ID: Final = re.compile(r"(?!starter/)[\w.-]+/[\w.-]+")
 
 
-def model_card(pack: Pack, words: Sequence[Word], loras: Sequence[str], sdxl: bool) -> str:
-    """The card as Markdown, with the fields that the Hugging Face hub reads at its head. ``loras`` are the names of the
-    LoRA's files, peft's form first; none for a pack without. Its example in Python is tried by the tests as it is."""
-    base = base_name(pack)
+def model_card(pack: Pack, words: Sequence[Word], loras: Sequence[str], sdxl: bool, sheets: Sequence[str] = ()) -> str:
+    """The card as Markdown, with the fields that the Hugging Face hub reads at its head.
+
+    ``loras`` are the names of the LoRA's files, peft's form first; none for a pack without. ``sheets`` are the names of
+    the pictures in ``sheets``. The example in Python is tried by the tests as it is."""
+    base = pack.base_model.name
     fields = {
         "library_name": "diffusers",
         "tags": ["text-to-image", "textual_inversion", *(["lora"] if loras else []), "partcraft"],
@@ -33,6 +36,7 @@ def model_card(pack: Pack, words: Sequence[Word], loras: Sequence[str], sdxl: bo
         f"- {part.name}: {', '.join(f'`{word.text}`' for word in words if word.part == part.index)}"
         for part in pack.vocabulary.visible_parts
     )
+    pictures = "\n".join(f"![{_line(name.removesuffix('.png'))}]({SHEETS}/{quote(name)})" for name in sheets)
     return f"""---
 {head}
 ---
@@ -56,7 +60,7 @@ With diffusers{", which takes the other file," if loras else ","} from this fold
 ## Words
 
 {tables}
-"""
+""" + (f"\n## Pictures\n\n{pictures}\n" if sheets else "")
 
 
 def _example(pack: Pack, shown: Sequence[Word], loras: Sequence[str], sdxl: bool, prompt: str) -> str:
@@ -70,7 +74,7 @@ def _example(pack: Pack, shown: Sequence[Word], loras: Sequence[str], sdxl: bool
         lines += ["from transformers import CLIPTokenizer"]
     lines += [
         "",
-        f"base = {json.dumps(base_name(pack))}",
+        f"base = {json.dumps(pack.base_model.name)}",
         'folder = "."',
         f"words = {json.dumps([w.text for w in shown])}",
     ]

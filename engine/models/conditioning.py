@@ -61,6 +61,7 @@ def encode_prompt(pipeline: Any, sentences: Sequence[TokenizedPrompt], tokens: T
             encoder.model,
             _tokens_of(tokens, encoder),
             layer=_NEXT_TO_LAST,
+            name=encoder.name,
         )
         for encoder in encoders
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,18 +10,38 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.core.add_on_words import word_pattern
 from engine.core.errors import UserError
 from engine.core.recipe import Prompt
 from engine.core.unicode_text import unicode_text
 from engine.core.vocabulary import Choice
-from engine.models.part_tokens import PartTokens
+from engine.models.part_tokens import FIRST_ENCODER, PartTokens
 from engine.models.placement import device_of
+
+
+@dataclass(frozen=True, eq=False)
+class WordVectors:
+    """A word and what it says: ``vectors`` (n, W) by the text encoder's name, n the same for all."""
+
+    word: str
+    vectors: Mapping[str, Tensor]
+
+    @property
+    def length(self) -> int:
+        """How many places of a prompt it takes."""
+        return next(iter(self.vectors.values())).shape[0]
+
+    def times(self, weight: float) -> WordVectors:
+        """The same, stronger or weaker."""
+        if weight == 1:
+            return self
+        return WordVectors(self.word, {name: vector * weight for name, vector in self.vectors.items()})
 
 
 @dataclass(frozen=True)
 class TokenizedPrompt:
     """A tokenised prompt: ``ids`` fill the encoder's length; ``places`` say where which choice stands; ``end`` is the
-    place of the end token.
+    place of the end token; ``words`` where which vector of whose embedding stands.
 
     At those places ``ids`` has 0. Any small number would do: the vector is replaced, and a small id
     keeps encoders that pool at the *largest* id (``eos_token_id: 2`` in SD 1.5 and SDXL) at the real end token.
@@ -30,32 +50,51 @@ class TokenizedPrompt:
     ids: tuple[int, ...]
     places: tuple[tuple[int, Choice], ...]
     end: int
+    words: tuple[tuple[int, WordVectors, int], ...] = ()
 
     def padded(self, pad: int) -> TokenizedPrompt:
         """The same with another word behind its end: text encoders were taught different ones."""
         behind = len(self.ids) - self.end - 1
-        return TokenizedPrompt((*self.ids[: self.end + 1], *[pad] * behind), self.places, self.end)
+        return TokenizedPrompt((*self.ids[: self.end + 1], *[pad] * behind), self.places, self.end, self.words)
 
     def column_of(self, part: int) -> int:
         """The place of a part's first choice, or -1."""
         return next((place for place, choice in self.places if choice.part == part), -1)
 
 
-def tokenize_prompt(prompt: Prompt, tokenizer: Any, length: int = 77) -> TokenizedPrompt:
-    """Tokenise words and choices to ``length`` ids, start and end token included.
+def tokenize_prompt(
+    prompt: Prompt, tokenizer: Any, length: int = 77, embeddings: Sequence[WordVectors] = ()
+) -> TokenizedPrompt:
+    """Tokenise words and choices to ``length`` ids, start and end token included; words of embeddings take as many
+    places as they have vectors.
 
-    Words beyond the length are cut as in every CLIP pipeline. Raises :class:`UserError` when a choice
-    would be cut, because the picture would silently lack that part.
+    Words beyond the length are cut as in every CLIP pipeline. Raises :class:`UserError` when a choice or an embedding
+    would be cut, because the picture would silently lack it.
     """
     ids: list[int] = []
     places: list[tuple[int, Choice]] = []
+    words: list[tuple[int, WordVectors, int]] = []
+    by_word = {embedding.word.casefold(): embedding for embedding in embeddings}
+    pattern = word_pattern(by_word)
     for piece in prompt:
         if isinstance(piece, Choice):
             places.append((len(ids) + 1, piece))
             ids.append(0)
-        else:
-            ids += tokenizer(unicode_text(piece), add_special_tokens=False, verbose=False).input_ids
+            continue
+        # Split at a pattern with one group: plain text and words in turn.
+        for index, text in enumerate(pattern.split(piece) if pattern else [piece]):
+            if index % 2:
+                embedding = by_word[text.casefold()]
+                words += [(len(ids) + 1 + row, embedding, row) for row in range(embedding.length)]
+                ids += [0] * embedding.length
+            elif text.strip() or not pattern:
+                ids += tokenizer(unicode_text(text), add_special_tokens=False, verbose=False).input_ids
     room = length - 2
+    if words and words[-1][0] > room:
+        raise UserError(
+            f"The prompt is too long: the embedding “{words[-1][1].word}” would be cut off.",
+            f"Shorten the words before it; there is room for {room} word pieces, vectors and parts.",
+        )
     if places and places[-1][0] > room:
         lost = sum(place > room for place, _ in places)
         raise UserError(
@@ -64,7 +103,7 @@ def tokenize_prompt(prompt: Prompt, tokenizer: Any, length: int = 77) -> Tokeniz
         )
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     ids = [tokenizer.bos_token_id, *ids[:room], tokenizer.eos_token_id]
-    return TokenizedPrompt((*ids, *[pad] * (length - len(ids))), tuple(places), len(ids) - 1)
+    return TokenizedPrompt((*ids, *[pad] * (length - len(ids))), tuple(places), len(ids) - 1, tuple(words))
 
 
 @contextmanager
@@ -91,10 +130,15 @@ class EncodedPrompt:
 
 
 def encode_tokenized(
-    sentences: Sequence[TokenizedPrompt], text_encoder: Any, tokens: PartTokens | None, layer: int | None = None
+    sentences: Sequence[TokenizedPrompt],
+    text_encoder: Any,
+    tokens: PartTokens | None,
+    layer: int | None = None,
+    name: str = FIRST_ENCODER,
 ) -> EncodedPrompt:
     """Encode sentences of one length; differentiable in the tokens.
 
+    ``name`` is the encoder's, by which embeddings have their vectors.
     ``hidden`` is the encoder's last state after its final norm, or what ``layer`` (such as -2) gives, before it.
     ``pooled`` is taken at the real end token: encoders with ``eos_token_id: 2`` look for the largest id instead, which
     a token added to the tokenizer would be. Raises :class:`UserError` when the tokens are not as wide as the encoder,
@@ -104,10 +148,10 @@ def encode_tokenized(
     device = device_of(text_encoder)
     ids = torch.tensor([sentence.ids for sentence in sentences], device=device)
     placed = [(row, place, choice) for row, sentence in enumerate(sentences) for place, choice in sentence.places]
+    spoken = [(row, *word) for row, sentence in enumerate(sentences) for word in sentence.words]
     states = layer is not None
-    if not placed:
-        output = text_encoder(ids, output_hidden_states=states)
-    else:
+    replaced: list[Tensor] = [embedding.vectors[name][at].to(device)[None] for _, _, embedding, at in spoken]
+    if placed:
         if tokens is None:
             raise UserError("This pack has no tokens yet.", "Train it before rendering its parts.")
         if tokens.width != embeddings.shape[1]:
@@ -115,10 +159,13 @@ def encode_tokenized(
                 f"The pack's tokens are {tokens.width} wide, the base model's words {embeddings.shape[1]}.",
                 "Choose the base model the pack was trained for.",
             )
-        rows = torch.tensor([row for row, _, _ in placed], device=device)
-        columns = torch.tensor([place for _, place, _ in placed], device=device)
-        vectors = tokens.of_choices([choice for _, _, choice in placed]).to(device)
-        with embeddings_replaced(text_encoder, rows, columns, vectors):
+        replaced.insert(0, tokens.of_choices([choice for _, _, choice in placed]).to(device))
+    if not replaced:
+        output = text_encoder(ids, output_hidden_states=states)
+    else:
+        at = [(row, place) for row, place, *_ in (*placed, *spoken)]
+        rows, columns = torch.tensor(at, device=device).T
+        with embeddings_replaced(text_encoder, rows, columns, torch.cat(replaced)):
             output = text_encoder(ids, output_hidden_states=states)
     last = output.last_hidden_state
     ends = torch.tensor([sentence.end for sentence in sentences], device=device)

@@ -71,6 +71,11 @@ class BaseModel:
     beside: str = ""
     vae: str = ""
 
+    @property
+    def name(self) -> str:
+        """Its id, or its folder's name: where that is on this computer is nobody else's business."""
+        return re.split(r"[/\\]", self.id)[-1] if Path(self.id).is_absolute() else self.id
+
 
 @dataclass(frozen=True)
 class Reference:

@@ -55,7 +55,8 @@ def paint_from(
         return [start.image.copy() for _ in seeds]
     require_steps(painter.pipeline.scheduler, total)
     pipeline = _image_to_image(painter.pipeline)
-    embeddings, sentence = painter.embeddings(prompt, negative)
+    with painter.loras_on():
+        embeddings, sentence = painter.embeddings(prompt, negative)
     doubled = guidance > 1 and pipeline.unet.config.time_cond_proj_dim is None
     held = None if start.changes is None else _Held(start.changes, taken)
     layout = _layout(painter, start, sentence, doubled, strength)
@@ -69,7 +70,7 @@ def paint_from(
         step(index, predicted_clean(pipe, tensors))
         return {"latents": held.latents(pipe, index + 1, tensors["latents"])} if held else {}
 
-    with layout or contextlib.nullcontext():
+    with painter.loras_on(), layout or contextlib.nullcontext():
         latents = pipeline(
             **embeddings,
             image=start.image,

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from engine.core.add_on import AddOn
 from engine.core.errors import UserError
 from engine.core.on_disk import is_file
 from engine.core.recipe import Prompt
+from engine.models.add_on_lora import loras_on
 from engine.models.conditioning import encode_prompt
 from engine.models.loader import Models
 from engine.models.part_tokens import Tokens, load_tokens
 from engine.models.text_encoding import TokenizedPrompt, tokenize_prompt
 from engine.packs.pack import TOKENS, Pack
+from engine.rendering.add_ons import OpenAddOns, find_add_ons, open_add_ons
 from engine.rendering.decoding import Say, decode, require_numbers
 
 _OF_PIPELINES: Final = 8
@@ -28,10 +32,12 @@ Step = Callable[[int, Tensor], None]
 
 @dataclass(frozen=True)
 class Painter:
-    """A stock pipeline and the tokens its prompts can say (None: plain words only)."""
+    """A stock pipeline and the tokens its prompts can say (None: plain words only). ``add_ons`` are LoRAs and
+    embeddings of others: they change what it paints, and nothing of the pipeline, which others use, too."""
 
     pipeline: Any
     tokens: Tokens | None = None
+    add_ons: OpenAddOns = field(default_factory=OpenAddOns)
 
     @property
     def size(self) -> int:
@@ -63,7 +69,6 @@ class Painter:
         """
         pipeline = self.pipeline
         require_steps(pipeline.scheduler, steps)
-        embeddings, _ = self.embeddings(prompt, negative)
 
         def after(pipe: Any, index: int, _timestep: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
             require_numbers(tensors["latents"])
@@ -71,26 +76,34 @@ class Painter:
             return {}
 
         side = fitting_size(size or self.size, pipeline.vae_scale_factor)
-        made = pipeline(
-            **embeddings,
-            num_images_per_prompt=len(seeds),
-            generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-            latents=latents,
-            num_inference_steps=steps,
-            guidance_scale=guidance,
-            height=side,
-            width=side,
-            callback_on_step_end=after,
-            output_type="latent",
-        ).images
+        with self.loras_on():
+            embeddings, _ = self.embeddings(prompt, negative)
+            made = pipeline(
+                **embeddings,
+                num_images_per_prompt=len(seeds),
+                generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+                latents=latents,
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                height=side,
+                width=side,
+                callback_on_step_end=after,
+                output_type="latent",
+            ).images
         return made if output == "latent" else decode(pipeline, made, say)
+
+    def loras_on(self) -> AbstractContextManager[None]:
+        """While open, the pipeline paints with the add-ons' LoRAs. Raises :class:`UserError` for one that does not
+        fit."""
+        return loras_on(self.pipeline, self.add_ons.loras)
 
     def embeddings(self, prompt: Prompt, negative: Prompt) -> tuple[dict[str, Tensor], TokenizedPrompt]:
         """What any pipeline of this base model is told of a prompt (its arguments by name), and the prompt's tokens.
         Raises :class:`UserError` as :meth:`paint`."""
         pipeline = self.pipeline
         length = pipeline.text_encoder.config.max_position_embeddings
-        sentences = [tokenize_prompt(pieces, pipeline.tokenizer, length) for pieces in (prompt, negative)]
+        words = self.add_ons.embeddings
+        sentences = [tokenize_prompt(pieces, pipeline.tokenizer, length, words) for pieces in (prompt, negative)]
         with torch.no_grad():
             encoded = encode_prompt(pipeline, sentences, self.tokens)
         embeddings = {"prompt_embeds": encoded.hidden[:1], "negative_prompt_embeds": encoded.hidden[1:]}
@@ -109,12 +122,14 @@ def predicted_clean(pipe: Any, tensors: dict[str, Tensor]) -> Tensor:
     return predicted[-1] if predicted and predicted[-1] is not None else tensors["latents"]
 
 
-def open_painter(models: Models, pack: Pack) -> Painter:
-    """What a pack renders with. Raises :class:`UserError` if a model or file is missing or does not fit."""
+def open_painter(models: Models, pack: Pack, add_ons: Sequence[AddOn] = ()) -> Painter:
+    """What a pack renders with, and add-ons beside it. Raises :class:`UserError` if a model or file is missing or does
+    not fit."""
+    files = find_add_ons(add_ons)  # first: it is quick, and one may be missing
     pipeline = models.pipeline_of(pack)
     path = pack.path / TOKENS
     tokens = load_tokens(path).to(models.device) if is_file(path) else None
-    return Painter(pipeline, tokens)
+    return Painter(pipeline, tokens, open_add_ons(models, pipeline, files))
 
 
 def fitting_size(size: int, multiple: int) -> int:

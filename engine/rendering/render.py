@@ -11,12 +11,15 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
+from engine.core.add_on_places import settled
+from engine.core.add_on_words import with_all_words
 from engine.core.atomic_files import make_folder
 from engine.core.errors import UserError, out_of_memory
 from engine.core.paths import free_file
 from engine.core.png_metadata import save_creation
 from engine.core.prompt import parse
 from engine.core.recipe import Creation, Prompt, Recipe
+from engine.core.source_mark import source_type
 from engine.core.start import steps_taken
 from engine.models.components import sampler_name
 from engine.models.devices import give_back_memory
@@ -39,12 +42,13 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
 
     The engine's handler of :class:`Render`. Raises :class:`UserError`; pictures already made stay.
     """
-    recipe = job.recipe
+    recipe = replace(job.recipe, add_ons=tuple(map(settled, job.recipe.add_ons)))
     pack = Pack.open(job.pack)
     out = make_folder(Path(job.out), "the picture")
-    negative = parse(recipe.negative, pack.vocabulary)
+    spoken = with_all_words(recipe)
+    negative = parse(spoken.negative, pack.vocabulary)
     report(Progress("Getting ready", 0, 0))
-    painter = open_painter(models, pack)
+    painter = open_painter(models, pack, recipe.add_ons)
     start = open_start(models, pack, painter, recipe)
     look = open_preview(models, pack, painter)
     seeds = [(recipe.seed + index) % 2**63 for index in range(recipe.count)]
@@ -66,7 +70,7 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
             report(Progress(sentence, 0, 0))
 
         try:
-            pictures = _painted(painter, start, recipe, negative, seeds[first : first + batch], step, say)
+            pictures = _painted(painter, start, spoken, negative, seeds[first : first + batch], step, say)
         except Exception as error:
             if not out_of_memory(error):
                 raise
@@ -74,7 +78,9 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
             continue
         for picture, seed in zip(pictures, seeds[first:], strict=False):
             sampler = sampler_name(painter.pipeline.scheduler)
-            creation = _keep(models, pack, picture, replace(recipe, seed=seed, count=1), out, start, sampler)
+            alone = replace(recipe, seed=seed, count=1)
+            source = source_type(recipe.start, recipe.steps) if job.mark else ""
+            creation = _keep(models, pack, picture, alone, out, start, sampler, source)
             creations.append(creation)
             report(Rendered(len(creations) - 1, creation))
     return tuple(creations)
@@ -103,10 +109,11 @@ def _keep(
     out: Path,
     start: StartPicture | None,
     sampler: str,
+    source: str,
 ) -> Creation:
     receipt = receipt_of(models, pack, picture, recipe, start.labels if start else None)
     path = free_file(out / f"{datetime.now():%Y%m%d-%H%M%S}-{recipe.seed}.png")
-    return save_creation(picture, path, recipe, receipt, pack.vocabulary, pack.base_model.id, sampler)
+    return save_creation(picture, path, recipe, receipt, pack.vocabulary, pack.base_model.id, sampler, source)
 
 
 _ON_A_CARD = 8

@@ -37,11 +37,13 @@ class Segment:
 
 @dataclass(frozen=True)
 class Render:
-    """Render a recipe into ``out``. News: Progress, Preview, Rendered. Result: tuple of Creation."""
+    """Render a recipe into ``out``. ``mark``: the files say that a model made them (IPTC's digital source type).
+    News: Progress, Preview, Rendered. Result: tuple of Creation."""
 
     pack: str
     recipe: Recipe
     out: str
+    mark: bool = True
 
 
 @dataclass(frozen=True)
@@ -204,9 +206,18 @@ class PaintReference:
     code: int
 
 
+@dataclass(frozen=True)
+class ExportPack:
+    """Write a pack for other programs into a folder, which is made: a LoRA, embeddings, sheets, a card. News: Progress.
+    Result: the files."""
+
+    pack: str
+    folder: str
+
+
 Job = (
     Prepare | Segment | Render | Examine | Survey | FindParts | Discover | Measure | Train | Evaluate | GetEyes
-    | UnpackCheckpoint | ImportCheckpoint | PaintReference
+    | UnpackCheckpoint | ImportCheckpoint | PaintReference | ExportPack
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from engine.core.recipe import Creation
 from engine.hub.dropped import Dropped, look_at_dropped
 from engine.hub.pack_needs import terms_of
 from engine.packs.about import AboutPack, about_pack
+from partcraft_desktop.app.add_on_control import SUFFIX, AddOnControl
 from partcraft_desktop.app.messages import Action
 from partcraft_desktop.app.open_pictures import OpenPictures
 from partcraft_desktop.app.store import Store
@@ -35,16 +36,18 @@ class DroppedPaths:
         store: Store,
         pictures: OpenPictures,
         learning: Callable[[], LearningController],
+        add_ons: AddOnControl,
         use_recipe: Callable[[Creation], None],
     ) -> None:
         self._store = store
         self._pictures = pictures
         self._learning = learning
+        self._add_ons = add_ons
         self._use_recipe = use_recipe
 
     def open(self, paths: Sequence[str | Path]) -> None:
         """Open several: a folder of pictures, a picture, a creation (its recipe is offered), a pack, a checkpoint of
-        the original PartCraft, a model's folder."""
+        the original PartCraft, a model's folder, a LoRA or embedding."""
         files = [Path(path) for path in paths]
         still_wanted = self._pictures.requests.begin()
 
@@ -79,6 +82,8 @@ class DroppedPaths:
             self._store.checkpoint_offered.emit(dropped)
         elif dropped.kind == "model":
             self._store.model_wanted.emit(str(dropped.path))
+        elif dropped.path.suffix.lower() == SUFFIX:
+            self._add_ons.add([dropped.path])
         else:
             self._pictures.open_image(dropped.path, still_wanted, self._offer_recipe)
 

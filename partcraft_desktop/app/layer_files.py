@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
@@ -23,9 +24,11 @@ from engine.core.errors import UserError
 from engine.core.image_files import FULL_SIZE, open_picture
 from engine.core.on_disk import entries_of, is_file, status_of
 from engine.core.paths import slug
-from engine.core.recipe import Creation
+from engine.core.recipe import Creation, Recipe
 from engine.core.segmentation import Segmentation
+from engine.core.source_mark import source_type_in
 from engine.core.vocabulary import Vocabulary
+from engine.packs.pack import Pack
 
 DRAGGED: Final = "dragged"
 """The folder of the app's data in which a file waits that is carried out of the window."""
@@ -51,7 +54,12 @@ class SaveKind:
     @property
     def in_layers(self) -> bool:
         """Whether it needs to be known where the parts are."""
-        return self.name != "ground"
+        return self.name != "ground" and not self.is_workflow
+
+    @property
+    def is_workflow(self) -> bool:
+        """Whether it is the recipe, for ComfyUI, instead of a picture."""
+        return self.name in WORKFLOW_FORMS
 
 
 KINDS: Final = (
@@ -61,19 +69,26 @@ KINDS: Final = (
     SaveKind("ora", "OpenRaster, in layers", ".ora"),
 )
 
+WORKFLOW_FORMS: Final = {"comfyui": "window", "comfyui-api": "api"}
+WORKFLOWS: Final = (
+    SaveKind("comfyui", "ComfyUI workflow", ".json"), SaveKind("comfyui-api", "ComfyUI workflow, API form", ".json"),
+)  # fmt: skip
+ALL_KINDS: Final = (*KINDS, *WORKFLOWS)
+
 
 def kind_of(path: Path, chosen: SaveKind) -> SaveKind:
     """The kind in which a file is written: a suffix that somebody typed counts more than what was chosen in a list."""
     if path.suffix.lower() == chosen.suffix:
         return chosen
-    return next((kind for kind in KINDS if kind.suffix == path.suffix.lower()), chosen)
+    return next((kind for kind in ALL_KINDS if kind.suffix == path.suffix.lower()), chosen)
 
 
-def save_collage(collage: Collage, path: Path, with_ground: bool = True) -> None:
-    """Save a collage in the form of its suffix, whole or not at all. Raises :class:`UserError`."""
+def save_collage(collage: Collage, path: Path, with_ground: bool = True, source: str = "") -> None:
+    """Save a collage in the form of its suffix, whole or not at all; ``source`` says what it is made of.
+    Raises :class:`UserError`."""
     from engine.exchange.layers import save_layers
 
-    save_layers(collage if with_ground else without_ground(collage), path)
+    save_layers(collage if with_ground else without_ground(collage), path, source)
 
 
 def save_creation(
@@ -91,7 +106,14 @@ def save_creation(
         raise UserError(
             "No part was found in this picture, so there are no layers to save.", "Save it as PNG with its ground."
         )
-    save_collage(collage, path, kind.with_ground)
+    save_collage(collage, path, kind.with_ground, source_type_in(Path(creation.path)))
+
+
+def save_workflow(recipe: Recipe, pack: Pack, path: Path, kind: SaveKind, make: Callable[[], Collage] | None) -> str:
+    """Save a recipe for ComfyUI; a sentence on what cannot be said there. Raises :class:`UserError`."""
+    from engine.exchange.comfyui_file import save_workflow
+
+    return " ".join(save_workflow(recipe, pack, path, WORKFLOW_FORMS[kind.name], make))
 
 
 def copy_file(source: str | Path, target: Path) -> None:

@@ -38,8 +38,10 @@ class RenderControl(QObject):
     measured = Signal()
     """A load was measured that is worth keeping."""
 
-    def __init__(self, store: Store, client: EngineClient) -> None:
+    def __init__(self, store: Store, client: EngineClient, marks: Callable[[], bool] = lambda: True) -> None:
+        """``marks()``: whether creations are marked as a model's."""
         super().__init__(store)
+        self._marks = marks
         self._store = store
         self._client = client
         self._engine_started: float | None = None
@@ -122,7 +124,7 @@ class RenderControl(QObject):
                 hint = "Choose another folder in the settings."
                 ended(RenderEnd("unusable", Message(f"Creations cannot be kept in {out}: {unusable}", hint, "error")))
             else:
-                self._submit_render(Render(str(pack.path), recipe, str(out)), pack, ended)
+                self._submit_render(Render(str(pack.path), recipe, str(out), self._marks()), pack, ended)
 
         otherwise = f"Creations cannot be kept in {out}."
         self._store.ask(lambda: _why_unusable(out), looked_at, otherwise, lambda _: ended(RenderEnd("unusable")))

@@ -10,9 +10,11 @@ from PySide6.QtCore import QObject, Signal
 
 from engine.collage.creature_name import creature_name
 from engine.collage.layers import Collage
+from engine.core.paths import free_folder, slug
 from engine.core.recipe import Creation
+from engine.packs.archive import write_archive
 from engine.packs.pack import Pack
-from engine.worker.jobs import Cancelled, Failed, Finished, Job, News, Segment, Segmented
+from engine.worker.jobs import Cancelled, ExportPack, Failed, Finished, Job, News, Progress, Segment, Segmented
 from partcraft_desktop.app import layer_files
 from partcraft_desktop.app.layer_files import SaveKind
 from partcraft_desktop.app.messages import Action
@@ -72,6 +74,11 @@ class SaveControl(QObject):
             self._store.say("There is no creature to save yet.", "Choose a part of a picture.", "warning")
             return
         kind = layer_files.kind_of(path, chosen)
+        state = self._store.state
+        if kind.is_workflow and state.pack is not None:
+            recipe, pack = state.recipe, state.pack
+            self.write(path, lambda: layer_files.save_workflow(recipe, pack, path, kind, make))
+            return
 
         def save() -> str:
             collage = make()
@@ -88,12 +95,16 @@ class SaveControl(QObject):
         """Save a creation: as it is, or in layers, for which the engine looks for its parts first."""
         kind = layer_files.kind_of(path, chosen)
         pack = self._pack_of(creation)
-        if not kind.in_layers:
+        if kind.is_workflow and pack is not None:
+            of = pack
+            self.write(path, lambda: layer_files.save_workflow(creation.recipe, of, path, kind, None))
+            return
+        if not kind.in_layers and not kind.is_workflow:
             self.write(path, lambda: layer_files.save_creation(creation, path, kind, None, None))
             return
         if pack is None:
             self._store.say(
-                "The pack of this picture is not here, so its parts cannot be told apart.",
+                "The pack of this picture is not here, so its parts are not known.",
                 "Get the pack again, or save it as PNG with its ground.",
                 "error",
             )
@@ -119,6 +130,45 @@ class SaveControl(QObject):
         if self._submit(Segment(str(pack.path), creation.path), hear) is None:
             self._end(path)
 
+    def export_pack(self, pack: Pack, parent: Path) -> None:
+        """Have the engine write a pack for other programs, into a new folder of its name in ``parent``."""
+        name = f"{slug(pack.title, 'pack', lower=False)} for other programs"
+
+        def export(folder: Path) -> None:
+            self._begin(folder)
+            shown = folder.name
+
+            def hear(news: News) -> None:
+                nonlocal shown
+                if isinstance(news, Progress) and news.total:
+                    told = f"{folder.name}, {news.done} of {news.total}"
+                    self._rename(shown, told)
+                    shown = told
+                elif isinstance(news, Finished):
+                    self._rename(shown)
+                    show = Action("Show folder", lambda: self.folder_wanted.emit(folder))
+                    told = f"“{pack.title}” is written for other programs: {len(news.result)} files."
+                    self._store.say(told, "README.md says where each belongs.", action=show)
+                elif isinstance(news, Failed):
+                    self._rename(shown)
+                    self._store.message.emit(self._store.message_of(news))
+                elif isinstance(news, Cancelled):
+                    self._rename(shown)
+
+            if self._submit(ExportPack(str(pack.path), str(folder)), hear) is None:
+                self._rename(shown)
+
+        self._store.ask(lambda: free_folder(parent, name), export, f"Nothing can be written into {parent}.")
+
+    def archive_pack(self, pack: Pack, path: Path) -> None:
+        """Save a pack as a .partpack, to be imported elsewhere."""
+        path = path if path.suffix == ".partpack" else path.with_name(f"{path.name}.partpack")
+
+        def archive() -> None:
+            write_archive(pack, path)
+
+        self.write(path, archive)
+
     def write(self, path: Path, work: Callable[[], str | None], note: str = "") -> None:
         """Have a file written by ``work`` on a thread, which may return a sentence on what is missing in it; say when
         it is there, or why not."""
@@ -135,8 +185,13 @@ class SaveControl(QObject):
         self._store.update_state(saving=(*self._store.state.saving, path.name))
 
     def _end(self, path: Path) -> None:
+        self._rename(path.name)
+
+    def _rename(self, name: str, other: str = "") -> None:
+        """Call a file on its way something else, or nothing any more."""
         names = list(self._store.state.saving)
-        names.remove(path.name)
+        at = names.index(name)
+        names[at : at + 1] = [other] if other else []
         self._store.update_state(saving=tuple(names))
 
     # What is copied or carried

@@ -26,6 +26,7 @@ from engine.packs.prompt_room import PromptRoom, room_of
 from engine.runs.launcher import LocalRuns
 from engine.runs.run_folder import PLAN
 from engine.worker.jobs import Event, Job, News
+from partcraft_desktop.app.add_on_control import AddOnControl
 from partcraft_desktop.app.arrangement_control import ArrangementControl
 from partcraft_desktop.app.autosave import Autosave, Saved
 from partcraft_desktop.app.background import BackgroundReader
@@ -61,9 +62,10 @@ class Session(Store):
 
     ``make_engine(outlet)`` builds the engine; it is called by :meth:`start_engine`, after the first paint.
     ``learning`` has the verbs of the wizard, ``arrangement`` those of the creature's parts, ``starts`` those of what
-    renders begin with, ``check`` has the collage looked at, ``saves`` has the verbs of saving for other programs,
-    ``stars`` those of the gallery's stars, ``deleted`` those of "Recently deleted", ``models`` those of the models,
-    ``vocabularies`` those of the published ones, ``painter`` those of reference pictures that a pack paints.
+    renders begin with, ``add_ons`` those of LoRAs and embeddings beside the pack, ``check`` has the collage looked at,
+    ``saves`` has the verbs of saving for other programs, ``stars`` those of the gallery's stars, ``deleted`` those of
+    "Recently deleted", ``models`` those of the models, ``vocabularies`` those of the published ones, ``painter`` those
+    of reference pictures that a pack paints.
     """
 
     preview = Signal(int, object)
@@ -86,7 +88,7 @@ class Session(Store):
         self._autosave.failed.connect(self._tell_unsaved)
         settings.failed.connect(self._tell_unsaved)
         self._client = EngineClient(make_engine, self)
-        self._renders = RenderControl(self, self._client)
+        self._renders = RenderControl(self, self._client, lambda: settings.values.mark_renders)
         self._renders.preview.connect(self.preview)
         self._renders.creation_added.connect(self.creation_added)
         self._renders.creation_added.connect(self._save_soon)
@@ -98,6 +100,7 @@ class Session(Store):
         self._pictures = OpenPictures(self, self._renders.submit, self._save_soon, self._undo)
         self.arrangement = ArrangementControl(self, self._recipes.change)
         self.starts = StartControl(self, self._recipes.change, self._queue.add)
+        self.add_ons = AddOnControl(self, self._recipes.change)
         self._collages = CollageControl(self)
         self.check = CheckControl(self, self._collages.contents, self._renders.submit, self._client.cancel)
         self.saves = SaveControl(self, settings.home, self._collages.maker, self._renders.submit)
@@ -113,7 +116,7 @@ class Session(Store):
         self.vocabularies = VocabularyControl(self, self.models, self.submit_job, self._show_imported)
         self.painter = ReferencePainter(self, self._client, self.list_packs)
         self.learning = LearningController(self, readers, settings.home, runs or LocalRuns(), self)
-        self._dropped = DroppedPaths(self, self._pictures, lambda: self.learning, self.use_recipe)
+        self._dropped = DroppedPaths(self, self._pictures, lambda: self.learning, self.add_ons, self.use_recipe)
 
     # Opening
 

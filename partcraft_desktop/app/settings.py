@@ -20,8 +20,8 @@ Theme = Literal["system", "light", "dark"]
 @dataclass(frozen=True)
 class Values:
     """What a person can set. ``out`` is the folder for creations, empty for the default;
-    ``save_folder`` and ``save_kind`` are where and as what pictures were saved last; ``window`` keeps sizes between
-    starts."""
+    ``save_folder`` and ``save_kind`` are where and as what pictures were saved last; ``mark_renders``: creations say
+    that a model made them (IPTC's digital source type); ``window`` keeps sizes between starts."""
 
     theme: Theme = "system"
     reduced_motion: bool = False
@@ -29,6 +29,7 @@ class Values:
     hint_seen: bool = False
     save_folder: str = ""
     save_kind: str = ""
+    mark_renders: bool = True
     window: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 

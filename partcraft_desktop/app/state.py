@@ -7,6 +7,7 @@ from typing import Literal
 
 from engine.collage.arrangement import Arrangement
 from engine.collage.layers import Collage
+from engine.core.add_on import AddOn
 from engine.core.recipe import Creation, Receipt, Recipe
 from engine.core.segmentation import Segmentation
 from engine.core.vocabulary import Choice
@@ -95,6 +96,14 @@ class QueuedRender:
 
 
 @dataclass(frozen=True)
+class AddOnFault:
+    """Why an add-on of the recipe cannot be used, in a sentence: it is nowhere, or made for another base model."""
+
+    add_on: AddOn
+    why: str
+
+
+@dataclass(frozen=True)
 class DeletedItem:
     """Something that was deleted and can be brought back.
 
@@ -156,6 +165,8 @@ class State:
     creature: Creature = field(default_factory=Creature)
     check: CollageCheck | None = None
     """There while the engine looks at the collage of the recipe, and once it has."""
+    add_on_faults: tuple[AddOnFault, ...] = ()
+    """What is wrong with add-ons of the recipe, as far as was looked."""
     reference: OpenPicture | None = None
     own: tuple[OpenPicture, ...] = ()
     """A person's own pictures, newest first, with their segmentations once found."""

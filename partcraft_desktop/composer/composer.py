@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import Final
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QFont, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
@@ -21,6 +21,7 @@ from engine.packs.pack import Pack
 from engine.packs.prompt_room import PromptRoom
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.start_control import has_collage, kept_parts
+from partcraft_desktop.composer.add_on_rows import AddOnRows
 from partcraft_desktop.composer.freedom_slider import FreedomSlider, FreedomValue
 from partcraft_desktop.composer.part_slot import CROP, PartSlot, SlotValue
 from partcraft_desktop.composer.prompt_field import PromptField
@@ -88,6 +89,8 @@ class Composer(QWidget):
         self.settings = RecipeSettings()
         self.settings.changed.connect(session.set_setting)
         self.settings.seed_locked.connect(session.lock_seed)
+        self.add_ons = self._make_add_ons()
+        self.settings.add_on.clicked.connect(self.add_ons.ask)
         self.more = Disclosure("More", self.settings)
 
         inner = QWidget()
@@ -100,6 +103,7 @@ class Composer(QWidget):
         framed.setContentsMargins(theme.UNIT, 0, theme.UNIT, 0)
         framed.setSpacing(theme.UNIT)
         framed.addWidget(self.prompt)
+        framed.addWidget(self.add_ons)
         framed.addWidget(self.more)
         column.addLayout(framed)
         column.addStretch(1)
@@ -142,6 +146,14 @@ class Composer(QWidget):
         layout.addLayout(head)
         layout.addWidget(self._scroll, 1)
         layout.addLayout(foot)
+
+    def _make_add_ons(self) -> AddOnRows:
+        verbs, rows = self._session.add_ons, AddOnRows()
+        rows.added.connect(verbs.add)
+        rows.weighed.connect(verbs.set_weight)
+        rows.removed.connect(verbs.remove)
+        rows.found.connect(verbs.find)
+        return rows
 
     def _make_queue(self) -> QueueList:
         session, queue = self._session, QueueList()
@@ -207,6 +219,8 @@ class Composer(QWidget):
             self.prompt.show_room(state.prompt_room)
             self.settings.show_recipe(state.recipe, state.seed_locked, state.sizes)
             self.size_note.show_size(state.recipe.size, state.sizes)
+        if self.add_ons.show_add_ons(state.recipe.add_ons, state.add_on_faults):
+            QTimer.singleShot(0, self, self._show_add_ons)
         self.freedom.show_value(self._freedom())
         blocked = self._blocked()
         self.why.setText(blocked)
@@ -246,7 +260,8 @@ class Composer(QWidget):
             return "These parts were found, not trained: creatures can be put together and saved, not painted anew."
         if not any(isinstance(piece, Choice) or piece.strip() for piece in state.recipe.prompt):
             return "Pick a part or write a prompt to render."
-        return ""
+        faulty = [fault for fault in state.add_on_faults if fault.add_on.weight]
+        return f"{faulty[0].add_on.word}: find it, or take it off, to render." if faulty else ""
 
     def _make_slots(self, vocabulary: Vocabulary | None) -> None:
         for slot in self.slots.values():
@@ -320,6 +335,11 @@ class Composer(QWidget):
     def _show_unfolded(self, unfolded: bool) -> None:
         if unfolded:
             self._scroll.ensureWidgetVisible(self.settings, 0, 0)
+
+    def _show_add_ons(self) -> None:
+        rows = [row for row in self.add_ons.rows if not row.fault.isHidden()] or self.add_ons.rows[-1:]
+        for row in rows[:1]:
+            self._scroll.ensureWidgetVisible(row, 0, theme.UNIT)
 
     # What a person does
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QWidget
 
 from engine.core.recipe import LIMITS, Recipe
@@ -39,6 +39,8 @@ class RecipeSettings(QWidget):
         self.lock = tool_button("unlock", "Keep the seed")
         self.lock.setCheckable(True)
         self.lock.clicked.connect(lambda: self.seed_locked.emit(self.lock.isChecked()))
+        self.add_on = push_button("Add a LoRA or embedding…", icon_name="plus", look="flat")
+        self.add_on.setToolTip("Somebody else’s .safetensors, beside the pack. You can also drop it anywhere.")
         self.new_seed = tool_button("dice", "New seed", self._roll)
         self._lay_out()
 
@@ -71,6 +73,7 @@ class RecipeSettings(QWidget):
                 grid.addWidget(field, row, 1)
             else:
                 grid.addLayout(field, row, 1)
+        grid.addWidget(self.add_on, len(rows), 0, 1, 2, Qt.AlignmentFlag.AlignLeft)
 
     def show_recipe(self, recipe: Recipe, seed_locked: bool, sizes: BaseSizes) -> None:
         """Show a recipe's values without saying that they changed; ``sizes`` are those that are offered."""

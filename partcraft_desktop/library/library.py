@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from engine.runs.run import Run
 from partcraft_desktop.app.session import Session
+from partcraft_desktop.library.pack_export import export_menu
 from partcraft_desktop.library.pack_menu import RUN_STATES, PackButton, finished_text
 from partcraft_desktop.library.painting_bar import PaintingBar
 from partcraft_desktop.library.picture_wall import (
@@ -292,6 +293,8 @@ class Library(QWidget):
             for run in finished:
                 done.addAction(finished_text(run), lambda folder=run.folder: self._session.learning.show_run(folder))
         pack = state.pack
+        if pack is not None:
+            self._menu.addMenu(export_menu(self._session, pack, self._menu))
         if pack is not None and self._session.is_own_pack(pack):
             self._menu.addAction(icon("delete"), f"Remove “{pack.title}”", lambda: self._session.remove_pack(pack))
         open_menu(self._menu, self.packs, self.packs.mapToGlobal(self.packs.rect().bottomLeft()))

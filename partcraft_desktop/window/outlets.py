@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from engine.collage.layers import Collage
 from engine.core.paths import free_stem, slug
 from engine.core.recipe import Creation
-from partcraft_desktop.app.layer_files import KINDS, SaveKind, picture_of, png_of, without_ground
+from partcraft_desktop.app.layer_files import ALL_KINDS, SaveKind, picture_of, png_of, without_ground
 from partcraft_desktop.app.save_control import Make
 from partcraft_desktop.creature.ways_out import WaysOut
 from partcraft_desktop.widgets.drag_and_drop import file_data
@@ -94,7 +94,7 @@ class Outlets:
         dialog.open()
 
     def _ask(
-        self, title: str, name: str, save: Callable[[Path, SaveKind], None], kinds: tuple[SaveKind, ...] = KINDS
+        self, title: str, name: str, save: Callable[[Path, SaveKind], None], kinds: tuple[SaveKind, ...] = ALL_KINDS
     ) -> None:
         settings = self._session.settings
         folder = settings.values.save_folder or str(Path.home())

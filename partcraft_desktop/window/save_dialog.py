@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from partcraft_desktop.app.layer_files import KINDS, SaveKind
+from partcraft_desktop.app.layer_files import ALL_KINDS, SaveKind
 from partcraft_desktop.app.settings import Settings
 
 
@@ -19,12 +19,12 @@ class SaveDialog(QFileDialog):
     chosen = Signal(object, object)
 
     def __init__(
-        self, title: str, name: str, settings: Settings, parent: QWidget | None, kinds: Sequence[SaveKind] = KINDS
+        self, title: str, name: str, settings: Settings, parent: QWidget | None, kinds: Sequence[SaveKind] = ALL_KINDS
     ) -> None:
         super().__init__(parent, title, settings.values.save_folder or str(Path.home()))
         self._settings = settings
         self._kinds = kinds
-        self._remembers_kind = kinds is KINDS
+        self._remembers_kind = kinds is ALL_KINDS
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         self.setFileMode(QFileDialog.FileMode.AnyFile)

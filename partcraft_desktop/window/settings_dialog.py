@@ -48,6 +48,11 @@ class SettingsDialog(Dialog):
         self.motion.setChecked(values.reduced_motion)
         self.motion.toggled.connect(lambda on: settings.set(reduced_motion=on))
 
+        self.mark = CheckBox("Mark renders as made with a model")
+        self.mark.setToolTip("Says so in the file, as IPTC asks for, which other programs and sites read")
+        self.mark.setChecked(values.mark_renders)
+        self.mark.toggled.connect(lambda on: settings.set(mark_renders=on))
+
         self.out = ShortLabel(str(settings.out))
         self.out.setAccessibleName("Folder for creations")
         out_row = QHBoxLayout()
@@ -67,6 +72,7 @@ class SettingsDialog(Dialog):
         form.addRow("Theme", theme_row)
         form.addRow("", self.motion)
         form.addRow("Creations", out_row)
+        form.addRow("", self.mark)
         models_row = QHBoxLayout()
         models_row.setSpacing(UNIT)
         models_row.addWidget(ShortLabel(str(models)), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -19,11 +20,13 @@ from engine.collage.assemble import assemble
 from engine.collage.layers import Collage, flatten
 from engine.collage.placement import Adjustment
 from engine.core.png_metadata import read_creation
+from engine.core.source_mark import TRAINED, source_type_in
 from engine.core.vocabulary import Choice
 from engine.packs.pack import Pack
-from partcraft_desktop.app.layer_files import DRAGGED, KEEP_DRAGGED_S, KINDS, SaveKind, kind_of
+from partcraft_desktop.app.layer_files import DRAGGED, KEEP_DRAGGED_S, KINDS, WORKFLOWS, SaveKind, kind_of
 from partcraft_desktop.app.session import Session
 from tests.desktop.conftest import WAIT, Opened, rendered, said
+from tests.engine.exchange.comfyui_reader import check_api, from_window
 
 GROUND, TRANSPARENT, PSD, ORA = KINDS
 
@@ -62,6 +65,47 @@ def test_the_creature_as_it_is_arranged(opened: Opened, pack: Pack, tmp_path: Pa
     assert ("wing", False) in names
     assert (layers[-1].left, layers[-1].top) == (wanted.layers[-1].left, wanted.layers[-1].top)
     assert session.state.engine == "off", "no engine is needed"
+
+
+def test_renders_say_that_a_model_made_them_unless_that_is_turned_off(
+    opened: Opened, pack: Pack, tmp_path: Path, qtbot: QtBot
+) -> None:
+    session = opened.session
+    for on, mark in ((True, TRAINED), (False, "")):
+        opened.settings.set(mark_renders=on)
+        rendered(qtbot, session)
+        creation = session.state.creations[0]
+        assert source_type_in(Path(creation.path)) == mark
+        for kind in (GROUND, TRANSPARENT):
+            session.saves.save_creation(creation, tmp_path / f"{kind.name}.png", kind)
+            saved(qtbot, session)
+            assert source_type_in(tmp_path / f"{kind.name}.png") == mark
+    choose_all(session, pack)
+    session.saves.save_creature(tmp_path / "collage.png", GROUND)
+    saved(qtbot, session)
+    assert source_type_in(tmp_path / "collage.png") == "", "no model took part"
+
+
+def test_a_recipe_is_saved_for_comfyui(opened: Opened, pack: Pack, tmp_path: Path, qtbot: QtBot) -> None:
+    session = opened.session
+    choose_all(session, pack)
+    session.starts.set_freedom(0.4)
+    rendered(qtbot, session)
+    for kind in WORKFLOWS:
+        for name in ("creature", "creation"):
+            path = tmp_path / f"{name}-{kind.name}.json"
+            if name == "creature":
+                session.saves.save_creature(path, kind)
+            else:
+                session.saves.save_creation(session.state.creations[0], path, kind)
+            saved(qtbot, session)
+            assert said(opened, f"Saved as “{path.name}”.") and said(opened, f"Put “{path.stem}-start.png” into")
+            document = json.loads(path.read_text("utf-8"))
+            nodes = document if kind.name == "comfyui-api" else from_window(document)
+            check_api(nodes)
+            (drawn,) = [node["inputs"] for node in nodes.values() if node["class_type"] == "KSampler"]
+            assert (drawn["seed"], drawn["denoise"]) == (session.state.creations[0].recipe.seed, 0.4)
+    assert kind_of(tmp_path / "a.json", GROUND) == WORKFLOWS[0]
 
 
 def test_what_is_only_tried_is_not_saved(opened: Opened, pack: Pack, tmp_path: Path, qtbot: QtBot) -> None:

@@ -75,7 +75,7 @@ def test_stock_diffusers_paints_our_picture_as_the_card_says(
 ) -> None:
     pack = pack_for(kind)
     files = export_for_other_programs(pack, tmp_path / "plain")
-    assert len(files) == 2 + 4 * 3 + 1 and all(file.is_file() for file in files)
+    assert len(files) == 2 + 4 * 3 + 4 + 1 and all(file.is_file() for file in files)
     card = (tmp_path / "plain/README.md").read_text("utf-8")
     assert str(bases) not in card, "where the base is on this computer is nobody else's business"
     (example,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
