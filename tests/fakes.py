@@ -44,10 +44,11 @@ from engine.packs.pack import TOKENS, Backbone, BaseModel, Pack, Reference
 from engine.runs.plan import Plan
 from engine.runs.run import Run, SampleImage
 from engine.runs.run_folder import run_identity
+from engine.worker.evaluated import Evaluated, Judgement, PartScores, Scores
 from engine.worker.jobs import (
     Discover,
     Evaluate,
-    Evaluated,
+    Evaluating,
     Examine,
     Examined,
     FindParts,
@@ -64,7 +65,6 @@ from engine.worker.jobs import (
     Progress,
     Render,
     Rendered,
-    Scores,
     SeenPicture,
     Segment,
     Segmented,
@@ -392,10 +392,32 @@ def train(models: Any, job: Train, report: Any) -> str:
 
 
 def evaluate(models: Any, job: Evaluate, report: Any) -> Evaluated:
-    """Fixed figures."""
-    report(Progress("Rendering", 1, 1))
-    _step(_script(job), 0)
-    return Evaluated("fake", job.mix, job.count, job.seed, Scores(0.9, 0.8, 0.1, {}))
+    """Figures that grow a little with each of the pictures, which are kept in the evaluation's folder."""
+    script = _script(job)
+    out = Path(job.out)
+    (out / "pictures").mkdir(parents=True, exist_ok=True)
+    pictures: list[str] = []
+    result = _evaluated(job, 0)
+    for number in range(job.count):
+        _step(script, number)
+        report(Progress("Rendering mixes", number * 20, job.count * 20))
+        path = out / "pictures" / f"{number}.png"
+        sketch_bird(number)[0].save(path)
+        pictures.append(str(path))
+        result = _evaluated(job, number + 1)
+        report(Evaluating(result, tuple(pictures)))
+    (out / "report.html").write_text("<p>Figures</p>")
+    return result
+
+
+def _evaluated(job: Evaluate, done: int) -> Evaluated:
+    part = PartScores(0.9, 0.95, 0.0, done, 0.1, 0.1, (0.8, 1.0))
+    scores = Scores(
+        0.9, 0.8, 0.1, {"head": part, "wing": part}, done, 0.7, 0.1, 0.2, (0.85, 0.95), (0.7, 0.9), (0.6, 0.8)
+    )
+    sources = dict.fromkeys(job.mixes, scores)
+    judgement = Judgement("the fake judge", scores, sources, {"references": scores})
+    return Evaluated("fake", job.mixes, done, job.seed, (judgement,), job.steps or 20, 3.0, job.count)
 
 
 def unpack(models: Any, job: UnpackCheckpoint, report: Any) -> str:

@@ -1,4 +1,4 @@
-"""The commands of the headless front door: each takes its arguments and gives an
+"""The commands of the headless front door that look and render: each takes its arguments and gives an
 :class:`~engine.cli.console.Answer`."""
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from engine.packs.base_sizes import size_warning, sizes_of
 from engine.packs.library import PackLibrary
 from engine.packs.pack import MANIFEST, Pack
 from engine.packs.prompt_room import prompt_warning, room_of
-from engine.worker.jobs import Discover, Evaluate, Evaluated, EyeSettings, Render, Segment, Segmented
+from engine.worker.jobs import Discover, EyeSettings, Render, Segment, Segmented
 
 
 def segment_pictures(arguments: Namespace, handlers: str) -> Answer:
@@ -258,19 +258,3 @@ def _discovered(pack: Pack) -> Iterator[str]:
     yield from (f"Note: {message}" for message in metrics.get("notes") or [])
     yield f"Mix it now, untrained: partcraft collage PROMPT --pack {pack.path} --out creature.png"
     yield f"Next, to have it paint, too: partcraft train {pack.path}"
-
-
-def evaluate_pack(arguments: Namespace, handlers: str) -> Answer:
-    """How many of the asked parts arrive in mixes of references."""
-    pack = PackLibrary().find(arguments.pack)
-    out = make_folder(Path(arguments.out)).absolute()
-    with JobRunner(handlers) as desk:
-        evaluated: Evaluated = desk.run(
-            Evaluate(str(pack.path), str(out), arguments.mix, arguments.count, arguments.seed)
-        )
-    scores = evaluated.scores
-    lines = [f"match rate (emr): {scores.match_rate.words}", f"cosim: {scores.cosim:.3f}"]
-    for name, part in scores.parts.items():
-        more = f"{part.match_rate.words}, cosim {part.cosim:.3f}, absent {part.absent:.2f}"
-        lines.append(f"  {name}: {more if part.asked else 'not asked for'}")
-    return Answer({"out": str(out), **evaluated.to_document()}, "\n".join(lines))

@@ -7,7 +7,16 @@ import importlib.metadata
 from collections.abc import Callable
 from typing import Any, Final
 
-from engine.cli import collage_command, commands, doctor, model_commands, pack_commands, run_commands, sheet_command
+from engine.cli import (
+    collage_command,
+    commands,
+    doctor,
+    evaluation_command,
+    model_commands,
+    pack_commands,
+    run_commands,
+    sheet_command,
+)
 from engine.cli.console import Answer
 from engine.cli.number_arguments import fraction, whole_number, whole_numbers
 from engine.core.recipe import LIMITS, MOST_SEED
@@ -154,14 +163,9 @@ def make_parser() -> argparse.ArgumentParser:
     subparser.add_argument("--detach", action="store_true", help="learn in a process of its own, and come back at once")
     subparser.add_argument(RUN_WORD, dest="background", action="store_true", help=argparse.SUPPRESS)
 
-    subparser = command("evaluate", "count which parts arrive in mixes of references", commands.evaluate_pack)
-    pack(subparser)
-    subparser.add_argument(
-        "--mix", type=whole_number(1, 64), default=4, metavar="N", help="references a picture mixes (4)"
+    evaluation_command.add_arguments(
+        command("evaluate", "count which parts arrive in mixes of references", evaluation_command.evaluate_pack), pack
     )
-    subparser.add_argument("--count", type=whole_number(1, 100_000), default=64, metavar="N", help="pictures (64)")
-    subparser.add_argument("--seed", type=whole_number(0, MOST_SEED), default=0, metavar="N")
-    subparser.add_argument("--out", required=True, metavar="DIR")
 
     runs = subcommands.add_parser("runs", help="list, pause, stop, discard, export trainings")
     under = runs.add_subparsers(required=True, metavar="VERB")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from engine.core.errors import UserError
@@ -59,9 +60,38 @@ class Painter:
         Raises :class:`UserError` for choices the tokens do not have, prompts that would be cut, and more steps than
         the base model has.
         """
+        embeddings, _ = self.embeddings(prompt, negative)
+        return self._run(embeddings, seeds, len(seeds), steps, guidance, size, step, latents, output)
+
+    def paint_each(
+        self,
+        prompts: Sequence[Prompt],
+        seeds: Sequence[int],
+        *,
+        steps: int,
+        guidance: float,
+        size: int = 0,
+        step: Step = lambda _index, _latents: None,
+    ) -> list[Image.Image]:
+        """One batch of RGB pictures, one for each prompt and its seed, without a negative prompt; each as :meth:`paint`
+        gives it alone. Raises :class:`UserError` as that."""
+        embeddings, _ = self._encoded(prompts, ())
+        return self._run(embeddings, seeds, 1, steps, guidance, size, step, None, "pil")
+
+    def _run(
+        self,
+        embeddings: dict[str, Tensor],
+        seeds: Sequence[int],
+        pictures_each: int,
+        steps: int,
+        guidance: float,
+        size: int,
+        step: Step,
+        latents: Tensor | None,
+        output: str,
+    ) -> Any:
         pipeline = self.pipeline
         require_steps(pipeline.scheduler, steps)
-        embeddings, _ = self.embeddings(prompt, negative)
 
         def after(pipe: Any, index: int, _timestep: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
             require_numbers(tensors["latents"])
@@ -72,7 +102,7 @@ class Painter:
         with decoder_watched(pipeline):
             return pipeline(
                 **embeddings,
-                num_images_per_prompt=len(seeds),
+                num_images_per_prompt=pictures_each,
                 generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
                 latents=latents,
                 num_inference_steps=steps,
@@ -86,18 +116,27 @@ class Painter:
     def embeddings(self, prompt: Prompt, negative: Prompt) -> tuple[dict[str, Tensor], TokenizedPrompt]:
         """What any pipeline of this base model is told of a prompt (its arguments by name), and the prompt's tokens.
         Raises :class:`UserError` as :meth:`paint`."""
-        pipeline = self.pipeline
+        embeddings, sentences = self._encoded((prompt,), negative)
+        return embeddings, sentences[0]
+
+    def _encoded(self, prompts: Sequence[Prompt], negative: Prompt) -> tuple[dict[str, Tensor], list[TokenizedPrompt]]:
+        """What any pipeline of this base model is told of prompts, each beside the same negative one; their tokens."""
+        pipeline, count = self.pipeline, len(prompts)
         length = pipeline.text_encoder.config.max_position_embeddings
-        sentences = [tokenize_prompt(pieces, pipeline.tokenizer, length) for pieces in (prompt, negative)]
+        sentences = [tokenize_prompt(pieces, pipeline.tokenizer, length) for pieces in (*prompts, negative)]
         with torch.no_grad():
             encoded = encode_prompt(pipeline, sentences, self.tokens)
-        embeddings = {"prompt_embeds": encoded.hidden[:1], "negative_prompt_embeds": encoded.hidden[1:]}
+        hidden, pooled = encoded.hidden, encoded.pooled
+        embeddings = {
+            "prompt_embeds": hidden[:count],
+            "negative_prompt_embeds": hidden[count:].expand(count, -1, -1),
+        }
         if pipeline.unet.config.addition_embed_type == "text_time":  # SDXL; it says the sizes itself
             embeddings |= {
-                "pooled_prompt_embeds": encoded.pooled[:1],
-                "negative_pooled_prompt_embeds": encoded.pooled[1:],
+                "pooled_prompt_embeds": pooled[:count],
+                "negative_pooled_prompt_embeds": pooled[count:].expand(count, -1),
             }
-        return embeddings, sentences[0]
+        return embeddings, sentences
 
 
 def predicted_clean(pipe: Any, tensors: dict[str, Tensor]) -> Tensor:

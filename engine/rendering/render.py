@@ -7,12 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-import torch
 from PIL import Image
 from torch import Tensor
 
 from engine.core.atomic_files import make_folder
-from engine.core.errors import UserError, out_of_memory
+from engine.core.errors import out_of_memory
 from engine.core.paths import free_file
 from engine.core.png_metadata import save_creation
 from engine.core.prompt import parse
@@ -21,6 +20,7 @@ from engine.core.start import steps_taken
 from engine.models.components import sampler_name
 from engine.models.loader import Models
 from engine.packs.pack import Pack
+from engine.rendering.batches import batch_size, smaller_batch
 from engine.rendering.image_to_image import paint_from
 from engine.rendering.painter import Painter, Step, open_painter
 from engine.rendering.preview import open_preview
@@ -48,7 +48,7 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
     seeds = [(recipe.seed + index) % 2**63 for index in range(recipe.count)]
     steps = steps_taken(recipe.start, recipe.steps)
     every = -(-steps // _PREVIEWS)
-    batch = _first_batch(models, painter, recipe)
+    batch = batch_size(models, painter, recipe.size, recipe.count)
     creations: list[Creation] = []
     while len(creations) < recipe.count:
         first = len(creations)
@@ -65,7 +65,7 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
         except Exception as error:
             if not out_of_memory(error):
                 raise
-            batch = _smaller(batch, recipe, painter.size, error)
+            batch = smaller_batch(batch, recipe.size or painter.size, error)
             continue
         for picture, seed in zip(pictures, seeds[first:], strict=False):
             sampler = sampler_name(painter.pipeline.scheduler)
@@ -96,23 +96,3 @@ def _keep(
     receipt = receipt_of(models, pack, picture, recipe, start.labels if start else None)
     path = free_file(out / f"{datetime.now():%Y%m%d-%H%M%S}-{recipe.seed}.png")
     return save_creation(picture, path, recipe, receipt, pack.vocabulary, pack.base_model.id, sampler)
-
-
-def _first_batch(models: Models, painter: Painter, recipe: Recipe) -> int:
-    """On a CPU, large pictures gain nothing from company and are wanted one by one; small ones do gain."""
-    if models.device.type != "cpu":
-        return min(recipe.count, 8)
-    side = (recipe.size or painter.size) // painter.pipeline.vae_scale_factor
-    return max(1, min(recipe.count, 4, 4096 // max(side * side, 1)))
-
-
-def _smaller(batch: int, recipe: Recipe, size: int, error: Exception) -> int:
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if batch > 1:
-        return batch // 2
-    raise UserError(
-        f"There is not enough memory for a picture of {recipe.size or size} pixels.",
-        "Choose a smaller size under More, or close other programs.",
-        "memory",
-    ) from error

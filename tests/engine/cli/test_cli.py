@@ -234,7 +234,9 @@ def test_discover_train_evaluate(run: Callable[..., Run], tmp_path: Path) -> Non
     done = run("evaluate", "--pack", out, "--count", 2, "--out", tmp_path / "scores", "--json")
     assert done.json["emr"] == 0.9 and done.json["count"] == 2 and done.json["chance"] == 0.1
     done = run("evaluate", "--pack", out, "--count", 2, "--out", tmp_path / "scores")
-    assert "match rate (emr): 0.90 where guessing gives 0.10\n" in done.out
+    assert "match rate (emr): 0.90 where guessing gives 0.10" in done.out and "  95% [0.850, 0.950]" in done.out
+    assert f"report: {tmp_path / 'scores' / 'report.html'}" in done.out and "of 4: emr 0.900" in done.out
+    assert run("evaluate", "--pack", out, "--mix", "0,3", "--out", tmp_path / "scores").code == 2
 
 
 def test_a_training_says_whether_its_renders_resemble(
