@@ -33,7 +33,7 @@ from PIL import Image, ImageDraw
 from safetensors.numpy import save_file
 
 from engine.core.correction import ANY_PART
-from engine.core.errors import UserError
+from engine.core.errors import JobCancelled, UserError
 from engine.core.match_rate import MatchRate
 from engine.core.paths import data_dir, models_dir
 from engine.core.recipe import Arrival, Creation
@@ -217,6 +217,8 @@ def render(models: Any, job: Render, report: Any) -> tuple[Creation, ...]:
     recipe = job.recipe
     size = recipe.size or 64
     made = []
+    if recipe.tries > 1:
+        return _tried(job, script, report)
     for index in range(recipe.count):
         generator = np.random.default_rng(recipe.seed + index)
         final = generator.integers(0, 255, (8, 8, 3), dtype=np.uint8)
@@ -236,6 +238,31 @@ def render(models: Any, job: Render, report: Any) -> tuple[Creation, ...]:
         report(Rendered(index, creation))
         made.append(creation)
     return tuple(made)
+
+
+def _tried(job: Render, script: dict[str, Any], report: Any) -> tuple[Creation, ...]:
+    """One picture of several tries: its wing arrives with the last; whoever cancels before gets the one without."""
+    recipe, made = job.recipe, None
+    for number in range(recipe.tries):
+        last = number + 1 == recipe.tries
+        receipt = tuple(
+            Arrival(one.part, one.code, ABSENT if PARTS[one.part] == "wing" and not last else one.code, 0.9)
+            for one in recipe.choices
+        )
+        try:
+            for step in range(recipe.steps):
+                _step(script, step)
+                missing = ": wing missing" if number else ""
+                report(Progress(f"Try {number + 1} of {recipe.tries}{missing}", step, recipe.steps))
+        except JobCancelled:
+            if made is None:
+                raise
+            return (made,)
+        alone = replace(recipe, seed=recipe.seed + number, count=1, tries=1)
+        made = keep(job, sketch_bird(number)[0], f"try-{recipe.seed}-{number}.png", alone, receipt)
+    assert made is not None
+    report(Rendered(0, made))
+    return (made,)
 
 
 def examine(models: Any, job: Examine, report: Any) -> Examined:

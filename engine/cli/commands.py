@@ -118,7 +118,7 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
         recipe = replace(recipe, prompt=_read_prompt(arguments.prompt, pack, arguments.legacy))
     elif not source:
         raise UserError("There is nothing to render.", 'Say a prompt, such as "a photo of a bird", or give --recipe.')
-    named = ("negative", "seed", "count", "steps", "guidance", "size")
+    named = ("negative", "seed", "count", "steps", "guidance", "size", "tries")
     settings = {name: getattr(arguments, name) for name in named if getattr(arguments, name) is not None}
     recipe = replace(recipe, start=_read_start(arguments, recipe.start, pack), **settings)
     if warning := size_warning(sizes_of(pack.base_model), recipe.size):
@@ -134,6 +134,8 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
             creations: tuple[Creation, ...] = desk.run(Render(str(pack.path), recipe, str(out.absolute())))
         except Interrupted as interrupted:
             creations, code = interrupted.creations, INTERRUPTED
+    if recipe.tries > 1 and any(not creation.receipt for creation in creations):
+        print("What arrived cannot be seen here, so there was one try a picture.", file=sys.stderr)
     document = {
         "pack": pack.id,
         "prompt": to_text(recipe.prompt, pack.vocabulary),

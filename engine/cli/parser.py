@@ -62,6 +62,10 @@ def make_parser() -> argparse.ArgumentParser:
     subparser.add_argument("--steps", type=whole_number(*LIMITS["steps"]), metavar="N")
     subparser.add_argument("--guidance", type=fraction(*LIMITS["guidance"]), metavar="G")
     subparser.add_argument("--size", type=whole_number(*LIMITS["size"]), metavar="PIXELS")
+    subparser.add_argument(
+        "--keep-trying", dest="tries", type=whole_number(*LIMITS["tries"]), metavar="N",
+        help="up to N seeds a picture, until its receipt says that all parts arrived; the best is kept",
+    )  # fmt: skip
     beginning = subparser.add_mutually_exclusive_group()
     beginning.add_argument(
         "--from-collage", action="store_true", help="begin with the recipe's collage, not with noise"

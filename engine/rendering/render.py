@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
@@ -22,6 +24,7 @@ from engine.models.loader import Models
 from engine.packs.pack import Pack
 from engine.rendering.batches import batch_size, smaller_batch
 from engine.rendering.image_to_image import paint_from
+from engine.rendering.keep_trying import best_of, seeds_to_try
 from engine.rendering.painter import Painter, Step, open_painter
 from engine.rendering.preview import open_preview
 from engine.rendering.receipts import receipt_of
@@ -35,7 +38,8 @@ _PREVIEWS = 10
 def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
     """Render a recipe's pictures into ``job.out``, each on disk as soon as it is whole.
 
-    The engine's handler of :class:`Render`. Raises :class:`UserError`; pictures already made stay.
+    With several ``tries`` the best of a picture's seeds is kept; a cancelled job ends with the best so far. The
+    engine's handler of :class:`Render`. Raises :class:`UserError`; pictures already made stay.
     """
     recipe = job.recipe
     pack = Pack.open(job.pack)
@@ -48,8 +52,11 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
     seeds = [(recipe.seed + index) % 2**63 for index in range(recipe.count)]
     steps = steps_taken(recipe.start, recipe.steps)
     every = -(-steps // _PREVIEWS)
-    batch = batch_size(models, painter, recipe.size, recipe.count)
     creations: list[Creation] = []
+    if recipe.tries > 1 and recipe.choices:
+        _render_best(models, pack, painter, start, recipe, negative, out, report, look, creations)
+        return tuple(creations)
+    batch = batch_size(models, painter, recipe.size, recipe.count)
     while len(creations) < recipe.count:
         first = len(creations)
 
@@ -73,6 +80,56 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
             creations.append(creation)
             report(Rendered(len(creations) - 1, creation))
     return tuple(creations)
+
+
+def _render_best(
+    models: Models,
+    pack: Pack,
+    painter: Painter,
+    start: StartPicture | None,
+    recipe: Recipe,
+    negative: Prompt,
+    out: Path,
+    report: Report,
+    look: Callable[[Tensor], npt.NDArray[np.uint8]],
+    creations: list[Creation],
+) -> None:
+    """Render each picture of a recipe with several seeds until all its parts arrive; the best is kept, also of those
+    before somebody cancelled."""
+    steps = steps_taken(recipe.start, recipe.steps)
+    every = -(-steps // _PREVIEWS)
+    sampler = sampler_name(painter.pipeline.scheduler)
+    labels = start.labels if start else None
+    for index in range(recipe.count):
+
+        def paint(seed: int, words: str, index: int = index) -> Image.Image:
+            def step(done: int, latents: Tensor) -> None:
+                report(Progress(words, done + 1, steps))
+                if done % every == every - 1 and done + 1 < steps:
+                    report(Preview(index, look(latents[0])))
+
+            report(Progress(words, 0, steps))
+            try:
+                (picture,) = _painted(painter, start, recipe, negative, [seed], step)
+            except Exception as error:
+                if out_of_memory(error):
+                    smaller_batch(1, recipe.size or painter.size, error)
+                raise
+            return picture
+
+        best = best_of(
+            seeds_to_try(recipe, index),
+            paint,
+            lambda picture, _seed: receipt_of(models, pack, picture, recipe, labels),
+            pack.vocabulary,
+        )
+        alone = replace(recipe, seed=best.seed, count=1, tries=1)
+        path = free_file(out / f"{datetime.now():%Y%m%d-%H%M%S}-{best.seed}.png")
+        model = pack.base_model.id
+        creations.append(save_creation(best.picture, path, alone, best.receipt, pack.vocabulary, model, sampler))
+        if best.stopped:
+            return
+        report(Rendered(index, creations[-1]))
 
 
 def _painted(

@@ -17,7 +17,6 @@ from engine.collage.layers import Collage
 from engine.core.errors import UserError
 from engine.core.leftovers import sweep_home
 from engine.core.on_disk import is_folder
-from engine.core.png_metadata import read_creation
 from engine.core.recipe import Creation, Recipe
 from engine.core.trash import sweep_trash
 from engine.core.vocabulary import Choice
