@@ -432,7 +432,7 @@ def evaluate(models: Any, job: Evaluate, report: Any) -> Evaluated:
         sketch_bird(number)[0].save(path)
         pictures.append(str(path))
         result = _evaluated(job, number + 1)
-        report(Evaluating(result, tuple(pictures)))
+        report(Evaluating(result, tuple(pictures), str(out)))
     (out / "report.html").write_text("<p>Figures</p>")
     return result
 

@@ -103,6 +103,11 @@ class _Work:
         number = self.groups[:index].count(self.groups[index])
         return self.folder / f"{self.groups[index]}-{number:05}.png"
 
+    def told(self, result: Evaluated) -> Evaluating:
+        """What is said of a result meanwhile."""
+        pictures = tuple(str(self.file(index)) for index in sorted(self.seen))
+        return Evaluating(result, pictures, str(self.folder.parent))
+
 
 def evaluate(models: Models, job: Evaluate, report: Report, others: Sequence[OpenExaminer] = ()) -> Evaluated:
     """Render recipes that mix parts of some references each, and count what arrived.
@@ -125,7 +130,7 @@ def evaluate(models: Models, job: Evaluate, report: Report, others: Sequence[Ope
         work.seen |= one
     result = world.from_first(lambda: _judged(work, scorer, job, _ceilings(work, scorer, job, report)))
     if world.first:
-        report(Evaluating(result, tuple(str(work.file(index)) for index in sorted(work.seen))))
+        report(work.told(result))
         pictures = [_for_report(work, index) for index in range(len(recipes))]
         document = {"title": pack.title, **result.to_document(), "each": [one.document for one in pictures]}
         write_bytes(out / REPORT, json_bytes(document, indent=1), "the report")
@@ -192,8 +197,7 @@ def _see_all(models: Models, work: _Work, scorer: Scorer, job: Evaluate, report:
 
     def batch_rendered() -> None:
         if world.first:
-            told = _judged(work, scorer, job, [])
-            report(Evaluating(told, tuple(str(work.file(index)) for index in sorted(work.seen))))
+            report(work.told(_judged(work, scorer, job, [])))
 
     _paint_all(models, painter, [work.recipes[index] for index in missing], report, rendered, batch_rendered, done=done)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -27,16 +28,21 @@ large base model takes as long as a picture."""
 def begin_evaluation(
     models: Models, pack: Pack, job: Evaluate, out: Path, groups: Sequence[int], recipes: Sequence[Recipe]
 ) -> Path:
-    """Make an evaluation's folder, or see that it is this evaluation's; the folder. Raises :class:`UserError` where
-    another one is in it."""
+    """Make an evaluation's folder, or see that it is this evaluation's; the folder, with a number where the job takes
+    one beside another's. Raises :class:`UserError` where another evaluation is in it."""
     wanted = _plan(models, pack, job, groups, recipes)
-    path = make_folder(out, "the evaluation") / PLAN
-    found = read_json(path)
-    if not exists(path):
-        write_bytes(path, json_bytes(wanted, indent=1), "the evaluation's plan")
-    elif found != wanted:
-        raise _another(out, found, wanted)
-    return out
+    for number in itertools.count(2):
+        path = make_folder(out, "the evaluation") / PLAN
+        found = read_json(path)
+        if not exists(path):
+            write_bytes(path, json_bytes(wanted, indent=1), "the evaluation's plan")
+        elif found != wanted and not job.beside:
+            raise _another(out, found, wanted)
+        elif found != wanted:
+            out = Path(job.out).with_name(f"{Path(job.out).name}-{number}")
+            continue
+        return out
+    raise AssertionError("numbers never end")
 
 
 def _plan(

@@ -156,7 +156,8 @@ class Measure:
 class Evaluate:
     """Render ``count`` recipes that mix parts of references and compare what arrived: as many for each number of
     ``mixes``. ``steps`` 0: as the pack's recipes have them. What is in ``out`` of the same evaluation already is not
-    rendered again. News: Progress, Evaluating. Result: :class:`Evaluated`."""
+    rendered again; where another one is there, ``beside`` takes a folder beside it. News: Progress, Evaluating.
+    Result: :class:`Evaluated`."""
 
     pack: str
     out: str
@@ -164,6 +165,7 @@ class Evaluate:
     count: int = 64
     seed: int = 0
     steps: int = 0
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -325,10 +327,11 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Evaluating:
-    """What an evaluation found so far, and the pictures that were looked at, in their order (paths)."""
+    """What an evaluation found so far, the pictures that were looked at, in their order (paths), and its folder."""
 
     result: Evaluated
     pictures: tuple[str, ...]
+    out: str = ""
 
 
 @dataclass(frozen=True)
