@@ -15,7 +15,7 @@ from engine.exchange.single_file_checkpoint import unpack_checkpoint
 from engine.models.get_eyes import get_eyes
 from engine.models.loader import Models
 from engine.packs.pack import TOKENS, Pack
-from engine.rendering.evaluation import evaluate
+from engine.rendering.evaluation import Examiner, evaluate
 from engine.rendering.painter import open_painter
 from engine.rendering.preview import open_preview
 from engine.rendering.receipts import examine
@@ -28,6 +28,7 @@ from engine.segmentation.image_folder import survey
 from engine.segmentation.segment import segment
 from engine.training.step_cost import measure
 from engine.training.train import train
+from engine.worker.evaluated import Evaluated
 from engine.worker.jobs import (
     Discover,
     Evaluate,
@@ -60,6 +61,20 @@ def prepare(models: Models, job: Prepare, report: Report) -> None:
     report(Progress("Ready", 2, 2))
 
 
+def evaluate_pack(models: Models, job: Evaluate, report: Report) -> Evaluated:
+    """:func:`engine.rendering.evaluation.evaluate`, with the starter's judge where that can be asked. Raises
+    :class:`UserError`."""
+    return evaluate(models, job, report, [_starter_judge])
+
+
+def _starter_judge(models: Models, pack: Pack) -> Examiner | None:
+    try:
+        from engine.aviary.starter_judge import open_starter_judge
+    except ImportError:  # bundles have no aviary, and what draws it is installed only to build it
+        return None
+    return open_starter_judge(models, pack)
+
+
 HANDLERS: Final[dict[type, Callable[[Models, Any, Report], Any]]] = {
     Prepare: prepare,
     Segment: segment,
@@ -70,7 +85,7 @@ HANDLERS: Final[dict[type, Callable[[Models, Any, Report], Any]]] = {
     Discover: discover,
     Measure: measure,
     Train: train,
-    Evaluate: evaluate,
+    Evaluate: evaluate_pack,
     GetEyes: get_eyes,
     UnpackCheckpoint: unpack_checkpoint,
     ImportCheckpoint: import_checkpoint,

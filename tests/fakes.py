@@ -33,7 +33,7 @@ from PIL import Image, ImageDraw
 from safetensors.numpy import save_file
 
 from engine.core.correction import ANY_PART
-from engine.core.errors import UserError
+from engine.core.errors import JobCancelled, UserError
 from engine.core.match_rate import MatchRate
 from engine.core.paths import data_dir, models_dir, packs_dir
 from engine.core.recipe import Arrival, Creation
@@ -47,10 +47,11 @@ from engine.packs.stand_ins import PAINTED, code_of, is_stand_in, with_stand_ins
 from engine.runs.plan import Plan
 from engine.runs.run import Run, SampleImage
 from engine.runs.run_folder import run_identity
+from engine.worker.evaluated import Evaluated, Judgement, PartScores, Scores
 from engine.worker.jobs import (
     Discover,
     Evaluate,
-    Evaluated,
+    Evaluating,
     Examine,
     Examined,
     ExportPack,
@@ -70,7 +71,6 @@ from engine.worker.jobs import (
     Progress,
     Render,
     Rendered,
-    Scores,
     SeenPicture,
     Segment,
     Segmented,
@@ -224,6 +224,8 @@ def render(models: Any, job: Render, report: Any) -> tuple[Creation, ...]:
     recipe = job.recipe
     size = recipe.size or 64
     made = []
+    if recipe.tries > 1:
+        return _tried(job, script, report)
     for index in range(recipe.count):
         generator = np.random.default_rng(recipe.seed + index)
         final = generator.integers(0, 255, (8, 8, 3), dtype=np.uint8)
@@ -243,6 +245,31 @@ def render(models: Any, job: Render, report: Any) -> tuple[Creation, ...]:
         report(Rendered(index, creation))
         made.append(creation)
     return tuple(made)
+
+
+def _tried(job: Render, script: dict[str, Any], report: Any) -> tuple[Creation, ...]:
+    """One picture of several tries: its wing arrives with the last; whoever cancels before gets the one without."""
+    recipe, made = job.recipe, None
+    for number in range(recipe.tries):
+        last = number + 1 == recipe.tries
+        receipt = tuple(
+            Arrival(one.part, one.code, ABSENT if PARTS[one.part] == "wing" and not last else one.code, 0.9)
+            for one in recipe.choices
+        )
+        try:
+            for step in range(recipe.steps):
+                _step(script, step)
+                missing = ": wing missing" if number else ""
+                report(Progress(f"Try {number + 1} of {recipe.tries}{missing}", step, recipe.steps))
+        except JobCancelled:
+            if made is None:
+                raise
+            return (made,)
+        alone = replace(recipe, seed=recipe.seed + number, count=1, tries=1)
+        made = keep(job, sketch_bird(number)[0], f"try-{recipe.seed}-{number}.png", alone, receipt)
+    assert made is not None
+    report(Rendered(0, made))
+    return (made,)
 
 
 def examine(models: Any, job: Examine, report: Any) -> Examined:
@@ -401,10 +428,32 @@ def train(models: Any, job: Train, report: Any) -> str:
 
 
 def evaluate(models: Any, job: Evaluate, report: Any) -> Evaluated:
-    """Fixed figures."""
-    report(Progress("Rendering", 1, 1))
-    _step(_script(job), 0)
-    return Evaluated("fake", job.mix, job.count, job.seed, Scores(0.9, 0.8, 0.1, {}))
+    """Figures that grow a little with each of the pictures, which are kept in the evaluation's folder."""
+    script = _script(job)
+    out = Path(job.out)
+    (out / "pictures").mkdir(parents=True, exist_ok=True)
+    pictures: list[str] = []
+    result = _evaluated(job, 0)
+    for number in range(job.count):
+        _step(script, number)
+        report(Progress("Rendering mixes", number * 20, job.count * 20))
+        path = out / "pictures" / f"{number}.png"
+        sketch_bird(number)[0].save(path)
+        pictures.append(str(path))
+        result = _evaluated(job, number + 1)
+        report(Evaluating(result, tuple(pictures), str(out)))
+    (out / "report.html").write_text("<p>Figures</p>")
+    return result
+
+
+def _evaluated(job: Evaluate, done: int) -> Evaluated:
+    part = PartScores(0.9, 0.95, 0.0, done, 0.1, 0.1, (0.8, 1.0))
+    scores = Scores(
+        0.9, 0.8, 0.1, {"head": part, "wing": part}, done, 0.7, 0.1, 0.2, (0.85, 0.95), (0.7, 0.9), (0.6, 0.8)
+    )
+    sources = dict.fromkeys(job.mixes, scores)
+    judgement = Judgement("the fake judge", scores, sources, {"references": scores})
+    return Evaluated("fake", job.mixes, done, job.seed, (judgement,), job.steps or 20, 3.0, job.count)
 
 
 def export_pack(models: Any, job: ExportPack, report: Any) -> tuple[str, ...]:

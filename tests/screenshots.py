@@ -44,6 +44,8 @@ SCENES = (
     "wall",
     "layers",
     "sheet",
+    "evaluation",
+    "evaluation-small",
 )
 
 REAL = "PARTCRAFT_SCREENSHOTS_REAL"
@@ -54,7 +56,9 @@ def main(out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     for theme, scale in (("light", "1"), ("dark", "1"), ("light", "2")):
         environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": scale}
-        scenes = SCENES if scale == "1" else (*SCENES[:2], "models-asked", "models-vocabulary", "stand-ins")
+        scenes = (
+            SCENES if scale == "1" else (*SCENES[:2], "models-asked", "models-vocabulary", "stand-ins", "evaluation")
+        )
         done = subprocess.run([sys.executable, "-m", "tests.screenshots", str(out), theme, *scenes], env=environment)
         if done.returncode:
             return done.returncode
@@ -251,6 +255,20 @@ class _Scene:
             (folder / name).write_bytes(b"x")
         self.session.open_path(folder)
 
+    def show_evaluation(self, small: bool) -> None:
+        """The page that evaluates a pack, under way."""
+        from partcraft_desktop.window.evaluation_dialog import EvaluationDialog
+        from tests import fakes
+
+        if small:
+            self.window.resize(self.window.minimumSize())
+        fakes.write_script(self.script, evaluate={"delay": 0.1})
+        self.window.openings.show_evaluation()
+        dialog = self.window.findChild(EvaluationDialog)
+        assert dialog is not None
+        dialog.start.click()
+        self.wait(lambda: len(dialog.sheet.pictures) > 20)
+
     def take(self, scene: str, out: Path) -> None:
         """Set the scene, save the picture, end."""
         from PySide6.QtWidgets import QApplication
@@ -319,6 +337,8 @@ class _Scene:
         if scene == "sheet":
             window.sheet.trigger()
             self.settle(200)
+        if scene.startswith("evaluation"):
+            self.show_evaluation(small=scene == "evaluation-small")
         if scene == "deleted":
             session.delete_creations(session.state.creations[:4])
             session.delete_creations(session.state.creations[:1])

@@ -1,4 +1,4 @@
-"""The commands of the headless front door: each takes its arguments and gives an
+"""The commands of the headless front door that look and render: each takes its arguments and gives an
 :class:`~engine.cli.console.Answer`."""
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from engine.packs.base_sizes import size_warning, sizes_of
 from engine.packs.library import PackLibrary
 from engine.packs.pack import MANIFEST, Pack
 from engine.packs.prompt_room import prompt_warning, room_of
-from engine.worker.jobs import Discover, Evaluate, Evaluated, EyeSettings, Render, Segment, Segmented
+from engine.worker.jobs import Discover, EyeSettings, Render, Segment, Segmented
 
 
 def segment_pictures(arguments: Namespace, handlers: str) -> Answer:
@@ -119,7 +119,7 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
         recipe = replace(recipe, prompt=_read_prompt(arguments.prompt, pack, arguments.legacy))
     elif not source:
         raise UserError("There is nothing to render.", 'Say a prompt, such as "a photo of a bird", or give --recipe.')
-    named = ("negative", "seed", "count", "steps", "guidance", "size")
+    named = ("negative", "seed", "count", "steps", "guidance", "size", "tries")
     settings = {name: getattr(arguments, name) for name in named if getattr(arguments, name) is not None}
     add_ons = read_add_ons(arguments, recipe.add_ons, pack.base_model)
     recipe = replace(recipe, start=_read_start(arguments, recipe.start, pack), add_ons=add_ons, **settings)
@@ -138,6 +138,8 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
             )
         except Interrupted as interrupted:
             creations, code = interrupted.creations, INTERRUPTED
+    if recipe.tries > 1 and any(not creation.receipt for creation in creations):
+        print("What arrived cannot be seen here, so there was one try a picture.", file=sys.stderr)
     document = {
         "pack": pack.id,
         "prompt": to_text(recipe.prompt, pack.vocabulary),
@@ -265,19 +267,3 @@ def _discovered(pack: Pack) -> Iterator[str]:
     yield from (f"Note: {message}" for message in metrics.get("notes") or [])
     yield f"Mix it now, untrained: partcraft collage PROMPT --pack {pack.path} --out creature.png"
     yield f"Next, to have it paint, too: partcraft train {pack.path}"
-
-
-def evaluate_pack(arguments: Namespace, handlers: str) -> Answer:
-    """How many of the asked parts arrive in mixes of references."""
-    pack = PackLibrary().find(arguments.pack)
-    out = make_folder(Path(arguments.out)).absolute()
-    with JobRunner(handlers) as desk:
-        evaluated: Evaluated = desk.run(
-            Evaluate(str(pack.path), str(out), arguments.mix, arguments.count, arguments.seed)
-        )
-    scores = evaluated.scores
-    lines = [f"match rate (emr): {scores.match_rate.words}", f"cosim: {scores.cosim:.3f}"]
-    for name, part in scores.parts.items():
-        more = f"{part.match_rate.words}, cosim {part.cosim:.3f}, absent {part.absent:.2f}"
-        lines.append(f"  {name}: {more if part.asked else 'not asked for'}")
-    return Answer({"out": str(out), **evaluated.to_document()}, "\n".join(lines))

@@ -11,6 +11,7 @@ from engine.cli import (
     collage_command,
     commands,
     doctor,
+    evaluation_command,
     model_commands,
     pack_commands,
     published_commands,
@@ -64,6 +65,10 @@ def make_parser() -> argparse.ArgumentParser:
     subparser.add_argument("--steps", type=whole_number(*LIMITS["steps"]), metavar="N")
     subparser.add_argument("--guidance", type=fraction(*LIMITS["guidance"]), metavar="G")
     subparser.add_argument("--size", type=whole_number(*LIMITS["size"]), metavar="PIXELS")
+    subparser.add_argument(
+        "--keep-trying", dest="tries", type=whole_number(*LIMITS["tries"]), metavar="N",
+        help="up to N seeds a picture, until its receipt says that all parts arrived; the best is kept",
+    )  # fmt: skip
     beginning = subparser.add_mutually_exclusive_group()
     beginning.add_argument(
         "--from-collage", action="store_true", help="begin with the recipe's collage, not with noise"
@@ -177,14 +182,9 @@ def make_parser() -> argparse.ArgumentParser:
     subparser.add_argument("--detach", action="store_true", help="learn in a process of its own, and come back at once")
     subparser.add_argument(RUN_WORD, dest="background", action="store_true", help=argparse.SUPPRESS)
 
-    subparser = command("evaluate", "count which parts arrive in mixes of references", commands.evaluate_pack)
-    pack(subparser)
-    subparser.add_argument(
-        "--mix", type=whole_number(1, 64), default=4, metavar="N", help="references a picture mixes (4)"
+    evaluation_command.add_arguments(
+        command("evaluate", "count which parts arrive in mixes of references", evaluation_command.evaluate_pack), pack
     )
-    subparser.add_argument("--count", type=whole_number(1, 100_000), default=64, metavar="N", help="pictures (64)")
-    subparser.add_argument("--seed", type=whole_number(0, MOST_SEED), default=0, metavar="N")
-    subparser.add_argument("--out", required=True, metavar="DIR")
 
     runs = subcommands.add_parser("runs", help="list, pause, stop, discard, export trainings")
     under = runs.add_subparsers(required=True, metavar="VERB")

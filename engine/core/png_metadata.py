@@ -41,12 +41,13 @@ def save_creation(
 ) -> Creation:
     """Write a picture as PNG with the recipe that makes it again alone, whole or not at all.
 
-    ``picture`` is RGB. ``recipe`` should have the picture's own seed; its ``count`` becomes 1. With a ``vocabulary``
-    the names of the choices are written beside their numbers, for people and for packs that change. ``model`` and
-    ``sampler`` are names for other tools; ``source`` is a digital source type (:mod:`engine.core.source_mark`). Raises
-    :class:`UserError` for a full disk, a folder that is gone or cannot be written to.
+    ``picture`` is RGB. ``recipe`` should have the picture's own seed; its ``count`` and ``tries`` become 1. With a
+    ``vocabulary`` the names of the choices are written beside their numbers, for people and for packs that change.
+    ``model`` and ``sampler`` are names for other tools; ``source`` is a digital source type
+    (:mod:`engine.core.source_mark`). Raises :class:`UserError` for a full disk, a folder that is gone or cannot be
+    written to.
     """
-    path, recipe = Path(path), replace(recipe, count=1)
+    path, recipe = Path(path), replace(recipe, count=1, tries=1)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     told = _with_start(recipe, recipe.start and recipe.start.named_from(path.parent))
     told = replace(told, add_ons=tuple(map(without_place, told.add_ons)))

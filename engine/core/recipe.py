@@ -26,6 +26,8 @@ class Recipe:
     picture; picture i of ``count`` has seed ``seed + i`` and can be rendered alone. ``size`` is the
     side in pixels, 0 for the base model's own. ``extra`` keeps keys of newer versions unharmed. ``start`` is the
     picture rendering begins with; None: noise alone. ``add_ons`` are LoRAs and embeddings of others beside the pack.
+    ``tries``: so many seeds may be rendered for each picture until all parts arrive, of which the best is kept; a
+    creation's own recipe has 1.
     """
 
     pack: str
@@ -39,6 +41,7 @@ class Recipe:
     extra: Mapping[str, Any] = field(default_factory=dict)
     start: Start | None = None
     add_ons: tuple[AddOn, ...] = ()
+    tries: int = 1
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -85,8 +88,10 @@ class Recipe:
         document: dict[str, Any] = dict(self.extra)
         document["version"] = RECIPE_VERSION
         for spec in fields(self):
-            if spec.name not in ("prompt", "extra", "start", "add_ons"):
+            if spec.name not in ("prompt", "extra", "start", "add_ons", "tries"):
                 document[spec.name] = getattr(self, spec.name)
+        if self.tries != 1:
+            document["tries"] = self.tries
         if self.start is not None:
             document["start"] = self.start.to_document()
         if self.add_ons:
@@ -126,6 +131,7 @@ class Recipe:
 
 LIMITS: Final[dict[str, tuple[int, int]]] = {
     "seed": (0, 2**63 - 1), "count": (1, 1024), "steps": (1, 1000), "size": (0, 8192), "guidance": (0, 100),
+    "tries": (1, 64),
 }  # fmt: skip
 """What the numbers of a recipe may be."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from engine.core.add_on import AddOn
@@ -67,6 +68,39 @@ class Painter:
         Raises :class:`UserError` for choices the tokens do not have, prompts that would be cut, and more steps than
         the base model has.
         """
+        with self.loras_on():
+            embeddings, _ = self.embeddings(prompt, negative)
+            made = self._run(embeddings, seeds, len(seeds), steps, guidance, size, step, latents)
+        return made if output == "latent" else decode(self.pipeline, made, say)
+
+    def paint_each(
+        self,
+        prompts: Sequence[Prompt],
+        seeds: Sequence[int],
+        *,
+        steps: int,
+        guidance: float,
+        size: int = 0,
+        step: Step = lambda _index, _latents: None,
+    ) -> list[Image.Image]:
+        """One batch of RGB pictures, one for each prompt and its seed, without a negative prompt; each as :meth:`paint`
+        gives it alone. Raises :class:`UserError` as that."""
+        with self.loras_on():
+            embeddings, _ = self._encoded(prompts, ())
+            made = self._run(embeddings, seeds, 1, steps, guidance, size, step, None)
+        return decode(self.pipeline, made)
+
+    def _run(
+        self,
+        embeddings: dict[str, Tensor],
+        seeds: Sequence[int],
+        pictures_each: int,
+        steps: int,
+        guidance: float,
+        size: int,
+        step: Step,
+        latents: Tensor | None,
+    ) -> Tensor:
         pipeline = self.pipeline
         require_steps(pipeline.scheduler, steps)
 
@@ -76,21 +110,18 @@ class Painter:
             return {}
 
         side = fitting_size(size or self.size, pipeline.vae_scale_factor)
-        with self.loras_on():
-            embeddings, _ = self.embeddings(prompt, negative)
-            made = pipeline(
-                **embeddings,
-                num_images_per_prompt=len(seeds),
-                generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-                latents=latents,
-                num_inference_steps=steps,
-                guidance_scale=guidance,
-                height=side,
-                width=side,
-                callback_on_step_end=after,
-                output_type="latent",
-            ).images
-        return made if output == "latent" else decode(pipeline, made, say)
+        return pipeline(
+            **embeddings,
+            num_images_per_prompt=pictures_each,
+            generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+            latents=latents,
+            num_inference_steps=steps,
+            guidance_scale=guidance,
+            height=side,
+            width=side,
+            callback_on_step_end=after,
+            output_type="latent",
+        ).images
 
     def loras_on(self) -> AbstractContextManager[None]:
         """While open, the pipeline paints with the add-ons' LoRAs. Raises :class:`UserError` for one that does not
@@ -100,19 +131,28 @@ class Painter:
     def embeddings(self, prompt: Prompt, negative: Prompt) -> tuple[dict[str, Tensor], TokenizedPrompt]:
         """What any pipeline of this base model is told of a prompt (its arguments by name), and the prompt's tokens.
         Raises :class:`UserError` as :meth:`paint`."""
-        pipeline = self.pipeline
+        embeddings, sentences = self._encoded((prompt,), negative)
+        return embeddings, sentences[0]
+
+    def _encoded(self, prompts: Sequence[Prompt], negative: Prompt) -> tuple[dict[str, Tensor], list[TokenizedPrompt]]:
+        """What any pipeline of this base model is told of prompts, each beside the same negative one; their tokens."""
+        pipeline, count = self.pipeline, len(prompts)
         length = pipeline.text_encoder.config.max_position_embeddings
         words = self.add_ons.embeddings
-        sentences = [tokenize_prompt(pieces, pipeline.tokenizer, length, words) for pieces in (prompt, negative)]
+        sentences = [tokenize_prompt(said, pipeline.tokenizer, length, words) for said in (*prompts, negative)]
         with torch.no_grad():
             encoded = encode_prompt(pipeline, sentences, self.tokens)
-        embeddings = {"prompt_embeds": encoded.hidden[:1], "negative_prompt_embeds": encoded.hidden[1:]}
+        hidden, pooled = encoded.hidden, encoded.pooled
+        embeddings = {
+            "prompt_embeds": hidden[:count],
+            "negative_prompt_embeds": hidden[count:].expand(count, -1, -1),
+        }
         if pipeline.unet.config.addition_embed_type == "text_time":  # SDXL; it says the sizes itself
             embeddings |= {
-                "pooled_prompt_embeds": encoded.pooled[:1],
-                "negative_pooled_prompt_embeds": encoded.pooled[1:],
+                "pooled_prompt_embeds": pooled[:count],
+                "negative_pooled_prompt_embeds": pooled[count:].expand(count, -1),
             }
-        return embeddings, sentences[0]
+        return embeddings, sentences
 
 
 def predicted_clean(pipe: Any, tensors: dict[str, Tensor]) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,21 @@ from torch import Tensor
 from engine.core.add_on_places import settled
 from engine.core.add_on_words import with_all_words
 from engine.core.atomic_files import make_folder
-from engine.core.errors import UserError, out_of_memory
+from engine.core.errors import out_of_memory
 from engine.core.paths import free_file
 from engine.core.png_metadata import save_creation
 from engine.core.prompt import parse
-from engine.core.recipe import Creation, Prompt, Recipe
+from engine.core.recipe import Creation, Prompt, Receipt, Recipe
 from engine.core.source_mark import source_type
 from engine.core.start import steps_taken
 from engine.models.components import sampler_name
-from engine.models.devices import give_back_memory
 from engine.models.loader import Models
 from engine.packs.pack import Pack
-from engine.rendering.decoding import Say
+from engine.rendering.batches import batch_size, smaller_batch
 from engine.rendering.image_to_image import paint_from
+from engine.rendering.keep_trying import best_of, seeds_to_try
 from engine.rendering.painter import Painter, Step, open_painter
-from engine.rendering.preview import open_preview
+from engine.rendering.preview import Look, open_preview
 from engine.rendering.receipts import receipt_of
 from engine.rendering.start_picture import StartPicture, open_start
 from engine.worker.jobs import Preview, Progress, Render, Rendered, Report
@@ -40,7 +40,8 @@ _PREVIEWS = 10
 def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
     """Render a recipe's pictures into ``job.out``, each on disk as soon as it is whole.
 
-    The engine's handler of :class:`Render`. Raises :class:`UserError`; pictures already made stay.
+    With several ``tries`` the best of a picture's seeds is kept; a cancelled job ends with the best so far. The
+    engine's handler of :class:`Render`. Raises :class:`UserError`; pictures already made stay.
     """
     recipe = replace(job.recipe, add_ons=tuple(map(settled, job.recipe.add_ons)))
     pack = Pack.open(job.pack)
@@ -51,94 +52,116 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
     painter = open_painter(models, pack, recipe.add_ons)
     start = open_start(models, pack, painter, recipe)
     look = open_preview(models, pack, painter)
+    source = source_type(recipe.start, recipe.steps) if job.mark else ""
+    work = _Rendering(models, pack, painter, start, recipe, spoken, negative, out, look, source, report)
+    return tuple(_best_of_each(work) if recipe.tries > 1 and recipe.choices else _one_of_each(work))
+
+
+@dataclass(frozen=True)
+class _Rendering:
+    """What all pictures of a job have in common; ``spoken`` is the recipe with the words of its add-ons."""
+
+    models: Models
+    pack: Pack
+    painter: Painter
+    start: StartPicture | None
+    recipe: Recipe
+    spoken: Recipe
+    negative: Prompt
+    out: Path
+    look: Look
+    source: str
+    report: Report
+
+    @property
+    def steps(self) -> int:
+        return steps_taken(self.recipe.start, self.recipe.steps)
+
+    @property
+    def size(self) -> int:
+        return self.recipe.size or self.painter.size
+
+    def paint(self, seeds: Sequence[int], step: Step) -> list[Image.Image]:
+        """One batch, a picture for each seed."""
+        spoken = self.spoken
+        how: dict[str, Any] = {"steps": spoken.steps, "guidance": spoken.guidance, "step": step, "say": self.say}
+        if self.start:
+            return paint_from(self.painter, self.start, spoken.prompt, self.negative, seeds, **how)
+        return self.painter.paint(spoken.prompt, self.negative, seeds, size=spoken.size, **how)
+
+    def say(self, sentence: str) -> None:
+        self.report(Progress(sentence, 0, 0))
+
+    def preview(self, first: int, done: int, latents: Tensor) -> None:
+        """Show what pictures look like after some steps, now and then."""
+        every = -(-self.steps // _PREVIEWS)
+        if done % every == 0 and done < self.steps:
+            for offset, latent in enumerate(latents):
+                self.report(Preview(first + offset, self.look(latent)))
+
+    def receipt(self, picture: Image.Image) -> Receipt:
+        labels = self.start.labels if self.start else None
+        return receipt_of(self.models, self.pack, picture, self.recipe, labels)
+
+    def keep(self, picture: Image.Image, seed: int, receipt: Receipt) -> Creation:
+        """Write a picture with all there is to know of it."""
+        path = free_file(self.out / f"{datetime.now():%Y%m%d-%H%M%S}-{seed}.png")
+        alone, pack = replace(self.recipe, seed=seed, count=1, tries=1), self.pack
+        sampler = sampler_name(self.painter.pipeline.scheduler)
+        return save_creation(picture, path, alone, receipt, pack.vocabulary, pack.base_model.id, sampler, self.source)
+
+
+def _one_of_each(work: _Rendering) -> list[Creation]:
+    """Each picture of a recipe with its own seed, in batches."""
+    recipe, steps = work.recipe, work.steps
     seeds = [(recipe.seed + index) % 2**63 for index in range(recipe.count)]
-    steps = steps_taken(recipe.start, recipe.steps)
-    every = -(-steps // _PREVIEWS)
-    batch = _first_batch(models, painter, recipe)
+    batch = batch_size(work.models, work.painter, recipe.size, recipe.count)
     creations: list[Creation] = []
     while len(creations) < recipe.count:
         first = len(creations)
 
         def step(index: int, latents: Tensor, first: int = first) -> None:
-            done = first * steps + (index + 1) * len(latents)
-            report(Progress("Rendering", done, recipe.count * steps))
-            if index % every == every - 1 and index + 1 < steps:
-                for offset, latent in enumerate(latents):
-                    report(Preview(first + offset, look(latent)))
-
-        def say(sentence: str) -> None:
-            report(Progress(sentence, 0, 0))
+            work.report(Progress("Rendering", first * steps + (index + 1) * len(latents), recipe.count * steps))
+            work.preview(first, index + 1, latents)
 
         try:
-            pictures = _painted(painter, start, spoken, negative, seeds[first : first + batch], step, say)
+            pictures = work.paint(seeds[first : first + batch], step)
         except Exception as error:
             if not out_of_memory(error):
                 raise
-            batch = _smaller(models, batch, recipe, painter.size, error)
+            batch = smaller_batch(work.models, batch, work.size, error)
             continue
         for picture, seed in zip(pictures, seeds[first:], strict=False):
-            sampler = sampler_name(painter.pipeline.scheduler)
-            alone = replace(recipe, seed=seed, count=1)
-            source = source_type(recipe.start, recipe.steps) if job.mark else ""
-            creation = _keep(models, pack, picture, alone, out, start, sampler, source)
-            creations.append(creation)
-            report(Rendered(len(creations) - 1, creation))
-    return tuple(creations)
+            index = len(creations)
+            creations.append(work.keep(picture, seed, work.receipt(picture)))
+            work.report(Rendered(index, creations[-1]))
+    return creations
 
 
-def _painted(
-    painter: Painter,
-    start: StartPicture | None,
-    recipe: Recipe,
-    negative: Prompt,
-    seeds: Sequence[int],
-    step: Step,
-    say: Say,
-) -> list[Image.Image]:
-    how: dict[str, Any] = {"steps": recipe.steps, "guidance": recipe.guidance, "step": step, "say": say}
-    if start:
-        return paint_from(painter, start, recipe.prompt, negative, seeds, **how)
-    return painter.paint(recipe.prompt, negative, seeds, size=recipe.size, **how)
+def _best_of_each(work: _Rendering) -> list[Creation]:
+    """Each picture of a recipe with several seeds until all its parts arrive; the best is kept, also of those before
+    somebody cancelled."""
+    steps, creations = work.steps, list[Creation]()
+    for index in range(work.recipe.count):
 
+        def paint(seed: int, words: str, index: int = index) -> Image.Image:
+            def step(done: int, latents: Tensor) -> None:
+                work.report(Progress(words, done + 1, steps))
+                work.preview(index, done + 1, latents)
 
-def _keep(
-    models: Models,
-    pack: Pack,
-    picture: Image.Image,
-    recipe: Recipe,
-    out: Path,
-    start: StartPicture | None,
-    sampler: str,
-    source: str,
-) -> Creation:
-    receipt = receipt_of(models, pack, picture, recipe, start.labels if start else None)
-    path = free_file(out / f"{datetime.now():%Y%m%d-%H%M%S}-{recipe.seed}.png")
-    return save_creation(picture, path, recipe, receipt, pack.vocabulary, pack.base_model.id, sampler, source)
+            work.report(Progress(words, 0, steps))
+            try:
+                (picture,) = work.paint([seed], step)
+            except Exception as error:
+                if out_of_memory(error):
+                    smaller_batch(work.models, 1, work.size, error)
+                raise
+            return picture
 
-
-_ON_A_CARD = 8
-"""Pictures at once on a GPU, at most: more gain nothing."""
-_BYTES_A_CELL = 2**17
-"""What a picture takes of a card's memory for each cell of its latents, beside the models: Stable Diffusion at 512
-pixels about half a gigabyte, rounded up. What turns out to be too much is halved."""
-
-
-def _first_batch(models: Models, painter: Painter, recipe: Recipe) -> int:
-    """On a CPU, large pictures gain nothing from company and are wanted one by one; small ones do gain. On a GPU as
-    many as fit beside the models."""
-    side = (recipe.size or painter.size) // painter.pipeline.vae_scale_factor
-    cells = max(side * side, 1)
-    if models.device.type == "cpu":
-        return max(1, min(recipe.count, 4, 4096 // cells))
-    return max(1, min(recipe.count, _ON_A_CARD, models.free_bytes() // (_BYTES_A_CELL * cells)))
-
-
-def _smaller(models: Models, batch: int, recipe: Recipe, size: int, error: Exception) -> int:
-    give_back_memory(models.device)
-    if batch > 1:
-        return batch // 2
-    raise UserError(
-        f"There is not enough memory for a picture of {recipe.size or size} pixels.",
-        "Choose a smaller size under More, or close other programs.",
-        "memory",
-    ) from error
+        seeds = seeds_to_try(work.recipe, index)
+        best = best_of(seeds, paint, lambda picture, _seed: work.receipt(picture), work.pack.vocabulary)
+        creations.append(work.keep(best.picture, best.seed, best.receipt))
+        if best.stopped:
+            break
+        work.report(Rendered(index, creations[-1]))
+    return creations

@@ -21,8 +21,9 @@ from engine.models.loader import Models
 from engine.models.lora import lora_state, save_lora
 from engine.packs.pack import LORA, TOKENS, BaseModel, Pack
 from engine.packs.validation import check_pack
-from engine.rendering.evaluation import mixed_recipes, receipts_of, scores_of
+from engine.rendering.evaluation import mixed_recipes, receipts_of
 from engine.rendering.painter import open_painter
+from engine.rendering.scores import scores_of
 from engine.runs.plan import Plan
 from engine.runs.run_folder import EXAMPLES, TRIED, is_run_output, run_identity
 from engine.training.learner import Learner

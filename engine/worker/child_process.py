@@ -21,7 +21,7 @@ from typing import IO, Any, Final
 
 from engine.worker.dispatch import Handlers, failure_of
 from engine.worker.inbox import Inbox
-from engine.worker.jobs import Job, News, Preview, Progress
+from engine.worker.jobs import Evaluating, Job, News, Preview, Progress
 
 HEADER: Final = struct.Struct(">Q")
 """The length in bytes of the pickle that follows."""
@@ -104,6 +104,8 @@ def newest_key(news: News) -> object:
     """What later news of the same key makes worthless while it waits: None keeps them all."""
     if isinstance(news, Preview):
         return ("preview", news.index)
+    if isinstance(news, Evaluating):
+        return "evaluating"
     return "progress" if isinstance(news, Progress) else None
 
 

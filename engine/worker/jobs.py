@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from engine.core.correction import Correction
 from engine.core.errors import ErrorKind
-from engine.core.match_rate import MatchRate
 from engine.core.recipe import Creation, Receipt, Recipe
 from engine.core.segmentation import Segmentation
+from engine.worker.evaluated import Evaluated
 
 # Jobs: what can be asked. ``pack`` is always the pack's folder.
 
@@ -156,14 +156,18 @@ class Measure:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Render ``count`` recipes that mix parts of ``mix`` references and compare what arrived.
+    """Render ``count`` recipes that mix parts of references and compare what arrived: as many for each number of
+    ``mixes``. ``steps`` 0: as the pack's recipes have them. What is in ``out`` of the same evaluation already is not
+    rendered again; where another one is there, ``beside`` takes a folder beside it. News: Progress, Evaluating.
     Result: :class:`Evaluated`."""
 
     pack: str
     out: str
-    mix: int = 4
+    mixes: tuple[int, ...] = (1, 2, 3, 4)
     count: int = 64
     seed: int = 0
+    steps: int = 0
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -325,55 +329,6 @@ class Measured:
     memory_each: int = 0
 
 
-@dataclass(frozen=True)
-class PartScores:
-    """How often one part arrived with its code (0 to 1), the mean cosine of the code it has and the one it should have,
-    how often it was not there at all, how often it was asked for, and what guessing would reach (``chance``)."""
-
-    emr: float
-    cosim: float
-    absent: float
-    asked: int
-    chance: float = 0.0
-
-    @property
-    def match_rate(self) -> MatchRate:
-        """The part's match rate, to be told."""
-        return MatchRate(self.emr, self.asked, self.chance)
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What arrived in many creations: in all, by part, and what guessing would reach (``chance``; see
-    :func:`engine.core.match_rate.part_chances`)."""
-
-    emr: float
-    cosim: float
-    chance: float
-    parts: Mapping[str, PartScores]
-
-    @property
-    def match_rate(self) -> MatchRate:
-        """The match rate of all parts, to be told."""
-        return MatchRate(self.emr, sum(part.asked for part in self.parts.values()), self.chance)
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """An evaluation: of which pack, with how many references a picture and how many pictures, and what arrived."""
-
-    pack: str
-    mix: int
-    count: int
-    seed: int
-    scores: Scores
-
-    def to_document(self) -> dict[str, Any]:
-        """JSON values, as ``evaluation.json`` has them: all on one level, but the parts."""
-        document = asdict(self)
-        return document | document.pop("scores") | {"verdict": self.scores.match_rate.verdict}
-
-
 # News: what is said on the way, then exactly one ending.
 
 
@@ -400,6 +355,15 @@ class Rendered:
 
     index: int
     creation: Creation
+
+
+@dataclass(frozen=True)
+class Evaluating:
+    """What an evaluation found so far, the pictures that were looked at, in their order (paths), and its folder."""
+
+    result: Evaluated
+    pictures: tuple[str, ...]
+    out: str = ""
 
 
 @dataclass(frozen=True)
@@ -436,7 +400,7 @@ class Cancelled:
 
 
 Ending = Finished | Failed | Cancelled
-News = Progress | Preview | Rendered | Losses | Ending
+News = Progress | Preview | Rendered | Evaluating | Losses | Ending
 
 
 @dataclass(frozen=True)

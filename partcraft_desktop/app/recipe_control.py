@@ -17,7 +17,7 @@ from partcraft_desktop.app.history import History
 from partcraft_desktop.app.recipe_edits import code_name, part_name
 from partcraft_desktop.app.store import Store
 
-SETTING_LABELS: Final = {"negative": "negative prompt", "count": "number of pictures"}
+SETTING_LABELS: Final = {"negative": "negative prompt", "count": "number of pictures", "tries": "how often to try"}
 
 
 class RecipeControl:

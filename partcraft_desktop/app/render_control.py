@@ -12,7 +12,7 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from engine.core.recipe import Recipe
+from engine.core.recipe import Creation, Recipe
 from engine.packs.pack import Pack
 from engine.worker.jobs import Cancelled, Failed, Finished, Job, News, Prepare, Preview, Progress, Render, Rendered
 from partcraft_desktop.app.engine_client import EngineClient
@@ -156,11 +156,16 @@ class RenderControl(QObject):
             case Preview():
                 self.preview.emit(news.index, news.image)
             case Rendered():
-                creations = (news.creation, *self._store.state.creations)
-                self._store.update_state(render=replace(render, whole=render.whole + 1), creations=creations)
-                self.creation_added.emit(news.creation)
+                self._add(render, news.creation)
             case Failed():
                 ended(RenderEnd("failed", self._store.message_of(news)))
+            case Finished() if render.cancelling:
+                # It kept the best of its tries so far, which was not told before.
+                known = {creation.path for creation in self._store.state.creations}
+                for creation in news.result:
+                    if creation.path not in known:
+                        self._add(render, creation)
+                ended(RenderEnd("cancelled"))
             case Finished():
                 if self._began is not None and self._was_loaded:
                     seconds = time.monotonic() - self._began
@@ -171,6 +176,11 @@ class RenderControl(QObject):
                 ended(RenderEnd("cancelled"))
             case _:
                 pass
+
+    def _add(self, render: RenderStatus, creation: Creation) -> None:
+        creations = (creation, *self._store.state.creations)
+        self._store.update_state(render=replace(render, whole=render.whole + 1), creations=creations)
+        self.creation_added.emit(creation)
 
     def _progressed(self, render: RenderStatus, pack: Pack, news: Progress) -> RenderStatus:
         now = time.monotonic()

@@ -36,6 +36,7 @@ from partcraft_desktop.app.creation_list import CreationList
 from partcraft_desktop.app.creation_stars import CreationStars
 from partcraft_desktop.app.dropped_paths import DroppedPaths
 from partcraft_desktop.app.engine_client import EngineClient, EngineLike
+from partcraft_desktop.app.evaluation_work import EvaluationWork
 from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.state import LearningState, RunsApi
 from partcraft_desktop.app.model_shelf import ModelShelf
@@ -395,6 +396,10 @@ class Session(Store):
     def new_sheet(self, parent: QObject) -> SheetWork:
         """Contact sheets of the recipe, for as long as ``parent`` is there."""
         return SheetWork(self, self._collages.maker_of_variants(), self.saves, parent)
+
+    def new_evaluation(self, pack: Pack, parent: QObject) -> EvaluationWork:
+        """Evaluations of a pack, for as long as ``parent`` is there."""
+        return EvaluationWork(self, pack, self.settings.home, self.submit_job, self.cancel_job, parent)
 
     # Keeping
 

@@ -47,7 +47,8 @@ def render_text(render: RenderStatus, now: float) -> str:
         return "Stopping…"
     text = render.stage or "Starting"
     if render.count > 1:
-        text += f" {min(render.whole + 1, render.count)} of {render.count}"
+        tries = render.item is not None and render.item.recipe.tries > 1
+        text += f"{', picture' if tries else ''} {min(render.whole + 1, render.count)} of {render.count}"
     seconds = _steps_left(render, now)
     return text if seconds is None else f"{text}, {duration(seconds)} left"
 
@@ -90,7 +91,7 @@ def queue_seconds(state: State, now: float) -> float | None:
 def _like_running(item: QueuedRender, render: RenderStatus | None, packs: Mapping[str, Pack], now: float) -> float:
     """Seconds a render takes if it goes as the running one does; 0 where it is of another kind, or nothing is known."""
     pace = _pace(render, render.updated or now) if render is not None else None
-    if pace is None or render is None or render.item is None:
+    if pace is None or render is None or render.item is None or item.recipe.tries > 1:
         return 0.0
     one, other = packs.get(item.pack), packs.get(render.item.pack)
     if one is None or other is None or pace_key(item.recipe, one) != pace_key(render.item.recipe, other):
@@ -102,6 +103,8 @@ def _render_seconds(state: State, render: RenderStatus, pack: Pack | None, now: 
     """Seconds the running render will yet take."""
     if render.cancelling:
         return 0.0
+    if render.item is not None and render.item.recipe.tries > 1:
+        return None  # it may be the last try
     left = _steps_left(render, now)
     if left is not None or pack is None or render.item is None:
         return left

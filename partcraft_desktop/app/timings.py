@@ -46,12 +46,16 @@ class Timings:
         return replace(self, loads=_with(self.loads, _base_key(pack.base_model), seconds))
 
     def seconds_of(self, recipe: Recipe, pack: Pack) -> float:
-        """Seconds a recipe's pictures take once its models are loaded; 0 if nothing like it was measured."""
+        """Seconds a recipe's pictures take once its models are loaded; 0 if nothing like it was measured, or
+        nobody knows how often it is tried."""
+        if recipe.tries > 1:
+            return 0.0
         return self.paces.get(pace_key(recipe, pack), 0.0) * steps_of(recipe)
 
     def with_pace(self, recipe: Recipe, pack: Pack, seconds: float) -> Timings:
-        """With a whole render that was just measured; one that kept its picture took no steps, and says nothing."""
-        if recipe.start is not None and recipe.start.freedom <= 0:
+        """With a whole render that was just measured; one that kept its picture took no steps, and says nothing, nor
+        does one that was tried several times."""
+        if recipe.tries > 1 or (recipe.start is not None and recipe.start.freedom <= 0):
             return self
         pace = seconds / steps_of(recipe)
         return replace(self, paces=_with(self.paces, pace_key(recipe, pack), pace))

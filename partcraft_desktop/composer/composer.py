@@ -23,6 +23,7 @@ from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.start_control import has_collage, kept_parts
 from partcraft_desktop.composer.add_on_rows import AddOnRows
 from partcraft_desktop.composer.freedom_slider import FreedomSlider, FreedomValue
+from partcraft_desktop.composer.keep_trying_row import KeepTryingRow
 from partcraft_desktop.composer.part_slot import CROP, PartSlot, SlotValue
 from partcraft_desktop.composer.prompt_field import PromptField
 from partcraft_desktop.composer.queue_list import QueueList
@@ -129,6 +130,8 @@ class Composer(QWidget):
         self.freedom = FreedomSlider()
         self.freedom.changed.connect(session.starts.set_freedom)
         self.freedom.collage_asked.connect(session.starts.use_collage)
+        self.keep_trying = KeepTryingRow()
+        self.keep_trying.tries_changed.connect(lambda tries: session.set_setting("tries", tries))
         foot = QVBoxLayout()
         foot.setContentsMargins(theme.UNIT * 2, theme.UNIT, theme.UNIT * 2, theme.UNIT * 2)
         foot.setSpacing(theme.UNIT)
@@ -137,6 +140,7 @@ class Composer(QWidget):
         foot.addWidget(self.freedom)
         foot.addWidget(self.why)
         foot.addWidget(self.train, 0, Qt.AlignmentFlag.AlignHCenter)
+        foot.addWidget(self.keep_trying)
         foot.addWidget(self.render_button)
 
         layout = QVBoxLayout(self)
@@ -226,6 +230,7 @@ class Composer(QWidget):
         self.why.setText(blocked)
         self.why.setVisible(bool(blocked))
         self.train.setVisible(state.pack is not None and not state.pack.trained)
+        self.keep_trying.show_tries(state.recipe.tries, not blocked and bool(state.recipe.choices))
         self.render_button.show_state(state.render is not None, blocked, state.recipe.count)
 
     def _freedom(self) -> FreedomValue | None:

@@ -46,6 +46,7 @@ class Library(QWidget):
 
     open_wanted = Signal()
     import_wanted = Signal()
+    evaluate_wanted = Signal()
 
     def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -295,6 +296,8 @@ class Library(QWidget):
         pack = state.pack
         if pack is not None:
             self._menu.addMenu(export_menu(self._session, pack, self._menu))
+        if pack is not None and pack.trained:
+            self._menu.addAction(icon("check"), f"Evaluate “{pack.title}”…", self.evaluate_wanted.emit)
         if pack is not None and self._session.is_own_pack(pack):
             self._menu.addAction(icon("delete"), f"Remove “{pack.title}”", lambda: self._session.remove_pack(pack))
         open_menu(self._menu, self.packs, self.packs.mapToGlobal(self.packs.rect().bottomLeft()))

@@ -113,6 +113,22 @@ class DialogLauncher:
         dialog.agreed.connect(self.session.vocabularies.import_found)
         self._open(dialog)
 
+    def show_evaluation(self) -> None:
+        """Open the page that evaluates the pack on show."""
+        from partcraft_desktop.window.evaluation_dialog import EvaluationDialog
+
+        if self.session.state.pack is None:
+            return
+        dialog = EvaluationDialog(self.session, self._thumbnails, self._window)
+        dialog.report_wanted.connect(self.open_file)
+        dialog.resize(min(860, self._window.width() - 4 * UNIT), min(720, self._window.height() - 4 * UNIT))
+        self._open(dialog)
+
+    def open_file(self, path: str) -> None:
+        """Open a file with the system's own program for it."""
+        if not QDesktopServices.openUrl(file_url(path)):
+            self.session.say(f"{path} cannot be opened.", kind="warning")
+
     def show_about(self) -> None:
         """Say what this is."""
         from partcraft_desktop.window.help_dialogs import AboutDialog

@@ -193,6 +193,7 @@ class MainWindow(QWidget):
         session.changed.connect(self._refresh)
         self.library.open_wanted.connect(self.openings.ask_picture)
         self.library.import_wanted.connect(self.openings.ask_pack)
+        self.library.evaluate_wanted.connect(self.openings.show_evaluation)
         session.learning.mix.opened.connect(self._begin_mixing)
         self.view.open_wanted.connect(self.openings.ask_picture)
         self.view.part_taken.connect(self._fly_in)

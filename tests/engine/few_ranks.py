@@ -20,7 +20,7 @@ def main(run: str, pack: str, out: str) -> None:
     torch.set_num_threads(1)
     models = Models(device="cpu")
     train(models, Train(run), lambda news: None)
-    evaluated = evaluate(models, Evaluate(pack, out, mix=2, count=3), lambda news: None)
+    evaluated = evaluate(models, Evaluate(pack, out, mixes=(2,), count=3), lambda news: None)
     world = join_world()
     told = [world.most(world.rank), world.gather(world.rank), world.from_first(lambda: world.rank)]
     (Path(out) / f"rank-{world.rank}.json").write_text(json.dumps([evaluated.to_document(), *told]))

@@ -92,6 +92,14 @@ def test_render_for_people(run: Callable[..., Run], tmp_path: Path) -> None:
     assert done.out.endswith(told) and done.out.count("\n") == 1
 
 
+def test_render_keeps_trying(run: Callable[..., Run], tmp_path: Path) -> None:
+    done = run("render", PROMPT, "--seed", 7, "--steps", 2, "--keep-trying", 3, "--out", tmp_path / "out", "--json")
+    (only,) = done.json["creations"]
+    assert only["seed"] == 9 and "tries" not in only["recipe"] and all(one["arrived"] for one in only["receipt"])
+    assert "Try 1 of 3 0/2" in done.err and "Try 3 of 3: wing missing 0/2" in done.err
+    assert run("render", PROMPT, "--keep-trying", 0, "--out", tmp_path / "out").code == 2
+
+
 def test_a_size_that_the_base_model_cannot_paint_is_a_warning(
     run: Callable[..., Run], pack: Pack, tmp_path: Path
 ) -> None:
@@ -234,7 +242,9 @@ def test_discover_train_evaluate(run: Callable[..., Run], tmp_path: Path) -> Non
     done = run("evaluate", "--pack", out, "--count", 2, "--out", tmp_path / "scores", "--json")
     assert done.json["emr"] == 0.9 and done.json["count"] == 2 and done.json["chance"] == 0.1
     done = run("evaluate", "--pack", out, "--count", 2, "--out", tmp_path / "scores")
-    assert "match rate (emr): 0.90 where guessing gives 0.10\n" in done.out
+    assert "match rate (emr): 0.90 where guessing gives 0.10" in done.out and "  95% [0.850, 0.950]" in done.out
+    assert f"report: {tmp_path / 'scores' / 'report.html'}" in done.out and "of 4: emr 0.900" in done.out
+    assert run("evaluate", "--pack", out, "--mix", "0,3", "--out", tmp_path / "scores").code == 2
 
 
 def test_a_training_says_whether_its_renders_resemble(

@@ -56,7 +56,7 @@ def test_two_processes_learn_what_one_does(
     models = Models(device="cpu")
     torch.set_num_threads(1)
     train(models, Train(str(alone)), lambda news: None)
-    job = Evaluate(str(tiny_pack), str(tmp_path / "one"), mix=2, count=3)
+    job = Evaluate(str(tiny_pack), str(tmp_path / "one"), mixes=(2,), count=3)
     figures = json.loads(json.dumps(evaluate(models, job, lambda news: None).to_document()))
 
     (tmp_path / "two").mkdir()
@@ -81,4 +81,5 @@ def test_two_processes_learn_what_one_does(
     for rank in (0, 1):
         seen, most, gathered, first = json.loads((tmp_path / "two" / f"rank-{rank}.json").read_text())
         assert seen == figures and (most, gathered, first) == (1, [0, 1], 0)
-    assert json.loads((tmp_path / "two" / "evaluation.json").read_text()) == figures
+    report = json.loads((tmp_path / "two" / "report.json").read_text())
+    assert report == report | figures and len(report["each"]) == 3
