@@ -14,6 +14,8 @@ LORA: Final = "lora"
 EMBEDDING: Final = "embedding"
 LEAST_WEIGHT: Final = -2.0
 MOST_WEIGHT: Final = 2.0
+FEW_STEPS: Final = 6
+"""Steps to draw with a LoRA that lets its base model draw in few, without guidance (arXiv 2311.05556: 4 to 8)."""
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -88,6 +90,12 @@ def with_add_on(add_ons: Sequence[AddOn], new: AddOn) -> tuple[AddOn, ...]:
     if any(map(is_it, add_ons)):
         return tuple(new if is_it(other) else other for other in add_ons)
     return (*add_ons, new)
+
+
+def is_few_step(path: PurePath) -> bool:
+    """Whether a LoRA's file lets its base model draw in few steps: by its name or its folder's, for the files of
+    latent consistency models say nothing else of themselves."""
+    return any("lcm" in name.casefold() for name in (path.stem, path.parent.name))
 
 
 def working(add_ons: Iterable[AddOn], kind: str) -> tuple[AddOn, ...]:

@@ -20,7 +20,7 @@ from engine.hub.catalogue import CATALOGUE, CatalogueModel, catalogue_model
 from engine.hub.records import Unfinished, license_of, unfinished_fetches
 from engine.hub.single_files import single_files
 
-_LORA: Final = "pytorch_lora_weights.safetensors"
+LORA_FILE: Final = "pytorch_lora_weights.safetensors"
 _EYES: Final = ("dinov2", "dinov2_with_registers", "dinov3_vit", "vit")
 _WORK: Final = 1.25
 """How much more memory drawing takes than the weights."""
@@ -108,7 +108,7 @@ def _kind(folder: Path) -> str:
     described = read_json(folder / "config.json")
     if described.get("model_type") in _EYES:
         return "eyes"
-    if is_file(folder / _LORA):
+    if is_file(folder / LORA_FILE):
         return "few-step LoRA"
     return {"UNet2DConditionModel": "UNet", "AutoencoderTiny": "tiny autoencoder", "AutoencoderKL": "autoencoder"}.get(
         str(described.get("_class_name")), ""

@@ -6,13 +6,20 @@ file belongs to another model. Classes are those known here, whatever the files 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import diffusers
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderTiny,
+    DPMSolverMultistepScheduler,
+    LCMScheduler,
+    UNet2DConditionModel,
+)
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
@@ -151,6 +158,14 @@ def drawing_scheduler(place: Path) -> Any:
             raise
         raise unreadable(place, error) from error
     return scheduler
+
+
+def drawing_in_few_steps(pipeline: Any) -> Any:
+    """The same pipeline, with the schedule of latent consistency models (arXiv 2311.05556): nothing is loaded or
+    copied, and the other one draws as before."""
+    fewer = copy.copy(pipeline)
+    fewer.scheduler = LCMScheduler.from_config(pipeline.scheduler.config)
+    return fewer
 
 
 _SAMPLERS: Final = {

@@ -12,11 +12,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from engine.core.add_on import AddOn
+from engine.core.add_on import LORA, AddOn, is_few_step
 from engine.core.errors import UserError
 from engine.core.on_disk import is_file
 from engine.core.recipe import Prompt
 from engine.models.add_on_lora import loras_on
+from engine.models.components import drawing_in_few_steps
 from engine.models.conditioning import encode_prompt
 from engine.models.loader import Models
 from engine.models.part_tokens import Tokens, load_tokens
@@ -163,10 +164,12 @@ def predicted_clean(pipe: Any, tensors: dict[str, Tensor]) -> Tensor:
 
 
 def open_painter(models: Models, pack: Pack, add_ons: Sequence[AddOn] = ()) -> Painter:
-    """What a pack renders with, and add-ons beside it. Raises :class:`UserError` if a model or file is missing or does
+    """What a pack renders with, and add-ons beside it, of which a few-step LoRA brings its schedule. Raises :class:`UserError` if a model or file is missing or does
     not fit."""
     files = find_add_ons(add_ons)  # first: it is quick, and one may be missing
     pipeline = models.pipeline_of(pack)
+    if any(add_on.kind == LORA and is_few_step(path) for add_on, path in files.items()):
+        pipeline = drawing_in_few_steps(pipeline)
     path = pack.path / TOKENS
     tokens = load_tokens(path).to(models.device) if is_file(path) else None
     return Painter(pipeline, tokens, open_add_ons(models, pipeline, files))

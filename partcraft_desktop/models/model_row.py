@@ -16,13 +16,15 @@ from partcraft_desktop.widgets.theme import UNIT
 
 class ModelRow(QWidget):
     """A model. ``fetch_wanted(row)``: ask what it takes, or go on; ``pause_wanted(id)``, ``discard_wanted(id)``,
-    ``show_wanted(id)``: see its folder, ``unpack_wanted(id)``: make a checkpoint in one file usable."""
+    ``show_wanted(id)``: see its folder, ``unpack_wanted(id)``: make a checkpoint in one file usable,
+    ``use_wanted(file)``: render with a LoRA."""
 
     fetch_wanted = Signal(object)
     pause_wanted = Signal(str)
     discard_wanted = Signal(str)
     show_wanted = Signal(str)
     unpack_wanted = Signal(str)
+    use_wanted = Signal(str)
 
     def __init__(self, text: RowText) -> None:
         super().__init__()
@@ -57,11 +59,14 @@ class ModelRow(QWidget):
         self.unpack = push_button("Make usable", lambda: self.unpack_wanted.emit(text.id))
         self.unpack.setAccessibleName(f"Make {text.title} usable")
         self.unpack.setToolTip("Writes it into the models folder, as this app opens models; the file stays as it is")
+        self.use = push_button("Render with it", lambda: self.use_wanted.emit(text.add_on))
+        self.use.setAccessibleName(f"Render with {text.title}")
+        self.use.setVisible(bool(text.add_on))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, UNIT, 0, UNIT)
         row.setSpacing(UNIT)
         row.addLayout(words, 1)
-        for button in (self.discard, self.fetch, self.pause, self.unpack, self.show_folder):
+        for button in (self.discard, self.fetch, self.pause, self.unpack, self.use, self.show_folder):
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         self.show_state(None, ModelsState())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from engine.core.byte_sizes import byte_size
 from engine.core.durations import duration
 from engine.hub.catalogue import CatalogueModel, catalogue_model
 from engine.hub.records import Unfinished
-from engine.hub.shelf import Shelf, ShelfModel, memory_needed
+from engine.hub.shelf import LORA_FILE, Shelf, ShelfModel, memory_needed
 from engine.hub.single_files import UNPACKABLE
 from partcraft_desktop.app.model_state import FetchStatus
 
@@ -32,7 +33,7 @@ _OWN: Final = {
 @dataclass(frozen=True)
 class RowText:
     """A row of the page: the model's id, name, what it gives, its figures in a line, and a warning; whether
-    it is a checkpoint in one file that can be made into a folder."""
+    it is a checkpoint in one file that can be made into a folder; the file of a LoRA that can be rendered with."""
 
     id: str
     kind: RowKind
@@ -42,6 +43,7 @@ class RowText:
     warning: str = ""
     revision: str = ""
     unpackable: bool = False
+    add_on: str = ""
 
 
 def here_text(model: ShelfModel, memory: int) -> RowText:
@@ -69,6 +71,7 @@ def here_text(model: ShelfModel, memory: int) -> RowText:
         gives or (known.gives if known else _GIVES.get(model.kind, "")),
         " · ".join(facts),
         _too_large(memory_needed(model), memory),
+        add_on=str(Path(model.folder) / LORA_FILE) if model.kind == "few-step LoRA" else "",
     )
 
 

@@ -192,7 +192,13 @@ class ModelsDialog(Dialog):
         row.discard_wanted.connect(models.discard)
         row.show_wanted.connect(self._show_folder)
         row.unpack_wanted.connect(models.unpack)
+        row.use_wanted.connect(self._use)
         return row
+
+    def _use(self, file: str) -> None:
+        """Put a LoRA beside the pack, and go where it shows."""
+        self._session.add_ons.add([file])
+        self.accept()
 
     def _folder_row(self, folder: str) -> QWidget:
         row = QWidget()

@@ -295,3 +295,25 @@ def test_the_qt_thread_reads_no_files(qtbot: QtBot, window: MainWindow, model: S
         page.consent.yes.click()
         qtbot.waitUntil(lambda: ID in page.rows and not session.state.models.fetches, timeout=WAIT)
     assert notes == []
+
+
+def test_a_few_step_lora_is_rendered_with_from_its_row(
+    qtbot: QtBot, window: MainWindow, session: Session, home: Path
+) -> None:
+    folder = models_dir() / "latent-consistency/lcm-lora-sdv1-5"
+    folder.mkdir(parents=True)
+    up, down = np.ones((16, 2), np.float32), np.ones((2, 16), np.float32)
+    layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
+    save_file(
+        {f"{layer}.lora_up.weight": up, f"{layer}.lora_down.weight": down}, folder / "pytorch_lora_weights.safetensors"
+    )
+    before = session.state.recipe
+    window.models.trigger()
+    dialog = shown(qtbot)
+    row = dialog.rows["latent-consistency/lcm-lora-sdv1-5"]
+    assert row.use.isVisible() and not any(other.use.isVisible() for other in dialog.rows.values() if other is not row)
+    row.use.click()
+    qtbot.waitUntil(lambda: bool(session.state.recipe.add_ons), timeout=WAIT)
+    assert (session.state.recipe.steps, session.state.recipe.guidance) == (6, 1.0) and not dialog.isVisible()
+    session.undo()
+    assert session.state.recipe == before, "one step of undo"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import DiffusionPipeline, DPMSolverMultistepScheduler
+from diffusers import DiffusionPipeline, DPMSolverMultistepScheduler, LCMScheduler
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -336,3 +336,26 @@ def test_an_embedding_that_no_word_says_is_said_at_the_end(birds: Pack, models: 
     long = replace(base, prompt=("a bird " + "x " * 80,), add_ons=(add_on_of(file),))
     with pytest.raises(UserError, match="too long: the embedding “soft” would be cut off"):
         painted(long)
+
+
+def test_a_few_step_lora_brings_its_schedule_and_leaves_the_others(
+    bases: Path, pack_for: Callable[[str], Pack], models: Models, tmp_path: Path
+) -> None:
+    stock = stock_of(bases / "sd15")
+    folder = tmp_path / "latent-consistency" / "LCM-lora-sdv1-5"
+    folder.mkdir(parents=True)
+    file = add_on_files.peft(stock, folder / "pytorch_lora_weights.safetensors")
+    pack = pack_for("sd15")
+    plain = our_latents(open_painter(models, pack), "a red bird", "grey")
+    painter = open_painter(models, pack, [add_on_of(file)])
+    stock.load_lora_weights(str(folder), weight_name=file.name)
+    stock.scheduler = LCMScheduler.from_config(stock.scheduler.config)
+    drawn = painter.paint(("a red bird",), (), [3], steps=4, guidance=1.0, output="latent")
+    seed = torch.Generator("cpu").manual_seed(3)
+    few = {"num_inference_steps": 4, "guidance_scale": 1.0, "output_type": "latent"}
+    near(stock("a red bird", generator=seed, **few).images, drawn)
+    assert torch.equal(our_latents(open_painter(models, pack), "a red bird", "grey"), plain), "the other as before"
+    recipe = Recipe(pack.id, ("a red bird",), steps=4, guidance=1.0, seed=3, add_ons=(add_on_of(file),))
+    (made,) = render(models, Render(str(pack.path), recipe, str(tmp_path / "out")), lambda _news: None)
+    with Image.open(made.path) as picture:
+        assert "Sampler: LCM, " in picture.info["parameters"]
