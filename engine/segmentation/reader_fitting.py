@@ -29,9 +29,9 @@ Rebuild = Callable[[Pixels], Pixels]
 _POOL, _STATE, _KEPT_EVERY = "pool.safetensors", "state.safetensors", 100
 _LEAST_ASKED: Final = 240
 """Changed pictures that a reader is measured on, at least: of few kept out each is asked about several times."""
-_MOST_MISSED, _MOST_DOUBTED = 0.01, 0.03
+_MOST_MISSED, _MOST_DOUBTED = 0.015, 0.03
 """Of parts that are there, so many may be called missing, and so many may be doubted."""
-_SURELY_MISSING, _SURELY_THERE = 0.3, 0.5
+_SURELY_MISSING, _SURELY_THERE = 0.4, 0.5
 """Probabilities above which no part is called missing, and from which on each has arrived, whatever was measured."""
 
 

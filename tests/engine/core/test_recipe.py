@@ -176,7 +176,7 @@ def test_a_receipt_with_absurd_numbers_hides_no_creation(tmp_path: Path, number:
 
 def test_what_a_reader_says_is_kept_and_what_it_does_not_say_takes_no_room(tmp_path: Path) -> None:
     receipt = (Arrival(0, 1, 1, 0.5, None, 0.97), Arrival(1, 1, 1, 0.5, None, 0.4, unsure=True), Arrival(2, 0, 0, 0.5))
-    save_creation(Image.new("RGB", (8, 8)), Recipe("p"), receipt, tmp_path / "a.png")
+    save_creation(Image.new("RGB", (8, 8)), tmp_path / "a.png", Recipe("p"), receipt)
     assert read_creation(tmp_path / "a.png").receipt == receipt
     with Image.open(tmp_path / "a.png") as picture:
         rows = json.loads(picture.text["partcraft"])["receipt"]  # pyright: ignore

@@ -23,17 +23,22 @@ from engine.segmentation.reader_examples import (
 from engine.segmentation.reader_fitting import ReaderPlan, bounds, kappa, make_reader, worn
 
 COLOURS = ("#d02020", "#2040d0", "#20a040")
-QUICK = ReaderPlan(examples=240, steps=70, batch=16, width=8, rate=4e-3, seed=1)
+QUICK = ReaderPlan(examples=240, steps=200, batch=16, width=8, rate=4e-3, seed=1)
 
 
 def flag(codes: tuple[int, int], rng: np.random.Generator) -> tuple[Image.Image, Segmentation]:
-    """Two parts on a plain ground: a disc on the left, a square on the right, each of one of three colours."""
+    """Two parts on a pale ground: a disc on the left, a square on the right, each of one of three colours with as many
+    white bars."""
     picture = Image.new("RGB", (96, 96), tuple(int(v) for v in rng.integers(200, 255, 3)))
     labels = Image.new("L", (96, 96), NO_PART)
     x, y = (int(v) for v in rng.integers(0, 12, 2))
     for canvas, inks in ((ImageDraw.Draw(picture), [COLOURS[c] for c in codes]), (ImageDraw.Draw(labels), [0, 1])):
         canvas.ellipse((6 + x, 24 + y, 40 + x, 58 + y), fill=inks[0])
         canvas.rectangle((46 + x, 24 + y, 78 + x, 56 + y), fill=inks[1])
+    bars = ImageDraw.Draw(picture)
+    for left, code in zip((14 + x, 50 + x), codes, strict=True):
+        for bar in range(code + 1):
+            bars.rectangle((left, 32 + y + 8 * bar, left + 20, 34 + y + 8 * bar), fill="white")
     return picture, Segmentation(np.asarray(labels), codes)
 
 
@@ -51,21 +56,22 @@ def likelihoods(reader: PartReader, pictures: LabelledPictures, asked: np.ndarra
     return np.take_along_axis(reader.probabilities(pictures.pictures), asked[..., None], 2)[..., 0]
 
 
-def test_what_is_as_it_was_drawn_has_arrived_and_what_was_not_asked_for_is_missing(reader: PartReader) -> None:
+def test_what_is_as_it_was_drawn_has_arrived_and_what_was_not_asked_for_has_not(reader: PartReader) -> None:
     fresh = flags(40, 7)
     right = likelihoods(reader, fresh, fresh.codes) >= reader.arrived.numpy()
-    assert right.mean() >= 0.95
-    others = (fresh.codes + 1) % 3
-    assert (likelihoods(reader, fresh, others) <= reader.missing.numpy()).mean() >= 0.95
+    assert right.mean() >= 0.9
+    shuffled = likelihoods(reader, fresh, (fresh.codes + 1) % 3)
+    assert (shuffled >= reader.arrived.numpy()).mean() <= 0.05
+    assert (shuffled <= reader.missing.numpy()).mean() >= 0.8
 
 
-def test_broken_parts_are_none_of_the_codes_and_their_neighbours_are_still_known(reader: PartReader) -> None:
-    fresh, rng = flags(60, 8), np.random.default_rng(2)
-    changed = changed_examples(fresh, 60, rng)
+def test_broken_parts_are_doubted_and_their_neighbours_are_still_known(reader: PartReader) -> None:
+    fresh, rng = flags(80, 8), np.random.default_rng(2)
+    changed = changed_examples(fresh, 80, rng, swapped=False)
     best = reader.probabilities(changed.pictures).argmax(-1)
     broken, whole = changed.codes == ABSENT, changed.codes >= 0
-    assert broken.sum() > 10 and (best == 3)[broken].mean() > 0.6
-    assert (best == changed.codes)[whole].mean() > 0.9
+    assert broken.sum() > 10 and (best == 3)[broken].mean() > 2 * (best == 3)[whole].mean()
+    assert (best == changed.codes)[whole].mean() > 0.85
 
 
 def test_the_same_pictures_make_the_same_reader_however_their_files_are_named(tmp_path: Path) -> None:
@@ -122,7 +128,7 @@ def test_changed_parts_lose_their_code_or_take_another_and_hidden_ones_are_not_a
 def test_bounds_leave_room_for_what_nobody_can_say() -> None:
     missing, arrived = bounds(np.linspace(0.0, 1.0, 1001, dtype=np.float32))
     assert 0 < missing < arrived < 0.5
-    assert bounds(np.full(50, 0.99, np.float32)) == (0.3, 0.5)
+    assert bounds(np.full(50, 0.99, np.float32)) == pytest.approx((0.4, 0.5))
     assert bounds(np.zeros(0, np.float32))[0] < 0.5
 
 
