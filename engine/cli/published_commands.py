@@ -67,7 +67,7 @@ def import_published(arguments: Namespace, handlers: str) -> Answer:
         names = ", ".join(f"{one.name} ({one.title})" for one in PUBLISHED)
         raise UserError(f"No checkpoint called “{arguments.name}” was published.", f"There are: {names}.")
     missing = [id for id in missing_models(published) if not _needless(id, published, arguments)]
-    offers = _offers(missing)
+    offers = _offers(missing, published.title)
     for asked in offers:
         print(terms(asked), file=sys.stderr)
     if arguments.dry_run:
@@ -108,13 +108,14 @@ def _needless(id: str, published: PublishedPack, arguments: Namespace) -> bool:
     )
 
 
-def _offers(ids: list[str]) -> list[Offer]:
+def _offers(ids: list[str], title: str) -> list[Offer]:
     if not ids:
         return []
-    from engine.hub.fetch import offer  # asks for httpx and the hub's library
+    from engine.hub.fetch import offer, require_room  # asks for httpx and the hub's library
 
     offers = []
     for id in ids:
         print(f"Asking the hub for {id}", file=sys.stderr)
         offers.append(offer(id))
+    require_room(offers, title)
     return offers

@@ -7,7 +7,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -105,7 +105,7 @@ def fetch(
     """
     if (there := already_at(asked)) is not None:
         return there
-    _require_room(asked)
+    require_room([asked], asked.repository.id)
     make_folder(asked.folder / ".cache" / "partcraft", "the model")
     with _alone(asked):
         waiting = Waiting(patience)
@@ -297,10 +297,11 @@ def _alone(asked: Offer) -> Iterator[None]:
         ) from error
 
 
-def _require_room(asked: Offer) -> None:
-    needed = asked.size - asked.here + _SPARE
-    if needed > asked.free:
-        raise no_room(asked.repository.id, needed, asked.free, asked.folder)
+def require_room(offers: Sequence[Offer], title: str) -> None:
+    """See that all of several models fit on the disk before the first is fetched. Raises :class:`UserError`."""
+    needed = sum(asked.size - asked.here for asked in offers) + _SPARE
+    if offers and needed > offers[0].free:
+        raise no_room(title, needed, offers[0].free, offers[0].folder)
 
 
 def _free(folder: Path) -> int:

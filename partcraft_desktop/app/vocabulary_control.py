@@ -70,7 +70,7 @@ class VocabularyControl(QObject):
             missing = missing_models(published)
             if not missing:
                 return ()
-            from engine.hub.fetch import offer  # brings the hub's library
+            from engine.hub.fetch import offer, require_room  # brings the hub's library
 
             offers = []
             for id in missing:
@@ -78,6 +78,10 @@ class VocabularyControl(QObject):
                     offers.append(offer(id))
                 except UserError as error:
                     return fault_of(id, error)
+            try:
+                require_room(offers, published.title)
+            except UserError as error:
+                return fault_of(published.id, error)
             return tuple(offers)
 
         def landed(answer: tuple[Offer, ...] | ModelFault) -> None:

@@ -49,10 +49,10 @@ class DialogLauncher:
         self._ask("Import pack", "Packs (*.partpack)", self.session.offer_pack)
 
     def ask_folder(self) -> None:
-        """Let a person choose a folder of pictures to learn from."""
+        """Let a person choose a folder of pictures to learn from; one that is something else is opened as that."""
         dialog = QFileDialog(self._window, "Folder of pictures", str(Path.home()))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.fileSelected.connect(self.session.learning.open_folder)
+        dialog.fileSelected.connect(self.session.open_path)
         self._open(dialog)
 
     def _ask(self, title: str, kinds: str, then: Any) -> None:

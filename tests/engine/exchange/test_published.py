@@ -142,6 +142,15 @@ def test_one_command_gets_everything(world: StandIn, home: Path, capsys: pytest.
     )
 
 
+def test_a_disk_that_does_not_hold_all_of_it_is_told_before_anything_comes(
+    world: StandIn, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.claims = 10**15
+    assert main(["packs", "import-published", "birds"]) == 1
+    told = capsys.readouterr().err
+    assert "200 birds needs" in told and "more of disk" in told and not world.fetched
+
+
 def test_the_pack_is_an_ordinary_one(birds: Pack, tmp_path: Path) -> None:
     check_pack(birds, thorough=True)
     words = birds.vocabulary
