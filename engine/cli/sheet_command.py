@@ -16,6 +16,7 @@ from engine.core.image_files import open_picture
 from engine.core.paths import free_file
 from engine.core.prompt import to_text
 from engine.core.recipe import Creation, Recipe
+from engine.core.source_mark import source_type
 from engine.packs.pack import Pack
 from engine.worker.jobs import Progress, Render
 
@@ -43,7 +44,7 @@ def make_sheet(arguments: Namespace, handlers: str) -> Answer:
             sheet = collage_sheet(pack, recipe, rows, columns, report=_told_to(printer))
     finally:
         printer.close()
-    save_sheet(sheet.image, file)
+    save_sheet(sheet.image, file, source_type(recipe.start, recipe.steps) if arguments.render else "")
     document = {
         "pack": pack.id,
         "prompt": to_text(recipe.prompt, pack.vocabulary),

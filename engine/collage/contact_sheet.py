@@ -10,6 +10,7 @@ from typing import Final
 from unicodedata import category
 
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from engine.collage.assemble import CollageMaker
 from engine.collage.layers import Collage, flatten
@@ -20,6 +21,7 @@ from engine.core.image_files import open_picture
 from engine.core.on_disk import is_file
 from engine.core.paths import resources_dir
 from engine.core.recipe import Recipe
+from engine.core.source_mark import add_mark
 from engine.core.vocabulary import Choice, Vocabulary
 from engine.packs.pack import Pack
 
@@ -208,13 +210,16 @@ def check_sheet_name(path: Path) -> None:
         raise UserError(f"Contact sheets cannot be saved as {form}.", f"Choose one of {', '.join(SUFFIXES)}.")
 
 
-def save_sheet(image: Image.Image, path: Path) -> None:
-    """Save a sheet as a PNG, or as a PDF of one page, whole or not at all. Raises :class:`UserError`."""
+def save_sheet(image: Image.Image, path: Path, source: str = "") -> None:
+    """Save a sheet as a PNG, or as a PDF of one page, whole or not at all. ``source`` is a digital source type for the
+    PNG (:mod:`engine.core.source_mark`). Raises :class:`UserError`."""
     check_sheet_name(path)
+    info = PngInfo()
+    add_mark(info, source)
 
     def write(beside: Path) -> None:
         if path.suffix.lower() == ".png":
-            image.save(beside, "PNG")
+            image.save(beside, "PNG", pnginfo=info)
         else:
             image.save(beside, "PDF", resolution=max(image.size) / PAPER_INCHES, quality=92, title=path.stem)
 

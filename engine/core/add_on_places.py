@@ -37,10 +37,9 @@ def find_add_on(add_on: AddOn) -> Path | None:
 
 
 def settled(add_on: AddOn) -> AddOn:
-    """An add-on that says which file it is, where it is found by its name alone."""
-    if add_on.sha256 or (path := find_add_on(add_on)) is None:
-        return add_on
-    return replace(add_on, sha256=_hash_of(path), path=str(resolved(path)))
+    """An add-on that says which file it is and where it was found; as it is, where it is nowhere."""
+    path = find_add_on(add_on)
+    return add_on if path is None else replace(add_on, sha256=_hash_of(path), path=str(resolved(path)))
 
 
 def missing_add_on(add_on: AddOn) -> UserError:

@@ -23,6 +23,7 @@ from engine.core.vocabulary import Vocabulary
 _NEGATIVE: Final = "Negative prompt:"
 _SETTING: Final = re.compile(r'\s*(\w[\w /-]*):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _LORA: Final = re.compile(r"<lora:([^:<>]+):([0-9.+-]+)(?::[^<>]*)?>")
+_NO_NAME: Final = re.compile(r"[:<>\n]")
 _OURS: Final = {"Steps": "steps", "CFG scale": "guidance", "Seed": "seed"}
 
 
@@ -43,7 +44,7 @@ def parameters_line(
         settings["Denoising strength"] = f"{recipe.start.freedom:g}"
     said = with_all_words(recipe)
     words = [to_part_words(_with_weights(said.prompt, recipe.add_ons), vocabulary)]
-    words += [f"<lora:{lora.word}:{lora.weight:g}>" for lora in working(recipe.add_ons, LORA)]
+    words += [f"<lora:{_NO_NAME.sub('_', lora.word)}:{lora.weight:g}>" for lora in working(recipe.add_ons, LORA)]
     lines = [" ".join(filter(None, words))]
     if said.negative:
         negative = _negative_words(_weighted(said.negative, recipe.add_ons), vocabulary)

@@ -98,7 +98,7 @@ def _config(header: Mapping[str, str]) -> dict[str, Any]:
 def loras_on(pipeline: Any, loras: Sequence[tuple[AddOnLora, float]]) -> Iterator[None]:
     """While open, a pipeline's UNet and text encoders are changed by LoRAs, each with its weight. Nothing of them is
     left afterwards. Raises :class:`UserError`, with nothing changed, for one that has no place in the pipeline."""
-    places = _layers_by_name(pipeline) if loras else {}
+    places = layers_by_name(pipeline) if loras else {}
     bound = [(layers_of(lora, places), weight) for lora, weight in loras]
     with ExitStack() as hooks:
         for layers, weight in bound:
@@ -127,7 +127,7 @@ def layers_of(lora: AddOnLora, places: Mapping[str, nn.Module]) -> list[tuple[nn
     return found
 
 
-def _layers_by_name(pipeline: Any) -> dict[str, nn.Module]:
+def layers_by_name(pipeline: Any) -> dict[str, nn.Module]:
     """The layers of a pipeline that LoRAs change, by all the names they go by in files."""
     names: dict[str, nn.Module] = {}
     for path, module in _layers(pipeline.unet):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from engine.core.add_on import FEW_STEPS, LORA, AddOn, bounded, is_few_step, with_add_on
+from engine.core.add_on import EMBEDDING, FEW_STEPS, LORA, AddOn, bounded, is_few_step, with_add_on
 from engine.core.add_on_file import look_at_add_on, require_fit
 from engine.core.add_on_places import add_on_of, find_add_on, missing_add_on
 from engine.core.errors import UserError
@@ -38,17 +38,21 @@ class AddOnControl:
 
         def added(found: list[AddOn]) -> None:
             recipe = self._store.state.recipe
+            others = [one for one in recipe.add_ons if one.sha256 not in [add_on.sha256 for add_on in found]]
             for add_on in found:
                 recipe = replace(recipe, add_ons=with_add_on(recipe.add_ons, add_on))
             if few := [add_on for add_on in found if add_on.kind == LORA and is_few_step(Path(add_on.path))]:
                 recipe = replace(recipe, steps=FEW_STEPS, guidance=1.0)
             self._change(recipe, "", f"add {found[0].word}" if len(found) == 1 else f"add {len(found)} add-ons")
+            replaced = [one for one in others if one not in recipe.add_ons]
+            spoken = [add_on for add_on in found if add_on.kind == EMBEDDING]
             if few:
                 told = f"With “{few[0].word}” {FEW_STEPS} steps are enough, without guidance: both are set so."
                 self._store.say(told, "They are under More; undo brings back what was there.")
-            heavy = [add_on for add_on in found if add_on.noun == "embedding"]
-            if heavy:
-                words = " and ".join(f"“{add_on.word}”" for add_on in heavy)
+            elif replaced:
+                self._store.say(f"“{replaced[0].word}” takes the place of another file of that name.")
+            elif spoken:
+                words = " and ".join(f"“{add_on.word}”" for add_on in spoken)
                 self._store.say(f"Write {words} where it is meant, in the prompt or under Without.", _UNSAID)
 
         if files:

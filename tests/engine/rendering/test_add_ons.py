@@ -299,7 +299,7 @@ def test_a_recipe_and_its_png_keep_add_ons_and_files_are_found_again(
     assert np.array_equal(rendered(models, birds, remembered, tmp_path / "again"), first), "in the models folder"
     (creation,) = render(models, Render(str(birds.path), remembered, str(tmp_path / "out")), lambda _: None)
     (hint,) = json.loads(Image.open(creation.path).text["partcraft"])["recipe"]["add_ons"]  # type: ignore[attr-defined]
-    assert "path" not in hint or hint["path"] == "loras/sub/style.safetensors"
+    assert hint["path"] == "loras/sub/style.safetensors"
 
     other = tmp_path / "comfy/models/loras/renamed.safetensors"
     other.parent.mkdir(parents=True)
