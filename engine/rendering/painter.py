@@ -164,8 +164,8 @@ def predicted_clean(pipe: Any, tensors: dict[str, Tensor]) -> Tensor:
 
 
 def open_painter(models: Models, pack: Pack, add_ons: Sequence[AddOn] = ()) -> Painter:
-    """What a pack renders with, and add-ons beside it; a few-step LoRA brings its schedule. Raises :class:`UserError` if
-    a model or file is missing or does not fit."""
+    """What a pack renders with, and add-ons beside it; a few-step LoRA brings its schedule. Raises :class:`UserError`
+    if a model or file is missing or does not fit."""
     files = find_add_ons(add_ons)  # first: it is quick, and one may be missing
     pipeline = models.pipeline_of(pack)
     if any(add_on.kind == LORA and is_few_step(path) for add_on, path in files.items()):
