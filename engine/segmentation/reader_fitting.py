@@ -103,7 +103,7 @@ def make_reader(
     reader = train_reader(
         pool, codes, plan, begin, lambda done: report(plan.examples + done, total), log, folder and folder / _STATE
     )
-    return reader, measure_reader(reader, asked, rebuild, plan.seed)
+    return reader, measure_reader(reader, asked, rebuild, plan.seed, min(_LEAST_ASKED, plan.examples))
 
 
 def train_reader(
@@ -255,12 +255,12 @@ def _where_loss(where: Tensor, cover: Tensor) -> Tensor:
 
 
 def measure_reader(
-    reader: PartReader, source: LabelledPictures, rebuild: Rebuild | None, seed: int = 0
+    reader: PartReader, source: LabelledPictures, rebuild: Rebuild | None, seed: int = 0, least: int = _LEAST_ASKED
 ) -> ReaderScores:
     """Set what a reader's answers mean, part by part, by pictures whose truth is known and that it has not seen: as
     they are, rebuilt by the autoencoder, and changed. Returns how well it then answers on them."""
     rng = np.random.default_rng((seed, 3))
-    some = source.rows(np.resize(np.arange(len(source)), max(len(source), _LEAST_ASKED)))
+    some = source.rows(np.resize(np.arange(len(source)), max(len(source), least)))
     changed, asked = _changed_each(some, rng)
     seen, truth, wanted = [source.pictures, changed.pictures], [source.codes, changed.codes], [source.codes, asked]
     if rebuild is not None:
