@@ -24,6 +24,7 @@ from engine.core.json_values import finite_number, json_bytes
 from engine.core.on_disk import size_of
 from engine.core.segmentation import NO_PART
 from engine.packs.pack import Pack, Reference
+from engine.packs.stand_ins import is_stand_in, pictures_of
 
 ANATOMY: Final = "anatomy.json"
 ANATOMY_VERSION: Final = 2
@@ -155,23 +156,33 @@ def open_anatomy(pack: Pack) -> Anatomy:
 
 
 def measure_pack(pack: Pack) -> Anatomy:
-    """The anatomy from the label maps of all references that can be read. Writes nothing."""
+    """The anatomy from the label maps of all references that can be read. Writes nothing. Drawn stand-ins say nothing
+    of how a creature hangs together, unless there is nothing else."""
     visible = frozenset(part.index for part in pack.vocabulary.visible_parts)
     mended = _are_found(pack, visible)
     measures: dict[str, ReferenceMeasures] = {}
+    drawn: ReferenceMeasures | None = None
     for reference in pack.references:
+        if is_stand_in(reference) and drawn is not None:  # one drawing is for all
+            measures[reference.id] = drawn
+            continue
         with contextlib.suppress(UserError):  # it is named when it is asked for
             labels = only_parts(read_label_map(reference.labels), visible)
             if mended:
                 with contextlib.suppress(UserError):  # the picture is gone, its label map is not
                     labels = found_labels(np.asarray(open_picture(reference.image, max_side=FULL_SIZE)), labels)
             measures[reference.id] = measure_labels(labels, _bytes_of(reference))
-    return replace(conclude(len(pack.vocabulary.parts), measures), mended=mended)
+            drawn = measures[reference.id] if is_stand_in(reference) else drawn
+    pictures = {one.id: measures[one.id] for one in pictures_of(pack) if one.id in measures}
+    anatomy = conclude(len(pack.vocabulary.parts), pictures or measures)
+    facings = {**dict.fromkeys(measures, 0.0), **anatomy.facings}
+    return replace(anatomy, references=measures, facings=facings, mended=mended)
 
 
 def _are_found(pack: Pack, visible: frozenset[int]) -> bool:
     """Whether a pack's label maps were found in its pictures and are not exact: most of some need mending."""
-    some = pack.references[:: -(-len(pack.references) // _SAMPLE) or 1]
+    pictures = pictures_of(pack)
+    some = pictures[:: -(-len(pictures) // _SAMPLE) or 1]
     wrong = 0
     for reference in some:
         with contextlib.suppress(UserError):

@@ -189,6 +189,7 @@ def import_original(
         base_model=base_entry(base_model, out, width),
         licence=licence,
         provenance="Read from a checkpoint of the original PartCraft",
+        kinds={name: code for code, name in enumerate(code_names) if name} if codes_are_classes else None,
         blind=codebook is None,
         extra={"source": dict(source)} if source else {},
     )

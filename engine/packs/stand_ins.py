@@ -37,6 +37,11 @@ def is_stand_in(reference: Reference) -> bool:
     return Path(reference.image).name == STAND_IN
 
 
+def pictures_of(pack: Pack) -> tuple[Reference, ...]:
+    """The references that are pictures, from which something can be learned; stand-ins are none."""
+    return tuple(reference for reference in pack.references if not is_stand_in(reference))
+
+
 def codes_to_paint(pack: Pack) -> tuple[int, ...]:
     """The codes whose references are stand-ins, in their order."""
     return tuple(code_of(reference) for reference in pack.references if is_stand_in(reference))

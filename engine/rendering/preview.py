@@ -20,7 +20,7 @@ from engine.core.image_files import open_picture
 from engine.models.loader import Models
 from engine.models.vae import decode_latents, encode_pictures, to_tensor
 from engine.packs.pack import Pack
-from engine.packs.stand_ins import is_stand_in
+from engine.packs.stand_ins import pictures_of
 from engine.rendering.painter import Painter
 
 Look = Callable[[Tensor], npt.NDArray[np.uint8]]
@@ -86,8 +86,7 @@ def open_preview(models: Models, pack: Pack, painter: Painter) -> Look:
     def fit() -> LatentPreview:
         size = min(painter.size, 256)
         pictures = []
-        painted = [reference for reference in pack.references if not is_stand_in(reference)]
-        for reference in painted[:_PREVIEW_PICTURES]:
+        for reference in pictures_of(pack)[:_PREVIEW_PICTURES]:
             picture = open_picture(reference.image)
             pictures.append(picture.resize((size, size), Image.Resampling.BICUBIC))
         return LatentPreview(painter.pipeline.vae, to_tensor(pictures) if pictures else smooth_noise(4, size))

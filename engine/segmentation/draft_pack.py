@@ -24,6 +24,7 @@ from engine.core.unicode_text import unicode_text
 from engine.core.vocabulary import ABSENT
 from engine.packs.codebook import Codebook
 from engine.packs.pack import CODE_PICTURES, CODEBOOK, MANIFEST, TOKENS, Pack, Reference
+from engine.packs.stand_ins import pictures_of
 from engine.segmentation.codebook_fitting import FittedCodebook, unit_rows
 from engine.segmentation.corrections import CORRECTIONS, NOT_CORRECTED, CorrectedPictures
 from engine.segmentation.feature_cache import PictureFeatures
@@ -85,12 +86,12 @@ def write_draft(
 
 
 def copy_references(extended: Pack, folder: Path) -> tuple[Reference, ...]:
-    """Copy a pack's references and code pictures into another pack's folder; the references as they are there.
-    Raises :class:`UserError`."""
+    """Copy a pack's references, but for stand-ins, and code pictures into another pack's folder; the references as they
+    are there. Raises :class:`UserError`."""
     make_reference_folders(folder)
     copied = []
     try:
-        for reference in extended.references:
+        for reference in pictures_of(extended):
             name = f"known-{slug(reference.id, 'reference', lower=False)}"
             places: list[str] = []
             for kind, source in (

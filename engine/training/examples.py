@@ -23,6 +23,7 @@ from engine.core.vocabulary import ABSENT
 from engine.models.loader import Models
 from engine.models.vae import encode_pictures, to_tensor
 from engine.packs.pack import Pack
+from engine.packs.stand_ins import pictures_of
 from engine.segmentation.corrections import CorrectedPictures, read_corrections, strokes_by_picture
 from engine.segmentation.dino import open_dino
 from engine.segmentation.feature_cache import compute_features
@@ -167,8 +168,14 @@ def segmented_pictures(
     knows better than the nearest centroid. Pictures that were left out when the parts were found are left out here.
     """
     if not folder:
-        for done, reference in enumerate(pack.references):
-            report(Progress("Reading references", done, len(pack.references)))
+        references = pictures_of(pack)
+        if pack.references and not references:
+            raise UserError(
+                f"The references of “{pack.title}” are drawn stand-ins: there is nothing to learn from.",
+                f"Choose a folder of pictures, or paint them first: partcraft packs paint {pack.id}",
+            )
+        for done, reference in enumerate(references):
+            report(Progress("Reading references", done, len(references)))
             yield open_picture(reference.image), Segmentation(read_label_map(reference.labels), reference.codes)
         return
     codebook = pack.codebook()
@@ -196,6 +203,6 @@ def segmented_pictures(
 def _rehearsed(pack: Pack, code_count: int) -> Iterable[tuple[Image.Image, Segmentation]]:
     """The references of a pack that show nothing but its first ``code_count`` codes, several times over: a LoRA that
     learns the new ones must not forget how the old ones look."""
-    for reference in pack.references * _REHEARSALS:
+    for reference in pictures_of(pack) * _REHEARSALS:
         if all(code < code_count for code in reference.codes):
             yield open_picture(reference.image), Segmentation(read_label_map(reference.labels), reference.codes)

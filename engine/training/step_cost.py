@@ -18,6 +18,7 @@ from engine.models.distributed import ALONE
 from engine.models.hub import base_model_entry
 from engine.models.loader import Models
 from engine.packs.pack import Pack
+from engine.packs.stand_ins import pictures_of
 from engine.runs.plan import Plan
 from engine.training.captions import Captions
 from engine.training.examples import prepare_examples, segmented_pictures
@@ -48,14 +49,14 @@ def _measured(models: Models, job: Measure, report: Report) -> Measured:
     began = time.perf_counter()
     report(Progress("Getting ready", 0, 0))
     pack = Pack.open(job.pack)
-    if not pack.references:
+    if not pictures_of(pack):
         raise UserError(f"The pack {pack.title} has no references to try a step on.", "Choose another pack.")
     base = base_model_entry(job.base_model or pack.base_model.id, pack.unet_for(job.base_model))
     pipeline = models.own_pipeline(base.id, base.unet)
     side = job.size or int(pipeline.unet.config.sample_size * pipeline.vae_scale_factor)
     grid = best_grid(pipeline.unet, side // pipeline.vae_scale_factor, Plan.grid)
     plan = Plan(pack=str(pack.path), batch=1, rank=job.rank, size=side, grid=grid)
-    few = replace(pack, references=pack.references[:_PICTURES])
+    few = replace(pack, references=pictures_of(pack)[:_PICTURES])
     examples = prepare_examples(segmented_pictures(models, few, "", report), pipeline.vae, side, grid)
     learner = Learner(pipeline, initial_tokens(plan, pack, pipeline), plan)
     captions = Captions(pack.vocabulary, pipeline.tokenizer, pipeline.text_encoder.config.max_position_embeddings)

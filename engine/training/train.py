@@ -17,6 +17,7 @@ from engine.models.distributed import World, join_world
 from engine.models.hub import base_model_entry
 from engine.models.loader import Models
 from engine.packs.pack import Pack
+from engine.packs.stand_ins import pictures_of
 from engine.runs.plan import Plan
 from engine.runs.run_folder import EXAMPLES, checkpoints, clear_wish, open_plan, pack_destination, read_wish
 from engine.runs.status import LEARNING_STAGE
@@ -142,6 +143,6 @@ def _examples(models: Models, pipeline: Any, plan: Plan, pack: Pack, report: Rep
 
 def _from_references(cached: Path, pack: Pack) -> bool:
     try:
-        return len(Examples.load(cached)) == len(pack.references)
+        return len(Examples.load(cached)) == len(pictures_of(pack))
     except (OSError, SafetensorError):
         return False

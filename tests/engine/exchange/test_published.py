@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from engine.__main__ import main
+from engine.collage.anatomy import measure_pack
 from engine.core.errors import JobCancelled, UserError
 from engine.core.image_files import read_label_map
 from engine.core.vocabulary import ABSENT, Choice
@@ -37,7 +38,9 @@ from engine.packs.pack import CODEBOOK, Pack
 from engine.packs.stand_ins import codes_to_paint, is_stand_in
 from engine.packs.validation import check_pack
 from engine.rendering.reference_painting import paint_reference, whole_prompt
+from engine.segmentation.draft_pack import copy_references
 from engine.segmentation.segment import segment
+from engine.training.examples import segmented_pictures
 from engine.worker.jobs import ImportCheckpoint, News, PaintReference, Preview, Progress, Segment
 from tests.conftest import REPOSITORY
 from tests.engine.published_world import CODES, make_checkpoint, play_published
@@ -157,6 +160,7 @@ def test_the_pack_is_an_ordinary_one(birds: Pack, tmp_path: Path) -> None:
     assert [part.name for part in words.visible_parts] == ["body", "tail", "head", "part 4", "wing", "part 6", "leg"]
     assert words.codes_per_part == 200 < CODES and words.code_name(4, 72) == "blue jay"
     assert words.find_code(2, "Cardinal") == 16
+    assert birds.kinds is not None and len(birds.kinds) == 200 and birds.kinds["cardinal"] == 16, "codes are classes"
     tokens = load_tokens(birds.path / "tokens.safetensors").tensors()["text_encoder.raw"]
     mapper = read_foreign(checkpoint_folder(BIRDS) / "pytorch_model_1.bin")  # type: ignore[operator]
     assert torch.equal(tokens, mapper["embedding.weight"].view(8, CODES + 1, -1)[:, :200])
@@ -279,3 +283,18 @@ def test_a_checkpoint_of_somebody_else_has_no_names(world: StandIn, home: Path, 
     assert pack.base_model.id == BIRDS.base_models[0] and place.is_dir()
     with pytest.raises(UserError, match="no checkpoint of the original"):
         import_checkpoint(models, ImportCheckpoint(str(home)), lambda news: None)
+
+
+def test_nothing_is_learned_from_stand_ins(birds: Pack, models: Models, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="drawn stand-ins") as told:
+        list(segmented_pictures(models, birds, "", lambda news: None))
+    assert f"packs paint {birds.id}" in told.value.hint
+    pack = narrow(birds, 3)
+    for code in (0, 1):
+        paint_reference(models, PaintReference(str(pack.path), code), lambda news: None)
+    pack = Pack.open(pack.path)
+    assert len(list(segmented_pictures(models, pack, "", lambda news: None))) == 2
+    assert [one.id for one in copy_references(pack, tmp_path)] == [one.id for one in pack.references[:2]]
+    both, painted = measure_pack(pack), measure_pack(replace(pack, references=pack.references[:2]))
+    assert both.parents == painted.parents and both.order == painted.order, "tiles say nothing of a bird"
+    assert set(both.references) == {one.id for one in pack.references} == set(both.facings)
