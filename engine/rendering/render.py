@@ -20,6 +20,7 @@ from engine.core.recipe import Creation, Prompt, Recipe
 from engine.core.start import steps_taken
 from engine.models.components import sampler_name
 from engine.models.loader import Models
+from engine.packs.base_sizes import sizes_of
 from engine.packs.pack import Pack
 from engine.rendering.image_to_image import paint_from
 from engine.rendering.painter import Painter, Step, open_painter
@@ -43,12 +44,14 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
     negative = parse(recipe.negative, pack.vocabulary)
     report(Progress("Getting ready", 0, 0))
     painter = open_painter(models, pack)
-    start = open_start(models, pack, painter, recipe)
+    scaled = sizes_of(pack.base_model).scales(recipe.size)
+    painted = replace(recipe, size=0) if scaled else recipe
+    start = open_start(models, pack, painter, painted)
     look = open_preview(models, pack, painter)
     seeds = [(recipe.seed + index) % 2**63 for index in range(recipe.count)]
     steps = steps_taken(recipe.start, recipe.steps)
     every = -(-steps // _PREVIEWS)
-    batch = _first_batch(models, painter, recipe)
+    batch = _first_batch(models, painter, painted)
     creations: list[Creation] = []
     while len(creations) < recipe.count:
         first = len(creations)
@@ -61,15 +64,16 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
                     report(Preview(first + offset, look(latent)))
 
         try:
-            pictures = _painted(painter, start, recipe, negative, seeds[first : first + batch], step)
+            pictures = _painted(painter, start, painted, negative, seeds[first : first + batch], step)
         except Exception as error:
             if not out_of_memory(error):
                 raise
-            batch = _smaller(batch, recipe, painter.size, error)
+            batch = _smaller(batch, painted, painter.size, error)
             continue
         for picture, seed in zip(pictures, seeds[first:], strict=False):
             sampler = sampler_name(painter.pipeline.scheduler)
-            creation = _keep(models, pack, picture, replace(recipe, seed=seed, count=1), out, start, sampler)
+            scale = recipe.size / painter.size if scaled else 1.0
+            creation = _keep(models, pack, picture, replace(recipe, seed=seed, count=1), out, start, sampler, scale)
             creations.append(creation)
             report(Rendered(len(creations) - 1, creation))
     return tuple(creations)
@@ -92,8 +96,12 @@ def _keep(
     out: Path,
     start: StartPicture | None,
     sampler: str,
+    scale: float,
 ) -> Creation:
     receipt = receipt_of(models, pack, picture, recipe, start.labels if start else None)
+    if scale != 1.0:
+        width, height = (max(1, round(side * scale)) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
     path = free_file(out / f"{datetime.now():%Y%m%d-%H%M%S}-{recipe.seed}.png")
     return save_creation(picture, path, recipe, receipt, pack.vocabulary, pack.base_model.id, sampler)
 
