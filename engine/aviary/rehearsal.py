@@ -21,7 +21,7 @@ from engine.rendering.painter import Painter
 
 GUIDANCE = 3.0
 #: Steps of the whole way, and how many of its last ones a noisy drawing goes: with 8, another bird begins to come out.
-STEPS, LAST_STEPS = 10, (3, 4, 5, 6, 6, 7)
+STEPS, LAST_STEPS = 10, (5, 6, 6, 7)
 _GROUP = 16
 
 

@@ -84,4 +84,4 @@ def test_what_is_offered_and_what_is_told() -> None:
 def test_the_starter_paints_its_own_size_alone() -> None:
     if not starter_pack().is_dir():
         pytest.skip("the starter was not built")
-    assert sizes_of(Pack.open(starter_pack()).base_model) == BaseSizes(128, (128,))
+    assert sizes_of(Pack.open(starter_pack()).base_model) == BaseSizes(256, (256,))
