@@ -1,8 +1,9 @@
 """Make the whole starter again from seeds: python -m engine.aviary build.
 
-Two lanes of processes, one thread each: the base model in one; the autoencoder, the judge, the eyes and the reader
-one after the other in the other. Every stage leaves a log and checkpoints in ``<out>/work`` and goes on from them when
-the build is started again; a finished stage is not repeated.
+Two lanes of processes, one thread each: the base model in one, the autoencoder and the judge in the other; then the
+decoder, which learns from what the base makes, and the reader, which sees pictures through it, beside the eyes. Every
+stage leaves a log and checkpoints in ``<out>/work`` and goes on from them when the build is started again; a finished
+stage is not repeated.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from engine.aviary.evaluation import (
     segmentation_quality,
     through_autoencoder,
 )
+from engine.aviary.training.autoencoder import PatchPCA
 from engine.core.reentry import own_command, own_environment
 from engine.packs.codebook import Codebook
 from engine.packs.pack import READER
@@ -45,6 +47,8 @@ class BuildPlan:
     pool: int = 48_000
     base: int = 4200
     autoencoder: int = 2500
+    decoder: int = 4500
+    rehearsed: int = 960
     judge: int = 800
     judge_pictures: int = 12_000
     eyes: int = 650
@@ -66,6 +70,8 @@ QUICK = BuildPlan(
     pool=6000,
     base=280,
     autoencoder=200,
+    decoder=100,
+    rehearsed=48,
     judge=200,
     judge_pictures=2500,
     eyes=80,
@@ -85,7 +91,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 
-LANES = (("base",), ("autoencoder", "judge", "eyes", "reader"))
+LANES = ((("base",), ("autoencoder", "judge")), (("decoder", "reader"), ("eyes",)))
 
 Log = Callable[[str], None]
 
@@ -104,7 +110,8 @@ def build(out: Path, quick: bool = False) -> dict[str, Any]:
             file.write(line + "\n")
 
     prepare_data(work, plan, log)
-    run_trainings(out, quick, log)
+    for lanes in LANES:
+        run_trainings(out, lanes, quick, log)
     assemble_starter(out, plan, log)
     report = evaluate_starter(out, plan, log)
     log(f"done: same species {report['same']['emr']}, mixes of four {report['mixed']['emr']}")
@@ -114,7 +121,6 @@ def build(out: Path, quick: bool = False) -> dict[str, Any]:
 def prepare_data(work: Path, plan: BuildPlan, log: Log) -> None:
     """Pool of pictures, PCA, tokenizer."""
     from engine.aviary.captions import make_tokenizer
-    from engine.aviary.training.autoencoder import PatchPCA
 
     images, _ = make_pool(work / "pool", plan.pool, plan.flock, log=log)
     if not (work / "pca.safetensors").exists():
@@ -124,10 +130,10 @@ def prepare_data(work: Path, plan: BuildPlan, log: Log) -> None:
     log("pictures, PCA and tokenizer are ready")
 
 
-def run_trainings(out: Path, quick: bool, log: Log) -> None:
-    """The five trainings as processes, two at a time. RuntimeError names the log of one that failed."""
+def run_trainings(out: Path, lanes: Sequence[tuple[str, ...]], quick: bool, log: Log) -> None:
+    """Trainings as processes, one of each lane at a time. RuntimeError names the log of one that failed."""
     work = out / "work"
-    waiting = {lane: list(lane) for lane in LANES}
+    waiting = {lane: list(lane) for lane in lanes}
     running: dict[tuple[str, ...], tuple[str, subprocess.Popen[bytes]]] = {}
     while waiting or running:
         for lane in list(waiting):
@@ -161,7 +167,7 @@ def run_trainings(out: Path, quick: bool, log: Log) -> None:
 
 def run_stage(stage: str, out: Path, quick: bool) -> None:
     """One training, in this process."""
-    from engine.aviary.training.autoencoder import PatchPCA, encode_pool, train_autoencoder
+    from engine.aviary.training.autoencoder import encode_pool, train_autoencoder
 
     torch.set_num_threads(1)
     plan, work = QUICK if quick else BuildPlan(), out / "work"
@@ -175,6 +181,8 @@ def run_stage(stage: str, out: Path, quick: bool) -> None:
         latents, masks = encode_pool(images, labels, pca)
         tokenizer = CLIPTokenizer.from_pretrained(work / "tokenizer")
         train_base(work / stage, latents, masks, tokenizer, plan.flock, plan.base)
+    elif stage == "decoder":
+        train_on_renders(work, plan, pca)
     elif stage == "judge":
         from engine.aviary.training.judge import train_judge
 
@@ -188,7 +196,7 @@ def run_stage(stage: str, out: Path, quick: bool) -> None:
 
         (work / stage).mkdir(exist_ok=True)
         reader, scores = train_starter_reader(
-            work / stage, work / "autoencoder" / "model", plan.names, plan.reader_pictures, plan.reader
+            work / stage, work / "decoder" / "model", plan.names, plan.reader_pictures, plan.reader
         )
         reader.save(work / stage / READER)
         print(json.dumps(scores.to_metrics()))
@@ -211,6 +219,27 @@ def train_reader_alone(starter: Path, out: Path, steps: int = 0) -> None:
     print(json.dumps(scores.to_metrics()))
 
 
+def train_on_renders(work: Path, plan: BuildPlan, pca: PatchPCA) -> None:
+    """The decoder for 256 pixels, on drawings and on latents that the trained base makes."""
+    from diffusers import AutoencoderTiny, StableDiffusionPipeline
+
+    from engine.aviary import starter_pack as starter
+    from engine.aviary.rehearsal import rehearse
+    from engine.aviary.training.decoder import train_decoder
+    from engine.rendering.painter import Painter
+
+    folder, export, small = work / "decoder", work / "base" / "export", work / "autoencoder" / "model"
+    base = folder / "base"
+    starter.assemble_base(export / "unet", export / "text_encoder", work / "tokenizer", small, base)
+    pipeline: Any = StableDiffusionPipeline.from_pretrained(base, dtype=torch.float32)
+    tokens = starter.around_words(starter.learned_tokens(export)["species"], pipeline.text_encoder, pipeline.tokenizer)
+    flock = BirdDataset(12, plan.names, 0.0)
+    rehearsal = rehearse(folder, Painter(pipeline, tokens), flock, pca, plan.rehearsed, plan.rehearsed // 3)
+    started: AutoencoderTiny = AutoencoderTiny.from_pretrained(small).float()
+    birds = BirdDataset(9, plan.names, 0.4 if plan.random_share else 0.0)
+    train_decoder(folder, birds, pca, plan.decoder, start=started, rehearsal=rehearsal)
+
+
 def assemble_starter(out: Path, plan: BuildPlan, log: Log) -> None:
     """Half-precision folders, the pack with tokens trained together with the base, and the practice folders."""
     from engine.aviary import starter_pack as starter
@@ -219,7 +248,7 @@ def assemble_starter(out: Path, plan: BuildPlan, log: Log) -> None:
     work = out / "work"
     export = work / "base" / "export"
     starter.assemble_base(
-        export / "unet", export / "text_encoder", work / "tokenizer", work / "autoencoder" / "model", out / "base"
+        export / "unet", export / "text_encoder", work / "tokenizer", work / "decoder" / "model", out / "base"
     )
     starter.assemble_dino(work / "eyes" / "model", out / "eyes")
     shutil.copytree(work / "judge" / "model", out / "judge", dirs_exist_ok=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 from safetensors.torch import save_file
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -63,12 +64,14 @@ def latents_of(vae: Path, images: np.ndarray) -> PatchPCA:
     The encoder was taught a linear map, and comes close to it; the decoder knows the map itself, and paints from it
     half a decibel better. images uint8 (N, 128, 128, 3), of which the first are looked at."""
     model: AutoencoderTiny = AutoencoderTiny.from_pretrained(vae).float()
+    times = 2 ** (len(model.config.encoder_block_out_channels) - 4)  # pyright: ignore
     rows, encoded = [], []
     for first in range(0, min(_FITTED_ON, len(images)), 64):
         unit = to_unit(torch.from_numpy(np.array(images[first : first + 64])))
         b, _, h, w = unit.shape
         rows.append(unit.reshape(b, 3, h // 8, 8, w // 8, 8).permute(0, 2, 4, 1, 3, 5).reshape(-1, 192))
-        encoded.append((model.encode(unit).latents * SCALING).permute(0, 2, 3, 1).flatten(0, 2))  # pyright: ignore
+        large = F.interpolate(unit, scale_factor=times)  # one of 256 pixels halves its pictures
+        encoded.append((model.encode(large).latents * SCALING).permute(0, 2, 3, 1).flatten(0, 2))  # pyright: ignore
     patches, targets = torch.cat(rows).double(), torch.cat(encoded).double()
     mean, middle = patches.mean(0), targets.mean(0)
     centred = patches - mean

@@ -115,8 +115,10 @@ def judge_pictures(judge: Judge, birds: Sequence[Bird], pictures: np.ndarray) ->
 
 @torch.no_grad()
 def through_autoencoder(vae: Any, birds: Sequence[Bird], seed: int = 0) -> np.ndarray:
-    """Drawings of the birds after encoding and decoding, uint8 (N, 128, 128, 3): the ceiling of any render."""
-    drawn = [draw_bird(bird, np.random.default_rng((seed, index))).image for index, bird in enumerate(birds)]
+    """Drawings of the birds, in the autoencoder's own size, after encoding and decoding, uint8 (N, H, W, 3): the
+    ceiling of any render."""
+    size = 16 * 2 ** (len(vae.config.decoder_block_out_channels) - 1)
+    drawn = [draw_bird(bird, np.random.default_rng((seed, index)), size).image for index, bird in enumerate(birds)]
     decoded = []
     for first in range(0, len(drawn), 16):
         unit = to_unit(torch.from_numpy(np.stack(drawn[first : first + 16])))

@@ -54,14 +54,18 @@ def assemble_base(unet: Path, text: Path, tokenizer: Path, vae: Path, out: Path)
     shutil.rmtree(out, ignore_errors=True)
     pipeline.to(torch.float16).save_pretrained(out)
     _open_as_float32(out / "text_encoder" / "config.json")
-    # diffusers writes the first key but warns when it reads it; the second would name a folder of the build.
     for name in ("vae", "unet"):
-        config = out / name / "config.json"
-        document = json.loads(config.read_text())
-        if name == "vae":
-            document.pop("block_out_channels", None)
-        document.pop("_name_or_path", None)
-        config.write_text(json.dumps(document, indent=2) + "\n")
+        _plain_config(out / name / "config.json")
+
+
+def _plain_config(config: Path) -> None:
+    # diffusers writes the first key for an AutoencoderTiny but warns when it reads it; the second would name a folder
+    # of the build.
+    document = json.loads(config.read_text())
+    if "decoder_block_out_channels" in document:
+        document.pop("block_out_channels", None)
+    document.pop("_name_or_path", None)
+    config.write_text(json.dumps(document, indent=2) + "\n")
 
 
 def assemble_dino(model: Path, out: Path) -> None:

@@ -41,6 +41,11 @@ class BaseSizes:
         """Whether a recipe's size is one it can paint, or nothing speaks against it."""
         return size == 0 or not self.sides or self.sides[0] <= size <= self.sides[-1]
 
+    def scales(self, size: int) -> bool:
+        """Whether a picture of this size is painted at the base model's own size, its only one, and then scaled: a
+        model like the starter's makes fragments of birds at any other."""
+        return len(self.sides) == 1 and not self.paints(size)
+
     def nearest(self, size: int) -> int:
         """The offered size nearest to one asked for, as recipes say it: 0 for the base model's own."""
         nearest = min(self.sides, key=lambda side: abs(side - size), default=0) if size else 0
@@ -78,7 +83,10 @@ def sizes_of(base: BaseModel) -> BaseSizes:
 
 def size_warning(sizes: BaseSizes, size: int) -> str:
     """What is to be said of a recipe's size that the base model cannot paint; empty if it can."""
-    return "" if sizes.paints(size) else f"This model paints {sizes.text}; this recipe asks for {size} px."
+    if sizes.paints(size):
+        return ""
+    what = "its picture is scaled to" if sizes.scales(size) else "this recipe asks for"
+    return f"This model paints {sizes.text}; {what} {size} px."
 
 
 def model_document(id: str, *names: str) -> dict[str, Any]:

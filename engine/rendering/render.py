@@ -23,6 +23,7 @@ from engine.core.source_mark import source_type
 from engine.core.start import steps_taken
 from engine.models.components import sampler_name
 from engine.models.loader import Models
+from engine.packs.base_sizes import sizes_of
 from engine.packs.pack import Pack
 from engine.rendering.batches import batch_size, smaller_batch
 from engine.rendering.image_to_image import paint_from
@@ -50,27 +51,32 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
     negative = parse(spoken.negative, pack.vocabulary)
     report(Progress("Getting ready", 0, 0))
     painter = open_painter(models, pack, recipe.add_ons)
-    start = open_start(models, pack, painter, recipe)
+    scaled = sizes_of(pack.base_model).scales(recipe.size)
+    painted = replace(spoken, size=0) if scaled else spoken
+    start = open_start(models, pack, painter, painted)
     look = open_preview(models, pack, painter)
     source = source_type(recipe.start, recipe.steps) if job.mark else ""
-    work = _Rendering(models, pack, painter, start, recipe, spoken, negative, out, look, source, report)
+    scale = recipe.size / painter.size if scaled else 1.0
+    work = _Rendering(models, pack, painter, start, recipe, painted, negative, out, look, source, scale, report)
     return tuple(_best_of_each(work) if recipe.tries > 1 and recipe.choices else _one_of_each(work))
 
 
 @dataclass(frozen=True)
 class _Rendering:
-    """What all pictures of a job have in common; ``spoken`` is the recipe with the words of its add-ons."""
+    """What all pictures of a job have in common. ``painted`` is the recipe with the words of its add-ons, at a size the
+    base model can paint; pictures are made larger or smaller by ``scale`` afterwards."""
 
     models: Models
     pack: Pack
     painter: Painter
     start: StartPicture | None
     recipe: Recipe
-    spoken: Recipe
+    painted: Recipe
     negative: Prompt
     out: Path
     look: Look
     source: str
+    scale: float
     report: Report
 
     @property
@@ -79,15 +85,15 @@ class _Rendering:
 
     @property
     def size(self) -> int:
-        return self.recipe.size or self.painter.size
+        return self.painted.size or self.painter.size
 
     def paint(self, seeds: Sequence[int], step: Step) -> list[Image.Image]:
         """One batch, a picture for each seed."""
-        spoken = self.spoken
-        how: dict[str, Any] = {"steps": spoken.steps, "guidance": spoken.guidance, "step": step, "say": self.say}
+        said = self.painted
+        how: dict[str, Any] = {"steps": said.steps, "guidance": said.guidance, "step": step, "say": self.say}
         if self.start:
-            return paint_from(self.painter, self.start, spoken.prompt, self.negative, seeds, **how)
-        return self.painter.paint(spoken.prompt, self.negative, seeds, size=spoken.size, **how)
+            return paint_from(self.painter, self.start, said.prompt, self.negative, seeds, **how)
+        return self.painter.paint(said.prompt, self.negative, seeds, size=said.size, **how)
 
     def say(self, sentence: str) -> None:
         self.report(Progress(sentence, 0, 0))
@@ -108,6 +114,9 @@ class _Rendering:
         path = free_file(self.out / f"{datetime.now():%Y%m%d-%H%M%S}-{seed}.png")
         alone, pack = replace(self.recipe, seed=seed, count=1, tries=1), self.pack
         sampler = sampler_name(self.painter.pipeline.scheduler)
+        if self.scale != 1.0:
+            width, height = (max(1, round(side * self.scale)) for side in picture.size)
+            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
         return save_creation(picture, path, alone, receipt, pack.vocabulary, pack.base_model.id, sampler, self.source)
 
 
@@ -115,7 +124,7 @@ def _one_of_each(work: _Rendering) -> list[Creation]:
     """Each picture of a recipe with its own seed, in batches."""
     recipe, steps = work.recipe, work.steps
     seeds = [(recipe.seed + index) % 2**63 for index in range(recipe.count)]
-    batch = batch_size(work.models, work.painter, recipe.size, recipe.count)
+    batch = batch_size(work.models, work.painter, work.size, recipe.count)
     creations: list[Creation] = []
     while len(creations) < recipe.count:
         first = len(creations)

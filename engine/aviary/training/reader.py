@@ -28,6 +28,8 @@ from engine.segmentation.reader_fitting import ReaderPlan, ReaderScores, make_re
 SEED: Final = 41
 FOREIGN: Final = 0.08
 """The share of parts of no species."""
+_CELLS: Final = 16
+"""The latents of a picture of the starter, a side."""
 NEAR: Final = 0.06
 """The share of parts that have about half of their forms and colours of one species and half of another."""
 
@@ -73,9 +75,10 @@ def train_starter_reader(
     through the autoencoder in the folder ``vae``. Goes on from what ``folder`` keeps. One core: about 0.2 s a step."""
     torch.set_num_threads(1)
     model: Any = AutoencoderTiny.from_pretrained(vae).float().eval()
+    side = _CELLS * 2 ** (len(model.config.decoder_block_out_channels) - 1)
     source = drawn_pictures(names, pictures, SEED)
     log(f"{pictures} pictures are drawn")
     plan = ReaderPlan(examples=pictures, steps=steps, held_out=0.05, seed=SEED)
     return make_reader(
-        source, len(names), plan, lambda some: rebuild_pictures(model, some, SIDE), log=log, folder=folder
+        source, len(names), plan, lambda some: rebuild_pictures(model, some, side), log=log, folder=folder
     )

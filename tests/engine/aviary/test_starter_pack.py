@@ -75,7 +75,7 @@ def test_one_picture_is_quick(pipeline: Any) -> None:
     began = time.perf_counter()
     picture = pipeline(prompt, num_inference_steps=20, guidance_scale=3.0).images[0]
     print(f"{time.perf_counter() - began:.2f} s a picture")
-    assert picture.size == (128, 128) and np.asarray(picture).std() > 10
+    assert picture.size == (256, 256) and np.asarray(picture).std() > 10
 
 
 @pytest.mark.slow

@@ -36,6 +36,18 @@ def pixels(path: str) -> np.ndarray:
         return np.asarray(picture).astype(int)
 
 
+@pytest.mark.parametrize("size", [32, 128])
+def test_a_size_that_is_not_painted_is_painted_at_the_models_own_and_scaled(
+    tiny_pack: Path, models: Models, tmp_path: Path, size: int
+) -> None:
+    recipe = replace(RECIPE, count=1, steps=1)
+    (own,) = render(models, Render(str(tiny_pack), recipe, str(tmp_path / "out")), silent)
+    (other,) = render(models, Render(str(tiny_pack), replace(recipe, size=size), str(tmp_path / "out")), silent)
+    expected = Image.fromarray(pixels(own.path).astype(np.uint8)).resize((size, size), Image.Resampling.LANCZOS)
+    assert np.array_equal(pixels(other.path), np.asarray(expected))
+    assert other.recipe.size == read_creation(other.path).recipe.size == size and other.receipt == own.receipt
+
+
 def test_creations_are_on_disk_with_their_recipe_as_soon_as_they_are_whole(
     tiny_pack: Path, models: Models, tmp_path: Path
 ) -> None:
