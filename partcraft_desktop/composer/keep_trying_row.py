@@ -31,6 +31,9 @@ class KeepTryingRow(QWidget):
         self.budget.setToolTip("So many pictures are tried at most; the best is kept")
         self.budget.activated.connect(lambda _: self.tries_changed.emit(self.budget.currentData()))
         self.budget.installEventFilter(self)
+        policy = self.budget.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # Render stays where it is when the switch is pressed
+        self.budget.setSizePolicy(policy)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(UNIT)
@@ -42,7 +45,7 @@ class KeepTryingRow(QWidget):
         """Show how many tries a recipe has; nothing where no part is chosen that could be missing (``possible``)."""
         self.setVisible(possible)
         self.switch.setChecked(tries > 1)
-        self.budget.setEnabled(tries > 1)
+        self.budget.setVisible(tries > 1)
         if tries > 1:
             self._budget = tries
         self._offer(self._budget)

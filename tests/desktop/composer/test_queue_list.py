@@ -197,5 +197,11 @@ def test_tab_reaches_every_control_from_above_and_all_have_names(composer: Compo
         reached.append(focus)
         QTest.keyClick(focus, Qt.Key.Key_Tab)
     below = [w for row in rows(composer) for w in (row, row.remove)]
-    assert reached == [queue.cancel_all, queue.running.cancel, *below, composer.freedom.slider]
+    assert reached == [
+        queue.cancel_all,
+        queue.running.cancel,
+        *below,
+        composer.freedom.slider,
+        composer.keep_trying.switch,
+    ]
     assert QApplication.focusWidget() is composer.render_button
