@@ -54,7 +54,8 @@ class Opener(QObject):
 @pytest.fixture
 def browser() -> Iterator[Opener]:
     opener = Opener()
-    QDesktopServices.setUrlHandler("file", opener, "open")
+    # It takes a text, whatever its stubs say.
+    QDesktopServices.setUrlHandler("file", opener, "open")  # pyright: ignore[reportArgumentType]
     yield opener
     QDesktopServices.unsetUrlHandler("file")
 
