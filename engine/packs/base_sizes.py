@@ -18,6 +18,8 @@ from engine.core.on_disk import is_file
 from engine.core.paths import local_model_folder
 from engine.packs.pack import BaseModel
 
+_STARTER_BASE: Final = "starter/base"
+"""Its pictures became larger once, and at any size but its own it makes fragments of birds."""
 STEP: Final = 64
 """The distance in pixels between two offered sides."""
 _RANGES: Final[dict[tuple[int, bool], tuple[float, float]]] = {
@@ -32,19 +34,19 @@ wide its words are, and whether it is told the picture's size. Other kinds are t
 @dataclass(frozen=True)
 class BaseSizes:
     """Sides in pixels: ``own`` is the base model's own (0: not known), ``sides`` those it can paint, ascending, its own
-    among them (empty: not known)."""
+    among them (empty: not known). ``scaled``: pictures of other sizes are painted at its own and then scaled."""
 
     own: int = 0
     sides: tuple[int, ...] = ()
+    scaled: bool = False
 
     def paints(self, size: int) -> bool:
         """Whether a recipe's size is one it can paint, or nothing speaks against it."""
         return size == 0 or not self.sides or self.sides[0] <= size <= self.sides[-1]
 
     def scales(self, size: int) -> bool:
-        """Whether a picture of this size is painted at the base model's own size, its only one, and then scaled: a
-        model like the starter's makes fragments of birds at any other."""
-        return len(self.sides) == 1 and not self.paints(size)
+        """Whether a picture of this size is painted at the base model's own size and then scaled."""
+        return self.scaled and not self.paints(size)
 
     def nearest(self, size: int) -> int:
         """The offered size nearest to one asked for, as recipes say it: 0 for the base model's own."""
@@ -78,7 +80,7 @@ def sizes_of(base: BaseModel) -> BaseSizes:
     kind = width if type(width) is int else 0, unet.get("addition_embed_type") == "text_time"
     low, high = _RANGES.get(kind, (1.0, 1.0))
     sides = range(math.ceil(own * low / STEP) * STEP, math.floor(own * high) + 1, STEP)
-    return BaseSizes(own, tuple(sorted({own, *sides})) if high > low else (own,))
+    return BaseSizes(own, tuple(sorted({own, *sides})) if high > low else (own,), base.id == _STARTER_BASE)
 
 
 def size_warning(sizes: BaseSizes, size: int) -> str:

@@ -394,7 +394,7 @@ def test_a_size_that_the_base_cannot_paint_is_shown_as_it_is_with_a_way_out(
     opened.session.use_recipe(Creation("", recipe))
     note = composer.size_note
     assert opened.session.state.recipe.size == 512 and composer.settings.size_box.currentText() == "512 px"
-    assert note.isVisible() and note.text.text() == "This model paints 128 px; its picture is scaled to 512 px."
+    assert note.isVisible() and note.text.text() == "This model paints 128 px; this recipe asks for 512 px."
     assert note.use.text() == note.use.accessibleName() == "Use 128 px" and composer.render_button.isEnabled()
     qtbot.mouseClick(note.use, LEFT)
     assert opened.session.state.recipe.size == 0 and not note.isVisible()

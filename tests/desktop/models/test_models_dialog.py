@@ -314,6 +314,7 @@ def test_a_few_step_lora_is_rendered_with_from_its_row(
     assert row.use.isVisible() and not any(other.use.isVisible() for other in dialog.rows.values() if other is not row)
     row.use.click()
     qtbot.waitUntil(lambda: bool(session.state.recipe.add_ons), timeout=WAIT)
-    assert (session.state.recipe.steps, session.state.recipe.guidance) == (6, 1.0) and not dialog.isVisible()
+    assert (session.state.recipe.steps, session.state.recipe.guidance) == (6, 1.0)
+    assert QApplication.activeModalWidget() is None
     session.undo()
     assert session.state.recipe == before, "one step of undo"

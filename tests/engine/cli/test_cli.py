@@ -107,7 +107,7 @@ def test_a_size_that_the_base_model_cannot_paint_is_a_warning(
     replace(pack, base_model=BaseModel(str(base))).save()
     out = ("--steps", 1, "--out", tmp_path / "out")
     done = run("render", PROMPT, "--size", 512, *out)
-    assert done.code == 0 and "This model paints 128 px; its picture is scaled to 512 px." in done.err
+    assert done.code == 0 and "This model paints 128 px; this recipe asks for 512 px." in done.err
     for sizes in ((), ("--size", 128), ("--size", 0)):
         assert "paints" not in run("render", PROMPT, *sizes, *out).err
 

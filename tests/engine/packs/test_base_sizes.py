@@ -76,7 +76,10 @@ def test_what_is_offered_and_what_is_told() -> None:
     assert [sizes.nearest(size) for size in (0, 128, 512, 600, 630, 2048)] == [0, 0, 0, 576, 640, 768]
     assert all(sizes.paints(size) for size in (0, 512, 520, 768)) and not sizes.paints(448) and not sizes.paints(1024)
     assert size_warning(sizes, 1024) == "This model paints 512 to 768 px; this recipe asks for 1024 px."
-    assert size_warning(BaseSizes(128, (128,)), 64) == "This model paints 128 px; its picture is scaled to 64 px."
+    assert size_warning(BaseSizes(128, (128,)), 64) == "This model paints 128 px; this recipe asks for 64 px."
+    scaled = BaseSizes(128, (128,), scaled=True)
+    assert size_warning(scaled, 64) == "This model paints 128 px; its picture is scaled to 64 px."
+    assert not size_warning(scaled, 128) and not size_warning(scaled, 0)
     unknown = BaseSizes()
     assert unknown.nearest(512) == 0 and size_warning(unknown, 512) == size_warning(sizes, 640) == ""
 
@@ -84,4 +87,4 @@ def test_what_is_offered_and_what_is_told() -> None:
 def test_the_starter_paints_its_own_size_alone() -> None:
     if not starter_pack().is_dir():
         pytest.skip("the starter was not built")
-    assert sizes_of(Pack.open(starter_pack()).base_model) == BaseSizes(256, (256,))
+    assert sizes_of(Pack.open(starter_pack()).base_model) == BaseSizes(256, (256,), scaled=True)

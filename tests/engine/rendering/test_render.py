@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from engine.core.errors import JobCancelled, UserError
+from engine.core.paths import starter_pack
 from engine.core.png_metadata import read_creation
 from engine.core.recipe import Recipe
 from engine.core.vocabulary import Choice
@@ -36,13 +37,11 @@ def pixels(path: str) -> np.ndarray:
         return np.asarray(picture).astype(int)
 
 
-@pytest.mark.parametrize("size", [32, 128])
-def test_a_size_that_is_not_painted_is_painted_at_the_models_own_and_scaled(
-    tiny_pack: Path, models: Models, tmp_path: Path, size: int
-) -> None:
-    recipe = replace(RECIPE, count=1, steps=1)
-    (own,) = render(models, Render(str(tiny_pack), recipe, str(tmp_path / "out")), silent)
-    (other,) = render(models, Render(str(tiny_pack), replace(recipe, size=size), str(tmp_path / "out")), silent)
+@pytest.mark.parametrize("size", [128, 320])
+def test_the_starter_paints_at_its_own_size_and_is_scaled_to_another(models: Models, tmp_path: Path, size: int) -> None:
+    recipe = Recipe("starter", ("a photo of a ", Choice(0, 1), " bird"), steps=1, seed=5)
+    ask = [Render(str(starter_pack()), one, str(tmp_path)) for one in (recipe, replace(recipe, size=size))]
+    (own,), (other,) = (render(models, one, silent) for one in ask)
     expected = Image.fromarray(pixels(own.path).astype(np.uint8)).resize((size, size), Image.Resampling.LANCZOS)
     assert np.array_equal(pixels(other.path), np.asarray(expected))
     assert other.recipe.size == read_creation(other.path).recipe.size == size and other.receipt == own.receipt
