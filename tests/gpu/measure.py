@@ -115,7 +115,8 @@ def _rendering(layout: str, device: torch.device, quick: bool, scratch: Path) ->
 def _eyes(device: torch.device, quick: bool) -> None:
     print("== eyes")
     config = Dinov2Config(hidden_size=384, num_attention_heads=6, num_hidden_layers=2 if quick else 12, image_size=518)
-    model: Any = Dinov2Model(config).eval().to(device)
+    model: Any = Dinov2Model(config)
+    model.eval().to(device)
     side, batch = (112, 2) if quick else (448, 32)
     pixels = torch.randn(batch, 3, side, side, device=device)
 
@@ -145,7 +146,7 @@ def _matrix_rate(device: torch.device, precision: torch.dtype) -> None:
 
     def multiply() -> None:
         for _ in range(20):
-            one @ one
+            torch.mm(one, one)
 
     multiply()
     print(f"== matrix rate: {20 * 2 * side**3 / _timed(multiply, device) / 1e12:.0f} TFLOP/s in {precision}")

@@ -109,7 +109,7 @@ def test_by_peaks_each_part_is_compared_with_its_own_largest_value() -> None:
 @pytest.mark.parametrize("upcast", [False, True])
 def test_scores_that_overflow_in_half_precision_are_taken_in_full_where_the_model_says_so(upcast: bool) -> None:
     torch.manual_seed(3)
-    layer = Attention(16, cross_attention_dim=8, heads=1, dim_head=16, upcast_attention=upcast).half()
+    layer: Any = Attention(16, cross_attention_dim=8, heads=1, dim_head=16, upcast_attention=upcast).half()
     pixels, words = torch.randn(1, 16, 16).half() * 60, torch.randn(1, 5, 8).half() * 60
     layer.to_q.weight.data *= 40
     layer.to_k.weight.data *= 40
