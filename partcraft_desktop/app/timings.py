@@ -52,6 +52,12 @@ class Timings:
             return 0.0
         return self.paces.get(pace_key(recipe, pack), 0.0) * steps_of(recipe)
 
+    def step_of(self, base_model: str) -> float:
+        """Seconds of a step of one picture at a base model's own size, asked twice where that was measured; 0 if it
+        never drew."""
+        paces = (self.paces.get(f"{base_model} 0 {asked}", 0.0) for asked in ("guided", "plain"))
+        return next(filter(None, paces), 0.0)
+
     def with_pace(self, recipe: Recipe, pack: Pack, seconds: float) -> Timings:
         """With a whole render that was just measured; one that kept its picture took no steps, and says nothing, nor
         does one that was tried several times."""

@@ -13,7 +13,10 @@ from engine.hub.records import Unfinished
 from engine.hub.shelf import LORA_FILE, Shelf, ShelfModel, memory_needed
 from engine.hub.single_files import UNPACKABLE
 from partcraft_desktop.app.model_state import FetchStatus
+from partcraft_desktop.app.timings import Timings
 
+_NEVER: Final = Timings()
+_USUAL_STEPS: Final = 20
 RowKind = Literal["here", "unfinished", "proposed"]
 
 _GIVES: Final = {
@@ -46,8 +49,8 @@ class RowText:
     add_on: str = ""
 
 
-def here_text(model: ShelfModel, memory: int) -> RowText:
-    """The row of a model on this computer, which has ``memory`` bytes."""
+def here_text(model: ShelfModel, memory: int, timings: Timings = _NEVER) -> RowText:
+    """The row of a model on this computer, which has ``memory`` bytes and took the ``timings``."""
     if model.single_file:
         name = model.id.replace("\\", "/").rpartition("/")[2]
         gives = f"{model.kind[:1].upper()}{model.kind[1:]} in a single file."
@@ -62,6 +65,8 @@ def here_text(model: ShelfModel, memory: int) -> RowText:
     facts = [f"{byte_size(model.size)} on disk"]
     if model.memory:
         facts.append(f"about {byte_size(memory_needed(model))} of memory")
+    if step := timings.step_of(model.id):
+        facts.append(f"{duration(_USUAL_STEPS * step)} a picture of {_USUAL_STEPS} steps here, measured")
     facts += [model.license] if model.license else []
     facts.append(model.id if not model.id.startswith("starter/") else "PartCraft")
     return RowText(
@@ -92,12 +97,12 @@ def proposed_text(model: CatalogueModel, memory: int) -> RowText:
                    _too_large(memory_needed(model), memory))  # fmt: skip
 
 
-def row_texts(shelf: Shelf) -> list[tuple[str, list[RowText]]]:
+def row_texts(shelf: Shelf, timings: Timings = _NEVER) -> list[tuple[str, list[RowText]]]:
     """The rows of the page by headings; a heading without rows is left out."""
     begun = {one.id for one in shelf.unfinished}  # another revision of a model that is here, maybe: one row is enough
     groups = [
         ("Fetched in part", [unfinished_text(one) for one in shelf.unfinished]),
-        ("On this computer", [here_text(one, shelf.memory) for one in shelf.here if one.id not in begun]),
+        ("On this computer", [here_text(one, shelf.memory, timings) for one in shelf.here if one.id not in begun]),
         ("Can be fetched", [proposed_text(one, shelf.memory) for one in shelf.proposed]),
     ]
     return [(heading, rows) for heading, rows in groups if rows]

@@ -146,7 +146,7 @@ class ModelsDialog(Dialog):
                 widget.deleteLater()
         before, self.rows = self.rows, {}
         self._list.addWidget(self.vocabularies)
-        for title, texts in row_texts(shelf):
+        for title, texts in row_texts(shelf, self._session.state.timings):
             label = heading(title)
             label.setContentsMargins(0, UNIT, 0, 0)
             self._list.addWidget(label)

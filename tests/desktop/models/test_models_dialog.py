@@ -20,6 +20,7 @@ from engine.core.paths import models_dir
 from engine.hub.shelf import Shelf, look_at_shelf
 from engine.worker.jobs import Failed
 from partcraft_desktop.app.session import Session
+from partcraft_desktop.app.timings import Timings
 from partcraft_desktop.models.model_texts import row_texts
 from partcraft_desktop.models.models_dialog import ModelsDialog
 from partcraft_desktop.window.main_window import MainWindow
@@ -295,6 +296,14 @@ def test_the_qt_thread_reads_no_files(qtbot: QtBot, window: MainWindow, model: S
         page.consent.yes.click()
         qtbot.waitUntil(lambda: ID in page.rows and not session.state.models.fetches, timeout=WAIT)
     assert notes == []
+
+
+def test_a_base_model_that_drew_here_says_how_long_it_takes() -> None:
+    drew = Timings(paces={"starter/base 0 guided": 0.6, "starter/base 0 plain": 0.3, "other/base 512 guided": 9.0})
+    facts = {row.id: row.facts for _, rows in row_texts(look_at_shelf(), drew) for row in rows}
+    assert " · 12 s a picture of 20 steps here, measured · " in facts["starter/base"]
+    assert not any("measured" in text for id, text in facts.items() if id != "starter/base")
+    assert drew.step_of("other/base") == 0.0, "at another size"
 
 
 def test_a_few_step_lora_is_rendered_with_from_its_row(
