@@ -64,18 +64,19 @@ def _train(models: Models, plan: Plan, pack: Pack, place: Path, report: Report, 
             if wish:
                 raise StopRequested if wish == "stop" else JobCancelled
 
-    written = _learn(models, plan, pack, place, heed, world)
+    written, step = _learn(models, plan, pack, place, heed, world)
     if not world.first:
         return place
     gc.collect()  # the pack is opened as anybody would, in the memory that the learner had
-    written = write_reader(models, written, plan, report)
+    written = write_reader(models, written, plan, step, report)
     report(Progress("Opening the pack", 0, 0))
     proven = prove_pack(models, written, run, plan.seed, report)
     return place if written.path == place else install_pack(proven, place, run)
 
 
-def _learn(models: Models, plan: Plan, pack: Pack, place: Path, heed: Report, world: World) -> Pack:
-    """Learn and write what was learned: beside ``place``, or there if it is the draft's own folder."""
+def _learn(models: Models, plan: Plan, pack: Pack, place: Path, heed: Report, world: World) -> tuple[Pack, int]:
+    """Learn and write what was learned: beside ``place``, or there if it is the draft's own folder. Also says after how
+    many steps."""
     heed(Progress("Getting ready", 0, 0))
     unet = plan.unet or pack.unet_for(plan.base_model)
     vae = pack.base_model.vae if plan.base_model in ("", pack.base_model.id) else ""
@@ -102,7 +103,7 @@ def _learn(models: Models, plan: Plan, pack: Pack, place: Path, heed: Report, wo
             raise
     in_place = resolved(place) == resolved(pack.path)
     beside = place if in_place else place.with_name(f".{place.name}-part")
-    return write_trained_pack(learner, pack, plan, base, step, beside) if world.first else pack
+    return (write_trained_pack(learner, pack, plan, base, step, beside) if world.first else pack), step
 
 
 def _examples(models: Models, pipeline: Any, plan: Plan, pack: Pack, report: Report, world: World) -> Examples:

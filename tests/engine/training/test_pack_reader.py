@@ -30,7 +30,7 @@ def test_a_reader_is_kept_only_if_it_reads(
     before = (pack.path / READER).read_bytes()
     monkeypatch.setattr(pack_reader, "LEAST_KAPPA", least)
     seen: list[News] = []
-    made = write_reader(models, pack, Plan(str(pack.path), steps=2), seen.append)
+    made = write_reader(models, pack, Plan(str(pack.path)), 2, seen.append)
     assert any(isinstance(news, Progress) and news.stage == STAGE and news.total for news in seen)
     assert (READER_METRICS in made.metrics) == (pack.path / READER).exists() == (least < 0)
     if least < 0:
