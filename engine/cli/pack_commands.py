@@ -80,12 +80,14 @@ def _import_original(place: Path, arguments: Namespace) -> Pack:
     from engine.exchange.import_checkpoint import pack_folder  # brings torch
     from engine.exchange.original_checkpoint import import_original
 
+    files = find_original(place)
+    if files is None and not arguments.base_model:
+        raise UserError(f"There is neither a pack nor a checkpoint in {place}.", "Choose another file or folder.")
     if not arguments.base_model:
         raise UserError(
             "A checkpoint does not say which base model it belongs to.",
             "Add --base-model with the model's id or folder.",
         )
-    files = find_original(place)
     checkpoint = files.folder if files else place
     published = published_at(checkpoint)
     title = arguments.title or resolved(checkpoint).name
