@@ -21,6 +21,7 @@ from engine.rendering.preview import open_preview
 from engine.rendering.receipts import examine
 from engine.rendering.reference_painting import paint_reference
 from engine.rendering.render import render
+from engine.rendering.sketch import sketch
 from engine.segmentation.dino import open_dino
 from engine.segmentation.discover import discover
 from engine.segmentation.find_parts import find_parts
@@ -28,11 +29,11 @@ from engine.segmentation.image_folder import survey
 from engine.segmentation.segment import segment
 from engine.training.step_cost import measure
 from engine.training.train import train
+from engine.worker.collage_jobs import Examine, Sketch
 from engine.worker.evaluated import Evaluated
 from engine.worker.jobs import (
     Discover,
     Evaluate,
-    Examine,
     ExportPack,
     FindParts,
     GetEyes,
@@ -80,6 +81,7 @@ HANDLERS: Final[dict[type, Callable[[Models, Any, Report], Any]]] = {
     Segment: segment,
     Render: render,
     Examine: examine,
+    Sketch: sketch,
     Survey: survey,
     FindParts: find_parts,
     Discover: discover,

@@ -47,13 +47,12 @@ from engine.packs.stand_ins import PAINTED, code_of, is_stand_in, with_stand_ins
 from engine.runs.plan import Plan
 from engine.runs.run import Run, SampleImage
 from engine.runs.run_folder import run_identity
+from engine.worker.collage_jobs import Examine, Examined, Sketch, Sketched
 from engine.worker.evaluated import Evaluated, Judgement, PartScores, Scores
 from engine.worker.jobs import (
     Discover,
     Evaluate,
     Evaluating,
-    Examine,
-    Examined,
     ExportPack,
     FindParts,
     GetEyes,
@@ -282,13 +281,23 @@ def examine(models: Any, job: Examine, report: Any) -> Examined:
     return Examined(job.recipe, receipt)
 
 
+def sketch(models: Any, job: Sketch, report: Any) -> Sketched:
+    """A drawn bird of the recipe's seed, after all steps."""
+    script = _script(job)
+    for step in range(job.recipe.steps):
+        _step(script, step)
+        report(Progress("Painting", step + 1, job.recipe.steps))
+    return Sketched(job.recipe, np.asarray(sketch_bird(job.recipe.seed % 1000)[0]))
+
+
 def keep(job: Render, picture: Image.Image, name: str, recipe: Any, receipt: Any) -> Creation:
     """Save a picture the way the engine does."""
     from engine.core.png_metadata import save_creation
 
-    vocabulary = Pack.open(job.pack).vocabulary
+    pack = Pack.open(job.pack)
     source = source_type(recipe.start, recipe.steps) if job.mark else ""
-    return save_creation(picture, Path(job.out) / name, recipe, receipt, vocabulary, source=source)
+    path, revision = Path(job.out) / name, pack.base_model.revision
+    return save_creation(picture, path, recipe, receipt, pack.vocabulary, source=source, revision=revision)
 
 
 def make_folder(folder: Path, kinds: Iterable[str] = ("Cardinal", "Ёжик"), each: int = 4) -> Path:
@@ -518,6 +527,7 @@ HANDLERS = {
     Segment: segment,
     Render: render,
     Examine: examine,
+    Sketch: sketch,
     Survey: survey,
     FindParts: find_parts,
     Discover: discover,

@@ -19,6 +19,7 @@ from pathlib import Path
 SCENES = (
     "first",
     "made",
+    "live",
     "rendering",
     "queue",
     "creation",
@@ -277,7 +278,7 @@ class _Scene:
 
         window, session = self.window, self.session
         window.resize(1280, 832)
-        some = ("made", "rendering", "queue", "trouble", "small", "long", "creation", "compare", "grid")
+        some = ("made", "live", "rendering", "queue", "trouble", "small", "long", "creation", "compare", "grid")
         if scene in (*some, "viewer", "deleted"):
             self.make(24 if scene == "grid" else 9)
             session.begin()
@@ -288,6 +289,10 @@ class _Scene:
         if scene in ("creation", "compare", "grid"):
             self.settle()
             window.gallery.strip.setCurrentIndex(window.gallery.model.index(2))
+        if scene == "live":
+            session.start_engine()
+            session.live.set_on(True)
+            self.wait(lambda: session.state.live.painting is not None)
         if scene == "compare":
             window.creature.footer.compare.click()
         if scene == "grid":

@@ -18,7 +18,8 @@ from engine.packs.pack import CODEBOOK, READER, Pack
 from engine.rendering.collages import Labels, open_collage, picture_of, placed_labels
 from engine.segmentation.dino import open_dino
 from engine.segmentation.mask_refinement import segment_picture
-from engine.worker.jobs import Examine, Examined, Progress, Report
+from engine.worker.collage_jobs import Examine, Examined
+from engine.worker.jobs import Progress, Report
 
 
 def examine(models: Models, job: Examine, report: Report) -> Examined:

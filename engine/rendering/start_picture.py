@@ -31,13 +31,15 @@ Box = tuple[float, float, float, float]
 class StartPicture:
     """``image`` is RGB at the size of the render. ``labels`` uint8 (H, W) says which part is where (``NO_PART``: none),
     None where nobody could look; ``nths`` which of several of one part, None where these cannot be told apart.
-    ``changes`` float32 (H, W) in 0..1 says how much of ``freedom`` each pixel has; None: all have all of it."""
+    ``changes`` float32 (H, W) in 0..1 says how much of ``freedom`` each pixel has; None: all have all of it. ``box``
+    says which part of the original picture it is: left, top, right and bottom in shares of its sides."""
 
     image: Image.Image
     labels: Labels | None
     freedom: float
     changes: Changes | None = None
     nths: Labels | None = None
+    box: Box = (0.0, 0.0, 1.0, 1.0)
 
     def place_of(self, part: int, nth: int = 0) -> npt.NDArray[np.bool_]:
         """Bool (H, W): where a part is, the one of several where they can be told apart."""
@@ -61,14 +63,14 @@ def open_start(models: Models, pack: Pack, painter: Painter, recipe: Recipe) -> 
     else:
         collage = open_collage(models, pack, recipe)
         image, (labels, nths) = picture_of(collage), placed_labels(collage)
-    image, labels, nths = _framed(image, labels, nths, side, painter)
+    image, labels, nths, box = _framed(image, labels, nths, side, painter)
     changes = None
     if start.is_local:
         if labels is None:
             raise UserError("The parts of the start cannot be told apart.", "Render without keeping or changing parts.")
         _require_parts(pack, labels, start.only)
         changes = change_map(labels, start.keep, start.only, painter.pipeline.vae_scale_factor)
-    return StartPicture(image, labels, start.freedom, changes, nths)
+    return StartPicture(image, labels, start.freedom, changes, nths, box)
 
 
 def _creation(models: Models, pack: Pack, path: Path, needed: bool) -> tuple[Image.Image, Labels | None]:
@@ -87,10 +89,10 @@ def _creation(models: Models, pack: Pack, path: Path, needed: bool) -> tuple[Ima
 
 def _framed(
     image: Image.Image, labels: Labels | None, nths: Labels | None, side: int, painter: Painter
-) -> tuple[Image.Image, Labels | None, Labels | None]:
-    """Picture, labels and numbers at the size of the render: the shape of the picture is kept, its area becomes that of
-    a square of ``side`` pixels. Of pictures more than twice as wide as high (or the other way round) the middle of the
-    creature is kept."""
+) -> tuple[Image.Image, Labels | None, Labels | None, Box]:
+    """Picture, labels and numbers at the size of the render, and which part of the picture they are: its shape is kept,
+    its area becomes that of a square of ``side`` pixels. Of pictures more than twice as wide as high (or the other way
+    round) the middle of the creature is kept."""
     pipeline = painter.pipeline
     ratio = min(max(image.width / image.height, 1 / _WIDEST), _WIDEST)
     if 1 / _NEARLY_SQUARE < ratio < _NEARLY_SQUARE:
@@ -109,7 +111,9 @@ def _framed(
             return None
         return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.NEAREST, box))
 
-    return image.resize(size, Image.Resampling.LANCZOS, box), scaled(labels), scaled(nths)
+    left, top, right, bottom = box
+    shares = left / image.width, top / image.height, right / image.width, bottom / image.height
+    return image.resize(size, Image.Resampling.LANCZOS, box), scaled(labels), scaled(nths), shares
 
 
 def _middle(labels: Labels | None, image: Image.Image) -> tuple[float, float]:

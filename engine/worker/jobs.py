@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from engine.core.correction import Correction
 from engine.core.errors import ErrorKind
-from engine.core.recipe import Creation, Receipt, Recipe
+from engine.core.recipe import Creation, Recipe
 from engine.core.segmentation import Segmentation
+from engine.worker.collage_jobs import Examine, Sketch
 from engine.worker.evaluated import Evaluated
 
 # Jobs: what can be asked. ``pack`` is always the pack's folder.
@@ -44,14 +45,6 @@ class Render:
     recipe: Recipe
     out: str
     mark: bool = True
-
-
-@dataclass(frozen=True)
-class Examine:
-    """Look at a recipe's collage as at a creation: which parts does it show, and where? Result: :class:`Examined`."""
-
-    pack: str
-    recipe: Recipe
 
 
 @dataclass(frozen=True)
@@ -220,8 +213,8 @@ class ExportPack:
 
 
 Job = (
-    Prepare | Segment | Render | Examine | Survey | FindParts | Discover | Measure | Train | Evaluate | GetEyes
-    | UnpackCheckpoint | ImportCheckpoint | PaintReference | ExportPack
+    Prepare | Segment | Render | Examine | Sketch | Survey | FindParts | Discover | Measure | Train | Evaluate
+    | GetEyes | UnpackCheckpoint | ImportCheckpoint | PaintReference | ExportPack
 )  # fmt: skip
 
 
@@ -235,14 +228,6 @@ class Segmented:
     segmentation: Segmentation
     note: str = ""
     unseen: bool = False
-
-
-@dataclass(frozen=True)
-class Examined:
-    """The receipt of a recipe's collage; empty where the pack's eyes are not on this computer."""
-
-    recipe: Recipe
-    receipt: Receipt
 
 
 REMARKS: Final = ("label", "note")

@@ -8,7 +8,8 @@ from typing import Final
 from PySide6.QtCore import QObject
 
 from engine.core.recipe import Receipt
-from engine.worker.jobs import Cancelled, Examine, Examined, Failed, Finished, Job, News, Progress
+from engine.worker.collage_jobs import Examine, Examined
+from engine.worker.jobs import Cancelled, Failed, Finished, Job, News, Progress
 from partcraft_desktop.app.state import CollageCheck
 from partcraft_desktop.app.store import Store
 

@@ -39,6 +39,7 @@ from partcraft_desktop.app.engine_client import EngineClient, EngineLike
 from partcraft_desktop.app.evaluation_work import EvaluationWork
 from partcraft_desktop.app.learning.controller import LearningController
 from partcraft_desktop.app.learning.state import LearningState, RunsApi
+from partcraft_desktop.app.live_control import LiveControl
 from partcraft_desktop.app.model_shelf import ModelShelf
 from partcraft_desktop.app.open_pictures import OWN_LIMIT, OpenPictures, differ_in_pictures, find_again
 from partcraft_desktop.app.pack_list import PackList, PackListing
@@ -104,6 +105,7 @@ class Session(Store):
         self.add_ons = AddOnControl(self, self._recipes.change)
         self._collages = CollageControl(self)
         self.check = CheckControl(self, self._collages.contents, self._renders.submit, self._client.cancel)
+        self.live = LiveControl(self, self._client, self._collages.contents, lambda on: settings.set(live=on))
         self.saves = SaveControl(self, settings.home, self._collages.maker, self._renders.submit)
         again = self._recipes.begin_with
         self._packs = PackList(self, packs, self._undo, self._packs_listed, self._switch_pack, again)
@@ -129,6 +131,7 @@ class Session(Store):
         self._saved_queue = saved.queue
         self._pictures.closed = dict(saved.closed)
         self.update_state(timings=saved.timings, seed_locked=saved.seed_locked, hint=not self.settings.values.hint_seen)
+        self.live.set_on(self.settings.values.live)
         self.learning.begin(saved.learning, self.state.packs)
         self._packs.read(lambda: find_again(saved.own[:OWN_LIMIT]), self._pictures.bring_back)
         self._creations.read()

@@ -21,7 +21,8 @@ Theme = Literal["system", "light", "dark"]
 class Values:
     """What a person can set. ``out`` is the folder for creations, empty for the default;
     ``save_folder`` and ``save_kind`` are where and as what pictures were saved last; ``mark_renders``: creations say
-    that a model made them (IPTC's digital source type); ``window`` keeps sizes between starts."""
+    that a model made them (IPTC's digital source type); ``live``: the collage is painted live; ``window`` keeps sizes
+    between starts."""
 
     theme: Theme = "system"
     reduced_motion: bool = False
@@ -30,6 +31,7 @@ class Values:
     save_folder: str = ""
     save_kind: str = ""
     mark_renders: bool = True
+    live: bool = False
     window: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 

@@ -14,6 +14,7 @@ from engine.core.vocabulary import Choice
 from engine.packs.base_sizes import BaseSizes
 from engine.packs.pack import Pack
 from engine.packs.prompt_room import PromptRoom
+from engine.worker.collage_jobs import Sketched
 from partcraft_desktop.app.learning.state import LearningState
 from partcraft_desktop.app.model_state import ModelsState
 from partcraft_desktop.app.painting_state import PaintingStatus
@@ -73,6 +74,16 @@ class CollageCheck:
     receipt: Receipt = ()
     looks: bool = False
     done: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class LivePainting:
+    """Whether the collage is painted live; ``painting`` is of the collage as it is now, None until there is one;
+    ``busy``: the engine paints."""
+
+    on: bool = False
+    painting: Sketched | None = None
+    busy: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,6 +176,7 @@ class State:
     creature: Creature = field(default_factory=Creature)
     check: CollageCheck | None = None
     """There while the engine looks at the collage of the recipe, and once it has."""
+    live: LivePainting = field(default_factory=LivePainting)
     add_on_faults: tuple[AddOnFault, ...] = ()
     """What is wrong with add-ons of the recipe, as far as was looked."""
     reference: OpenPicture | None = None

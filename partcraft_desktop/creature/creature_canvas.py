@@ -36,6 +36,8 @@ class CreatureCanvas(QWidget):
         self._images = LayerImages()
         self._collage: Collage | None = None
         self._picture: PictureLevels | None = None
+        self._painted: PictureLevels | None = None
+        self._painted_box = QRectF(0, 0, 1, 1)
         self._away: frozenset[int] = frozenset()
         self._ring = False
         self._placement = Placement.fitted(1, 1, self.width(), self.height(), MARGIN)
@@ -61,6 +63,12 @@ class CreatureCanvas(QWidget):
         size = picture.width, picture.height
         behind = (self._collage.width, self._collage.height) if self._collage is not None else size
         self._fit_to(*(behind if same_shape(behind, size) else size))
+        self.update()
+
+    def show_painted(self, painted: PictureLevels | None, box: QRectF | None = None) -> None:
+        """Show the collage as it was painted over its layers, which can be taken hold of all the same; ``box``: where
+        on the collage, in shares of its sides (all of it). None: the layers alone."""
+        self._painted, self._painted_box = painted, box or QRectF(0, 0, 1, 1)
         self.update()
 
     def _also_painted(self) -> tuple[Layer, ...]:
@@ -122,6 +130,8 @@ class CreatureCanvas(QWidget):
             self._picture.draw(painter, target, target.width() / self._picture.width * self.devicePixelRatioF())
         elif self._collage is not None:
             self._paint_collage(painter, self._collage, target)
+            if self._painted is not None and not self._away:
+                self._paint_painted(painter, self._painted, target)
         painter.setClipping(False)
         self._paint_over(painter)
         if self._ring:
@@ -134,6 +144,16 @@ class CreatureCanvas(QWidget):
         for layer in collage.layers:
             if layer.visible and layer.part not in self._away:
                 self._images.draw_layer(painter, layer, self._placement.scale, target.topLeft())
+
+    def _paint_painted(self, painter: QPainter, painted: PictureLevels, target: QRectF) -> None:
+        box = self._painted_box
+        place = QRectF(
+            target.left() + box.left() * target.width(),
+            target.top() + box.top() * target.height(),
+            box.width() * target.width(),
+            box.height() * target.height(),
+        )
+        painted.draw(painter, place, place.width() / painted.width * self.devicePixelRatioF())
 
     def _paint_over(self, painter: QPainter) -> None:
         """Paint what lies over the creature and may reach beyond it."""

@@ -124,7 +124,9 @@ class CreatureFooter(QWidget):
         if isinstance(item, Here):
             render = self._session.state.render
             if item is Here.COLLAGE or render is None:
-                return f"Collage{check_words(self._session.state)}"
+                state = self._session.state
+                painted = ", painted live" if state.live.painting is not None else ""
+                return f"Collage{painted}{check_words(state)}"
             return render_words(render)
         return creation_caption(item, self._vocabulary(item), datetime.now(UTC))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QKeySequence, QPixmap, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.core.recipe import Creation
+from engine.worker.collage_jobs import Sketched
 from partcraft_desktop.app.background import BackgroundReader
 from partcraft_desktop.app.messages import sentence_of
 from partcraft_desktop.app.session import Session
@@ -50,9 +51,11 @@ class CreaturePane(QWidget):
         self._creature: Creature | None = None
         self._preview: PictureLevels | None = None  # of the picture that is rendered now
         self._rendered: QueuedRender | None = None
+        self._painted: Sketched | None = None
         self._item: Item = Here.COLLAGE  # shown last
         self._left: Item | None = None  # what the one on show is compared with
         self._taken: tuple[int, QPixmap, QPoint] | None = None
+        self._waits_for = ""
         self.on_show = OnShow(session, self)
         self._pictures = CreationPictures(readers, self)
         self._build(thumbnails)
@@ -84,7 +87,7 @@ class CreaturePane(QWidget):
             keys.activated.connect(self.footer.compare.click)
         self.busy_line = BusyLine(self)
         self._busy_late = QTimer(self, singleShot=True, interval=QUIET_FOR_MS)
-        self._busy_late.timeout.connect(lambda: self.busy_line.start("Putting it together"))
+        self._busy_late.timeout.connect(lambda: self.busy_line.start(self._waits_for))
         self._flight_late = QTimer(self, singleShot=True, interval=FLIGHT_WAITS_MS)
         self._flight_late.timeout.connect(self._give_up_flight)
         column = QVBoxLayout(self)
@@ -159,16 +162,31 @@ class CreaturePane(QWidget):
             self._creature = state.creature
             self._show_what_is_here()
             self._begin_flight()
+        self._show_painted(state.live.painting)
         self._show_waiting()
         noun = state.pack.vocabulary.noun if state.pack else ""
         self.empty.show_noun(noun, coming=state.creature.choices != state.recipe.choices)
         self.canvas.setAccessibleName(f"Your {noun}" if noun else "Creature")
 
+    def _show_painted(self, painted: Sketched | None) -> None:
+        """Show the collage as it is painted live, or its layers."""
+        if painted is self._painted:
+            return
+        self._painted = painted
+        if painted is None:
+            self.canvas.show_painted(None)
+        else:
+            image, (left, top, right, bottom) = to_qimage(painted.image), painted.box
+            levels = PictureLevels(image.width(), image.height(), (image,))
+            self.canvas.show_painted(levels, QRectF(left, top, right - left, bottom - top))
+
     def _show_waiting(self) -> None:
         """Show quietly that the creature is not yet that of the recipe, once that takes a moment."""
         state = self._session.state
         self.busy_line.set_reduced_motion(self._session.settings.values.reduced_motion)
-        if state.tried is not None or state.pack is None or state.creature.choices == state.recipe.choices:
+        self._waits_for = "Painting" if state.live.busy else "Putting it together"
+        is_whole = state.creature.choices == state.recipe.choices and not state.live.busy
+        if state.tried is not None or state.pack is None or is_whole:
             self._busy_late.stop()
             self.busy_line.stop()
         elif not self._busy_late.isActive() and not self.busy_line.running:

@@ -15,13 +15,14 @@ from partcraft_desktop.widgets.theme import icon
 
 
 class OutRow(QWidget):
-    """``save_wanted()``, ``copy_wanted()``, ``layers_wanted(shown)``, ``check_wanted()``: pressed.
+    """``save_wanted()``, ``copy_wanted()``, ``layers_wanted(shown)``, ``check_wanted()``, ``live_wanted(on)``: pressed.
     ``write`` writes what is carried."""
 
     save_wanted = Signal()
     copy_wanted = Signal()
     layers_wanted = Signal(bool)
     check_wanted = Signal()
+    live_wanted = Signal(bool)
 
     def __init__(self, write: Write, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,7 +36,11 @@ class OutRow(QWidget):
         self.layers.toggled.connect(self.layers_wanted)
         look = "Have the engine look whether each part is seen, and where it was put"
         self.check = self._button("Check", "check", self.check_wanted.emit, look)
-        self._words = (self.save, self.copy, self.layers, self.check)
+        told = "Paint the collage anew after each change, as Render will, in few steps; nothing is kept"
+        self.live = self._button("Live", "live", None, told)
+        self.live.setCheckable(True)
+        self.live.toggled.connect(self.live_wanted)
+        self._words = (self.save, self.copy, self.live, self.layers, self.check)
         self.grip = DragOutButton(write)
         self.grip.setIcon(icon("grip"))
         self.grip.setAccessibleName("Drag the picture out")
@@ -43,7 +48,7 @@ class OutRow(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
-        for widget in (self.save, self.copy, self.layers, self.check, self.grip):
+        for widget in (*self._words, self.grip):
             row.addWidget(widget)
         row.addStretch(1)
 

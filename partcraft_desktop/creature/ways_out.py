@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from engine.core.recipe import Creation
+from partcraft_desktop.app.live_control import can_be_live
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.creature.layers_panel import LayersPanel
 from partcraft_desktop.creature.out_row import OutRow
@@ -39,6 +40,7 @@ class WaysOut(QObject):
         self.row.copy_wanted.connect(self._copy)
         self.row.layers_wanted.connect(self._show_layers)
         self.row.check_wanted.connect(session.check.start)
+        self.row.live_wanted.connect(session.live.set_on)
         self.row.grip.pressed.connect(self._take_picture)
         self.row.grip.clicked.connect(lambda: self._write(self._copied))
         self.panel = LayersPanel(session, pane)
@@ -50,7 +52,10 @@ class WaysOut(QObject):
         self.copy_whole = self._action("Copy with its ground", "copy", "Ctrl+Shift+C", lambda: self._copy(True))
         self.layers_action = self._action("Layers…", "layers", "", lambda: self.row.layers.setChecked(True))
         self.check_action = self._action("Check", "check", "", session.check.start)
-        self.all = [self.save_action, self.copy_action, self.copy_whole, self.layers_action, self.check_action]
+        self.live_action = self._action("Live", "live", "L", self.row.live.click)
+        self.live_action.setCheckable(True)
+        self.all = [self.save_action, self.copy_action, self.copy_whole, self.live_action, self.layers_action]
+        self.all.append(self.check_action)
         self._folded = False
         canvas.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         pane.installEventFilter(self)
@@ -68,6 +73,7 @@ class WaysOut(QObject):
         can_check = self._session.state.creature.is_whole and self._session.state.check is None
         self.row.check.setEnabled(can_check)
         self.check_action.setEnabled(can_check)
+        self._show_live()
         # A creation has actions of its own, with the same keys.
         of_collage = has_collage and self._shown() is None
         for action in (self.save_action, self.copy_action, self.copy_whole):
@@ -76,6 +82,15 @@ class WaysOut(QObject):
         self.layers_action.setEnabled(has_collage)
         if not has_collage and self.panel.isVisible():
             self._close_layers()
+
+    def _show_live(self) -> None:
+        state = self._session.state
+        with QSignalBlocker(self.row.live):
+            self.row.live.setChecked(state.live.on)
+        self.live_action.setChecked(state.live.on)
+        can = state.pack is not None and can_be_live(state.pack, state.recipe)
+        for one in (self.row.live, self.live_action):
+            one.setEnabled(can and state.creature.collage is not None)
 
     def set_folded(self, folded: bool) -> None:
         """Leave the row out where there is no room for it: its actions are in a menu."""

@@ -26,7 +26,8 @@ from engine.rendering.collages import look_at, open_collage, picture_of, placed_
 from engine.rendering.painter import open_painter
 from engine.rendering.render import render
 from engine.rendering.start_picture import open_start
-from engine.worker.jobs import Examine, News, Preview, Progress, Render
+from engine.worker.collage_jobs import Examine
+from engine.worker.jobs import News, Preview, Progress, Render
 
 SIDE = 64
 
