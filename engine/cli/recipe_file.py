@@ -25,13 +25,17 @@ def recipe_from_file(path: Path, pack_name: str = "") -> tuple[Recipe, Pack]:
     library = PackLibrary()
     if path.suffix.lower() == ".png":
         try:
-            recipe = read_creation(path).recipe
+            creation = read_creation(path)
+            recipe = creation.recipe
         except UserError:  # another program kept only its own line, which does not name the pack
             pack = library.find(pack_name)
             recipe = read_other_recipe(path, pack.vocabulary)
             if recipe is None:
                 raise
+            creation = None
         pack = library.find(pack_name or recipe.pack)
+        if creation is not None and (told := pack.repaints_otherwise(creation)):
+            print(told, file=sys.stderr)
         return replace(recipe, pack=pack.id), pack
     try:
         text = read_text(path)

@@ -38,14 +38,15 @@ def save_creation(
     model: str = "",
     sampler: str = "",
     source: str = "",
+    revision: str = "",
 ) -> Creation:
     """Write a picture as PNG with the recipe that makes it again alone, whole or not at all.
 
     ``picture`` is RGB. ``recipe`` should have the picture's own seed; its ``count`` and ``tries`` become 1. With a
     ``vocabulary`` the names of the choices are written beside their numbers, for people and for packs that change.
     ``model`` and ``sampler`` are names for other tools; ``source`` is a digital source type
-    (:mod:`engine.core.source_mark`). Raises :class:`UserError` for a full disk, a folder that is gone or cannot be
-    written to.
+    (:mod:`engine.core.source_mark`); ``revision`` tells apart base models of one name. Raises :class:`UserError` for a
+    full disk, a folder that is gone or cannot be written to.
     """
     path, recipe = Path(path), replace(recipe, count=1, tries=1)
     created = datetime.now(UTC).isoformat(timespec="seconds")
@@ -57,6 +58,8 @@ def save_creation(
         "receipt": [_arrival_document(arrival) for arrival in receipt],
         "created": created,
     }
+    if revision:
+        document["revision"] = revision
     if vocabulary:
         document["names"] = {
             f"{choice.part}:{choice.code}": [
@@ -72,7 +75,7 @@ def save_creation(
     info.add_itxt(PARAMETERS, unicode_text(line))
     add_mark(info, source)
     write_whole(path, lambda beside: picture.save(beside, "PNG", pnginfo=info), "the picture")
-    return Creation(str(path), recipe, receipt, created)
+    return Creation(str(path), recipe, receipt, created, revision)
 
 
 def read_creation(path: Path | str) -> Creation:
@@ -114,8 +117,8 @@ def _creation(path: Path, text: str) -> Creation:
     recipe = _with_start(recipe, recipe.start and recipe.start.found_from(path.parent))
     rows = document.get("receipt")
     receipt = tuple(arrival for row in rows if (arrival := _arrival(row))) if isinstance(rows, list) else ()
-    created = document.get("created")
-    return Creation(str(path), recipe, receipt, created if isinstance(created, str) else "")
+    created, revision = (text if isinstance(text := document.get(key), str) else "" for key in ("created", "revision"))
+    return Creation(str(path), recipe, receipt, created, revision)
 
 
 def _with_start(recipe: Recipe, start: Start | None) -> Recipe:

@@ -233,9 +233,11 @@ Receipt = tuple[Arrival, ...]
 
 @dataclass(frozen=True)
 class Creation:
-    """A rendered picture on disk with the recipe that makes it again alone (``count`` is 1)."""
+    """A rendered picture on disk with the recipe that makes it again alone (``count`` is 1). ``revision`` is that of
+    the base model it was painted with, where that has one."""
 
     path: str
     recipe: Recipe
     receipt: Receipt = ()
     created: str = ""
+    revision: str = ""

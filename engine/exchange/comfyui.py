@@ -131,10 +131,12 @@ class _Graph:
 
 def _sampler_of(pack: Pack, schedule: Mapping[str, Any]) -> tuple[str, str]:
     name = str(schedule.get("_class_name", ""))
-    if pack.base_model.steps:
+    if pack.base_model.distilled:
         return _SAMPLERS.get(name, "lcm"), "sgm_uniform"
     default = "linspace" if name.startswith(_LINSPACE) else "leading"
-    return "dpmpp_2m", _SPACINGS.get(str(schedule.get("timestep_spacing") or default), "normal")
+    first_order = name == "DPMSolverMultistepScheduler" and schedule.get("solver_order") == 1
+    spacing = _SPACINGS.get(str(schedule.get("timestep_spacing") or default), "normal")
+    return "ddim" if first_order else "dpmpp_2m", spacing
 
 
 def _sampling_of(sampler: str, schedule: Mapping[str, Any]) -> str:

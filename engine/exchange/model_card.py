@@ -65,7 +65,7 @@ With diffusers{", which takes the other file," if loras else ","} from this fold
 
 def _example(pack: Pack, shown: Sequence[Word], loras: Sequence[str], sdxl: bool, prompt: str) -> str:
     unet = pack.base_model.unet
-    classes = ["DiffusionPipeline", *([] if pack.base_model.steps else ["DPMSolverMultistepScheduler"])]
+    classes = ["DiffusionPipeline", *([] if pack.base_model.distilled else ["DPMSolverMultistepScheduler"])]
     classes += ["UNet2DConditionModel"] if unet else []
     more = f', unet=UNet2DConditionModel.from_pretrained("{unet}")' if unet else ""
     lines = ["import torch", f"from diffusers import {', '.join(sorted(classes))}"]
@@ -89,7 +89,7 @@ def _example(pack: Pack, shown: Sequence[Word], loras: Sequence[str], sdxl: bool
             ")",
         ]
     lines += [f"pipeline = DiffusionPipeline.from_pretrained(base{more})"]
-    if not pack.base_model.steps:
+    if not pack.base_model.distilled:
         lines += ["pipeline.scheduler = DPMSolverMultistepScheduler.from_config("]
         lines += ['    pipeline.scheduler.config, algorithm_type="dpmsolver++", final_sigmas_type="zero"', ")"]
     if loras:

@@ -6,13 +6,15 @@ All of it is read from small JSON files, before any weights are loaded.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from engine.core.errors import UserError
+from engine.core.json_values import finite_number, number_from
 from engine.core.on_disk import is_file
-from engine.models.model_config import require_json
+from engine.models.model_config import OWN_WORDS, require_json
 from engine.models.weight_files import missing_weights, require_safetensors, stem_of
 from engine.packs.pack import BaseModel
 
@@ -128,11 +130,22 @@ def is_distilled(schedule: dict[str, Any]) -> bool:
 def base_model_in(folder: Path, id: str, unet: Path | None = None, unet_id: str = "", vae_id: str = "") -> BaseModel:
     """What a pack says of the base model it belongs to: text widths, and how a distilled one wants to be asked."""
     widths = text_widths(folder)
+    own = require_json(folder / "model_index.json").get(OWN_WORDS) if is_file(folder / "model_index.json") else None
     if not is_distilled(require_json(folder / "scheduler" / "scheduler_config.json")):
-        return BaseModel(id, "", widths, unet_id, vae=vae_id)
+        return _with_own_words(BaseModel(id, "", widths, unet_id, vae=vae_id), own)
     taught = require_json((unet or folder / "unet") / "config.json").get("time_cond_proj_dim")
     lcm = require_json(folder / "scheduler" / "scheduler_config.json").get("_class_name") == "LCMScheduler"
-    return BaseModel(id, "", widths, unet_id, _FEW_STEPS, TAUGHT_GUIDANCE if taught else float(lcm), vae=vae_id)
+    guidance = TAUGHT_GUIDANCE if taught else float(lcm)
+    return BaseModel(id, "", widths, unet_id, _FEW_STEPS, guidance, vae=vae_id, distilled=True)
+
+
+def _with_own_words(base: BaseModel, own: Any) -> BaseModel:
+    """What a base model of ours says of itself in its model_index.json: its revision, and how it wants to be asked."""
+    if not isinstance(own, dict):
+        return base
+    steps, guidance = number_from(own.get("steps")), finite_number(own.get("guidance"))
+    few = {"steps": int(steps), "guidance": guidance} if steps and guidance is not None else {}
+    return replace(base, revision=str(own.get("revision", "")), **few)
 
 
 def _has_vocabulary(tokenizer: Path) -> bool:

@@ -138,14 +138,16 @@ def load_scheduler(place: Path) -> Any:
 
 
 def drawing_scheduler(place: Path) -> Any:
-    """The noise schedule with which a base model draws: its own if it is distilled, else DPM-Solver++ with its noise.
-    Two steps are tried, for a schedule may be found wrong only when it is used. Raises :class:`UserError`."""
+    """The noise schedule with which a base model draws: its own if it is distilled, else DPM-Solver++ with its noise,
+    of the order that it names, or the second. Two steps are tried, for a schedule may be found wrong only when it is
+    used. Raises :class:`UserError`."""
     scheduler: Any = load_scheduler(place)
     solver: Any = DPMSolverMultistepScheduler  # whose annotations say that it comes with what was left over
     try:
         if not is_distilled(require_json(place / "scheduler_config.json")):
+            order = scheduler.config.solver_order if isinstance(scheduler, solver) else 2
             scheduler = solver.from_config(
-                scheduler.config, algorithm_type="dpmsolver++", solver_order=2, final_sigmas_type="zero"
+                scheduler.config, algorithm_type="dpmsolver++", solver_order=order, final_sigmas_type="zero"
             )
         tried: Any = type(scheduler).from_config(scheduler.config)  # steps leave traces
         tried.set_timesteps(2)
@@ -182,6 +184,8 @@ _SAMPLERS: Final = {
 def sampler_name(scheduler: Any) -> str:
     """What other programs call the way a schedule draws: "DPM++ 2M", "Euler", "LCM"."""
     name = type(scheduler).__name__
+    if scheduler.config.get("solver_order") == 1:  # DPM-Solver++ of first order is DDIM (arXiv 2211.01095)
+        return _SAMPLERS["DDIMScheduler"]
     return _SAMPLERS.get(name, name.removesuffix("Scheduler"))
 
 

@@ -10,7 +10,9 @@ from engine.core.atomic_files import read_text
 from engine.core.errors import UserError
 from engine.core.json_values import read_document
 
-_KEPT: Final = {"_class_name", "_diffusers_version"}
+OWN_WORDS: Final = "_partcraft"
+"""What a base model of ours says of itself in its model_index.json; diffusers reads nothing that begins so."""
+_KEPT: Final = {"_class_name", "_diffusers_version", OWN_WORDS}
 _CODE: Final = {"attn_implementation", "auto_map", "custom_pipeline", "trust_remote_code", "experts_implementation"}
 """Keys by which a library would look for code of somebody's; others that begin with a dash below are its own notes."""
 

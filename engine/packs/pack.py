@@ -12,7 +12,7 @@ from engine.core.atomic_files import read_text, write_bytes
 from engine.core.errors import UserError
 from engine.core.json_values import finite_number, json_bytes, read_document
 from engine.core.on_disk import is_file, is_link, resolved
-from engine.core.recipe import LIMITS, Prompt, Recipe
+from engine.core.recipe import LIMITS, Creation, Prompt, Recipe
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
 from engine.packs.codebook import Codebook
 
@@ -57,7 +57,8 @@ class BaseModel:
     """The diffusers folder a pack's tokens and LoRA belong to; ``widths`` are the text encoders'.
 
     ``unet`` and ``vae`` are folders or ids whose UNet or autoencoder takes the place of the base model's own (empty:
-    none). ``steps`` and ``guidance`` are how a distilled base model wants to be asked; ``steps`` 0: it does not mind.
+    none). ``steps`` and ``guidance`` are how a base model wants to be asked; ``steps`` 0: it does not mind.
+    ``distilled``: it draws in a few steps of its own kind. ``revision`` tells apart what was published under one id.
     ``beside``: a folder that is no model known by an id, as seen from the pack's folder (with slashes); ``id`` is then
     its path here.
     """
@@ -70,6 +71,7 @@ class BaseModel:
     guidance: float = 0.0
     beside: str = ""
     vae: str = ""
+    distilled: bool = False
 
     @property
     def name(self) -> str:
@@ -131,6 +133,14 @@ class Pack:
         Raises :class:`UserError` if it cannot be written.
         """
         write_bytes(self.path / MANIFEST, json_bytes(self.to_document(), indent=1), "the pack")
+
+    def repaints_otherwise(self, creation: Creation) -> str:
+        """What is to be said before a creation's recipe is rendered again: its base model has another revision since.
+        Empty where nothing is known of that."""
+        now = self.base_model.revision
+        if not now or creation.recipe.pack != self.id or creation.revision == now:
+            return ""
+        return "The base model has changed since this was painted: rendered again, it will look a bit different."
 
     def new_recipe(self, prompt: Prompt = (), seed: int = 0) -> Recipe:
         """A recipe of this pack, with the steps and guidance its base model wants."""
@@ -307,7 +317,9 @@ def _base_model_entry(base: BaseModel) -> dict[str, Any]:
     """What most base models do not need to say."""
     entry: dict[str, Any] = {name: id for name, id in (("unet", base.unet), ("vae", base.vae)) if id}
     entry |= {"beside": base.beside} if base.beside else {}
-    return entry | ({"steps": base.steps, "guidance": base.guidance} if base.steps else {})
+    if base.steps:
+        entry |= {"steps": base.steps, "guidance": base.guidance}
+    return entry if base.distilled == bool(base.steps) else entry | {"distilled": base.distilled}
 
 
 def _base_model(path: Path, base: Mapping[str, Any]) -> BaseModel:
@@ -321,6 +333,7 @@ def _base_model(path: Path, base: Mapping[str, Any]) -> BaseModel:
         _guidance(base.get("guidance", 0.0)),
         beside,
         _model(base.get("vae", "")),
+        base.get("distilled", bool(base.get("steps"))) is True,  # before there was the word, only these had steps
     )
 
 

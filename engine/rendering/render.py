@@ -117,7 +117,10 @@ class _Rendering:
         if self.scale != 1.0:
             width, height = (max(1, round(side * self.scale)) for side in picture.size)
             picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-        return save_creation(picture, path, alone, receipt, pack.vocabulary, pack.base_model.id, sampler, self.source)
+        base = pack.base_model
+        return save_creation(
+            picture, path, alone, receipt, pack.vocabulary, base.id, sampler, self.source, base.revision
+        )
 
 
 def _one_of_each(work: _Rendering) -> list[Creation]:

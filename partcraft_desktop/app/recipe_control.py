@@ -126,9 +126,12 @@ class RecipeControl:
     def use(self, creation: Creation) -> None:
         """Take a creation's recipe, its pack and its seed, so that Render makes it again."""
         recipe = creation.recipe
-        if any(pack.id == recipe.pack for pack in self._store.state.packs):
+        pack = next((pack for pack in self._store.state.packs if pack.id == recipe.pack), None)
+        if pack is not None:
             self._set(recipe, label="use a recipe")
             self.lock_seed(True)
+            if told := pack.repaints_otherwise(creation):
+                self._store.say(told)
         else:
             missing = f"This was made with the pack “{recipe.pack}”, which is not here."
             self._store.say(missing, "Import that pack, then try again.", "warning")

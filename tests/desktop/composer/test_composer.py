@@ -29,7 +29,7 @@ from partcraft_desktop.widgets.number_field import NumberField
 from partcraft_desktop.widgets.theme import Theme
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from tests import fakes
-from tests.desktop.conftest import Opened
+from tests.desktop.conftest import Opened, said
 
 LEFT = Qt.MouseButton.LeftButton
 PLAIN = Qt.KeyboardModifier.NoModifier
@@ -384,6 +384,17 @@ def test_only_sizes_that_the_base_can_paint_are_offered(
     assert opened.session.state.recipe.size == 768
     base(sample_size=16, width=128)
     assert offered(composer) == [("Model’s own, 128 px", 0), ("768 px", 768)]
+
+
+def test_a_recipe_of_an_earlier_base_model_is_taken_and_it_is_told(composer: Composer, opened: Opened) -> None:
+    session, pack = opened.session, opened.session.state.pack
+    assert pack is not None
+    changed = replace(pack, base_model=replace(pack.base_model, revision="two"))
+    session.update_state(pack=changed, packs=(changed,))
+    session.use_recipe(Creation("", replace(session.state.recipe, seed=5), revision="two"))
+    assert session.state.recipe.seed == 5 and not said(opened, "base model has changed")
+    session.use_recipe(Creation("", replace(session.state.recipe, seed=6), revision="one"))
+    assert session.state.recipe.seed == 6 and said(opened, "base model has changed")
 
 
 def test_a_size_that_the_base_cannot_paint_is_shown_as_it_is_with_a_way_out(

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from engine.__main__ import main
-from engine.core.png_metadata import read_creation
+from engine.core.png_metadata import read_creation, save_creation
 from engine.core.recipe import Recipe
 from engine.core.start import Start, default_freedom
 from engine.core.vocabulary import Choice
@@ -157,6 +157,20 @@ def test_a_picture_that_kept_only_the_line_of_other_programs_is_made_again(
     kept = read_creation(made["path"]).recipe
     assert kept.prompt == ("a ", Choice(3, 0), " ", Choice(1, 3, 0.8), " bird") and kept.pack == "starter"
     assert (kept.steps, kept.guidance, kept.seed) == (3, 2, 9)
+
+
+def test_a_creation_of_an_earlier_base_is_rendered_and_it_is_told(
+    run: Callable[..., Run], pack: Pack, tmp_path: Path
+) -> None:
+    replace(pack, base_model=replace(pack.base_model, revision="two")).save()
+    first = run("render", PROMPT, "--out", tmp_path, "--json").json["creations"][0]["path"]
+    creation = read_creation(first)
+    assert creation.revision == "two"
+    again = run("render", "--recipe", first, "--out", tmp_path / "again")
+    assert again.code == 0 and "base model has changed" not in again.err
+    earlier = save_creation(Image.new("RGB", (8, 8)), tmp_path / "earlier.png", creation.recipe)
+    told = run("render", "--recipe", earlier.path, "--out", tmp_path / "told")
+    assert told.code == 0 and "The base model has changed since this was painted" in told.err
 
 
 def test_a_start_that_is_named_without_a_folder_is_beside_the_recipe(run: Callable[..., Run], tmp_path: Path) -> None:

@@ -95,6 +95,8 @@ def test_a_recipe_with_everything(pack: Pack) -> None:
         ({"_class_name": "DDIMScheduler", "timestep_spacing": "trailing"}, 0, ["dpmpp_2m", "sgm_uniform", ""]),
         ({"_class_name": "DDIMScheduler", "prediction_type": "v_prediction"}, 0,
          ["dpmpp_2m", "ddim_uniform", "v_prediction"]),
+        ({"_class_name": "DPMSolverMultistepScheduler", "timestep_spacing": "trailing", "solver_order": 1}, 0,
+         ["ddim", "sgm_uniform", ""]),
         ({"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing"}, 4, ["euler", "sgm_uniform", ""]),
         ({"_class_name": "EulerAncestralDiscreteScheduler"}, 1, ["euler_ancestral", "sgm_uniform", ""]),
         ({"_class_name": "LCMScheduler"}, 4, ["lcm", "sgm_uniform", "lcm"]),
@@ -107,7 +109,8 @@ def test_samplers_are_named_as_comfyui_does(
     (base / "scheduler").mkdir()
     (base / "scheduler/scheduler_config.json").write_text(json.dumps(scheduler))
     nodes = workflow_of(
-        Recipe(pack.id, ("a bird",)), replace(pack, base_model=BaseModel(str(base), "", (768,), steps=steps))
+        Recipe(pack.id, ("a bird",)),
+        replace(pack, base_model=BaseModel(str(base), "", (768,), steps=steps, distilled=steps > 0)),
     ).nodes
     check_api(nodes)
     drawn = node(nodes, "KSampler")

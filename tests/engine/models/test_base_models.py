@@ -281,6 +281,24 @@ def test_packs_say_what_their_base_wants_and_old_ones_open(bases: dict[str, Path
                         "guidance": 1.0}  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("words", "steps", "guidance"),
+    [({"steps": 8, "guidance": 3.0}, 8, 3.0), ({"steps": "x", "guidance": 3.0}, 0, 0.0), ({"steps": 8}, 0, 0.0)],
+)
+def test_a_base_of_ours_says_how_it_wants_to_be_asked(
+    own: Any, tiny_pack: Path, words: dict[str, Any], steps: int, guidance: float
+) -> None:
+    folder = own("sd15")
+    changed(folder / "model_index.json", _partcraft={"revision": "two", **words})
+    base = base_model_entry(str(folder), "")
+    assert (base.revision, base.steps, base.guidance, base.distilled) == ("two", steps, guidance, False)
+    pack = replace(Pack.open(tiny_pack), base_model=base)
+    assert pack.new_recipe().steps == (steps or 20)
+    told = pack.to_document()["base_model"]
+    assert told.get("distilled", bool(told.get("steps"))) is False, "so that earlier packs are still read as they were"
+    Models(device="cpu").pipeline(str(folder))  # diffusers opens it all the same
+
+
 def test_only_what_is_loaded_counts_as_memory(own: Any) -> None:
     folder = own("sdxl")
     before = weight_bytes(folder)

@@ -14,14 +14,20 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import EulerDiscreteScheduler, LCMScheduler, PNDMScheduler
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    LCMScheduler,
+    PNDMScheduler,
+)
 from safetensors.torch import load_file, save_file
 
 from engine.__main__ import main
 from engine.core.errors import UserError
 from engine.core.paths import models_dir
 from engine.hub.records import known_digest
-from engine.models.components import drawing_scheduler
+from engine.models.components import drawing_scheduler, sampler_name
 from engine.models.hub import check_model, list_models
 from engine.models.loader import Models
 from engine.models.wholeness import require_whole
@@ -344,6 +350,24 @@ def test_absurd_numbers_are_refused_before_anything_is_built(file: str, key: str
     changed(base / file, **{key: value})
     told(lambda: loaded(base), f"its {key} is")
     told(lambda: require_whole(check_model(str(base))), f"its {key} is")
+
+
+def test_a_schedule_of_first_order_stays_one_and_draws_as_ddim(tmp_path: Path) -> None:
+    noise = {**tiny.NOISE, "timestep_spacing": "trailing", "prediction_type": "v_prediction"}
+    DPMSolverMultistepScheduler(**noise, solver_order=1).save_pretrained(tmp_path / "first")
+    PNDMScheduler(**tiny.NOISE).save_pretrained(tmp_path / "other")
+    assert drawing_scheduler(tmp_path / "other").config.solver_order == 2
+    ours, ddim = drawing_scheduler(tmp_path / "first"), DDIMScheduler(**noise, clip_sample=False)
+    assert sampler_name(ours) == "DDIM"
+    ours.set_timesteps(4)
+    ddim.set_timesteps(4)
+    assert ours.timesteps.tolist() == ddim.timesteps.tolist()
+    one = other = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    for timestep in ours.timesteps:
+        predicted = torch.sin(one)
+        one = ours.step(predicted, timestep, one).prev_sample
+        other = ddim.step(predicted, timestep, other).prev_sample
+        assert torch.allclose(one, other, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["sd15", "turbo", "lcm"])

@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 
 from engine.core.errors import UserError
 from engine.core.paths import data_dir, packs_dir, resources_dir, starter_pack
+from engine.core.recipe import Creation, Recipe
 from engine.core.vocabulary import Part
 from engine.packs.library import PackLibrary
 from engine.packs.pack import PACK_VERSION, Pack
@@ -359,3 +360,14 @@ def test_a_broken_pack_is_not_exported(library: PackLibrary, pack: Pack, tmp_pat
     with pytest.raises(UserError, match="lacks"):
         library.export_pack(pack, tmp_path / "birds.partpack")
     assert not (tmp_path / "birds.partpack").exists()
+
+
+def test_it_is_told_when_a_creation_was_painted_by_another_base(tmp_path: Path) -> None:
+    plain = make_pack(tmp_path / "pack")
+    creation = Creation("a.png", Recipe(plain.id), revision="one")
+    assert plain.repaints_otherwise(creation) == "", "nothing is known of this base"
+    pack = replace(plain, base_model=replace(plain.base_model, revision="two"))
+    assert "base model has changed" in pack.repaints_otherwise(creation)
+    assert "base model has changed" in pack.repaints_otherwise(replace(creation, revision="")), "before they were told"
+    assert pack.repaints_otherwise(replace(creation, revision="two")) == ""
+    assert pack.repaints_otherwise(replace(creation, recipe=Recipe("another"))) == ""
