@@ -102,7 +102,12 @@ def agree(pack: Pack, expected: dict[str, Any]) -> None:
     assert [[part.index, part.name, part.colour, part.background] for part in words.parts] == expected["parts"]
     assert [list(row) for row in words.code_names] == expected["code_names"]
     assert asdict(pack.backbone) == {**expected["backbone"], "centred": False}
-    assert json.loads(json.dumps(asdict(pack.base_model))) == {**expected["base_model"], "beside": "", "vae": ""}
+    assert json.loads(json.dumps(asdict(pack.base_model))) == {
+        **expected["base_model"],
+        "beside": "",
+        "vae": "",
+        "distilled": False,
+    }
     assert (
         dict(pack.metrics) == expected["metrics"]
         and {"kinds": pack.kinds, "run": pack.run, **pack.extra} == expected["extra"]
