@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from engine.models.conditioning import encoders_of
 from engine.models.lora import LoraLayer
 from engine.models.original_unet import original_path
 
+_LAYER_NAME: Final = re.compile(r"\^?[\w.-]+")
 _FORMER: Final = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
 """What diffusers once called the projections of text encoders."""
 
@@ -58,7 +59,10 @@ def read_add_on_lora(path: Path, widths: tuple[int, ...] = ()) -> AddOnLora:
         with safe_open(plain_file(path), "pt") as opened:
             # Cloned, so that nothing is mapped: the file may be replaced while it is used.
             tensors = {key: opened.get_tensor(key).clone() for key in opened.keys()}  # noqa: SIM118  not a mapping
-            config = _config(opened.metadata() or {})
+            header = (opened.metadata() or {}).get(LORA_ADAPTER_METADATA_KEY, "{}")
+        strengths = _strengths(json.loads(header), path.name)
+    except UserError:
+        raise
     except Exception as error:  # the library refuses damaged files in many ways
         raise UserError(f"“{path.name}” is no whole safetensors file.", "Get the file again.") from error
     ups = {UP.sub("", key): key for key in tensors if UP.search(key)}
@@ -76,22 +80,56 @@ def read_add_on_lora(path: Path, widths: tuple[int, ...] = ()) -> AddOnLora:
             raise UserError(f"The matrices of “{path.name}” do not fit each other.", "Get the file again.")
         if not (torch.isfinite(down.float()).all() and torch.isfinite(up.float()).all()):
             raise UserError(f"“{path.name}” is damaged: {name[-80:]} is no number.", "Get the file again.")
-        said = finite_number(tensors[alphas[name]].item()) if name in alphas else config.get("lora_alpha")
-        rank = down.shape[0]
-        alpha = float(rank) if said is None else said * rank**0.5 if config.get("use_rslora") else said
+        said = finite_number(tensors[alphas[name]].item()) if name in alphas else None
+        alpha = said if said is not None else _alpha_of(name, down.shape[0], strengths)
         layers[name] = LoraLayer(down, up, alpha)
     return AddOnLora(path.name, layers)
 
 
-def _config(header: Mapping[str, str]) -> dict[str, Any]:
-    """How strong an adapter of diffusers says it is. Raises ``ValueError`` for strengths by layer: none is read."""
-    if LORA_ADAPTER_METADATA_KEY not in header:
-        return {}
-    document = json.loads(header[LORA_ADAPTER_METADATA_KEY])
-    config = {str(key).rpartition(".")[2]: value for key, value in document.items()}
-    if config.get("alpha_pattern") or config.get("rank_pattern") or config.get("use_dora"):
-        raise ValueError("strengths by layer")
-    return {"lora_alpha": finite_number(config.get("lora_alpha")), "use_rslora": config.get("use_rslora") is True}
+@dataclass(frozen=True)
+class _Strengths:
+    """How strong an adapter is in one model (peft's ``LoraConfig``): its alpha, None: its rank; those of single layers,
+    by the ends of their names; ``rooted``: alpha counts by the root of the rank (rsLoRA, arXiv 2312.03732)."""
+
+    alpha: float | None = None
+    by_layer: Mapping[str, float] = field(default_factory=dict)
+    rooted: bool = False
+
+
+def _strengths(document: Any, name: str) -> dict[str, _Strengths]:
+    """What diffusers' metadata says, by model ("unet", "text_encoder", or "" where it is not said). Raises
+    :class:`UserError` for what cannot be read, ``ValueError`` for what is no such metadata."""
+    if not isinstance(document, dict):
+        raise ValueError("no metadata of an adapter")
+    configs: dict[str, dict[str, Any]] = {}
+    for key, value in document.items():
+        model, _, word = str(key).rpartition(".")
+        configs.setdefault(model, {})[word] = value
+    found = {}
+    for model, config in configs.items():
+        if config.get("use_dora"):
+            raise UserError(f"“{name}” is a DoRA, which cannot be used.", "Choose an ordinary LoRA.")
+        patterns = config.get("alpha_pattern") or {}
+        alphas = {str(layer): finite_number(alpha) for layer, alpha in patterns.items()}
+        if not all(_LAYER_NAME.fullmatch(layer) and alpha is not None for layer, alpha in alphas.items()):
+            raise UserError(
+                f"“{name}” says for some layers how strong it is in a way that cannot be read.",
+                "Have it saved with an alpha beside each layer, or choose another LoRA.",
+            )
+        by_layer = {layer.lstrip("^"): alpha for layer, alpha in alphas.items() if alpha is not None}
+        found[model] = _Strengths(finite_number(config.get("lora_alpha")), by_layer, config.get("use_rslora") is True)
+    return found
+
+
+def _alpha_of(layer: str, rank: int, strengths: Mapping[str, _Strengths]) -> float:
+    """The alpha of a layer of so low a rank, as peft finds it: the first pattern that its name ends with, else its
+    model's."""
+    model, _, path = layer.partition(".")
+    said = strengths.get(model) or strengths.get("") or _Strengths()
+    alpha = next((a for end, a in said.by_layer.items() if path == end or path.endswith(f".{end}")), said.alpha)
+    if alpha is None:
+        return float(rank)
+    return alpha * rank**0.5 if said.rooted else alpha
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -62,6 +64,24 @@ def peft(pipeline: Any, path: Path, prefix: str = "unet.", names: tuple[str, str
         down, up = matrices(module)
         state |= {f"{prefix}{layer}.{names[0]}.weight": down, f"{prefix}{layer}.{names[1]}.weight": up}
     save_file(state, path, {"format": "pt"})
+    return path
+
+
+def patterned(pipeline: Any, path: Path) -> Path:
+    """A LoRA of the UNet as diffusers saves an adapter whose layers differ in rank and strength, with its config."""
+    torch.manual_seed(15)
+    unet = UNet2DConditionModel.from_config(pipeline.unet.config)
+    patterns: dict[str, Any] = {"rank_pattern": {"attn2.to_q": 4, "to_v": 1}, "alpha_pattern": {"attn1.to_k": 5}}
+    config = LoraConfig(r=RANK, lora_alpha=3, target_modules=["to_q", "to_k", "to_v", "to_out.0"], **patterns)
+    unet.add_adapter(config)
+    for parameter in (one for one in unet.parameters() if one.requires_grad):
+        parameter.data = torch.randn(parameter.shape) * 0.2
+    StableDiffusionPipeline.save_lora_weights(
+        path.parent,
+        unet_lora_layers=get_peft_model_state_dict(unet),
+        weight_name=path.name,
+        unet_lora_adapter_metadata=unet.peft_config["default"].to_dict(),
+    )
     return path
 
 

@@ -27,6 +27,7 @@ from engine.core.paths import models_dir
 from engine.core.png_metadata import read_creation
 from engine.core.recipe import Recipe
 from engine.core.vocabulary import Choice
+from engine.models.add_on_lora import read_add_on_lora
 from engine.models.loader import Models
 from engine.packs.pack import LORA, TOKENS, BaseModel, Pack
 from engine.rendering.painter import Painter, open_painter
@@ -93,6 +94,7 @@ def writers(kind: str) -> dict[str, Callable[[Any, Path], Path]]:
         "kohya": lambda stock, path: add_on_files.kohya(stock, path),
         "kohya-unet": lambda stock, path: add_on_files.kohya(stock, path, text=False),
         "peft": lambda stock, path: add_on_files.peft(stock, path),
+        "patterned": add_on_files.patterned,
     }
     if kind == "sd15":
         forms["former"] = add_on_files.former
@@ -242,6 +244,20 @@ def test_what_is_no_plain_lora_is_refused_in_one_sentence(
     with pytest.raises(UserError, match=sentence) as refused:
         add_on_of(file)
     assert "“x.safetensors”" in refused.value.message and refused.value.message.count(".") == 2 and refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [({"unet.use_dora": True}, "is a DoRA"), ({"unet.alpha_pattern": {"(a+)+$": 2}}, "in a way that cannot be read"),
+     ({"unet.alpha_pattern": {"to_q": "much"}}, "in a way that cannot be read"), ([], "no whole safetensors file")],
+)  # fmt: skip
+def test_strengths_that_cannot_be_read_are_refused_and_named(tmp_path: Path, config: Any, sentence: str) -> None:
+    file = tmp_path / "x.safetensors"
+    pair = {"unet.a.to_q.lora_A.weight": torch.zeros(2, 4), "unet.a.to_q.lora_B.weight": torch.zeros(4, 2)}
+    save_file(pair, file, {"lora_adapter_metadata": json.dumps(config)})
+    with pytest.raises(UserError, match=sentence) as refused:
+        read_add_on_lora(file)
+    assert "“x.safetensors”" in refused.value.message and refused.value.hint
 
 
 def test_files_of_another_family_are_refused_and_named(
