@@ -43,10 +43,13 @@ def settled(add_on: AddOn) -> AddOn:
 
 
 def missing_add_on(add_on: AddOn) -> UserError:
-    """The error for an add-on that is nowhere."""
+    """The error for an add-on that is nowhere. Its ``model`` is where the file was last, so that the page of models
+    opens, where the folder that has it now can be added."""
+    last = Path(add_on.path)
     return UserError(
         f"The {add_on.noun} “{add_on.name}” of this recipe is not on this computer.",
-        "Find the file and add it again, or take it off to render without it.",
+        "Find the file, or take it off to render without it.",
+        model=str(last if last.is_absolute() else models_dir() / (add_on.path or add_on.name)),
     )
 
 

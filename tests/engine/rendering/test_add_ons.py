@@ -320,8 +320,10 @@ def test_a_recipe_and_its_png_keep_add_ons_and_files_are_found_again(
     other = tmp_path / "comfy/models/loras/renamed.safetensors"
     other.parent.mkdir(parents=True)
     moved.rename(other.with_name("style.safetensors"))
-    with pytest.raises(UserError, match="The LoRA “style.safetensors” of this recipe is not on this computer"):
+    with pytest.raises(UserError, match="The LoRA “style.safetensors” of this recipe is not on this computer") as lost:
         rendered(models, birds, remembered, tmp_path / "again")
+    assert Path(lost.value.model).is_absolute(), "which the window makes a button of that leads to the page of models"
+    assert Path(lost.value.model).name == "style.safetensors"
     add_folder(tmp_path / "comfy")
     assert np.array_equal(rendered(models, birds, remembered, tmp_path / "again"), first), "in a folder that was added"
 
