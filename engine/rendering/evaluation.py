@@ -25,7 +25,7 @@ from engine.core.recipe import Receipt, Recipe
 from engine.core.vocabulary import ABSENT, Choice
 from engine.models.distributed import ALONE, World, join_world
 from engine.models.loader import Models
-from engine.packs.pack import CODEBOOK, Pack, Reference
+from engine.packs.pack import CODEBOOK, READER, Pack, Reference
 from engine.rendering.batches import batch_size, smaller_batch
 from engine.rendering.evaluation_plan import begin_evaluation
 from engine.rendering.evaluation_report import ReportPicture, report_page
@@ -68,12 +68,13 @@ OpenExaminer = Callable[[Models, Pack], Examiner | None]
 
 
 class Eyes:
-    """The pack's own eyes and codebook: what receipts are made by."""
+    """The pack's own receipts: by its reader, or else by its eyes and codebook."""
 
     def __init__(self, models: Models, pack: Pack) -> None:
         open_dino(models, pack.backbone)  # says what is missing, which a receipt does not
         self._models, self._pack = models, pack
-        self.title = f"receipts, by the pack's eyes ({pack.backbone.id})"
+        reads = is_file(pack.path / READER)
+        self.title = "receipts, by the pack's reader" if reads else f"receipts, by the pack's eyes ({pack.backbone.id})"
 
     def receipts(self, pictures: Sequence[Image.Image], recipes: Sequence[Recipe]) -> list[Receipt]:
         """The receipts that the pictures would have as creations."""

@@ -51,6 +51,7 @@ class ReportPicture:
                         "code": words.code_name(arrival.part, arrival.code),
                         "found": words.code_name(arrival.part, arrival.found),
                         "arrived": arrival.arrived,
+                        "unsure": arrival.unsure,
                     }
                     for arrival in receipt
                 ]
@@ -108,7 +109,9 @@ def _judgements(pack: Pack, result: Evaluated) -> Iterator[str]:
 def _table(judgement: Judgement) -> Iterator[str]:
     names = list(judgement.scores.parts)
     heads = ["", "pictures", "EMR", "95%", "chance", "floor", "CoSim", "95%", "all right", *names]
-    yield '<div class="wide"><table><thead><tr>' + "".join(f"<th>{escape(name)}</th>" for name in heads)
+    label = escape(f"Figures as seen by {judgement.judge}")
+    yield f'<div class="wide" role="region" tabindex="0" aria-label="{label}"><table><thead><tr>'
+    yield "".join(f"<th>{escape(name)}</th>" for name in heads)
     yield "</tr></thead><tbody>"
     rows = [("all renders", judgement.scores)]
     rows += [(f"{mix} source{'' if mix == 1 else 's'}", scores) for mix, scores in judgement.sources.items()]
@@ -164,8 +167,12 @@ def _plot_parts(pack: Pack, scores: Scores) -> str:
         marks.append(f"<g><title>{escape(said)}</title>")
         marks.append(f'<rect x="{left}" y="{y - 8:.1f}" width="{end - left:.1f}" height="16" rx="3" ')
         marks.append(f'fill="{escape(colours[name])}"/>')
-        marks.append(f'<line class="mark" x1="{low:.1f}" x2="{high:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        marks.append(f'<line class="bound" x1="{chance:.1f}" x2="{chance:.1f}" y1="{y - 11:.1f}" y2="{y + 11:.1f}"/>')
+        # On paper of their own, so that they are seen on a bar of any colour.
+        for kind, ends in (
+            ("mark", f'x1="{low:.1f}" x2="{high:.1f}" y1="{y:.1f}" y2="{y:.1f}"'),
+            ("bound", f'x1="{chance:.1f}" x2="{chance:.1f}" y1="{y - 11:.1f}" y2="{y + 11:.1f}"'),
+        ):
+            marks.append(f'<line class="under" {ends}/><line class="{kind}" {ends}/>')
         marks.append("</g>")
         shown = name if len(name) <= 12 else f"{name[:11]}…"
         marks.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{escape(shown)}</text>')
@@ -211,6 +218,8 @@ def _cell(picture: ReportPicture) -> str:
         seen = "none" if arrival.found == ABSENT else words.code_name(arrival.part, arrival.found)
         if arrival.arrived:
             lines.append(f"<li>✓ {escape(asked)}</li>")
+        elif arrival.unsure:
+            lines.append(f"<li>? {escape(asked)}<small> unsure</small></li>")
         else:
             lines.append(f'<li class="missed">✗ {escape(asked)}<small> seen: {escape(seen)}</small></li>')
     name = escape(f"{picture.prompt}, seed {picture.seed}")
@@ -247,20 +256,26 @@ _STYLE: Final = """
 body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: 1080px; margin: 0 auto; padding: 24px; }
 h1 { font-size: 24px; margin: 0 0 8px; } h2 { font-size: 17px; margin: 32px 0 8px; }
-.tiles { display: flex; flex-wrap: wrap; gap: 16px; margin: 16px 0; }
-.tiles div { border: 1px solid var(--line); border-radius: 10px; padding: 12px 16px; min-width: 180px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 190px), 1fr)); gap: 16px;
+  margin: 16px 0; }
+.tiles div { border: 1px solid var(--line); border-radius: 10px; padding: 12px 16px; }
 .tiles span { display: block; color: var(--quiet); font-size: 13px; } .tiles strong { font-size: 28px; }
 .plots { display: flex; flex-wrap: wrap; gap: 24px; } figure { margin: 0; }
 figcaption { font-weight: 600; font-size: 13px; } svg { max-width: 100%; height: auto; }
 svg text { font-size: 12px; fill: var(--ink); } svg .small { font-size: 11px; fill: var(--quiet); }
 .axis { stroke: var(--line); } .bound { stroke: var(--quiet); stroke-dasharray: 4 3; }
-.mark { stroke: var(--ink); stroke-width: 2; } .dot { fill: var(--accent); }
-.wide { overflow-x: auto; margin-top: 12px; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.under { stroke: var(--paper); stroke-width: 5; } .mark { stroke: var(--ink); stroke-width: 2; }
+.dot { fill: var(--accent); }
+.wide { overflow-x: auto; margin-top: 12px; } table { border-spacing: 0; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 8px; border-bottom: 1px solid var(--line); text-align: right; font-size: 13px; font-weight: 400;
   white-space: nowrap; }
-th:first-child { text-align: left; } thead th { color: var(--quiet); }
+th:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
+thead th { color: var(--quiet); } .wide:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 16px; }
 .sheet img { width: 100%; height: auto; border-radius: 6px; display: block; }
 .sheet ul { list-style: none; margin: 4px 0 0; padding: 0; font-size: 12px; line-height: 1.4; color: var(--quiet); }
 .sheet .missed { color: var(--missed); }
+@media (max-width: 600px) { main { padding: 16px; } .tiles { grid-template-columns: 1fr 1fr; gap: 8px; }
+  .tiles div { padding: 8px 12px; } th:first-child { white-space: normal; min-width: 96px; }
+  .sheet { grid-template-columns: 1fr 1fr; gap: 12px; } }
 """

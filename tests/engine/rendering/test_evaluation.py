@@ -211,6 +211,7 @@ def test_the_page_needs_nothing_from_outside(tiny_pack: Path, models: Any, tmp_p
     assert not found.open or found.open == ["!doctype"], "every tag is closed"
     assert "script" not in found.tags and "link" not in found.tags and found.tags.count("svg") == 2
     assert len(found.links) == 5 and all(link.startswith("data:image/jpeg;base64,") for link in found.links)
+    assert page.count('role="region" tabindex="0"') == page.count("<table>"), "wide tables are scrolled by keys, too"
     assert "http" not in page and "url(" not in page and "@import" not in page
     with Image.open(BytesIO(base64.b64decode(found.links[0].partition(",")[2]))) as picture:
         assert picture.size == (64, 64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,9 @@ from engine.packs.archive import read_archive, write_archive
 from engine.packs.contents import pack_files
 from engine.packs.pack import READER, Pack
 from engine.packs.validation import check_pack
+from engine.rendering.evaluation import evaluate
 from engine.rendering.receipts import receipt_of
+from engine.worker.jobs import Evaluate
 
 RECIPE = Recipe("", (Choice(0, 1), Choice(2, 2), Choice(3, 0)))
 
@@ -58,6 +61,19 @@ def test_the_reader_decides_and_says_what_nobody_knows(pack: Pack, models: Any) 
     assert [one.similarity for one in before] == [one.similarity for one in (head, tail, body)]
     telling([1, 0, 0, 0]).save(pack.path / READER)  # another reader in its place is taken up
     assert receipt_of(models, pack, picture, RECIPE)[1].found == 0
+
+
+def test_an_evaluation_says_that_the_reader_reads_and_what_is_unsure(pack: Pack, models: Any, tmp_path: Path) -> None:
+    telling([None, None, None, None]).save(pack.path / READER)
+    job = Evaluate(str(pack.path), str(tmp_path / "out"), mixes=(1,), count=2, steps=2)
+    result = evaluate(models, job, lambda news: None)
+    (name,) = (one.judge for one in result.judgements)
+    assert name == "receipts, by the pack's reader"
+    each = json.loads((tmp_path / "out" / "report.json").read_text())["each"]
+    told = [one for entry in each for one in entry["seen"][name]]
+    assert told and all(one["unsure"] and not one["arrived"] for one in told)
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert page.count("<li>? ") == len(told) and "✗" not in page and "✓" not in page
 
 
 def test_a_pack_without_a_reader_has_the_receipts_it_always_had(pack: Pack, models: Any) -> None:
