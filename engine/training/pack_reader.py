@@ -33,20 +33,25 @@ _SLOW: Final = 256
 is not seen."""
 
 
-def write_reader(models: Models, pack: Pack, plan: Plan, trained: int, report: Report) -> Pack:
+def write_reader(models: Models, pack: Pack, draft: Pack, plan: Plan, trained: int, report: Report) -> Pack:
     """Make a reader for a pack that was ``trained`` for some steps, of the pictures it learned from (its references,
     where they are not here any more), and keep it in the pack if it has learned to read; the pack, with the reader's
-    scores among its metrics. Raises :class:`UserError`."""
+    scores among its metrics.
+
+    ``draft`` is the pack that it was trained from, which says what it extends: the reader begins with that pack's, and
+    sees what it knows again, or it would forget it. Raises :class:`UserError`.
+    """
     (pack.path / READER).unlink(missing_ok=True)
     metrics = {key: value for key, value in pack.metrics.items() if key != READER_METRICS}
     steps = min(STEPS, trained)  # who trains for a minute does not wait another one for receipts
     folder = plan.pictures if is_folder(plan.pictures) else ""
     if (folder or pack.references) and pack.codebook().tells_codes:
-        source = labelled_pictures(segmented_pictures(models, pack, folder, report))
+        known = _extended(draft)
+        source = labelled_pictures(segmented_pictures(models, draft if known else pack, folder, report))
         reader, scores = make_reader(
             source, pack.vocabulary.codes_per_part,
             ReaderPlan(examples=min(EXAMPLES, 8 * steps), steps=steps, seed=plan.seed),
-            _rebuild(models, pack, plan), reader_to_begin_with(pack),
+            _rebuild(models, pack, plan), reader_to_begin_with(known),
             lambda done, total: report(Progress(STAGE, done, total)),
         )  # fmt: skip
         if scores.kappa >= LEAST_KAPPA:
@@ -57,12 +62,8 @@ def write_reader(models: Models, pack: Pack, plan: Plan, trained: int, report: R
     return pack
 
 
-def reader_to_begin_with(pack: Pack) -> PartReader | None:
+def reader_to_begin_with(extended: Pack | None) -> PartReader | None:
     """The reader of the pack that a pack extends, else the starter's; None where neither has one that is whole."""
-    try:
-        extended = extended_pack(pack)
-    except UserError:  # it is gone, or another by now
-        extended = None
     for known in (extended.path if extended else None, starter_pack()):
         if known is not None and is_file(known / READER):
             try:
@@ -70,6 +71,14 @@ def reader_to_begin_with(pack: Pack) -> PartReader | None:
             except UserError:  # a damaged one is nothing to begin with
                 continue
     return None
+
+
+def _extended(draft: Pack) -> Pack | None:
+    """The pack that a draft extends; None where it extends none, or that is gone or another by now."""
+    try:
+        return extended_pack(draft)
+    except UserError:
+        return None
 
 
 def _reader_of(pack: Pack) -> PartReader:

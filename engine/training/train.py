@@ -68,7 +68,7 @@ def _train(models: Models, plan: Plan, pack: Pack, place: Path, report: Report, 
     if not world.first:
         return place
     gc.collect()  # the pack is opened as anybody would, in the memory that the learner had
-    written = write_reader(models, written, plan, step, report)
+    written = write_reader(models, written, pack, plan, step, report)
     report(Progress("Opening the pack", 0, 0))
     proven = prove_pack(models, written, run, plan.seed, report)
     return place if written.path == place else install_pack(proven, place, run)

@@ -30,7 +30,7 @@ def test_a_reader_is_kept_only_if_it_reads(
     before = (pack.path / READER).read_bytes()
     monkeypatch.setattr(pack_reader, "LEAST_KAPPA", least)
     seen: list[News] = []
-    made = write_reader(models, pack, Plan(str(pack.path)), 2, seen.append)
+    made = write_reader(models, pack, pack, Plan(str(pack.path)), 2, seen.append)
     assert any(isinstance(news, Progress) and news.stage == STAGE and news.total for news in seen)
     assert (READER_METRICS in made.metrics) == (pack.path / READER).exists() == (least < 0)
     if least < 0:
@@ -38,6 +38,6 @@ def test_a_reader_is_kept_only_if_it_reads(
         check_pack(Pack.open(pack.path), thorough=True)
 
 
-def test_a_new_reader_begins_with_the_starters(pack: Pack) -> None:
-    known = reader_to_begin_with(pack)
+def test_a_new_reader_begins_with_the_starters() -> None:
+    known = reader_to_begin_with(None)
     assert known is not None and (known.parts, known.codes) == (5, 24)

@@ -17,6 +17,9 @@ from engine.models.loader import Models
 from engine.models.part_tokens import PartTokens
 from engine.packs.pack import BEGINNINGS, TOKENS, Pack
 from engine.segmentation.discover import discover
+from engine.segmentation.reader_examples import LabelledPictures
+from engine.segmentation.reader_fitting import make_reader
+from engine.training import pack_reader
 from engine.training.token_init import guess_tokens, regress_tokens
 from engine.training.train import train
 from engine.worker.jobs import Discover, EyeSettings, News, Train
@@ -54,7 +57,16 @@ def extension(tiny_world: Path, tiny_pack: Path, models: Models, tmp_path: Path)
     return Path(discover(models, job, silent))
 
 
-def test_an_extended_pack_keeps_its_old_tokens_bit_for_bit(extension: Path, tiny_pack: Path, tmp_path: Path) -> None:
+def test_an_extended_pack_keeps_its_old_tokens_bit_for_bit(
+    extension: Path, tiny_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[LabelledPictures] = []
+
+    def noted(source: LabelledPictures, *rest: Any) -> Any:
+        read.append(source)
+        return make_reader(source, *rest)
+
+    monkeypatch.setattr(pack_reader, "make_reader", noted)
     plan = {
         "pack": "extension", "run": "run", "out": "out", "pictures": "new", "steps": 3, "batch": 2, "rank": 0,
         "token_rate": 0.1, "size": 64, "sample_every": 100,
@@ -68,6 +80,7 @@ def test_an_extended_pack_keeps_its_old_tokens_bit_for_bit(extension: Path, tiny
     codes = load_file(tmp_path / "run" / "examples.safetensors")["codes"][:, 0]
     assert (codes >= count).any(dim=1).sum() == 3
     assert (codes < count).all(dim=1).sum() >= 3, "the old ones are rehearsed"
+    assert (read[0].codes < count).all(1).sum() >= 3, "by the reader, too, which would forget them"
     begun = guess_tokens(Pack.open(extension), Pack.open(tiny_pack), old.projected().mean(dim=1))
     assert (new.projected()[:, count:] - begun[:, count:]).abs().max() > 0.05, "the new ones are learned"
 
