@@ -50,6 +50,13 @@ class Values:
                 values[name] = value
         return cls(**values, extra={key: value for key, value in document.items() if key not in names})
 
+    def sizes(self, name: str, default: list[int]) -> list[int]:
+        """Logical pixels of a splitter's areas as ``window`` keeps them; the default where it keeps none of use."""
+        value = self.window.get(name)
+        if not isinstance(value, list) or len(value) != len(default):
+            return default
+        return value if all(type(size) is int and 0 < size < 1e6 for size in value) else default
+
     def to_document(self) -> dict[str, Any]:
         """JSON values, read back by :meth:`from_document`."""
         document = asdict(self)

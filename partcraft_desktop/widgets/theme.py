@@ -9,7 +9,8 @@ Widgets take colours from their ``QPalette`` only, so a change of theme repaints
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -154,6 +155,23 @@ class Theme(QObject):
         # Set again, because palette(...) in a style sheet is resolved when the sheet is.
         self._app.setStyleSheet("")
         self._app.setStyleSheet(_style_sheet(colours))
+
+
+@contextmanager
+def style_sheet_last() -> Iterator[None]:
+    """Build a window without the style sheet and have it put on when all is in its place.
+
+    Under a style sheet Qt styles a widget and everything in it anew each time one of the layouts around it gets a
+    parent: for a window put together from the inside out, once a level.
+    """
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    sheet = app.styleSheet()
+    app.setStyleSheet("")
+    try:
+        yield
+    finally:
+        app.setStyleSheet(sheet)
 
 
 def draw_app_icon() -> list[QImage]:

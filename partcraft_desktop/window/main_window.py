@@ -33,7 +33,7 @@ from partcraft_desktop.variants.part_wall import PartWall
 from partcraft_desktop.widgets.button_menu import open_menu
 from partcraft_desktop.widgets.controls import ShortLabel, describe_button, hairline, tool_button
 from partcraft_desktop.widgets.drag_and_drop import local_path
-from partcraft_desktop.widgets.theme import UNIT, draw_app_icon, icon, icon_of
+from partcraft_desktop.widgets.theme import UNIT, draw_app_icon, icon, icon_of, style_sheet_last
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 from partcraft_desktop.window.centre import Centre
 from partcraft_desktop.window.dialog_launcher import DialogLauncher
@@ -70,7 +70,17 @@ class MainWindow(QWidget):
         self.setWindowTitle("PartCraft")
         self.setAcceptDrops(True)
         self.setMinimumSize(720, 480)
+        with style_sheet_last():
+            self._build()
+        self._wire()
+        self._restore_sizes()
+        self._refresh()
+        self.setFocus()
 
+    # Assembly
+
+    def _build(self) -> None:
+        session, readers = self.session, self._readers
         self.library = Library(session, self._thumbnails)
         self.view = ReferenceView(session, readers)
         self.creature = CreaturePane(session, readers, self._thumbnails)
@@ -112,13 +122,6 @@ class MainWindow(QWidget):
         self._title = ShortLabel(quiet=True, parent=self)
         self._title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._drop_hint = DropHint(self)
-
-        self._wire()
-        self._restore_sizes()
-        self._refresh()
-        self.setFocus()
-
-    # Assembly
 
     def _make_actions(self) -> None:
         session = self.session
@@ -245,7 +248,7 @@ class MainWindow(QWidget):
     def _show_area(self, learns: bool) -> None:
         """Show the wizard, or what it stands in front of."""
         if learns and self.wizard is None:
-            self.wizard = TrainingWizard(self.session, self._readers, self._thumbnails)
+            self.wizard = TrainingWizard(self.session, self._readers, self._thumbnails, self.areas)
             self.wizard.folder_wanted.connect(self.openings.ask_folder)
             self.wizard.details_wanted.connect(self.openings.show_details)
             self.wizard.enlarge_wanted.connect(self.openings.show_picture)
@@ -380,19 +383,19 @@ class MainWindow(QWidget):
     # Sizes
 
     def _restore_sizes(self) -> None:
-        saved_window = self.session.settings.values.window
+        saved = self.session.settings.values
         first_size = FIRST_SIZE.boundedTo(self.screen().availableSize() - QSize(0, TITLE_BAR))
         self.resize(first_size)
         try:
-            self.restoreGeometry(QByteArray(base64.b64decode(str(saved_window.get("geometry", "")), validate=True)))
+            self.restoreGeometry(QByteArray(base64.b64decode(str(saved.window.get("geometry", "")), validate=True)))
         except (binascii.Error, ValueError):
             self.resize(first_size)
-        self.across.setSizes(_sizes(saved_window.get("across"), [208, 792, 280]))
-        self._gallery_room.restore(_sizes(saved_window.get("down"), GalleryRoom.first_sizes(self.height())))
-        self.centre.restore_sizes(_sizes(saved_window.get("centre"), [396, 396]))
-        tile = saved_window.get("tile")
+        self.across.setSizes(saved.sizes("across", [208, 792, 280]))
+        self._gallery_room.restore(saved.sizes("down", GalleryRoom.first_sizes(self.height())))
+        self.centre.restore_sizes(saved.sizes("centre", [396, 396]))
+        tile = saved.window.get("tile")
         self.gallery.strip.set_tile(tile if isinstance(tile, int) else 0)
-        self.library.setVisible(saved_window.get("library") is not False)
+        self.library.setVisible(saved.window.get("library") is not False)
 
     def _keep_sizes(self) -> None:
         folded = self.library.isHidden() and not self._gave_way  # by a person
@@ -440,10 +443,3 @@ class MainWindow(QWidget):
     def _show_icon(self, images: list[QImage] | Exception) -> None:
         if not isinstance(images, Exception):  # without it, the window has the system's
             self.setWindowIcon(icon_of(images))
-
-
-def _sizes(value: Any, default: list[int]) -> list[int]:
-    is_valid = (
-        isinstance(value, list) and len(value) == len(default) and all(type(v) is int and 0 < v < 1e6 for v in value)
-    )
-    return value if is_valid else default

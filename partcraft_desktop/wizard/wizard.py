@@ -63,7 +63,7 @@ class TrainingWizard(QWidget):
         self.steps.wanted.connect(learning.go)
         tools = PageTools(learning, readers, thumbnails)
         self.pages: dict[PageKey, WizardPage] = {key: WIDGETS[key](tools) for key in page_keys()}
-        self.stack = QStackedWidget()
+        self.stack = QStackedWidget(self)
         for page in self.pages.values():
             page.details_wanted.connect(self._show_details)
             page.folder_wanted.connect(self.folder_wanted)
@@ -100,7 +100,7 @@ class TrainingWizard(QWidget):
         head = QHBoxLayout()
         head.setContentsMargins(UNIT, UNIT, UNIT, UNIT)
         head.setSpacing(UNIT // 2)
-        left, right = QWidget(), QWidget()
+        left, right = QWidget(self), QWidget(self)
         for side, widgets in ((left, (self.leave,)), (right, (self.undo, self.redo))):
             row = QHBoxLayout(side)
             row.setContentsMargins(0, 0, 0, 0)
