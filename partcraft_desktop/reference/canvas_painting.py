@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QWidget
 
 from engine.core.segmentation import Segmentation
 from partcraft_desktop.reference.overlay_layers import OverlayLayers
-from partcraft_desktop.reference.part_label import PartLabel, draw_focus, draw_hint, hint_rect
+from partcraft_desktop.reference.part_label import PartLabel, draw_focus, draw_hint, hint_area
 from partcraft_desktop.widgets.images import PictureLevels
 from partcraft_desktop.widgets.part_outlines import PartShape
 from partcraft_desktop.widgets.placement import Placement, rects_of
@@ -211,7 +211,7 @@ class CanvasPainting(QWidget):
             return QRect()
         part, text = self._hint
         at = self._placement.to_view(self._shapes[part].anchor)
-        return hint_rect(self.font(), text, at, QRectF(self.rect())).toAlignedRect().adjusted(-24, -24, 24, 24)
+        return hint_area(self.font(), text, at, QRectF(self.rect())).toAlignedRect()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -15,6 +15,8 @@ GLYPH: Final = 10.0
 PAD: Final = 10.0
 GAP: Final = 8.0
 HINT_GAP: Final = 22.0
+HINT_DOT: Final = 9.0
+"""The radius of the ring around the point that the hint points at."""
 WIDEST: Final = 300.0
 FRAME: Final = PAD + GLYPH + GAP + GAP + GLYPH + PAD
 """What a label is wide without its words: the part's shape before them, a plus or a check mark after."""
@@ -83,6 +85,12 @@ def hint_rect(font: QFont, text: str, at: QPointF, inside: QRectF) -> QRectF:
     return label_rect(size, QRectF(at.x() - 1, at.y() - 1, 2, 2), inside.adjusted(8, 8, -8, -8), HINT_GAP)
 
 
+def hint_area(font: QFont, text: str, at: QPointF, inside: QRectF) -> QRectF:
+    """All that :func:`draw_hint` paints on: the bubble, its tip and the ring."""
+    ring = QRectF(at.x() - HINT_DOT, at.y() - HINT_DOT, 2 * HINT_DOT, 2 * HINT_DOT)
+    return hint_rect(font, text, at, inside).united(ring).adjusted(-2, -2, 2, 2)
+
+
 def draw_hint(painter: QPainter, text: str, at: QPointF, inside: QRectF, palette: QPalette) -> None:
     """A bubble in the accent colour whose tip points at a part."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -100,7 +108,7 @@ def draw_hint(painter: QPainter, text: str, at: QPointF, inside: QRectF, palette
     painter.fillPath(path.united(tip), accent)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(with_alpha(accent, 0.35))
-    painter.drawEllipse(at, 9, 9)
+    painter.drawEllipse(at, HINT_DOT, HINT_DOT)
     painter.setBrush(accent)
     painter.drawEllipse(at, 4, 4)
     painter.setPen(palette.color(QPalette.ColorRole.HighlightedText))

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
+from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPaintEvent, QRegion, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -77,6 +77,19 @@ def show(qtbot: QtBot, view: ReferenceView, session: Session, path: str, segment
     qtbot.waitUntil(lambda: bool(view.chips.buttons) and view.canvas.part_at(QPointF(0, 0)) is None, timeout=WAIT)
     parts = [m for m, code in enumerate(segmentation.codes) if code != ABSENT and (segmentation.labels == m).any()]
     qtbot.waitUntil(lambda: all(view.canvas.centre_of(m) is not None for m in parts), timeout=WAIT)
+
+
+class PaintedRegions(QObject):
+    """What of a widget is painted anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.region = QRegion()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            self.region = self.region.united(event.region())
+        return False
 
 
 def chosen(session: Session) -> list[int]:
@@ -542,6 +555,22 @@ def test_the_first_hint_points_at_a_part_and_goes(view: ReferenceView, session: 
     put(session, hint=True)
     session.choose(3, 2)
     assert HINT not in view.canvas.accessibleDescription() and not session.state.hint
+
+
+def test_nothing_of_the_hint_stays_when_the_pointer_comes(view: ReferenceView, session: Session) -> None:
+    put(session, hint=True)
+    canvas = view.canvas
+    QApplication.processEvents()
+    hinted = canvas.grab().toImage()
+    painted = PaintedRegions()
+    canvas.installEventFilter(painted)
+    move(canvas, centre(view, 4))
+    QApplication.processEvents()
+    canvas.removeEventFilter(painted)
+    hovered = canvas.grab().toImage()
+    pixels = [QPoint(x, y) for x in range(canvas.width()) for y in range(canvas.height())]
+    stale = [at for at in pixels if hinted.pixel(at) != hovered.pixel(at) and not painted.region.contains(at)]
+    assert not painted.region.isEmpty() and not stale, "what is not painted anew is seen as it was"
 
 
 def test_a_wanted_part_is_lit_or_its_absence_shown(
