@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QEvent, QObject, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
+from partcraft_desktop.widgets.controls import CheckBox
 from partcraft_desktop.widgets.theme import UNIT
 
 BUDGETS: Final = (2, 4, 8, 16)
@@ -22,7 +23,7 @@ class KeepTryingRow(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._budget = FIRST_BUDGET
-        self.switch = QCheckBox("Keep trying")
+        self.switch = CheckBox("Keep trying")
         self.switch.setAccessibleName("Keep trying until all parts arrive")
         self.switch.setToolTip("Render further seeds until all parts arrive, and keep the best")
         self.switch.clicked.connect(lambda on: self.tries_changed.emit(self._budget if on else 1))
@@ -37,7 +38,8 @@ class KeepTryingRow(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(UNIT)
-        row.addWidget(self.switch, 1)
+        row.addWidget(self.switch)
+        row.addStretch(1)
         row.addWidget(self.budget)
         self._offer(FIRST_BUDGET)
 

@@ -83,16 +83,24 @@ class CheckBox(QCheckBox):
         palette = self.palette()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(1, (self.height() - 16) / 2, 16, 16)
+        thick = 2 if self.hasFocus() else 1
+        # The frame fills whole pixels: one that lies between two is half as strong.
+        box = QRectF(1, (self.height() - 16) // 2, 16, 16).adjusted(thick / 2, thick / 2, -thick / 2, -thick / 2)
         ground = QPalette.ColorRole.Highlight if self.isChecked() else QPalette.ColorRole.Base
         lit = self.isChecked() or self.hasFocus() or self.underMouse()
         line = QPalette.ColorRole.Highlight if lit else QPalette.ColorRole.PlaceholderText
-        painter.setPen(QPen(palette.color(line), 2 if self.hasFocus() else 1))
+        if self.isChecked() and self.hasFocus():
+            line = QPalette.ColorRole.WindowText  # the accent would not be seen around itself
+        elif not self.isEnabled() and not self.isChecked():
+            line = QPalette.ColorRole.WindowText  # that of the disabled group
+        painter.setPen(QPen(palette.color(line), thick))
         painter.setBrush(palette.color(ground))
         painter.drawRoundedRect(box, 4, 4)
         if self.isChecked():
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            draw_check(painter, box.adjusted(3, 3, -3, -3), palette.color(QPalette.ColorRole.HighlightedText))
+            draw_check(
+                painter, QRectF(4, box.center().y() - 5, 10, 10), palette.color(QPalette.ColorRole.HighlightedText)
+            )
         painter.setPen(palette.color(QPalette.ColorRole.WindowText))
         painter.drawText(self.rect().adjusted(26, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, self.text())
         painter.end()

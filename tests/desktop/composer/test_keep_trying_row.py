@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QPalette, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -16,8 +17,10 @@ from engine.core.png_metadata import read_creation
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.app.time_left import queue_seconds, render_text
 from partcraft_desktop.composer.composer import Composer
+from partcraft_desktop.widgets.part_glyphs import contrast
 from partcraft_desktop.widgets.theme import Theme
 from partcraft_desktop.widgets.thumbnails import Thumbnails
+from tests.conftest import REPOSITORY
 from tests.desktop.conftest import WAIT, Opened, idle
 
 HEAD, WING = 3, 1
@@ -31,6 +34,25 @@ def composer(qtbot: QtBot, opened: Opened, themed: Theme) -> Composer:
     composer.show()
     qtbot.waitExposed(composer)
     return composer
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_an_unticked_switch_is_seen(composer: Composer, opened: Opened, theme: str) -> None:
+    opened.settings.set(theme=theme)
+    opened.session.choose(HEAD, 2, "2")
+    switch = composer.keep_trying.switch
+    QApplication.processEvents()
+    picture = switch.grab().toImage()
+    ground = composer.palette().color(QPalette.ColorRole.Window)
+    frame = [picture.pixelColor(x, switch.height() // 2) for x in range(4)]
+    assert max(contrast(colour, ground) for colour in frame) >= 3, "WCAG 1.4.11"
+
+
+def test_every_box_to_tick_is_the_houses() -> None:
+    # Fusion draws the frame of an unticked one in nearly the colour of a dark ground.
+    sources = sorted((REPOSITORY / "partcraft_desktop").rglob("*.py"))
+    bare = [path.name for path in sources if re.search(r"\b(QCheckBox|QRadioButton)\(\"", path.read_text("utf-8"))]
+    assert len(sources) > 100 and not bare, "use widgets.controls.CheckBox"
 
 
 def test_the_switch_and_its_budget_are_the_recipes(composer: Composer, session: Session) -> None:
