@@ -24,7 +24,7 @@ from partcraft_desktop.app.start_control import has_collage, kept_parts
 from partcraft_desktop.composer.add_on_rows import AddOnRows
 from partcraft_desktop.composer.freedom_slider import FreedomSlider, FreedomValue
 from partcraft_desktop.composer.keep_trying_row import KeepTryingRow
-from partcraft_desktop.composer.part_slot import CROP, PartSlot, SlotValue
+from partcraft_desktop.composer.part_slot import CROP, HEIGHT, PartSlot, SlotValue
 from partcraft_desktop.composer.prompt_field import PromptField
 from partcraft_desktop.composer.queue_list import QueueList
 from partcraft_desktop.composer.recipe_settings import RecipeSettings, SizeNote
@@ -38,8 +38,11 @@ from partcraft_desktop.widgets.thumbnails import Thumbnails
 
 OWN_PICTURES: Final = 16
 """So many of a person's own pictures are remembered with their parts, for the crops of choices made from them."""
-LITTLE_ROOM: Final = 480
+LITTLE_ROOM: Final = 520
 """A composer less high than this, in logical pixels, keeps the queue short."""
+BESIDE_SLOTS: Final = 344
+"""What a composer needs besides its slots, in logical pixels: title, a prompt of a few lines, all above Render. With
+less, the slots are low, so that the prompt is seen."""
 
 
 class Composer(QWidget):
@@ -177,6 +180,11 @@ class Composer(QWidget):
         super().resizeEvent(event)
         for sparing in (self.queue, self.freedom):
             sparing.set_little_room(self.height() < LITTLE_ROOM)
+        self._fit_slots()
+
+    def _fit_slots(self) -> None:
+        for slot in self.slots.values():
+            slot.set_low(self.height() < BESIDE_SLOTS + len(self.slots) * HEIGHT)
 
     # What others ask of it
 
@@ -284,6 +292,7 @@ class Composer(QWidget):
             slot.lit.connect(self.lit_changed)
             self._slots_column.addWidget(slot)
             self.slots[part.index] = slot
+        self._fit_slots()
 
     def _refresh_slots(self) -> None:
         state = self._session.state

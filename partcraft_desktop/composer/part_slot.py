@@ -31,9 +31,13 @@ from partcraft_desktop.widgets.controls import tool_button
 from partcraft_desktop.widgets.part_glyphs import crop_ground, glyph, mixed, seen_on, with_alpha
 
 HEIGHT: Final = 56
-TILE: Final = 48
+LOW: Final = 38
+"""Logical pixels of height where there is little room."""
 CROP: Final = 42
 """The longer side of the crop on its tile, in logical pixels."""
+_TILES: Final = {HEIGHT: 48, LOW: 34}
+"""The side of the tile for each height."""
+_AROUND_CROP: Final = 3
 STRENGTH_HEIGHT: Final = 32
 PAD: Final = 8
 SNAP: Final = 4
@@ -76,6 +80,7 @@ class PartSlot(QWidget):
         self.crop: QPixmap | None = None
         self._over = False
         self._lit = False
+        self._height = HEIGHT
         self.crop_hidden = False
         self._pressed: QPoint | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -153,10 +158,20 @@ class PartSlot(QWidget):
             self._lit = lit
             self.update()
 
+    def set_low(self, low: bool) -> None:
+        """Take less height, with a smaller picture."""
+        height = LOW if low else HEIGHT
+        if height != self._height:
+            self._height = height
+            self.updateGeometry()
+            self._place_buttons()
+            self.update()
+
     @property
     def tile(self) -> QRect:
         """Where the crop is shown, in the slot's coordinates."""
-        return QRect(PAD, (HEIGHT - TILE) // 2, TILE, TILE)
+        side = _TILES[self._height]
+        return QRect(PAD, (self._height - side) // 2, side, side)
 
     @property
     def slider(self) -> QSlider:
@@ -164,20 +179,23 @@ class PartSlot(QWidget):
         return self._slider
 
     def sizeHint(self) -> QSize:
-        return QSize(240, HEIGHT + (STRENGTH_HEIGHT if self.strength_button.isChecked() else 0))
+        return QSize(240, self._height + (STRENGTH_HEIGHT if self.strength_button.isChecked() else 0))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(200, self.sizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._place_buttons()
+
+    def _place_buttons(self) -> None:
         side = 28
-        top = (HEIGHT - side) // 2
+        top = (self._height - side) // 2
         self.remove_button.setGeometry(self.width() - side - PAD, top, side, side)
         wide = self.strength_button.sizeHint().width()
         self.variants_button.setGeometry(self.remove_button.x() - side - 2, top, side, side)
         self.strength_button.setGeometry(self.variants_button.x() - wide - 2, top, wide, side)
-        row = QRect(PAD, HEIGHT - 4, self.width() - 2 * PAD, STRENGTH_HEIGHT - 4)
+        row = QRect(PAD, self._height - 4, self.width() - 2 * PAD, STRENGTH_HEIGHT - 4)
         self._least.setGeometry(row.adjusted(4, 0, 0, 0))
         self._least.resize(self._least.sizeHint().width(), row.height())
         more = self._most.sizeHint().width()
@@ -249,7 +267,8 @@ class PartSlot(QWidget):
             return
         if self.crop is not None and not self.crop.isNull():
             size = self.crop.deviceIndependentSize()
-            scale = min(CROP / size.width(), CROP / size.height())
+            most = min(CROP, tile.height() - 2 * _AROUND_CROP)
+            scale = min(most / size.width(), most / size.height())
             place = QRectF(0, 0, size.width() * scale, size.height() * scale)
             place.moveCenter(tile.center())
             painter.drawPixmap(place, self.crop, QRectF(self.crop.rect()))
@@ -268,8 +287,8 @@ class PartSlot(QWidget):
                 right = min(right, button.x() - 4)
         room = right - left
         metrics = painter.fontMetrics()
-        line = metrics.height() + 2
-        top = (HEIGHT - 2 * line) / 2
+        line = metrics.height() + (2 if self._height == HEIGHT else 0)
+        top = (self._height - 2 * line) / 2
         quiet = palette.color(QPalette.ColorRole.PlaceholderText)
         mark = QRectF(left, top + line / 2 - 4.5, 9, 9)
         empty = value.choice is None
