@@ -260,7 +260,7 @@ def test_with_little_room_the_ways_out_are_in_a_menu(hand: Hand, window: MainWin
     hand.qtbot.waitUntil(lambda: pane.footer.collage_menu.more.isVisible(), timeout=WAIT)
     assert not pane.ways_out.row.isVisible()
     names = [action.text() for action in pane.footer.collage_menu.actions_in_menu]
-    assert names == ["Save as…", "Copy", "Copy with its ground", "Layers…", "Check"]
+    assert names == ["Save as…", "Copy", "Copy with its ground", "Live", "Layers…", "Check"]
     assert pane.footer.collage_menu.more.focusPolicy() & Qt.FocusPolicy.TabFocus
     pane.ways_out.check_action.trigger()
     hand.qtbot.waitUntil(lambda: pane.footer.collage_receipt.isVisible(), timeout=WAIT)
