@@ -9,6 +9,7 @@ stage is not repeated.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,9 @@ from engine.aviary.evaluation import (
     through_autoencoder,
 )
 from engine.aviary.training.autoencoder import PatchPCA
+from engine.aviary.training.base_model import UNET_WIDTHS
+from engine.aviary.training.decoder import ADVERSARY_FROM
+from engine.aviary.training.judge import NAMES, WIDTH
 from engine.core.reentry import own_command, own_environment
 from engine.packs.codebook import Codebook
 from engine.packs.pack import READER
@@ -40,46 +44,70 @@ from engine.packs.pack import READER
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """How large everything is. Every stage uses one thread."""
+    """How large everything is. Every stage uses one thread.
+
+    Numbers are steps of a training, or pictures. ``judged`` are the species that the judge knows; ``prompt`` is the
+    longest prompt in tokens; ``adversary_from`` is a share of the decoder's training.
+    """
 
     names: tuple[str, ...] = PACK_SPECIES
+    judged: tuple[str, ...] = NAMES
     random_share: float = 0.25
+    liveliness: float = 0.5
     pool: int = 48_000
     base: int = 4200
+    base_widths: tuple[int, int, int] = UNET_WIDTHS
+    base_rate: float = 8e-4
+    prompt: int = 77
     autoencoder: int = 2500
     decoder: int = 4500
+    adversary_from: float = ADVERSARY_FROM
     rehearsed: int = 960
     judge: int = 800
     judge_pictures: int = 12_000
+    judge_width: int = WIDTH
+    judge_shown_where: float = 0.0
     eyes: int = 650
     mixes: int = 600
     looks: int = 1500
+    practised: int = 32
     examined: int = 256
     reader: int = 1000
     reader_pictures: int = 3000
 
     @property
     def flock(self) -> BirdDataset:
-        return BirdDataset(0, self.names, self.random_share)
+        return BirdDataset(0, self.names, self.random_share, self.liveliness)
 
 
-#: Every stage in a few minutes: fewer species, no random parts, everything shorter. Too short for good pictures.
+_FEW = ("Canary", "Cardinal", "Flamingo", "Jay", "Puffin", "Raven")
+#: Every stage in a few minutes, by a smaller world: six species, no random parts, birds that hardly move, short
+#: prompts, a UNet a quarter as large, and a judge that has to know only these six.
 QUICK = BuildPlan(
-    names=("Canary", "Cardinal", "Flamingo", "Jay", "Puffin", "Raven"),
+    names=_FEW,
+    judged=_FEW,
     random_share=0.0,
-    pool=6000,
-    base=280,
-    autoencoder=200,
-    decoder=100,
-    rehearsed=48,
-    judge=200,
+    liveliness=0.15,
+    pool=3000,
+    base=1000,
+    base_widths=(32, 64, 96),
+    base_rate=2e-3,
+    prompt=32,
+    autoencoder=150,
+    decoder=200,
+    adversary_from=0.75,
+    rehearsed=0,
+    judge=300,
     judge_pictures=2500,
+    judge_width=32,
+    judge_shown_where=0.5,
     eyes=80,
     mixes=60,
     looks=60,
-    examined=24,
-    reader=120,
-    reader_pictures=1200,
+    practised=4,
+    examined=48,
+    reader=60,
+    reader_pictures=240,
 )
 
 #: Saves about 15% of the time on a CPU: memory is kept instead of being given back at every step.
@@ -92,6 +120,8 @@ ENVIRONMENT = {
 }
 
 LANES = ((("base",), ("autoencoder", "judge")), (("decoder", "reader"), ("eyes",)))
+#: Without a rehearsal nothing waits for the base.
+LANES_WITHOUT_REHEARSAL = ((("base",), ("autoencoder", "judge", "decoder", "reader", "eyes")),)
 
 Log = Callable[[str], None]
 
@@ -110,10 +140,21 @@ def build(out: Path, quick: bool = False) -> dict[str, Any]:
             file.write(line + "\n")
 
     prepare_data(work, plan, log)
-    for lanes in LANES:
+    drawing = processor_seconds()
+    phases = LANES if plan.rehearsed else LANES_WITHOUT_REHEARSAL
+    for lanes in phases:
         run_trainings(out, lanes, quick, log)
+    before = processor_seconds()
     assemble_starter(out, plan, log)
     report = evaluate_starter(out, plan, log)
+    finishing = processor_seconds() - before
+    stages = {stage: stage_seconds(work, stage) for lanes in phases for lane in lanes for stage in lane}
+    longest = sum(max(sum(stages[stage] for stage in lane) for lane in lanes) for lanes in phases)
+    said = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in stages.items())
+    log(
+        f"CPU s: pictures {drawing:.0f}, {said}, pack and examination {finishing:.0f}; "
+        f"one after the other where they have to be, {drawing + longest + finishing:.0f}"
+    )
     log(f"done: same species {report['same']['emr']}, mixes of four {report['mixed']['emr']}")
     return report
 
@@ -126,7 +167,7 @@ def prepare_data(work: Path, plan: BuildPlan, log: Log) -> None:
     if not (work / "pca.safetensors").exists():
         PatchPCA.fit(np.array(images[:1500])).save(work / "pca.safetensors")
     if not (work / "tokenizer" / "tokenizer.json").exists():
-        make_tokenizer(work / "tokenizer")
+        make_tokenizer(work / "tokenizer", plan.prompt)
     log("pictures, PCA and tokenizer are ready")
 
 
@@ -161,8 +202,18 @@ def run_trainings(out: Path, lanes: Sequence[tuple[str, ...]], quick: bool, log:
                 for _, other in running.values():
                     other.terminate()
                 raise RuntimeError(f"the stage {stage} failed; see {work / (stage + '.log')}")
-            log(f"{stage}: done")
+            log(f"{stage}: done, CPU s {stage_seconds(work, stage):.0f}")
         time.sleep(1)
+
+
+def stage_seconds(work: Path, stage: str) -> float:
+    """CPU seconds of a finished stage, since it was last started; 0 for one that did not say."""
+    return float((work / stage / "done").read_text() or 0)
+
+
+def processor_seconds() -> float:
+    """CPU seconds of this process and of the processes that it waited for."""
+    return sum(os.times()[:4])
 
 
 def run_stage(stage: str, out: Path, quick: bool) -> None:
@@ -180,13 +231,19 @@ def run_stage(stage: str, out: Path, quick: bool) -> None:
 
         latents, masks = encode_pool(images, labels, pca)
         tokenizer = CLIPTokenizer.from_pretrained(work / "tokenizer")
-        train_base(work / stage, latents, masks, tokenizer, plan.flock, plan.base)
+        train_base(
+            work / stage, latents, masks, tokenizer, plan.flock, plan.base,
+            rate=plan.base_rate, widths=plan.base_widths,
+        )  # fmt: skip
     elif stage == "decoder":
         train_on_renders(work, plan, pca)
     elif stage == "judge":
         from engine.aviary.training.judge import train_judge
 
-        train_judge(work / stage, pca, plan.judge, plan.judge_pictures)
+        train_judge(
+            work / stage, pca, plan.judge, plan.judge_pictures,
+            names=plan.judged, width=plan.judge_width, shown_where=plan.judge_shown_where,
+        )  # fmt: skip
     elif stage == "eyes":
         from engine.aviary.training.dino import train_dino
 
@@ -202,7 +259,7 @@ def run_stage(stage: str, out: Path, quick: bool) -> None:
         print(json.dumps(scores.to_metrics()))
     else:
         raise ValueError(f"no stage {stage!r}")
-    (work / stage / "done").touch()
+    (work / stage / "done").write_text(f"{time.process_time():.1f}\n")
 
 
 def train_reader_alone(starter: Path, out: Path, steps: int = 0) -> None:
@@ -220,7 +277,7 @@ def train_reader_alone(starter: Path, out: Path, steps: int = 0) -> None:
 
 
 def train_on_renders(work: Path, plan: BuildPlan, pca: PatchPCA) -> None:
-    """The decoder for 256 pixels, on drawings and on latents that the trained base makes."""
+    """The decoder for 256 pixels, on drawings and, with a rehearsal, on latents that the trained base makes."""
     from diffusers import AutoencoderTiny, StableDiffusionPipeline
 
     from engine.aviary import starter_pack as starter
@@ -228,16 +285,20 @@ def train_on_renders(work: Path, plan: BuildPlan, pca: PatchPCA) -> None:
     from engine.aviary.training.decoder import train_decoder
     from engine.rendering.painter import Painter
 
-    folder, export, small = work / "decoder", work / "base" / "export", work / "autoencoder" / "model"
-    base = folder / "base"
-    starter.assemble_base(export / "unet", export / "text_encoder", work / "tokenizer", small, base)
-    pipeline: Any = StableDiffusionPipeline.from_pretrained(base, dtype=torch.float32)
-    tokens = starter.around_words(starter.learned_tokens(export)["species"], pipeline.text_encoder, pipeline.tokenizer)
-    flock = BirdDataset(12, plan.names, 0.0)
-    rehearsal = rehearse(folder, Painter(pipeline, tokens), flock, pca, plan.rehearsed, plan.rehearsed // 3)
+    folder, small, rehearsal = work / "decoder", work / "autoencoder" / "model", None
+    if plan.rehearsed:
+        export, base = work / "base" / "export", folder / "base"
+        starter.assemble_base(export / "unet", export / "text_encoder", work / "tokenizer", small, base)
+        pipeline: Any = StableDiffusionPipeline.from_pretrained(base, dtype=torch.float32)
+        species = starter.learned_tokens(export)["species"]
+        tokens = starter.around_words(species, pipeline.text_encoder, pipeline.tokenizer)
+        flock = BirdDataset(12, plan.names, 0.0)
+        rehearsal = rehearse(folder, Painter(pipeline, tokens), flock, pca, plan.rehearsed, plan.rehearsed // 3)
     started: AutoencoderTiny = AutoencoderTiny.from_pretrained(small).float()
     birds = BirdDataset(9, plan.names, 0.4 if plan.random_share else 0.0)
-    train_decoder(folder, birds, pca, plan.decoder, start=started, rehearsal=rehearsal)
+    train_decoder(
+        folder, birds, pca, plan.decoder, start=started, rehearsal=rehearsal, adversary_from=plan.adversary_from
+    )
 
 
 def assemble_starter(out: Path, plan: BuildPlan, log: Log) -> None:
@@ -259,7 +320,7 @@ def assemble_starter(out: Path, plan: BuildPlan, log: Log) -> None:
     species = tokens["species"]
     starter.write_starter_pack(out / "pack", plan.names, species, out / "base", codebook, provenance(plan), beginnings)
     shutil.copy(work / "reader" / READER, out / "pack" / READER)
-    starter.write_practice(out / "practice")
+    starter.write_practice(out / "practice", plan.practised)
     log("models, pack and practice folders are written")
 
 
@@ -302,7 +363,10 @@ def evaluate_starter(out: Path, plan: BuildPlan, log: Log) -> dict[str, Any]:
         }
         picture_sheet(pictures[:48]).save(out / f"sheet-{kind}.png", optimize=True)
         log(f"{kind}: {json.dumps(report[kind])}")
-    report["judge"] = {"accuracy": accuracy(judge, 400), "rejects_negatives": rejection(judge)}
+    report["judge"] = {
+        "accuracy": accuracy(judge, 400, plan.judged),
+        "rejects_negatives": rejection(judge, names=plan.judged),
+    }
     look = starter.open_starter_dino(out / "eyes")
     codebook = Codebook.load(out / "pack" / "codebook.safetensors")
     report["segmentation"] = segmentation_quality(look.features, codebook, plan.names, 100, seed=55)

@@ -157,8 +157,8 @@ class CaptionTokenizer:
     Placeholder of part m has id `vocabulary + m`; see base_model.SoftEmbedding.
     """
 
-    def __init__(self, tokenizer: CLIPTokenizer, length: int = 77) -> None:
-        self.length = length
+    def __init__(self, tokenizer: CLIPTokenizer) -> None:
+        self.length = tokenizer.model_max_length
         self.vocabulary = len(tokenizer)
         self.bos: int = tokenizer.bos_token_id  # pyright: ignore
         self.eos: int = tokenizer.eos_token_id  # pyright: ignore

@@ -73,6 +73,9 @@ def make_pool(
                 drawn += amount
                 if drawn % 5000 < 500:
                     log(f"drawn {drawn}/{count}")
+            # Left in peace, so that their time is counted as this process's children's.
+            pool.close()
+            pool.join()
         done.write_text(signature)
     images, labels = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "labels"))
     return images, labels

@@ -121,7 +121,11 @@ def base_attention_loss(maps: torch.Tensor, slots: torch.Tensor, masks: torch.Te
     return (loss * counts).sum() / counts.sum().clamp(min=1)
 
 
-def new_unet(widths: tuple[int, int, int] = (64, 128, 192)) -> UNet2DConditionModel:
+#: Channels of the UNet's three levels.
+UNET_WIDTHS = (64, 128, 192)
+
+
+def new_unet(widths: tuple[int, int, int] = UNET_WIDTHS) -> UNet2DConditionModel:
     return UNet2DConditionModel(
         sample_size=16,
         in_channels=CHANNELS,
@@ -138,7 +142,7 @@ def new_unet(widths: tuple[int, int, int] = (64, 128, 192)) -> UNet2DConditionMo
 
 
 def new_text_encoder(tokenizer: Any) -> CLIPTextModel:
-    """Two layers, 128 wide, with the tokenizer's real end token."""
+    """Two layers, 128 wide, with the tokenizer's real end token and its length."""
     config = CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
@@ -146,7 +150,7 @@ def new_text_encoder(tokenizer: Any) -> CLIPTextModel:
         projection_dim=WIDTH,
         num_hidden_layers=2,
         num_attention_heads=4,
-        max_position_embeddings=77,
+        max_position_embeddings=tokenizer.model_max_length,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -168,9 +172,9 @@ def noise_schedule() -> DDPMScheduler:
 class TinyStableDiffusion(nn.Module):
     """UNet, text encoder and attribute encoder, trained together."""
 
-    def __init__(self, tokenizer: CLIPTokenizer) -> None:
+    def __init__(self, tokenizer: CLIPTokenizer, widths: tuple[int, int, int] = UNET_WIDTHS) -> None:
         super().__init__()
-        self.unet = new_unet()
+        self.unet = new_unet(widths)
         self.text = new_text_encoder(tokenizer)
         self.soft = SoftEmbedding(self.text.get_input_embeddings())  # pyright: ignore[reportArgumentType]
         self.text.set_input_embeddings(self.soft)
@@ -289,6 +293,7 @@ class CaptionBatches:
 def train_base(
     folder: Path, latents: torch.Tensor, masks: torch.Tensor, tokenizer: CLIPTokenizer, flock: BirdDataset, steps: int,
     batch: int = 16, rate: float = 8e-4, attention_weight: float = 0.05, every: int = 100, start: Path | None = None,
+    widths: tuple[int, int, int] = UNET_WIDTHS,
 ) -> TinyStableDiffusion:  # fmt: skip
     """latents fp16 (N, C, 16, 16) and masks uint8 (N, 6, 16, 16) of the flock's first N birds.
 
@@ -296,7 +301,7 @@ def train_base(
     folder of a starter (base, pack) to begin from instead of from nothing. Returns the averaged model.
     """
     torch.manual_seed(2)
-    model = TinyStableDiffusion(tokenizer)
+    model = TinyStableDiffusion(tokenizer, widths)
     if start is not None:
         model.take_over(start)
     model.unet.to(memory_format=torch.channels_last)  # pyright: ignore

@@ -229,7 +229,7 @@ def halved_latents(pca: PatchPCA, images: torch.Tensor) -> torch.Tensor:
 
 def train_decoder(
     folder: Path, flock: BirdDataset, pca: PatchPCA, steps: int, batch: int = 4, rate: float = 1e-3,
-    start: AutoencoderTiny | None = None, rehearsal: Rehearsal | None = None,
+    start: AutoencoderTiny | None = None, rehearsal: Rehearsal | None = None, adversary_from: float = ADVERSARY_FROM,
 ) -> AutoencoderTiny:  # fmt: skip
     """Train on drawings of ``flock`` at 256 pixels; a third of them in any pose. With a rehearsal, half of
     the pictures are painted from the base's latents. The adversary joins late.
@@ -273,7 +273,7 @@ def train_decoder(
             painting = painting + (halved_latents(pca, decoded[paired:]) - latents[paired:]).abs().mean() * 0.5
         (gradient,) = torch.autograd.grad(painting, decoded, retain_graph=True)
         figures = {"painting": painting.item()}
-        if (weight := ADVERSARY * min(1.0, (pace.progress - ADVERSARY_FROM) / 0.1)) > 0:
+        if (weight := ADVERSARY * min(1.0, (pace.progress - adversary_from) / 0.1)) > 0:
             top, left = (int(corner) for corner in rng.integers(0, SIZE - WINDOW + 1, 2))
             window = (..., slice(top, top + WINDOW), slice(left, left + WINDOW))
             verdict, features = opponent(decoded[window])

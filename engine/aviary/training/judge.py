@@ -19,19 +19,21 @@ from torch import nn
 
 from engine.aviary.drawing.attributes import PARTS, Bird, random_part
 from engine.aviary.drawing.bird import Pose, draw_bird
-from engine.aviary.drawing.species import SPECIES
+from engine.aviary.drawing.species import SPECIES, compose
 from engine.aviary.training.autoencoder import PatchPCA, to_unit
 from engine.aviary.training.schedule import ParameterAverage, TrainingSchedule, load_state, save_state
 
 NAMES: tuple[str, ...] = tuple(sorted(SPECIES))
 #: The class of parts that belong to no species.
 NONE = len(NAMES)
+#: Channels of the first full level.
+WIDTH = 48
 
 
 class Judge(nn.Module):
     """Pictures (B, 3, 128, 128) in [-1, 1] to logits (B, 5, species + 1)."""
 
-    def __init__(self, width: int = 48) -> None:
+    def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
 
         def block(inside: int, outside: int, stride: int) -> nn.Sequential:
@@ -114,10 +116,10 @@ class Judge(nn.Module):
         (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
 
 
-def judge_example(index: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def judge_example(index: int, seed: int, names: Sequence[str] = NAMES) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Training picture number `index`: image uint8 (128, 128, 3), labels uint8 (128, 128), truth int (5,).
 
-    A mixture of all thirty species; a fifth of the parts are negatives: random parts, or parts whose
+    A mixture of the named species; a fifth of the parts are negatives: random parts, or parts whose
     pixels were scrambled or melted into a blob of their own colour.
     """
     rng = np.random.default_rng((seed, index))
@@ -128,9 +130,9 @@ def judge_example(index: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.nda
             parts[name] = random_part(name, rng)
             truth.append(NONE)
             continue
-        code = int(rng.integers(len(NAMES)))
-        parts[name] = SPECIES[NAMES[code]].part(name)
-        truth.append(NONE if kind < 0.2 else code)
+        source = names[int(rng.integers(len(names)))]
+        parts[name] = SPECIES[source].part(name)
+        truth.append(NONE if kind < 0.2 else NAMES.index(source))
         if kind < 0.2:
             breaking.append(name)
     drawing = draw_bird(Bird(**parts), Pose.random(rng))  # pyright: ignore[reportArgumentType]
@@ -164,8 +166,9 @@ def _scrambled(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) ->
     return blocks.transpose(0, 2, 1, 3, 4).reshape(128, 128, 3)
 
 
-def degraded(images: torch.Tensor, pca: PatchPCA) -> torch.Tensor:
-    """What renders suffer from, at random: latents with noise, blur, grain, other brightness; and mirrored."""
+def degraded(images: torch.Tensor, pca: PatchPCA) -> tuple[torch.Tensor, torch.Tensor]:
+    """What renders suffer from, at random: latents with noise, blur, grain, other brightness; and mirrored, which
+    (B,) says."""
     count = len(images)
 
     def chosen(share: float) -> torch.Tensor:
@@ -180,14 +183,31 @@ def degraded(images: torch.Tensor, pca: PatchPCA) -> torch.Tensor:
     images = images + torch.randn_like(images) * torch.rand(count, 1, 1, 1) * 0.08
     gain, shift = (torch.randn(2, count, 3, 1, 1) * 0.05).unbind(0)
     images = (images * (1 + gain) + shift).clamp(-1, 1)
-    return torch.where(chosen(0.5), images.flip(-1), images)
+    mirrored = chosen(0.5)
+    return torch.where(mirrored, images.flip(-1), images), mirrored.flatten()
 
 
-def train_judge(folder: Path, pca: PatchPCA, steps: int, pictures: int = 12000, batch: int = 32) -> Judge:
-    """Trains on `pictures` drawings made once; resumes from folder/state.pt; saves into folder/model."""
+def where_loss(where: torch.Tensor, labels: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
+    """How far the judge's attention, logits (B, 5, 256), is from where the parts are: cross entropy with the share of
+    each part in each cell. labels uint8 (B, 128, 128), not mirrored yet. Parts that are hidden do not count."""
+    labels = torch.where(mirrored[:, None, None], labels.flip(-1), labels)
+    planes = F.one_hot(labels.long(), len(PARTS) + 1).permute(0, 3, 1, 2)[:, 1:].float()
+    cells = F.avg_pool2d(planes, 8).flatten(2)
+    visible = cells.sum(-1)
+    shares = cells / visible.clamp(min=1e-6)[..., None]
+    return -(shares * where.log_softmax(-1)).sum(-1)[visible > 0].mean()
+
+
+def train_judge(
+    folder: Path, pca: PatchPCA, steps: int, pictures: int = 12000, batch: int = 32,
+    names: Sequence[str] = NAMES, width: int = WIDTH, shown_where: float = 0.0,
+) -> Judge:  # fmt: skip
+    """Trains on `pictures` drawings of the named species, made once; resumes from folder/state.pt; saves into
+    folder/model. ``shown_where`` is what it counts that the judge looks where the parts are; 0 leaves it to find out,
+    which takes longer."""
     torch.manual_seed(4)
-    images, _labels, truth = _clean_examples(pictures, 4)
-    judge = Judge().to(memory_format=torch.channels_last)  # pyright: ignore
+    images, labels, truth = _clean_examples(pictures, 4, names)
+    judge = Judge(width).to(memory_format=torch.channels_last)  # pyright: ignore
     parameters = list(judge.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.02)
     average, pace = ParameterAverage(parameters, 0.995), TrainingSchedule(folder, steps)
@@ -204,9 +224,11 @@ def train_judge(folder: Path, pca: PatchPCA, steps: int, pictures: int = 12000, 
         for group in optimizer.param_groups:
             group["lr"] = 2e-3 * factor
         rows = rng.integers(0, pictures, batch)
-        unit = degraded(to_unit(torch.from_numpy(images[rows])), pca)
-        logits, _ = judge.train()(unit.contiguous(memory_format=torch.channels_last))
+        unit, mirrored = degraded(to_unit(torch.from_numpy(images[rows])), pca)
+        logits, where = judge.train()(unit.contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(truth[rows]).flatten(), label_smoothing=0.02)
+        if shown_where:
+            loss = loss + shown_where * where_loss(where, torch.from_numpy(labels[rows]), mirrored)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -214,7 +236,7 @@ def train_judge(folder: Path, pca: PatchPCA, steps: int, pictures: int = 12000, 
         smooth = loss.item() if not smooth else 0.98 * smooth + 0.02 * loss.item()
         if pace.step % 200 == 0 or pace.finished:
             average.swap()
-            right = accuracy(judge, 256)
+            right = accuracy(judge, 256, names)
             pace.log(loss=smooth, **dict(zip(PARTS, right, strict=True)))
             average.swap()
             save_state(folder / "state.pt", {
@@ -222,28 +244,27 @@ def train_judge(folder: Path, pca: PatchPCA, steps: int, pictures: int = 12000, 
                 "average": average.state(), "step": pace.step, "progress": pace.progress,
             })  # fmt: skip
     average.swap()
-    judge.save(folder / "model", accuracy(judge, 1000))
+    judge.save(folder / "model", accuracy(judge, 1000, names))
     return judge.eval()
 
 
-def _clean_examples(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    examples = [judge_example(index, seed) for index in range(count)]
+def _clean_examples(count: int, seed: int, names: Sequence[str] = NAMES) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    examples = [judge_example(index, seed, names) for index in range(count)]
     return tuple(np.stack(column) for column in zip(*examples, strict=True))  # pyright: ignore
 
 
-def accuracy(judge: Judge, count: int, seed: int = 1_000_003) -> list[float]:
-    """Share of right answers per part on clean mixtures of all species, never seen in training."""
+def accuracy(judge: Judge, count: int, names: Sequence[str] = NAMES, seed: int = 1_000_003) -> list[float]:
+    """Share of right answers per part on clean mixtures of the named species, never seen in training."""
     rng = np.random.default_rng(seed)
     images, truth = [], []
     for _ in range(count):
-        codes = rng.integers(0, len(NAMES), len(PARTS))
-        parts = {part: SPECIES[NAMES[code]].part(part) for part, code in zip(PARTS, codes, strict=True)}
-        images.append(draw_bird(Bird(**parts), rng).image)  # pyright: ignore[reportArgumentType]
-        truth.append(codes)
+        sources = [str(names[code]) for code in rng.integers(0, len(names), len(PARTS))]
+        images.append(draw_bird(compose(sources), rng).image)
+        truth.append([NAMES.index(source) for source in sources])
     return (judge.verdicts(np.stack(images)) == np.stack(truth)).mean(0).tolist()
 
 
-def rejection(judge: Judge, count: int = 300) -> float:
+def rejection(judge: Judge, count: int = 300, names: Sequence[str] = NAMES) -> float:
     """Share of negatives (random, broken, melted parts) that the judge calls "none"."""
-    images, _, truth = _clean_examples(count, 1_000_033)
+    images, _, truth = _clean_examples(count, 1_000_033, names)
     return float((judge.verdicts(images) == truth)[truth == NONE].mean())

@@ -16,14 +16,14 @@ import torch
 class TrainingSchedule:
     """Steps, learning rate and log of one training in its folder.
 
-    The rate warms up, then falls as a cosine of the progress. `total.txt` in the folder, if present,
-    holds a new number of steps: the remaining descent is then stretched or shortened without a jump, so
-    that a slow machine still gets its whole decay.
+    The rate warms up, for a sixth of the steps at most, then falls as a cosine of the progress.
+    `total.txt` in the folder, if present, holds a new number of steps: the remaining descent is then
+    stretched or shortened without a jump, so that a slow machine still gets its whole decay.
     """
 
     def __init__(self, folder: Path, total: int, warmup: int = 100) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.total, self.warmup = folder, total, warmup
+        self.folder, self.total, self.warmup = folder, total, max(1, min(warmup, total // 6))
         self.step, self.progress = 0, 0.0
         self._began, self._began_step = time.monotonic(), 0
 
