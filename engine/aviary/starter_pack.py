@@ -209,7 +209,7 @@ def _reference(out: Path, name: str, code: int) -> Reference:
     return Reference(id, name, picture, thumbnail, shown, (code,) * len(PARTS))
 
 
-def write_practice(out: Path, each: int = 32, size: int = 192) -> None:
+def write_practice(out: Path, each: int = 32, size: int = 256) -> None:
     """The species kept out of everything, unmixed, a folder each: something to try the wizard on."""
     shutil.rmtree(out, ignore_errors=True)
     for name in HELD_OUT:
