@@ -94,14 +94,14 @@ QUICK = BuildPlan(
     base_rate=2e-3,
     prompt=32,
     autoencoder=150,
-    decoder=200,
-    adversary_from=0.75,
+    decoder=320,
+    adversary_from=0.9,
     rehearsed=0,
     judge=300,
     judge_pictures=2500,
     judge_width=32,
     judge_shown_where=0.5,
-    eyes=80,
+    eyes=160,
     mixes=60,
     looks=60,
     practised=4,
@@ -121,7 +121,7 @@ ENVIRONMENT = {
 
 LANES = ((("base",), ("autoencoder", "judge")), (("decoder", "reader"), ("eyes",)))
 #: Without a rehearsal nothing waits for the base.
-LANES_WITHOUT_REHEARSAL = ((("base",), ("autoencoder", "judge", "decoder", "reader", "eyes")),)
+LANES_WITHOUT_REHEARSAL = ((("base", "eyes"), ("autoencoder", "judge", "decoder", "reader")),)
 
 Log = Callable[[str], None]
 
@@ -295,7 +295,7 @@ def train_on_renders(work: Path, plan: BuildPlan, pca: PatchPCA) -> None:
         flock = BirdDataset(12, plan.names, 0.0)
         rehearsal = rehearse(folder, Painter(pipeline, tokens), flock, pca, plan.rehearsed, plan.rehearsed // 3)
     started: AutoencoderTiny = AutoencoderTiny.from_pretrained(small).float()
-    birds = BirdDataset(9, plan.names, 0.4 if plan.random_share else 0.0)
+    birds = BirdDataset(9, plan.names, 0.4 if plan.random_share else 0.0, plan.liveliness)
     train_decoder(
         folder, birds, pca, plan.decoder, start=started, rehearsal=rehearsal, adversary_from=plan.adversary_from
     )
