@@ -108,9 +108,10 @@ def _recipes(pack: Pack, asked: np.ndarray) -> list[Recipe]:
 
 
 def renders(
-    models: Models, pack: Pack, out: Path | None, kind: str, count: int, seed: int
+    models: Models, pack: Pack, out: Path | None, kind: str, count: int, seed: int, **schedule: Any
 ) -> tuple[list[Any], np.ndarray]:
-    """The birds that are asked for and their renders, uint8 (N, H, W, 3); kept in ``out``."""
+    """The birds that are asked for and their renders, uint8 (N, H, W, 3); kept in ``out``. ``schedule`` is what the
+    scheduler's settings are changed to."""
     names = [pack.vocabulary.code_name(0, code) for code in range(pack.vocabulary.codes_per_part)]
     birds = requested_birds(names, count, 1 if kind == "same" else 4, seed)
     steps = {"eight": 8, "six": 6, "four": 4}.get(kind, 20)
@@ -122,6 +123,8 @@ def renders(
             continue
         if painter is None:
             painter = open_painter(models, pack)
+            scheduler = painter.pipeline.scheduler
+            painter.pipeline.scheduler = scheduler.from_config(scheduler.config, **schedule)
         pictures.append(render_birds(painter, names, birds[first : first + _AT_ONCE], 1000 * seed + first, steps))
         if file:
             file.parent.mkdir(parents=True, exist_ok=True)
