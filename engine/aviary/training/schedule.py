@@ -30,9 +30,7 @@ class TrainingSchedule:
     def advance(self) -> float:
         """One more step; returns the factor of the learning rate, in 0..1."""
         if self.step % 20 == 0:
-            control = self.folder / "total.txt"
-            if control.exists():
-                self.total = max(int(control.read_text()), self.step + 1)
+            self._read_total(self.step + 1)
         self.progress += (1 - self.progress) / max(self.total - self.step, 1)
         self.step += 1
         cosine = 0.5 + 0.5 * math.cos(math.pi * min(self.progress, 1.0))
@@ -43,7 +41,15 @@ class TrainingSchedule:
         return self.step >= self.total
 
     def resume(self, step: int, progress: float) -> None:
+        """Go on after ``step`` steps at ``progress``, in 0..1, of the descent."""
         self.step, self.progress, self._began_step = step, progress, step
+        # At once: a training that was lengthened may be past the number of steps it is begun with.
+        self._read_total(step)
+
+    def _read_total(self, least: int) -> None:
+        control = self.folder / "total.txt"
+        if control.exists():
+            self.total = max(int(control.read_text()), least)
 
     def log(self, **figures: float | str) -> None:
         """One line in log.jsonl and on stdout."""

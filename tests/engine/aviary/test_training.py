@@ -196,6 +196,22 @@ def test_a_short_training_warms_up_for_a_part_of_it_only(tmp_path: Path) -> None
     assert max(long.advance() for _ in range(12)) < 0.15
 
 
+def test_a_lengthened_training_goes_on_past_the_number_it_is_begun_with(tmp_path: Path) -> None:
+    (tmp_path / "total.txt").write_text("300")
+    pace = TrainingSchedule(tmp_path, 100, warmup=1)
+    while pace.step < 150:
+        pace.advance()
+    again = TrainingSchedule(tmp_path, 100, warmup=1)
+    again.resume(pace.step, pace.progress)
+    assert not again.finished and again.advance() == pytest.approx(pace.advance())
+    while not again.finished:
+        again.advance()
+    assert again.step == 300
+    done = TrainingSchedule(tmp_path, 100, warmup=1)
+    done.resume(again.step, again.progress)
+    assert done.finished, "what has been learned to the end is not learned again"
+
+
 def test_average_swaps_back() -> None:
     weight = torch.nn.Parameter(torch.zeros(3))
     average = ParameterAverage([weight], 0.9)
