@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
 from engine.aviary.drawing.attributes import PARTS, Body, Head, Legs, Look, Tail, Wing, random_bird, rgb
+from engine.aviary.drawing.species import SPECIES
 
 #: {} takes the parts. The first is the app's own way of asking.
 TEMPLATES = (
@@ -116,6 +118,15 @@ def describe_part(look: Look, part: str, rng: np.random.Generator) -> str:
     if rng.random() < 0.4:
         words += ["and", colour_name(look.second)]
     return " ".join([*words, part])
+
+
+def taught_words() -> frozenset[str]:
+    """The words of the captions that a base model is taught with, in small letters: those of the templates, the parts,
+    their forms and colours. Seeded."""
+    rng = np.random.default_rng(0)
+    birds = [*SPECIES.values(), *(random_bird(rng) for _ in range(2000))]
+    lines = [*TEMPLATES, *(describe_part(bird.part(part), part, rng) for bird in birds for part in PARTS)]
+    return frozenset(word for line in lines for word in re.findall("[a-z]+", line.lower()))
 
 
 def make_tokenizer(folder: Path, length: int = 77) -> CLIPTokenizer:

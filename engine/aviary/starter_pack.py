@@ -17,6 +17,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer, Dinov2Model
 
+from engine.aviary.captions import taught_words
 from engine.aviary.dataset import BirdDataset
 from engine.aviary.drawing.attributes import PARTS, Bird
 from engine.aviary.drawing.bird import Drawing, Pose, draw_bird
@@ -32,6 +33,7 @@ from engine.models.model_config import OWN_WORDS
 from engine.models.part_tokens import PartTokens
 from engine.models.text_encoding import word_embeddings
 from engine.packs.codebook import Codebook
+from engine.packs.known_words import KNOWN_WORDS, known_words_document
 from engine.packs.pack import BEGINNINGS, CODEBOOK, TOKENS, Backbone, Pack, Reference
 from engine.segmentation.codebook_fitting import unit_rows
 from engine.segmentation.dino import Dino
@@ -65,6 +67,13 @@ def assemble_base(unet: Path, text: Path, tokenizer: Path, vae: Path, out: Path)
     (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
     for name in ("vae", "unet"):
         _plain_config(out / name / "config.json")
+    write_known_words(out)
+
+
+def write_known_words(base: Path) -> None:
+    """Put the words that the base model was taught beside it."""
+    document = known_words_document("The starter", "birds", taught_words())
+    (base / KNOWN_WORDS).write_text(json.dumps(document) + "\n")
 
 
 def _plain_config(config: Path) -> None:

@@ -28,14 +28,16 @@ from engine.core.on_disk import exists, is_folder
 from engine.core.paths import creations_dir, free_stem
 from engine.core.picture_listing import picture_files
 from engine.core.prompt import choice_text, no_such_part, parse, to_text
-from engine.core.recipe import Creation
+from engine.core.recipe import BY_SEED, Creation
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.start import Start, default_freedom
 from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.base_sizes import size_warning, sizes_of
 from engine.packs.library import PackLibrary
 from engine.packs.pack import MANIFEST, Pack
+from engine.packs.prompt_notes import prompt_notes
 from engine.packs.prompt_room import prompt_warning, room_of
+from engine.packs.unsaid_parts import fixed_rest
 from engine.worker.jobs import Discover, EyeSettings, Render, Segment, Segmented
 
 
@@ -122,6 +124,10 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
     named = ("negative", "seed", "count", "steps", "guidance", "size", "tries")
     settings = {name: getattr(arguments, name) for name in named if getattr(arguments, name) is not None}
     add_ons = read_add_ons(arguments, recipe.add_ons, pack.base_model)
+    if arguments.rest:
+        recipe = replace(recipe, rest=_read_rest(arguments.rest, pack))
+    elif arguments.start_from and arguments.start_from == source:  # another seed would take it from another picture
+        recipe = replace(recipe, rest=fixed_rest(pack, recipe))
     recipe = replace(recipe, start=_read_start(arguments, recipe.start, pack), add_ons=add_ons, **settings)
     if warning := size_warning(sizes_of(pack.base_model), recipe.size):
         print(f"{warning} --size 0 is the model's own.", file=sys.stderr)
@@ -129,6 +135,8 @@ def render_prompt(arguments: Namespace, handlers: str) -> Answer:
     for what, prompt in (("", recipe.prompt), ("Negative prompt: ", (recipe.negative,))):
         if said := prompt_warning(room, prompt):
             print(f"{what}{said}", file=sys.stderr)
+    for sentence in prompt_notes(pack, recipe, room.known if room else None):
+        print(sentence, file=sys.stderr)
     out = make_folder(Path(arguments.out) if arguments.out else creations_dir())
     code = DONE
     with JobRunner(handlers) as desk:
@@ -163,6 +171,20 @@ def _read_start(arguments: Namespace, loaded: Start | None, pack: Pack) -> Start
     return replace(start, freedom=freedom, keep=kept or start.keep, only=changed or start.only)
 
 
+def _read_rest(word: str, pack: Pack) -> str:
+    """Where unsaid parts come from, as a recipe has it. Raises :class:`UserError` for a picture the pack lacks."""
+    if word in ("by-seed", "none"):
+        return BY_SEED if word == "by-seed" else ""
+    folded = word.casefold()
+    reference = next((one for one in pack.references if folded in (one.id.casefold(), one.title.casefold())), None)
+    if reference is None:
+        raise UserError(
+            f"There is no picture “{word}” in the pack “{pack.title}”.",
+            "Write --rest by-seed, none, or one of its own.",
+        )
+    return reference.id
+
+
 def _read_parts(words: Sequence[str] | None, pack: Pack) -> tuple[int, ...]:
     parts = []
     for word in words or ():
@@ -187,6 +209,7 @@ def _creation(pack: Pack, creation: Creation) -> dict[str, Any]:
     return {
         "path": creation.path,
         "seed": creation.recipe.seed,
+        **({"rest": creation.rest.to_document()} if creation.rest else {}),
         "recipe": json.loads(creation.recipe.to_json()),
         "receipt": [
             {
@@ -210,6 +233,7 @@ def _creation_line(pack: Pack, creation: Creation) -> str:
         for arrival in creation.receipt
     ]
     words = [f"({receipt_words(creation.receipt, pack.vocabulary.codes_per_part)})"] if creation.receipt else []
+    words += [f"(the rest is from {creation.rest.title})"] if creation.rest else []
     return "  ".join([creation.path, *parts, *words])
 
 

@@ -69,6 +69,10 @@ def make_parser() -> argparse.ArgumentParser:
         "--keep-trying", dest="tries", type=whole_number(*LIMITS["tries"]), metavar="N",
         help="up to N seeds a picture, until its receipt says that all parts arrived; the best is kept",
     )  # fmt: skip
+    subparser.add_argument(
+        "--rest", metavar="WHERE",
+        help="where parts that the prompt does not say come from: by-seed, none, or one of the pack's pictures",
+    )  # fmt: skip
     beginning = subparser.add_mutually_exclusive_group()
     beginning.add_argument(
         "--from-collage", action="store_true", help="begin with the recipe's collage, not with noise"

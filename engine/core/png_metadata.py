@@ -18,7 +18,7 @@ from engine.core.errors import UserError
 from engine.core.image_files import open_image
 from engine.core.json_values import finite_number, json_bytes
 from engine.core.parameters_line import parameters_line, read_parameters
-from engine.core.recipe import Arrival, Creation, Receipt, Recipe
+from engine.core.recipe import Arrival, Creation, Receipt, Recipe, Rest
 from engine.core.source_mark import add_mark
 from engine.core.start import Start
 from engine.core.unicode_text import unicode_text
@@ -39,14 +39,16 @@ def save_creation(
     sampler: str = "",
     source: str = "",
     revision: str = "",
+    rest: Rest | None = None,
 ) -> Creation:
     """Write a picture as PNG with the recipe that makes it again alone, whole or not at all.
 
     ``picture`` is RGB. ``recipe`` should have the picture's own seed; its ``count`` and ``tries`` become 1. With a
     ``vocabulary`` the names of the choices are written beside their numbers, for people and for packs that change.
     ``model`` and ``sampler`` are names for other tools; ``source`` is a digital source type
-    (:mod:`engine.core.source_mark`); ``revision`` tells apart base models of one name. Raises :class:`UserError` for a
-    full disk, a folder that is gone or cannot be written to.
+    (:mod:`engine.core.source_mark`); ``revision`` tells apart base models of one name; ``rest`` is what was painted
+    where the recipe says nothing: other programs are told it as if it were said. Raises :class:`UserError` for a full
+    disk, a folder that is gone or cannot be written to.
     """
     path, recipe = Path(path), replace(recipe, count=1, tries=1)
     created = datetime.now(UTC).isoformat(timespec="seconds")
@@ -60,22 +62,25 @@ def save_creation(
     }
     if revision:
         document["revision"] = revision
+    if rest:
+        document["rest"] = rest.to_document()
+    spoken = rest.added_to(recipe, vocabulary.noun if vocabulary else "") if rest else recipe
     if vocabulary:
         document["names"] = {
             f"{choice.part}:{choice.code}": [
                 vocabulary.parts[choice.part].name,
                 vocabulary.code_name(choice.part, choice.code),
             ]
-            for choice in recipe.choices
+            for choice in spoken.choices
             if choice.part < len(vocabulary.parts) and choice.code < vocabulary.codes_per_part
         }
     info = PngInfo()
     info.add_itxt(CHUNK, json_bytes(document).decode())
-    line = parameters_line(recipe, picture.size, vocabulary, model, sampler)
+    line = parameters_line(spoken, picture.size, vocabulary, model, sampler)
     info.add_itxt(PARAMETERS, unicode_text(line))
     add_mark(info, source)
     write_whole(path, lambda beside: picture.save(beside, "PNG", pnginfo=info), "the picture")
-    return Creation(str(path), recipe, receipt, created, revision)
+    return Creation(str(path), recipe, receipt, created, revision, rest)
 
 
 def read_creation(path: Path | str) -> Creation:
@@ -118,7 +123,7 @@ def _creation(path: Path, text: str) -> Creation:
     rows = document.get("receipt")
     receipt = tuple(arrival for row in rows if (arrival := _arrival(row))) if isinstance(rows, list) else ()
     created, revision = (text if isinstance(text := document.get(key), str) else "" for key in ("created", "revision"))
-    return Creation(str(path), recipe, receipt, created, revision)
+    return Creation(str(path), recipe, receipt, created, revision, Rest.from_document(document.get("rest")))
 
 
 def _with_start(recipe: Recipe, start: Start | None) -> Recipe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import reduce
 from typing import Any, Final
 
 from engine.core.add_on import AddOn, add_ons_from
@@ -13,6 +14,9 @@ from engine.core.start import Start
 from engine.core.vocabulary import Choice
 
 RECIPE_VERSION: Final = 1
+
+BY_SEED: Final = "by seed"
+"""In :attr:`Recipe.rest`: the reference that the seed chooses."""
 
 Prompt = tuple[str | Choice, ...]
 """A prompt as words and choices in the order they are said; the one place choices are kept."""
@@ -26,6 +30,9 @@ class Recipe:
     picture; picture i of ``count`` has seed ``seed + i`` and can be rendered alone. ``size`` is the
     side in pixels, 0 for the base model's own. ``extra`` keeps keys of newer versions unharmed. ``start`` is the
     picture rendering begins with; None: noise alone. ``add_ons`` are LoRAs and embeddings of others beside the pack.
+    ``rest`` says where the parts that the prompt does not say come from: the id of one of the pack's references,
+    ``BY_SEED`` for the one that the seed chooses, empty for whatever the base model makes of them
+    (:mod:`engine.packs.unsaid_parts`).
     ``tries``: so many seeds may be rendered for each picture until all parts arrive, of which the best is kept; a
     creation's own recipe has 1.
     """
@@ -42,6 +49,7 @@ class Recipe:
     start: Start | None = None
     add_ons: tuple[AddOn, ...] = ()
     tries: int = 1
+    rest: str = ""
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -88,10 +96,12 @@ class Recipe:
         document: dict[str, Any] = dict(self.extra)
         document["version"] = RECIPE_VERSION
         for spec in fields(self):
-            if spec.name not in ("prompt", "extra", "start", "add_ons", "tries"):
+            if spec.name not in ("prompt", "extra", "start", "add_ons", "tries", "rest"):
                 document[spec.name] = getattr(self, spec.name)
         if self.tries != 1:
             document["tries"] = self.tries
+        if self.rest:
+            document["rest"] = self.rest
         if self.start is not None:
             document["start"] = self.start.to_document()
         if self.add_ons:
@@ -113,7 +123,7 @@ class Recipe:
         values: dict[str, Any] = {}
         for spec in fields(cls):
             value = document.get(spec.name)
-            if spec.name in ("negative", "pack") and isinstance(value, str):
+            if spec.name in ("negative", "pack", "rest") and isinstance(value, str):
                 values[spec.name] = value
             elif spec.name in LIMITS and (number := number_from(value)) is not None:
                 low, high = LIMITS[spec.name]
@@ -232,12 +242,45 @@ Receipt = tuple[Arrival, ...]
 
 
 @dataclass(frozen=True)
+class Rest:
+    """The choices that were painted without being in a recipe: parts it left unsaid, all as one reference of the pack
+    has them. ``reference`` is its id, ``title`` its name for people. A receipt does not count them."""
+
+    reference: str
+    title: str
+    choices: tuple[Choice, ...]
+
+    def added_to(self, recipe: Recipe, noun: str = "") -> Recipe:
+        """The recipe with these choices said, too, where :meth:`Recipe.with_choice` puts them."""
+        return reduce(lambda said, choice: said.with_choice(choice, noun), self.choices, recipe)
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON values; read back by :meth:`from_document`."""
+        choices = [{"part": choice.part, "code": choice.code} for choice in self.choices]
+        return {"reference": self.reference, "title": self.title, "choices": choices}
+
+    @classmethod
+    def from_document(cls, document: Any) -> Rest | None:
+        """The opposite of :meth:`to_document`; None for anything else."""
+        if not isinstance(document, Mapping) or not isinstance(document.get("choices"), list):
+            return None
+        reference, title = (
+            text if isinstance(text := document.get(key), str) else "" for key in ("reference", "title")
+        )
+        pieces = (_piece(row) for row in document["choices"])
+        choices = tuple(replace(piece, source=reference) for piece in pieces if isinstance(piece, Choice))
+        return cls(reference, title, choices) if choices else None
+
+
+@dataclass(frozen=True)
 class Creation:
     """A rendered picture on disk with the recipe that makes it again alone (``count`` is 1). ``revision`` is that of
-    the base model it was painted with, where that has one."""
+    the base model it was painted with, where that has one; ``rest`` what was painted where the recipe says nothing
+    (None: nothing was added)."""
 
     path: str
     recipe: Recipe
     receipt: Receipt = ()
     created: str = ""
     revision: str = ""
+    rest: Rest | None = None

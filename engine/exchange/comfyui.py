@@ -25,6 +25,7 @@ from engine.core.start import schedule_of
 from engine.packs.base_sizes import model_document, sizes_of
 from engine.packs.pack import LORA as PACK_LORA
 from engine.packs.pack import Pack
+from engine.packs.unsaid_parts import spoken_recipe
 
 _CHECKPOINTS: Final = {
     "stable-diffusion-v1-5/stable-diffusion-v1-5": "v1-5-pruned-emaonly.safetensors",
@@ -62,7 +63,7 @@ def workflow_of(recipe: Recipe, pack: Pack, start_image: str = "") -> Workflow:
     """The workflow of a recipe's first picture. ``start_image`` is the name of the picture to begin with, in ComfyUI's
     folder of inputs; empty: noise. Raises :class:`UserError` for a negative prompt that the pack does not know."""
     base, graph = pack.base_model, _Graph()
-    said = with_all_words(recipe)
+    said = spoken_recipe(pack, with_all_words(recipe))
     side = recipe.size or sizes_of(base).own or _OWN_SIDES.get(base.widths, 512)
     side = max(8, round(side / 8) * 8)
     schedule = model_document(base.id, "scheduler/scheduler_config.json")

@@ -16,10 +16,8 @@ from huggingface_hub import try_to_load_from_cache
 from engine.core.atomic_files import read_json
 from engine.core.on_disk import is_file
 from engine.core.paths import local_model_folder
-from engine.packs.pack import BaseModel
+from engine.packs.pack import STARTER_BASE, BaseModel
 
-_STARTER_BASE: Final = "starter/base"
-"""Its pictures became larger once, and at any size but its own it makes fragments of birds."""
 STEP: Final = 64
 """The distance in pixels between two offered sides."""
 _RANGES: Final[dict[tuple[int, bool], tuple[float, float]]] = {
@@ -79,8 +77,9 @@ def sizes_of(base: BaseModel) -> BaseSizes:
     width = unet.get("cross_attention_dim")
     kind = width if type(width) is int else 0, unet.get("addition_embed_type") == "text_time"
     low, high = _RANGES.get(kind, (1.0, 1.0))
+    # The starter's pictures became larger once, and at any size but its own it makes fragments of birds.
     sides = range(math.ceil(own * low / STEP) * STEP, math.floor(own * high) + 1, STEP)
-    return BaseSizes(own, tuple(sorted({own, *sides})) if high > low else (own,), base.id == _STARTER_BASE)
+    return BaseSizes(own, tuple(sorted({own, *sides})) if high > low else (own,), base.id == STARTER_BASE)
 
 
 def size_warning(sizes: BaseSizes, size: int) -> str:

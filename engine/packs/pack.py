@@ -12,7 +12,7 @@ from engine.core.atomic_files import read_text, write_bytes
 from engine.core.errors import UserError
 from engine.core.json_values import finite_number, json_bytes, read_document
 from engine.core.on_disk import is_file, is_link, resolved
-from engine.core.recipe import LIMITS, Creation, Prompt, Recipe
+from engine.core.recipe import BY_SEED, LIMITS, Creation, Prompt, Recipe
 from engine.core.vocabulary import ABSENT, Part, Vocabulary
 from engine.packs.codebook import Codebook
 
@@ -29,6 +29,8 @@ BEGINNINGS: Final = "beginnings.safetensors"
 not in the pack, and ``<encoder>`` (M, N, W), the tokens that say them."""
 CODE_PICTURES: Final = "thumbnails/codes"
 """Where a pack may keep ``<part>-<code>.png``: what a code looks like."""
+
+STARTER_BASE: Final = "starter/base"
 
 _AGAIN: Final = "Get the pack again, or remove it."
 _MOST: Final = 1 << 20
@@ -72,6 +74,11 @@ class BaseModel:
     beside: str = ""
     vae: str = ""
     distilled: bool = False
+
+    @property
+    def needs_all_parts(self) -> bool:
+        """Whether it was taught with nearly all parts said and paints smears for those that are not."""
+        return self.id == STARTER_BASE
 
     @property
     def name(self) -> str:
@@ -143,9 +150,10 @@ class Pack:
         return "The base model has changed since this was painted: rendered again, it will look a bit different."
 
     def new_recipe(self, prompt: Prompt = (), seed: int = 0) -> Recipe:
-        """A recipe of this pack, with the steps and guidance its base model wants."""
+        """A recipe of this pack, with the steps and guidance its base model wants, and with all parts, if it needs
+        them."""
         base = self.base_model
-        recipe = Recipe(self.id, prompt, seed=seed)
+        recipe = Recipe(self.id, prompt, seed=seed, rest=BY_SEED if base.needs_all_parts else "")
         return replace(recipe, steps=base.steps, guidance=base.guidance) if base.steps else recipe
 
     def codebook(self) -> Codebook:

@@ -17,6 +17,7 @@ from engine.core.recipe import Prompt
 from engine.core.unicode_text import unicode_text
 from engine.core.vocabulary import Choice
 from engine.packs.base_sizes import model_document, model_file
+from engine.packs.known_words import KnownWords, known_words_of
 from engine.packs.pack import BaseModel
 
 _USUAL_LENGTH: Final = 77
@@ -29,10 +30,12 @@ _WORDS: Final = r"""<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\
 
 @dataclass(frozen=True, eq=False)
 class PromptRoom:
-    """A base model's tokenizer (of the package tokenizers), and how many word pieces and parts it reads."""
+    """A base model's tokenizer (of the package tokenizers), how many word pieces and parts it reads, and which words it
+    was taught (None: it does not say)."""
 
     room: int
     tokenizer: Any
+    known: KnownWords | None = None
 
     def taken(self, prompt: Prompt) -> int:
         """How many word pieces and parts a prompt has."""
@@ -81,7 +84,7 @@ def room_of(base: BaseModel) -> PromptRoom | None:
         return None
     length = model_document(base.id, "text_encoder/config.json").get("max_position_embeddings")
     length = length if type(length) is int and _ENDS < length <= 100_000 else _USUAL_LENGTH
-    return None if tokenizer is None else PromptRoom(length - _ENDS, tokenizer)
+    return None if tokenizer is None else PromptRoom(length - _ENDS, tokenizer, known_words_of(base))
 
 
 @lru_cache(maxsize=2)

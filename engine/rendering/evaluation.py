@@ -305,7 +305,8 @@ def _opened(references: Sequence[Reference]) -> Iterator[Image.Image]:
 
 def _own_recipe(pack: Pack, reference: Reference) -> Recipe:
     """A recipe of all that a reference shows."""
-    recipe, noun = pack.new_recipe((f"a photo of a {pack.vocabulary.noun}",)), pack.vocabulary.noun
+    noun = pack.vocabulary.noun
+    recipe = replace(pack.new_recipe((f"a photo of a {noun}",)), rest="")
     for part in pack.vocabulary.visible_parts:
         if reference.codes[part.index] != ABSENT:
             recipe = recipe.with_choice(Choice(part.index, reference.codes[part.index], source=reference.id), noun)
@@ -360,7 +361,8 @@ def mixed_recipes(pack: Pack, mix: int, count: int, seed: int) -> list[Recipe]:
     recipes = []
     for index in range(count):
         chosen = generator.choice(len(references), min(mix, len(references)), replace=False)
-        recipe = pack.new_recipe((f"a photo of a {noun}",), seed + index)
+        # What no source shows is not painted from others.
+        recipe = replace(pack.new_recipe((f"a photo of a {noun}",), seed + index), rest="")
         for part, source in _dealt(pack, [references[row] for row in chosen], generator):
             recipe = recipe.with_choice(Choice(part, source.codes[part], source=source.id), noun)
         recipes.append(recipe)

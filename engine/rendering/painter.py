@@ -83,13 +83,15 @@ class Painter:
         guidance: float,
         size: int = 0,
         step: Step = lambda _index, _latents: None,
+        negative: Prompt = (),
+        say: Say = lambda _sentence: None,
     ) -> list[Image.Image]:
-        """One batch of RGB pictures, one for each prompt and its seed, without a negative prompt; each as :meth:`paint`
-        gives it alone. Raises :class:`UserError` as that."""
+        """One batch of RGB pictures, one for each prompt and its seed, beside one negative prompt; each as
+        :meth:`paint` gives it alone. Raises :class:`UserError` as that."""
         with self.loras_on():
-            embeddings, _ = self._encoded(prompts, ())
+            embeddings, _ = self._encoded(prompts, negative)
             made = self._run(embeddings, seeds, 1, steps, guidance, size, step, None)
-        return decode(self.pipeline, made)
+        return decode(self.pipeline, made, say)
 
     def _run(
         self,

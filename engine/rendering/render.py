@@ -25,6 +25,7 @@ from engine.models.components import sampler_name
 from engine.models.loader import Models
 from engine.packs.base_sizes import sizes_of
 from engine.packs.pack import Pack
+from engine.packs.unsaid_parts import rest_of, spoken_recipe
 from engine.rendering.batches import batch_size, smaller_batch
 from engine.rendering.image_to_image import paint_from
 from engine.rendering.keep_trying import best_of, seeds_to_try
@@ -53,7 +54,7 @@ def render(models: Models, job: Render, report: Report) -> tuple[Creation, ...]:
     painter = open_painter(models, pack, recipe.add_ons)
     scaled = sizes_of(pack.base_model).scales(recipe.size)
     painted = replace(spoken, size=0) if scaled else spoken
-    start = open_start(models, pack, painter, painted)
+    start = open_start(models, pack, painter, spoken_recipe(pack, painted))
     look = open_preview(models, pack, painter)
     source = source_type(recipe.start, recipe.steps) if job.mark else ""
     scale = recipe.size / painter.size if scaled else 1.0
@@ -87,13 +88,31 @@ class _Rendering:
     def size(self) -> int:
         return self.painted.size or self.painter.size
 
+    @property
+    def one_by_one(self) -> bool:
+        """Whether each seed has a prompt and a start of its own."""
+        return self.start is not None and rest_of(self.pack, self.recipe) is not None
+
+    def spoken(self, seed: int) -> Recipe:
+        """What is painted with a seed, all that is said of it."""
+        return spoken_recipe(self.pack, replace(self.painted, seed=seed))
+
+    def start_of(self, seed: int) -> StartPicture | None:
+        """What the picture of a seed begins with: the collage of all parts, if that is what it is."""
+        if not self.one_by_one or seed == self.recipe.seed:
+            return self.start
+        return open_start(self.models, self.pack, self.painter, self.spoken(seed))
+
     def paint(self, seeds: Sequence[int], step: Step) -> list[Image.Image]:
-        """One batch, a picture for each seed."""
+        """One batch, a picture for each seed; one alone where they are made :attr:`one_by_one`."""
         said = self.painted
         how: dict[str, Any] = {"steps": said.steps, "guidance": said.guidance, "step": step, "say": self.say}
-        if self.start:
-            return paint_from(self.painter, self.start, said.prompt, self.negative, seeds, **how)
-        return self.painter.paint(said.prompt, self.negative, seeds, size=said.size, **how)
+        prompts = [self.spoken(seed).prompt for seed in seeds]
+        if start := self.start_of(seeds[0]):
+            return paint_from(self.painter, start, prompts[0], self.negative, seeds, **how)
+        if len(set(prompts)) > 1:
+            return self.painter.paint_each(prompts, seeds, negative=self.negative, size=said.size, **how)
+        return self.painter.paint(prompts[0], self.negative, seeds, size=said.size, **how)
 
     def say(self, sentence: str) -> None:
         self.report(Progress(sentence, 0, 0))
@@ -105,8 +124,9 @@ class _Rendering:
             for offset, latent in enumerate(latents):
                 self.report(Preview(first + offset, self.look(latent)))
 
-    def receipt(self, picture: Image.Image) -> Receipt:
-        labels = self.start.labels if self.start else None
+    def receipt(self, picture: Image.Image, seed: int) -> Receipt:
+        start = self.start_of(seed)
+        labels = start.labels if start else None
         return receipt_of(self.models, self.pack, picture, self.recipe, labels)
 
     def keep(self, picture: Image.Image, seed: int, receipt: Receipt) -> Creation:
@@ -119,15 +139,16 @@ class _Rendering:
             picture = picture.resize((width, height), Image.Resampling.LANCZOS)
         base = pack.base_model
         return save_creation(
-            picture, path, alone, receipt, pack.vocabulary, base.id, sampler, self.source, base.revision
-        )
+            picture, path, alone, receipt, pack.vocabulary, base.id, sampler, self.source, base.revision,
+            rest_of(pack, alone),
+        )  # fmt: skip
 
 
 def _one_of_each(work: _Rendering) -> list[Creation]:
     """Each picture of a recipe with its own seed, in batches."""
     recipe, steps = work.recipe, work.steps
     seeds = [(recipe.seed + index) % 2**63 for index in range(recipe.count)]
-    batch = batch_size(work.models, work.painter, work.size, recipe.count)
+    batch = 1 if work.one_by_one else batch_size(work.models, work.painter, work.size, recipe.count)
     creations: list[Creation] = []
     while len(creations) < recipe.count:
         first = len(creations)
@@ -145,7 +166,7 @@ def _one_of_each(work: _Rendering) -> list[Creation]:
             continue
         for picture, seed in zip(pictures, seeds[first:], strict=False):
             index = len(creations)
-            creations.append(work.keep(picture, seed, work.receipt(picture)))
+            creations.append(work.keep(picture, seed, work.receipt(picture, seed)))
             work.report(Rendered(index, creations[-1]))
     return creations
 
@@ -171,7 +192,7 @@ def _best_of_each(work: _Rendering) -> list[Creation]:
             return picture
 
         seeds = seeds_to_try(work.recipe, index)
-        best = best_of(seeds, paint, lambda picture, _seed: work.receipt(picture), work.pack.vocabulary)
+        best = best_of(seeds, paint, work.receipt, work.pack.vocabulary)
         creations.append(work.keep(best.picture, best.seed, best.receipt))
         if best.stopped:
             break

@@ -21,9 +21,9 @@ from engine.core.errors import UserError
 from engine.core.json_values import json_bytes
 from engine.core.paths import cache_dir
 from engine.core.png_metadata import read_creation
-from engine.core.recipe import Arrival, Creation, Recipe
+from engine.core.recipe import Arrival, Creation, Recipe, Rest
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _PATIENCE_S: Final = 2.0
 """How long to wait for another window that writes."""
 
@@ -71,6 +71,9 @@ def _packed(creation: Creation | None) -> str:
         return ""
     receipt = [asdict(arrival) for arrival in creation.receipt]
     document = {"recipe": creation.recipe.to_json(), "receipt": receipt, "created": creation.created}
+    document["revision"] = creation.revision
+    if creation.rest:
+        document["rest"] = creation.rest.to_document()
     return json_bytes(document).decode()
 
 
@@ -81,7 +84,8 @@ def _unpacked(path: str, text: Any) -> list[Creation] | None:
     try:
         document = json.loads(text)
         receipt = tuple(Arrival(**row) for row in document["receipt"])
-        return [Creation(path, Recipe.from_json(document["recipe"]), receipt, str(document["created"]))]
+        recipe, rest = Recipe.from_json(document["recipe"]), Rest.from_document(document.get("rest"))
+        return [Creation(path, recipe, receipt, str(document["created"]), str(document["revision"]), rest)]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
 

@@ -17,7 +17,9 @@ from partcraft_desktop.app.history import History
 from partcraft_desktop.app.recipe_edits import code_name, part_name
 from partcraft_desktop.app.store import Store
 
-SETTING_LABELS: Final = {"negative": "negative prompt", "count": "number of pictures", "tries": "how often to try"}
+SETTING_LABELS: Final = {
+    "negative": "negative prompt", "count": "number of pictures", "tries": "how often to try", "rest": "the rest",
+}  # fmt: skip
 
 
 class RecipeControl:
@@ -103,7 +105,7 @@ class RecipeControl:
         return None
 
     def set_setting(self, name: str, value: str | float) -> None:
-        """Set ``negative`` or one of :data:`engine.core.recipe.LIMITS`; setting the seed locks it."""
+        """Set ``negative``, ``rest`` or one of :data:`engine.core.recipe.LIMITS`; setting the seed locks it."""
         state = self._store.state
         self._set(
             recipe_edits.with_setting(state.recipe, name, value, state.sizes), name, SETTING_LABELS.get(name, name)

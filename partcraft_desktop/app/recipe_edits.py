@@ -36,10 +36,10 @@ def random_recipe(recipe: Recipe, pack: Pack) -> Recipe:
 
 
 def with_setting(recipe: Recipe, name: str, value: str | float, sizes: BaseSizes) -> Recipe:
-    """``negative`` (text) or one of :data:`LIMITS` (a number, moved into its range) changed; a size becomes the nearest
-    one that the base model can paint. Raises ``KeyError`` for any other name."""
-    if name == "negative":
-        return replace(recipe, negative=str(value))
+    """``negative``, ``rest`` (texts) or one of :data:`LIMITS` (a number, moved into its range) changed; a size becomes
+    the nearest one that the base model can paint. Raises ``KeyError`` for any other name."""
+    if name in ("negative", "rest"):
+        return replace(recipe, **{name: str(value)})
     if name == "size":
         return replace(recipe, size=sizes.nearest(int(value)))
     low, high = LIMITS[name]

@@ -74,6 +74,8 @@ class StartControl:
         if pack is not None:
             path = "" if creation is None else str(Path(creation.path).absolute())
             start = Start(ANEW, path, tuple(keep), tuple(only))
+            if creation is not None and creation.rest:  # another seed would take the rest from another picture
+                recipe = replace(recipe, rest=creation.rest.reference)
             self._add(pack, replace(recipe, seed=random_seed(), count=1, start=start))
 
     def _start(self) -> Start:

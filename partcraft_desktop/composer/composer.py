@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from engine.core.part_looks import part_sign, shown_parts
-from engine.core.recipe import Recipe
+from engine.core.recipe import BY_SEED, Recipe
 from engine.core.segmentation import Segmentation
 from engine.core.start import default_freedom
 from engine.core.vocabulary import Choice, Vocabulary
@@ -26,6 +26,7 @@ from partcraft_desktop.composer.freedom_slider import FreedomSlider, FreedomValu
 from partcraft_desktop.composer.keep_trying_row import KeepTryingRow
 from partcraft_desktop.composer.part_slot import CROP, HEIGHT, PartSlot, SlotValue
 from partcraft_desktop.composer.prompt_field import PromptField
+from partcraft_desktop.composer.prompt_notes import PromptNotes
 from partcraft_desktop.composer.queue_list import QueueList
 from partcraft_desktop.composer.recipe_settings import RecipeSettings, SizeNote
 from partcraft_desktop.composer.render_button import RenderButton
@@ -90,6 +91,8 @@ class Composer(QWidget):
         self._slots_column.setSpacing(0)
         self.prompt = PromptField()
         self.prompt.edited.connect(session.set_prompt_text)
+        self.notes = PromptNotes()
+        self.notes.rest_asked.connect(lambda: session.set_setting("rest", BY_SEED))
         self.settings = RecipeSettings()
         self.settings.changed.connect(session.set_setting)
         self.settings.seed_locked.connect(session.lock_seed)
@@ -139,6 +142,7 @@ class Composer(QWidget):
         foot.setContentsMargins(theme.UNIT * 2, theme.UNIT, theme.UNIT * 2, theme.UNIT * 2)
         foot.setSpacing(theme.UNIT)
         foot.addWidget(self.queue)
+        foot.addWidget(self.notes)  # not right below the prompt, which may be scrolled away
         foot.addWidget(self.size_note)
         foot.addWidget(self.freedom)
         foot.addWidget(self.why)
@@ -229,6 +233,8 @@ class Composer(QWidget):
             self._refresh_slots()
             self.prompt.show_prompt(state.recipe.prompt, vocabulary)
             self.prompt.show_room(state.prompt_room)
+            known = state.prompt_room.known if state.prompt_room else None
+            self.notes.show_recipe(state.pack, state.recipe, known, state.seed_locked)
             self.settings.show_recipe(state.recipe, state.seed_locked, state.sizes)
             self.size_note.show_size(state.recipe.size, state.sizes)
         if self.add_ons.show_add_ons(state.recipe.add_ons, state.add_on_faults):

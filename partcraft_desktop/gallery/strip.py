@@ -105,6 +105,7 @@ class CreationListModel(CreationRows):
             if creation is None:
                 return "Rendering"
             words = receipt_text(creation, self.names(creation))
+            words = f"{words}\nThe rest is from {creation.rest.title}." if creation.rest else words
             words = f"Starred\n{words}" if star_of(creation) in self.stars else words
             return f"New\n{words}" if creation.path in self.unseen else words
         return None

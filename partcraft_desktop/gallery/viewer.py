@@ -149,9 +149,10 @@ class Viewer(Dialog):
         self.picture.setAccessibleName(creation_title(creation, vocabulary))
         self.setWindowTitle(creation_title(creation, vocabulary))
         self.prompt.show_prompt(recipe.prompt, vocabulary)
-        lines = [f"Seed {recipe.seed} · {recipe.steps} steps · guidance {recipe.guidance:g}"]
+        lines = [f"The rest is from {creation.rest.title}."] if creation.rest else []
+        lines += [f"Seed {recipe.seed} · {recipe.steps} steps · guidance {recipe.guidance:g}"]
         if recipe.negative:
-            lines.insert(0, f"Without: {recipe.negative}")
+            lines.insert(-1, f"Without: {recipe.negative}")
         if creation.created:
             lines.append(creation.created.replace("T", " ")[:16])
         lines.append(Path(creation.path).name)

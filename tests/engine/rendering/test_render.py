@@ -15,12 +15,14 @@ from engine.core.errors import JobCancelled, UserError
 from engine.core.paths import starter_pack
 from engine.core.png_metadata import read_creation
 from engine.core.recipe import Recipe
+from engine.core.start import Start
 from engine.core.vocabulary import Choice
 from engine.handlers import HANDLERS
 from engine.models import base_models, hub, loader
 from engine.models.loader import Models
 from engine.models.vae import encode_pictures
 from engine.packs.pack import Pack
+from engine.packs.unsaid_parts import rest_of
 from engine.rendering.painter import open_painter
 from engine.rendering.preview import LatentPreview, smooth_noise
 from engine.rendering.render import render
@@ -233,3 +235,42 @@ def test_a_preview_is_near_the_picture_where_the_map_is_linear() -> None:
     truth = ((pictures[5].permute(1, 2, 0) + 1) * 127.5).numpy()
     assert shown.shape == (64, 64, 3)
     assert np.abs(shown - truth).mean() < 9
+
+
+def test_parts_that_are_not_said_are_painted_as_if_they_were_and_do_not_count(models: Models, tmp_path: Path) -> None:
+    pack = Pack.open(starter_pack())
+    recipe = replace(pack.new_recipe(("a photo of a ", Choice(0, 1), " bird"), seed=5), steps=2, count=2)
+    job = Render(str(pack.path), recipe, str(tmp_path))
+    made = render(models, job, silent)
+    for creation in made:
+        rest = rest_of(pack, creation.recipe)
+        assert rest is not None and creation.rest == rest == read_creation(creation.path).rest
+        assert [arrival.part for arrival in creation.receipt] == [0]
+        assert creation.recipe.choices == (Choice(0, 1),)
+        said = replace(rest.added_to(creation.recipe, pack.vocabulary.noun), rest="")
+        for again in (said, creation.recipe):
+            (same,) = render(models, replace(job, recipe=again), silent)
+            assert np.abs(pixels(same.path) - pixels(creation.path)).max() <= 1
+        with Image.open(creation.path) as picture:
+            assert f"legs-{rest.title}" in picture.info["parameters"]
+    assert made[0].rest != made[1].rest
+
+
+def test_a_recipe_of_an_earlier_version_is_painted_as_it_was(models: Models, tmp_path: Path) -> None:
+    pack = Pack.open(starter_pack())
+    recipe = Recipe(pack.id, ("a photo of a ", Choice(0, 1), " bird"), seed=5, steps=2, guidance=3.0)
+    (made,) = render(models, Render(str(pack.path), recipe, str(tmp_path)), silent)
+    (before,) = open_painter(models, pack).paint(recipe.prompt, (), [5], steps=2, guidance=3.0)
+    assert made.rest is None and np.array_equal(pixels(made.path), np.asarray(before).astype(int))
+
+
+def test_a_render_that_begins_with_the_collage_begins_with_a_whole_one(models: Models, tmp_path: Path) -> None:
+    pack = Pack.open(starter_pack())
+    recipe = pack.new_recipe(("a photo of a ", Choice(0, 1, source="cardinal"), " bird"), seed=5)
+    recipe = replace(recipe, start=Start(0.0), count=2)
+    made = render(models, Render(str(pack.path), recipe, str(tmp_path)), silent)
+    for creation in made:
+        assert creation.rest is not None
+        said = replace(creation.rest.added_to(creation.recipe, "bird"), rest="")
+        (whole,) = render(models, Render(str(pack.path), said, str(tmp_path)), silent)
+        assert np.array_equal(pixels(whole.path), pixels(creation.path))
