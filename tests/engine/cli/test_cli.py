@@ -19,7 +19,7 @@ from PIL import Image, PngImagePlugin
 
 from engine.__main__ import main
 from engine.core.png_metadata import read_creation, save_creation
-from engine.core.recipe import Recipe
+from engine.core.recipe import BY_SEED, Recipe
 from engine.core.start import Start, default_freedom
 from engine.core.vocabulary import Choice
 from engine.packs import library
@@ -139,8 +139,9 @@ def test_render_from_a_picture(run: Callable[..., Run], tmp_path: Path) -> None:
     out = ("--out", tmp_path / "out", "--json")
     first = run("render", PROMPT, "--seed", 7, *out).json["creations"][0]
     again = run("render", "--start-from", first["path"], "--reroll", "head", "--freedom", 0.9, *out).json
-    kept = read_creation(again["creations"][0]["path"]).recipe
-    assert kept == replace(read_creation(first["path"]).recipe, start=Start(0.9, first["path"], only=(3,)))
+    kept, before = (read_creation(one["path"]).recipe for one in (again["creations"][0], first))
+    assert before.rest == BY_SEED and kept.rest not in ("", BY_SEED), "the parts not said stay those of the picture"
+    assert kept == replace(before, start=Start(0.9, first["path"], only=(3,)), rest=kept.rest)
     back = run("render", "--recipe", again["creations"][0]["path"], "--from-collage", *out).json["creations"][0]
     assert back["recipe"]["start"]["creation"] == "" and back["recipe"]["start"]["freedom"] == 0.9
     said = run("render", "a <head:Kiwi> bird", "--start-from", first["path"], *out).json

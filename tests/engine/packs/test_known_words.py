@@ -12,6 +12,7 @@ from engine.aviary.captions import taught_words
 from engine.core.add_on import EMBEDDING, AddOn
 from engine.core.paths import starter_pack
 from engine.core.recipe import Recipe
+from engine.core.start import Start
 from engine.core.vocabulary import Choice
 from engine.packs.known_words import KnownWords, known_words_of, unknown_words_notes
 from engine.packs.pack import BaseModel, Pack
@@ -75,6 +76,9 @@ def test_two_kinds_of_a_part_are_told_and_the_same_twice_is_not(tmp_path: Path) 
     assert head is not None
     two = pack.new_recipe((Choice(head.index, 1), " and ", Choice(head.index, 2)))
     assert several_notes(pack, two) == ("Two kinds of head are said: they will be mixed into one.",)
+    assert (
+        several_notes(pack, replace(two, start=Start(0.4))) == () != several_notes(pack, replace(two, start=Start(0.7)))
+    )
     other = replace(pack, base_model=BaseModel("stable-diffusion"))
     assert several_notes(other, two) == ("Two kinds of head are said: they may be mixed into one.",)
     assert several_notes(pack, replace(two, prompt=(Choice(head.index, 1), Choice(head.index, 1)))) == ()
