@@ -252,6 +252,11 @@ class Rest:
 
     def added_to(self, recipe: Recipe, noun: str = "") -> Recipe:
         """The recipe with these choices said, too, where :meth:`Recipe.with_choice` puts them."""
+        words = "".join(piece for piece in recipe.prompt if isinstance(piece, str))
+        at = words.find(noun) if noun and not recipe.choices else -1
+        if at >= 0:  # before the first noun, so that long words after it cut no choice off
+            spaced = [piece for choice in self.choices for piece in (choice, " ")]
+            return replace(recipe, prompt=_tidy([words[:at], *spaced, words[at:]]))
         return reduce(lambda said, choice: said.with_choice(choice, noun), self.choices, recipe)
 
     def to_document(self) -> dict[str, Any]:

@@ -51,7 +51,9 @@ def rest_note(pack: Pack, recipe: Recipe, seed_known: bool = True) -> str:
         return str(error)
     if rest is None:
         return _smears(pack, recipe) if leaves_smears(pack, recipe) else ""
-    rest_is = "The rest is" if recipe.choices else "All parts are"
+    if not recipe.choices:  # nothing is asked for that it could be the rest of
+        return ""
+    rest_is = "The rest is"
     if recipe.rest != BY_SEED:
         return f"{rest_is} from {rest.title}."
     if seed_known and recipe.count * recipe.tries == 1:

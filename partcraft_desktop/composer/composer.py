@@ -110,6 +110,7 @@ class Composer(QWidget):
         framed.setContentsMargins(theme.UNIT, 0, theme.UNIT, 0)
         framed.setSpacing(theme.UNIT)
         framed.addWidget(self.prompt)
+        framed.addWidget(self.notes)
         framed.addWidget(self.add_ons)
         framed.addWidget(self.more)
         column.addLayout(framed)
@@ -142,7 +143,6 @@ class Composer(QWidget):
         foot.setContentsMargins(theme.UNIT * 2, theme.UNIT, theme.UNIT * 2, theme.UNIT * 2)
         foot.setSpacing(theme.UNIT)
         foot.addWidget(self.queue)
-        foot.addWidget(self.notes)  # not right below the prompt, which may be scrolled away
         foot.addWidget(self.size_note)
         foot.addWidget(self.freedom)
         foot.addWidget(self.why)
