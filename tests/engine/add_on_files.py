@@ -70,7 +70,7 @@ def peft(pipeline: Any, path: Path, prefix: str = "unet.", names: tuple[str, str
 def patterned(pipeline: Any, path: Path) -> Path:
     """A LoRA of the UNet as diffusers saves an adapter whose layers differ in rank and strength, with its config."""
     torch.manual_seed(15)
-    unet = UNet2DConditionModel.from_config(pipeline.unet.config)
+    unet: Any = UNet2DConditionModel.from_config(pipeline.unet.config)
     patterns: dict[str, Any] = {"rank_pattern": {"attn2.to_q": 4, "to_v": 1}, "alpha_pattern": {"attn1.to_k": 5}}
     config = LoraConfig(r=RANK, lora_alpha=3, target_modules=["to_q", "to_k", "to_v", "to_out.0"], **patterns)
     unet.add_adapter(config)
@@ -78,7 +78,7 @@ def patterned(pipeline: Any, path: Path) -> Path:
         parameter.data = torch.randn(parameter.shape) * 0.2
     StableDiffusionPipeline.save_lora_weights(
         path.parent,
-        unet_lora_layers=get_peft_model_state_dict(unet),
+        unet_lora_layers={**get_peft_model_state_dict(unet)},
         weight_name=path.name,
         unet_lora_adapter_metadata=unet.peft_config["default"].to_dict(),
     )

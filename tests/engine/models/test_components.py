@@ -357,7 +357,8 @@ def test_a_schedule_of_first_order_stays_one_and_draws_as_ddim(tmp_path: Path) -
     DPMSolverMultistepScheduler(**noise, solver_order=1).save_pretrained(tmp_path / "first")
     PNDMScheduler(**tiny.NOISE).save_pretrained(tmp_path / "other")
     assert drawing_scheduler(tmp_path / "other").config.solver_order == 2
-    ours, ddim = drawing_scheduler(tmp_path / "first"), DDIMScheduler(**noise, clip_sample=False)
+    ours: Any = drawing_scheduler(tmp_path / "first")
+    ddim: Any = DDIMScheduler(**noise, clip_sample=False)
     assert sampler_name(ours) == "DDIM"
     ours.set_timesteps(4)
     ddim.set_timesteps(4)
