@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
-import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -76,6 +74,7 @@ def _open_window(paths: list[str]) -> int:
     from partcraft_desktop.app.garbage_collector import GarbageCollector
     from partcraft_desktop.app.session import Session
     from partcraft_desktop.app.settings import Settings
+    from partcraft_desktop.app.termination import close_on_signals
     from partcraft_desktop.widgets.theme import Theme
     from partcraft_desktop.window.main_window import MainWindow
 
@@ -99,7 +98,7 @@ def _open_window(paths: list[str]) -> int:
     window.closed.connect(lambda: closed.done() or closed.set_result(None))
     first.asked.connect(window.open_paths)
     first.asked.connect(window.come_forward)
-    signals = _close_on_signals(window.close)
+    signals = close_on_signals(window.close)
     window.show()
     window.open_paths(paths)
     with loop:
@@ -111,24 +110,6 @@ def _open_window(paths: list[str]) -> int:
     garbage.close()
     del signals, theme
     return 0
-
-
-def _close_on_signals(close: Callable[[], object]) -> object:
-    """Let Ctrl+C in the terminal, or the system's wish to end, close the window in order. Keep what is returned.
-
-    Python runs its signal handlers between its own instructions, and there are none while Qt waits; a byte on a
-    socket wakes Qt up.
-    """
-    from PySide6.QtCore import QSocketNotifier
-
-    woken, waker = socket.socketpair()
-    waker.setblocking(False)
-    signal.set_wakeup_fd(waker.fileno())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: close())
-    notifier = QSocketNotifier(woken.fileno(), QSocketNotifier.Type.Read)
-    notifier.activated.connect(lambda *_: woken.recv(1))
-    return notifier, woken, waker
 
 
 if __name__ == "__main__":

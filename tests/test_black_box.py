@@ -200,7 +200,7 @@ def test_a_stranger_mixes_a_head_and_a_wing(screen: Screen, app: subprocess.Pope
     screen.do("key", "ctrl+Return")
 
     creations = home / "creations"
-    path = wait_for("a creation", lambda: next(iter(creations.glob("**/*.png")), None), FIRST_RENDER_S, app)
+    path = wait_for("a creation", lambda: next(iter(creations.glob("**/[!.]*.png")), None), FIRST_RENDER_S, app)
     creation = read_creation(path)
     wanted = {"head": head_of.codes[index_of(pack, "head")], "wing": wing_of.codes[index_of(pack, "wing")]}
     chosen = {pack.vocabulary.parts[choice.part].name: choice.code for choice in creation.recipe.choices}
@@ -253,7 +253,7 @@ def test_a_stranger_sees_moves_and_saves_a_creature(
         return found if found.likeness > 0.9 else None
 
     shown = wait_for("the creature", creature, 20, app)
-    assert not list((home / "creations").glob("**/*.png")), "nothing was rendered for it"
+    assert not list((home / "creations").glob("**/[!.]*.png")), "nothing was rendered for it"
 
     # The head is dragged up and to the right, past the reach of its joint.
     scale = shown.side / assemble(recipe, pack).width
