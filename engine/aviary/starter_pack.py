@@ -42,6 +42,8 @@ REVISION = "2026-11-27"
 """What tells this base from those that had its id before it."""
 STEPS, GUIDANCE = 8, 3.0
 """How the base wants to be asked: more steps make no difference that the judge or an eye sees (docs/starter.md)."""
+STRENGTHS = ((0.0, 0.0), (0.25, 0.18), (0.5, 0.38), (0.75, 0.54), (1.0, 1.0))
+"""How far along its token a part's strength goes, so that its looks come evenly (``tests.bench.starter_behaviour``)."""
 REFERENCE_SIZE = 512
 EYES_SIZE = 192
 LICENCE = "Apache-2.0; the pictures are also CC0-1.0"
@@ -63,7 +65,7 @@ def assemble_base(unet: Path, text: Path, tokenizer: Path, vae: Path, out: Path)
     pipeline.to(torch.float16).save_pretrained(out)
     _open_as_float32(out / "text_encoder" / "config.json")
     index = json.loads((out / "model_index.json").read_text())
-    index[OWN_WORDS] = {"revision": REVISION, "steps": STEPS, "guidance": GUIDANCE}
+    index[OWN_WORDS] = {"revision": REVISION, "steps": STEPS, "guidance": GUIDANCE, "strengths": STRENGTHS}
     (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
     for name in ("vae", "unet"):
         _plain_config(out / name / "config.json")

@@ -20,8 +20,11 @@ from engine.models.add_on_lora import loras_on
 from engine.models.components import drawing_in_few_steps
 from engine.models.conditioning import encode_prompt
 from engine.models.loader import Models
+from engine.models.model_config import OWN_WORDS
 from engine.models.part_tokens import Tokens, load_tokens
+from engine.models.strength_curve import StrengthCurve
 from engine.models.text_encoding import TokenizedPrompt, tokenize_prompt
+from engine.packs.base_sizes import model_document
 from engine.packs.pack import TOKENS, Pack
 from engine.rendering.add_ons import OpenAddOns, find_add_ons, open_add_ons
 from engine.rendering.decoding import Say, decode, require_numbers
@@ -35,11 +38,13 @@ Step = Callable[[int, Tensor], None]
 @dataclass(frozen=True)
 class Painter:
     """A stock pipeline and the tokens its prompts can say (None: plain words only). ``add_ons`` are LoRAs and
-    embeddings of others: they change what it paints, and nothing of the pipeline, which others use, too."""
+    embeddings of others: they change what it paints, and nothing of the pipeline, which others use, too. ``strengths``
+    is the base model's own."""
 
     pipeline: Any
     tokens: Tokens | None = None
     add_ons: OpenAddOns = field(default_factory=OpenAddOns)
+    strengths: StrengthCurve = field(default_factory=StrengthCurve)
 
     @property
     def size(self) -> int:
@@ -142,7 +147,8 @@ class Painter:
         pipeline, count = self.pipeline, len(prompts)
         length = pipeline.text_encoder.config.max_position_embeddings
         words = self.add_ons.embeddings
-        sentences = [tokenize_prompt(said, pipeline.tokenizer, length, words) for said in (*prompts, negative)]
+        said = [self.strengths.applied(prompt) for prompt in (*prompts, negative)]
+        sentences = [tokenize_prompt(prompt, pipeline.tokenizer, length, words) for prompt in said]
         with torch.no_grad():
             encoded = encode_prompt(pipeline, sentences, self.tokens)
         hidden, pooled = encoded.hidden, encoded.pooled
@@ -174,7 +180,9 @@ def open_painter(models: Models, pack: Pack, add_ons: Sequence[AddOn] = ()) -> P
         pipeline = drawing_in_few_steps(pipeline)
     path = pack.path / TOKENS
     tokens = load_tokens(path).to(models.device) if is_file(path) else None
-    return Painter(pipeline, tokens, open_add_ons(models, pipeline, files))
+    own = model_document(pack.base_model.id, "model_index.json").get(OWN_WORDS)
+    strengths = StrengthCurve.from_json(own.get("strengths") if isinstance(own, dict) else None)
+    return Painter(pipeline, tokens, open_add_ons(models, pipeline, files), strengths)
 
 
 def fitting_size(size: int, multiple: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from engine.core.vocabulary import Choice
 from engine.handlers import HANDLERS
 from engine.models import base_models, hub, loader
 from engine.models.loader import Models
+from engine.models.model_config import OWN_WORDS
 from engine.models.vae import encode_pictures
 from engine.packs.pack import Pack
 from engine.packs.unsaid_parts import rest_of
@@ -105,8 +108,6 @@ def test_a_picture_alone_is_the_one_of_its_batch(tiny_pack: Path, models: Models
 
 
 def test_the_lora_and_the_tokens_matter(tiny_pack: Path, models: Models, tmp_path: Path) -> None:
-    import shutil
-
     one = replace(RECIPE, count=1, guidance=9.0)
     whole = pixels(render(models, Render(str(tiny_pack), one, str(tmp_path)), silent)[0].path)
     bare = tmp_path / "bare"
@@ -118,6 +119,23 @@ def test_the_lora_and_the_tokens_matter(tiny_pack: Path, models: Models, tmp_pat
     assert (
         np.abs(pixels(render(models, Render(str(tiny_pack), other, str(tmp_path)), silent)[0].path) - whole).max() > 3
     )
+
+
+def test_a_strength_goes_as_far_as_the_base_model_says(tiny_pack: Path, models: Models, tmp_path: Path) -> None:
+    pack, base = Pack.open(tiny_pack), tmp_path / "base"
+    shutil.copytree(pack.base_model.id, base)
+    pack = replace(pack, base_model=replace(pack.base_model, id=str(base)))
+
+    def painted(strength: float) -> np.ndarray:
+        prompt = ("a photo of a ", Choice(0, 1, strength), " bird")
+        (picture,) = open_painter(models, pack).paint(prompt, (), [3], steps=2, guidance=9.0)
+        return np.asarray(picture)
+
+    plainly = painted(0.2)
+    index = json.loads((base / "model_index.json").read_text())
+    index[OWN_WORDS] = {"strengths": [[0, 0], [0.5, 0.2], [1, 1]]}
+    (base / "model_index.json").write_text(json.dumps(index))
+    assert np.array_equal(painted(0.5), plainly) and not np.array_equal(painted(0.2), plainly)
 
 
 @pytest.mark.parametrize("at", [1, 3])
