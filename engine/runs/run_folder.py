@@ -61,6 +61,7 @@ def open_plan(path: Path) -> tuple[Plan, Path]:
     whole = json_bytes(asdict(plan), indent=1)
     if is_file(plan_file) and plan_file.read_bytes() != whole and checkpoints(run):
         raise UserError(f"The run in {run} has another plan.", "Go on with that folder, or choose another run folder.")
+    Pack.open(plan.pack)  # else a run would be listed that can never begin
     make_folder(run, "the run")
     write_bytes(plan_file, whole, "the plan")
     return plan, run

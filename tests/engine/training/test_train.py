@@ -225,3 +225,11 @@ def test_a_run_keeps_its_plan(plan_file: Path) -> None:
         open_plan(plan_file)
     with pytest.raises(UserError, match="no plan"):
         open_plan(plan_file.parent / "none.json")
+
+
+def test_a_plan_whose_pack_is_missing_leaves_no_run(plan_file: Path) -> None:
+    document = json.loads(plan_file.read_text())
+    plan_file.write_text(json.dumps(document | {"pack": "nowhere", "run": "a run"}))
+    with pytest.raises(UserError, match="nowhere"):
+        open_plan(plan_file)
+    assert not (plan_file.parent / "a run").exists()
