@@ -13,10 +13,10 @@ from engine.collage.layers import Collage
 from partcraft_desktop.creature.layer_images import LayerImages
 from partcraft_desktop.widgets.controls import CORNER, paint_ring, rounded
 from partcraft_desktop.widgets.images import PictureLevels
+from partcraft_desktop.widgets.picture_room import MARGIN
 from partcraft_desktop.widgets.placement import Placement
 from partcraft_desktop.widgets.theme import UNIT
 
-MARGIN: Final = 16.0
 STEP: Final = 0.01
 LARGE_STEP: Final = 0.1
 """How far the arrow keys move the divider, without and with Shift, as a share of the picture's width."""

@@ -13,9 +13,9 @@ from engine.collage.layers import Collage, Layer
 from partcraft_desktop.creature.layer_images import LayerImages
 from partcraft_desktop.widgets.controls import CORNER, paint_ring, rounded
 from partcraft_desktop.widgets.images import PictureLevels
+from partcraft_desktop.widgets.picture_room import MARGIN
 from partcraft_desktop.widgets.placement import Placement, same_shape
 
-MARGIN: Final = 16.0
 ZOOM_STEP: Final = 1.25
 BY_KEYS: Final = (
     Qt.FocusReason.TabFocusReason,

@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QPoint, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QKeySequence, QPixmap, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from engine.core.recipe import Creation
 from engine.worker.collage_jobs import Sketched
@@ -27,6 +27,7 @@ from partcraft_desktop.widgets import theme
 from partcraft_desktop.widgets.busy_line import BusyLine
 from partcraft_desktop.widgets.fly_animation import FlyAnimation
 from partcraft_desktop.widgets.images import PictureLevels, to_qimage
+from partcraft_desktop.widgets.picture_room import PictureRoom
 from partcraft_desktop.widgets.thumbnails import Thumbnails
 
 QUIET_FOR_MS = 250
@@ -72,7 +73,7 @@ class CreaturePane(QWidget):
         self.canvas = ArrangeCanvas(self)
         self.bar = ArrangeBar(thumbnails, self)
         self.empty = EmptyCreature(self)
-        self._stack = QStackedWidget(self)
+        self._stack = PictureRoom(self)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.canvas)
         self.compare = CompareView(self)
@@ -90,11 +91,6 @@ class CreaturePane(QWidget):
         self._busy_late.timeout.connect(lambda: self.busy_line.start(self._waits_for))
         self._flight_late = QTimer(self, singleShot=True, interval=FLIGHT_WAITS_MS)
         self._flight_late.timeout.connect(self._give_up_flight)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self._stack, 1)
-        column.addWidget(self.busy_line)
         below = QVBoxLayout()
         below.setContentsMargins(theme.UNIT * 2 - INSET, 0, theme.UNIT * 2, theme.UNIT)
         self.note.setContentsMargins(INSET, 0, 0, 0)
@@ -106,7 +102,7 @@ class CreaturePane(QWidget):
         self.footer.collage_menu.set_actions(self.ways_out.all)
         self.changed.connect(self.ways_out.refresh)
         self.on_show.changed.connect(self.ways_out.refresh)
-        column.addLayout(below)
+        self._stack.fill(QVBoxLayout(self), self.busy_line, below)
 
     # What others ask of it
 
@@ -225,8 +221,11 @@ class CreaturePane(QWidget):
             self.canvas.show_collage(creature.collage)
         if picture is not None:
             self.canvas.show_picture(picture)
+        shape = picture or creature.collage
+        if shape is not None:
+            self._stack.show_shape(shape.width, shape.height)
         if self._left is None:
-            is_empty = picture is None and creature.collage is None
+            is_empty = shape is None
             self._stack.setCurrentWidget(self.empty if is_empty else self.canvas)
         self.note.setText("\n".join(line for line in lines if line))
         self.note.setVisible(bool(self.note.text()))

@@ -33,6 +33,7 @@ class EmptyCreature(QWidget):
         side = min(self.width(), self.height()) - 4 * theme.UNIT
         frame = QRectF(0, 0, side, side)
         frame.moveCenter(QRectF(self.rect()).center())
+        frame.moveTop(2 * theme.UNIT)  # where the picture will be
         painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Mid), 1.5, Qt.PenStyle.DashLine))
         painter.setBrush(self.palette().color(QPalette.ColorRole.AlternateBase).lighter(102))
         painter.drawRoundedRect(frame, theme.UNIT, theme.UNIT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -24,9 +23,8 @@ from partcraft_desktop.reference.overlay_layers import OverlayLayers
 from partcraft_desktop.reference.part_label import PartLabel, draw_focus, draw_hint, hint_area
 from partcraft_desktop.widgets.images import PictureLevels
 from partcraft_desktop.widgets.part_outlines import PartShape
+from partcraft_desktop.widgets.picture_room import MARGIN
 from partcraft_desktop.widgets.placement import Placement, rects_of
-
-MARGIN: Final = 16.0
 
 
 class CanvasPainting(QWidget):

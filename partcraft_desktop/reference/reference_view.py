@@ -9,7 +9,7 @@ from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from engine.core.errors import UserError
 from engine.core.part_looks import part_sign, shown_parts
@@ -28,6 +28,7 @@ from partcraft_desktop.widgets.busy_line import BusyLine
 from partcraft_desktop.widgets.controls import push_button
 from partcraft_desktop.widgets.images import PictureLevels, read_levels
 from partcraft_desktop.widgets.part_outlines import PartShape, shapes_of
+from partcraft_desktop.widgets.picture_room import PictureRoom
 
 QUIET_FOR_MS: Final = 250
 """What is done within this time needs no sign of waiting."""
@@ -79,7 +80,7 @@ class ReferenceView(QWidget):
 
         self._message = _Message(self)
         self._message.pressed.connect(self.open_wanted)
-        self._stack = QStackedWidget(self)
+        self._stack = PictureRoom(self)
         self._stack.addWidget(self.canvas)
         self._stack.addWidget(self._message)
 
@@ -118,13 +119,7 @@ class ReferenceView(QWidget):
         below.addWidget(self.chips)
         below.addWidget(self._note)
         below.addWidget(self._ways)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self._stack, 1)
-        column.addWidget(self.busy_line)
-        column.addSpacing(theme.UNIT)
-        column.addLayout(below)
+        self._stack.fill(QVBoxLayout(self), self.busy_line, theme.UNIT, below)
 
     # What others ask of it
 
@@ -277,6 +272,7 @@ class ReferenceView(QWidget):
             self._levels, self._segmentation if ready else None, self._shapes if ready else {}, labels
         )
         self.canvas.set_chosen(self._chosen)
+        self._stack.show_shape(self._levels.width, self._levels.height)
         self._stack.setCurrentWidget(self.canvas)
         self._refresh_chips()
         self._show_hint()

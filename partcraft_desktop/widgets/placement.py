@@ -17,8 +17,10 @@ MAX_ENLARGEMENT: Final = 32.0
 class Placement:
     """A picture of ``width`` x ``height`` pixels in a view of ``view_width`` x ``view_height`` logical pixels.
 
-    Picture point (px, py) is seen at (x + scale * px, y + scale * py). A picture smaller than the view is
-    centred, a larger one covers it: :meth:`settled` keeps that true, and every method returns a settled one.
+    Picture point (px, py) is seen at (x + scale * px, y + scale * py). A picture larger than the view covers it. A
+    smaller one lies in the middle across; down it lies in the middle of the square at the view's top, so that it
+    stays where it is when the view gets longer or shorter, and pictures in views side by side are at one height.
+    :meth:`settled` keeps that true, and every method returns a settled one.
     """
 
     width: int
@@ -74,11 +76,13 @@ class Placement:
         """With the scale within its bounds and the picture neither lost nor loose."""
         least = self.fit_scale
         scale = min(max(self.scale, least), max(MAX_ENLARGEMENT, least))
+        high, square = self.height * scale, min(self.view_width, self.view_height)
+        top = max(self.margin, (square - high) / 2)
         return replace(
             self,
             scale=scale,
-            x=_settle(self.x, self.width * scale, self.view_width, self.margin),
-            y=_settle(self.y, self.height * scale, self.view_height, self.margin),
+            x=_settle(self.x, self.width * scale, self.view_width, self.margin, self.view_width),
+            y=_settle(self.y, high, self.view_height, self.margin, top),
         )
 
     def zoomed(self, factor: float, at: QPointF) -> Self:
@@ -124,10 +128,11 @@ def same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return abs(one[0] * other[1] - other[0] * one[1]) <= 0.005 * one[0] * other[1]
 
 
-def _settle(offset: float, length: float, view: float, margin: float) -> float:
+def _settle(offset: float, length: float, view: float, margin: float, most: float) -> float:
+    """Where a picture's edge lies: in the middle, but at ``most`` so far in, while the view has room for all of it."""
     room = view - length
     if room >= 0:
-        return room / 2
+        return min(room / 2, most)
     # Enlarged: an edge of the picture may come in as far as the margin it has when fitted.
     return min(max(offset, room - margin), margin)
 

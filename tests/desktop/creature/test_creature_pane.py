@@ -18,6 +18,7 @@ from engine.core.vocabulary import ABSENT, Choice
 from engine.packs.pack import Pack
 from partcraft_desktop.app.session import Session
 from partcraft_desktop.widgets.fly_animation import FlyAnimation
+from partcraft_desktop.widgets.theme import UNIT
 from partcraft_desktop.window.main_window import MainWindow
 from tests import fakes
 from tests.desktop.conftest import WAIT, rendered
@@ -144,6 +145,28 @@ def test_rendering_shows_its_preview_and_its_result_large(window: MainWindow, pa
     session.choose(0, one.codes[0], one.id)
     settled(qtbot, session)
     assert window.creature.canvas.rect_of(0) is not None  # the collage is in front again
+
+
+def test_both_pictures_stand_at_one_height_and_stay_there(window: MainWindow, pack: Pack, qtbot: QtBot) -> None:
+    session, one = window.session, pack.references[0]
+
+    def places() -> list[tuple[int, int, int]]:
+        """Top, bottom and width of the reference and of the creature, in the window; then what stands below."""
+        canvases = (window.view.canvas, window.creature.canvas)
+        rects = [(canvas.mapTo(window, QPoint()).y(), canvas.placement.rect) for canvas in canvases]
+        return [(round(y + rect.top()), round(y + rect.bottom()), round(rect.width())) for y, rect in rects]
+
+    session.choose(1, one.codes[1], one.id)
+    settled(qtbot, session)
+    reference, creature = places()
+    assert reference[:2] == creature[:2] and abs(reference[2] - creature[2]) <= 2
+    rendered(qtbot, session)
+    qtbot.waitUntil(lambda: window.creature.shown_creation is not None, timeout=WAIT)
+    QApplication.processEvents()
+    assert places() == [reference, creature], "whatever stands below it"
+    for below in (window.view.chips, window.creature.footer):
+        gap = below.mapTo(window, QPoint()).y() - creature[1]
+        assert 0 < gap < 6 * UNIT, "what belongs to a picture stands right below it"
 
 
 def test_one_behind_the_other_where_there_is_no_room(window: MainWindow, qtbot: QtBot) -> None:

@@ -57,14 +57,28 @@ def test_the_pixel_that_is_seen_is_the_pixel_that_is_hit(placement: Placement, d
 def test_a_picture_is_never_lost_nor_loose(placement: Placement) -> None:
     rect = placement.rect
     assert placement.scale >= placement.fit_scale * 0.999
-    for low, high, view in (
-        (rect.left(), rect.right(), placement.view_width),
-        (rect.top(), rect.bottom(), placement.view_height),
+    for across, low, high, view in (
+        (True, rect.left(), rect.right(), placement.view_width),
+        (False, rect.top(), rect.bottom(), placement.view_height),
     ):
-        if high - low <= view:
+        if high - low > view:
+            assert low <= placement.margin + 0.01 and high >= view - placement.margin - 0.01
+        elif across:
             assert abs((low + high) / 2 - view / 2) < 0.01
         else:
-            assert low <= placement.margin + 0.01 and high >= view - placement.margin - 0.01
+            assert -0.01 <= low <= (view - (high - low)) / 2 + 0.01
+
+
+@given(width=sides, height=sides, wide=views, high=views, higher=views, margin=margins)
+def test_a_longer_view_leaves_a_picture_where_it_is(
+    width: int, height: int, wide: float, high: float, higher: float, margin: float
+) -> None:
+    high, higher = max(high, wide), max(higher, wide)
+    one = Placement.fitted(width, height, wide, high, margin)
+    other = Placement.fitted(width, height, wide, higher, margin)
+    if width >= height:
+        assert (one.x, one.y, one.scale) == (other.x, other.y, other.scale)
+        assert abs(one.rect.center().y() - wide / 2) < 0.01 or one.y == margin
 
 
 @given(placement=placements(), across=st.floats(0.1, 0.9), down=st.floats(0.1, 0.9))
