@@ -33,6 +33,7 @@ from engine.core.recipe import Arrival, Receipt
 from engine.core.segmentation import NO_PART, Segmentation
 from engine.core.vocabulary import ABSENT, Choice, Vocabulary
 from engine.packs.foreground import ForegroundVotes, centred_cells
+from engine.packs.part_pieces import without_strays
 
 _MAX_PARTS: Final = NO_PART  # labels are uint8 and 255 is taken
 _AGAIN: Final = "Get the pack again, or remove it."
@@ -49,8 +50,9 @@ class Codebook:
     (M, K, C). ``background`` is the index of the part that background cells belong to, or None. With ``votes``,
     ``foreground`` is not asked, and ``parts`` are centroids of centred cells. A part merged of several clusters is
     where any of them is, if ``clusters`` (P, C) are given and ``members``, which of them are each part's: the mean of
-    two opposite ends of a body is like neither. Raises :class:`UserError` on construction if shapes or values do not
-    fit together.
+    two opposite ends of a body is like neither. ``in_one_piece`` are parts of which an object has one piece, where
+    there are votes (:mod:`engine.packs.part_pieces`). Raises :class:`UserError` on construction if shapes or values do
+    not fit together.
     """
 
     foreground: Floats
@@ -60,6 +62,7 @@ class Codebook:
     votes: ForegroundVotes | None = None
     clusters: Floats | None = None
     members: tuple[tuple[int, ...], ...] = ()
+    in_one_piece: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         shapes = self.foreground.shape, self.parts.shape, self.codes.shape
@@ -79,6 +82,8 @@ class Codebook:
             whole = self.clusters.shape == (len(numbers), width) and np.isfinite(self.clusters).all()
             if not whole or len(self.members) != count or numbers != list(range(len(numbers))):
                 raise UserError("The clusters of the codebook's parts do not fit together.", _AGAIN)
+        if not all(0 <= part < count for part in self.in_one_piece):
+            raise UserError("The codebook names parts that it does not have.", _AGAIN)
         if not self.parts.any():
             raise UserError("The codebook has no parts: every centroid is empty.", _AGAIN)
 
@@ -120,7 +125,8 @@ class Codebook:
                 )
             background = next((part.index for part in vocabulary.parts if part.background), None)
         clusters, members = _clusters_in(arrays, count=len(parts))
-        return cls(foreground, parts, codes, background, _votes_in(arrays, metadata), clusters, members)
+        votes, whole = _votes_in(arrays, metadata), _whole_in(arrays)
+        return cls(foreground, parts, codes, background, votes, clusters, members, whole)
 
     def save(self, path: Path | str) -> None:
         """Write ``codebook.safetensors``, whole or not at all. Raises :class:`UserError`."""
@@ -129,6 +135,8 @@ class Codebook:
         if self.clusters is not None:
             part_of = {number: part for part, group in enumerate(self.members) for number in group}
             arrays |= {"clusters": self.clusters, "part_of": np.array([part_of[i] for i in range(len(part_of))])}
+        if self.in_one_piece:
+            arrays["in_one_piece"] = np.array(self.in_one_piece)
         if self.votes:
             arrays |= {"vote_centroids": self.votes.centroids, "vote_shares": self.votes.shares}
             metadata |= {"vote_weight": repr(self.votes.weight), "votes_flipped": str(int(self.votes.flipped))}
@@ -199,11 +207,12 @@ class Codebook:
         if self.votes:
             mask = self.votes.foreground(features) & whole.reshape(features.shape[1:])
             foreground = mask.reshape(-1)
-            rows = centred_cells(features, mask).reshape(rows.shape)
+            cosines = self._centred_cosines(features, mask)
         else:
             foreground = whole & (_cosines(rows, self.foreground).argmax(1) == 1)
+            cosines = self._part_cosines(rows)
         background = NO_PART if self.background is None else self.background
-        labels = np.where(foreground, self._part_cosines(rows).argmax(1), background)
+        labels = np.where(foreground, cosines.argmax(1), background)
         return labels.astype(np.uint8).reshape(features.shape[1:])
 
     def _codes(self, pooled: Floats, labels: npt.NDArray[np.uint8]) -> tuple[int, ...]:
@@ -217,6 +226,13 @@ class Codebook:
         cosines = _cosines(rows, self.clusters)
         empty = np.full(len(rows), -np.inf, np.float32)
         return np.stack([cosines[:, list(group)].max(axis=1) if group else empty for group in self.members], axis=1)
+
+    def _centred_cosines(self, features: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
+        """How like each part the cells of a foreground (H, W) are, without stray pieces: (H W, M)."""
+        cosines = self._part_cosines(centred_cells(features, mask).reshape(-1, self.width))
+        if not self.in_one_piece:
+            return cosines
+        return without_strays(cosines.reshape(*mask.shape, -1), mask, self.in_one_piece).reshape(cosines.shape)
 
     def _rows(self, features: Floats) -> Floats:
         """Features (C, H, W) as rows (H W, C), checked."""
@@ -238,12 +254,13 @@ class Codebook:
         if self.votes:
             foreground = self.votes.beliefs(features)
             front = _decided(foreground.reshape(-1))
-            rows = centred_cells(features, self.votes.decided(foreground)).reshape(rows.shape)
+            cosines = self._centred_cosines(features, self.votes.decided(foreground))
         else:
             split = _cosines(rows, self.foreground)
             split[~np.isfinite(split)] = -2.0
             front = _softmax(split)[:, 1]
-        among = _softmax(self._part_cosines(rows)[:, parts]) if parts else np.zeros((len(rows), 0), np.float32)
+            cosines = self._part_cosines(rows)
+        among = _softmax(cosines[:, parts]) if parts else np.zeros((len(rows), 0), np.float32)
         beliefs = {label: front * among[:, i] for i, label in enumerate(parts)}
         stacked = np.stack([beliefs.get(label, 1 - front) for label in shown])
         return stacked.reshape(len(shown), *labels.shape).astype(np.float32)
@@ -261,6 +278,14 @@ def _votes_in(arrays: dict[str, npt.NDArray[Any]], metadata: dict[str, str]) -> 
     except (KeyError, ValueError) as error:
         raise UserError("The codebook's votes are not whole.", _AGAIN) from error
     return ForegroundVotes(centroids, shares, weight, metadata.get("votes_flipped") == "1")
+
+
+def _whole_in(arrays: dict[str, npt.NDArray[Any]]) -> tuple[int, ...]:
+    """The parts in one piece of a codebook's file. Raises :class:`UserError`."""
+    parts = arrays.get("in_one_piece", np.zeros(0, np.int64))
+    if parts.ndim != 1 or parts.dtype.kind not in "iu":
+        raise UserError("The codebook names parts that it does not have.", _AGAIN)
+    return tuple(parts.tolist())
 
 
 def _clusters_in(arrays: dict[str, npt.NDArray[Any]], count: int) -> tuple[Floats | None, tuple[tuple[int, ...], ...]]:

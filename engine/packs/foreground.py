@@ -145,7 +145,7 @@ def soft_members(rows: Floats, centroids: Floats) -> Floats:
 
 def without_specks(mask: Bools) -> Bools:
     """A mask (H, W) without pieces far smaller than its largest one."""
-    pieces = _pieces(mask)
+    pieces = pieces_of(mask)
     names, sizes = np.unique(pieces[mask], return_counts=True)
     if not len(names):
         return mask
@@ -214,7 +214,7 @@ def _coarser(cells: Floats, step: int) -> Floats:
     return np.asarray(squares.mean(axis=(1, 3)), np.float32)
 
 
-def _pieces(mask: Bools) -> npt.NDArray[np.int64]:
+def pieces_of(mask: Bools) -> npt.NDArray[np.int64]:
     """A name for each cell of a mask (H, W) that all cells of its connected piece share; 0 outside."""
     names = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
     while True:

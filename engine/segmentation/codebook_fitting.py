@@ -73,7 +73,7 @@ class BackgroundSplit:
 @dataclass(frozen=True, eq=False)
 class PartClusters:
     """Parts of a sample's foreground: unit centroids (M, C), the clusters each is made of, which of them belong to the
-    background, the share of all rows that each covers, and pairs that are nearly the same."""
+    background, the share of all rows that each covers, pairs that are nearly the same, and parts in one piece."""
 
     centroids: Floats
     members: tuple[tuple[int, ...], ...]
@@ -81,12 +81,15 @@ class PartClusters:
     shares: tuple[float, ...]
     alike: tuple[tuple[int, int], ...]
     clusters: Floats | None = None
+    in_one_piece: tuple[int, ...] = ()
 
     def codebook(self, split: BackgroundSplit, codes: Floats, background: Sequence[bool]) -> Codebook:
         """The codebook of these parts, of which the first that is given to the background takes its cells."""
         part = next((part for part, is_background in enumerate(background) if is_background), None)
-        merged = {"clusters": self.clusters, "members": self.members} if split.votes else {}
-        return Codebook(split.centroids, self.centroids, codes, part, split.votes, **merged)
+        if not split.votes:
+            return Codebook(split.centroids, self.centroids, codes, part)
+        centred = self.clusters, self.members, self.in_one_piece
+        return Codebook(split.centroids, self.centroids, codes, part, split.votes, *centred)
 
 
 @dataclass(frozen=True, eq=False)

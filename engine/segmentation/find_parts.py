@@ -48,6 +48,7 @@ from engine.segmentation.foreground import FolderForeground, fit_foreground, mas
 from engine.segmentation.image_folder import read_image_folder, without
 from engine.segmentation.kmeans import Clustering
 from engine.segmentation.known_parts import KnownParts, fitting, guided_clusters, known_parts
+from engine.segmentation.one_piece import parts_in_one_piece
 from engine.segmentation.part_count import suggest_part_count
 from engine.segmentation.part_names import part_names
 from engine.segmentation.side_by_side import side_by_side
@@ -290,7 +291,8 @@ def parts_of(
         shares = np.bincount(labels, minlength=len(centroids)) / len(view.sample.rows)
         members = book.members or tuple((index,) for index in range(len(centroids)))
         background = tuple(part.background for part in view.known.vocabulary.parts)
-        return PartClusters(centroids, members, background, tuple(shares.tolist()), (), book.clusters)
+        shown = tuple(shares.tolist())
+        return PartClusters(centroids, members, background, shown, (), book.clusters, book.in_one_piece)
     whole = view.uncorrected or view
 
     def found() -> Clustering:
@@ -305,7 +307,11 @@ def parts_of(
         masks = view.foreground.masks if view.foreground else ()
         start, said = clusters.centroids, view.corrections.said
         clusters = correct_clusters(view.found.features, view.sample, view.split, start, said, merged, masks)
-    return arrange_parts(view.sample, view.split, clusters, merged, dropped)
+    parts = arrange_parts(view.sample, view.split, clusters, merged, dropped)
+    if view.foreground is None or parts.clusters is None:
+        return parts
+    maps, masks = view.found.features, view.foreground.masks
+    return replace(parts, in_one_piece=parts_in_one_piece(maps, masks, parts.clusters, parts.members))
 
 
 def corrected_view(models: Models, job: FindParts | Discover, report: Report) -> FolderView:
