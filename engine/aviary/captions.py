@@ -145,9 +145,12 @@ def make_tokenizer(folder: Path, length: int = 77) -> CLIPTokenizer:
     # Words are cut at spaces beforehand, so that merges never cross them (as CLIP's own regex does).
     words = [list(line.replace("-", " - ").split()) for line in lines]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
+    # Pairs that are equally frequent are merged in the order of their letters' numbers. A letter at a word's end would
+    # get its number when it is first met, and words are met in another order each time.
     trainer = trainers.BpeTrainer(  # pyright: ignore[reportCallIssue]
-        vocab_size=1400, initial_alphabet=sorted(alphabet), end_of_word_suffix="</w>", show_progress=False
-    )
+        vocab_size=1400, initial_alphabet=sorted(alphabet), end_of_word_suffix="</w>", show_progress=False,
+        special_tokens=[letter + "</w>" for letter in sorted(alphabet)],
+    )  # fmt: skip
     learner.train_from_iterator((word for line in words for word in line), trainer)
 
     learned = json.loads(learner.to_str())["model"]

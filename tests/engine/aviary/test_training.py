@@ -51,6 +51,10 @@ def test_tokenizer_knows_parts_as_one_token_and_any_text(tokenizer: CLIPTokenize
     assert tokenizer.unk_token_id not in ids[1:-1] or tokenizer.unk_token_id == tokenizer.eos_token_id
 
 
+def test_the_tokenizer_is_the_same_each_time(tokenizer: CLIPTokenizer, tmp_path: Path) -> None:
+    assert make_tokenizer(tmp_path).get_vocab() == tokenizer.get_vocab()
+
+
 def test_colours_have_plain_names() -> None:
     named = {"#d92b3a": "red", "#fbcf3b": "yellow", "#3f7fd6": "blue", "#ffffff": "white", "#22222c": "black"}
     assert {colour: colour_name(colour) for colour in named} == named
