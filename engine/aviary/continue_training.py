@@ -22,13 +22,16 @@ from engine.aviary.dataset import BirdDataset, make_pool
 from engine.aviary.drawing.attributes import PARTS
 from engine.aviary.training.autoencoder import SCALING, PatchPCA, encode_pool, to_unit
 from engine.aviary.training.base_model import SAMPLED_FROM, train_base
+from engine.aviary.training.devices import CPU
 from engine.packs.pack import BEGINNINGS, TOKENS, Pack
 
 RANDOM_SHARE, PICTURES, STEPS, RATE = 0.4, 72_000, 4000, 6e-4
 _FITTED_ON = 1536
 
 
-def continue_training(source: Path, out: Path, steps: int = STEPS, log: Log = print) -> None:
+def continue_training(
+    source: Path, out: Path, steps: int = STEPS, log: Log = print, device: torch.device = CPU
+) -> None:
     """Train the base of the starter in ``source`` for ``steps`` more and write the refreshed starter into ``out``.
     Goes on from ``out/work`` when started again."""
     torch.set_num_threads(1)
@@ -37,9 +40,9 @@ def continue_training(source: Path, out: Path, steps: int = STEPS, log: Log = pr
     names = pack.vocabulary.code_names[0]
     flock = BirdDataset(5, names, RANDOM_SHARE)
     images, labels = make_pool(work / "pool", PICTURES, flock, log=log)
-    latents, masks = encode_pool(images, labels, latents_of(source / "base" / "vae", images), log)
+    latents, masks = encode_pool(images, labels, latents_of(source / "base" / "vae", images), log, device)
     tokenizer = CLIPTokenizer.from_pretrained(source / "base" / "tokenizer")
-    model = train_base(work / "base", latents, masks, tokenizer, flock, steps, rate=RATE, start=source)
+    model = train_base(work / "base", latents, masks, tokenizer, flock, steps, rate=RATE, start=source, device=device)
     model.export(work / "export", flock)
     for name in ("eyes", "judge", "practice", "pack"):
         shutil.copytree(source / name, out / name, dirs_exist_ok=True)

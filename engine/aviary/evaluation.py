@@ -13,6 +13,7 @@ from PIL import Image
 from engine.aviary.drawing.attributes import PARTS, Bird
 from engine.aviary.drawing.bird import Drawing, draw_bird
 from engine.aviary.drawing.species import compose, mixed_bird
+from engine.aviary.starter_pack import GUIDANCE, STEPS
 from engine.aviary.training.autoencoder import from_unit, to_unit
 from engine.aviary.training.judge import NAMES, Judge
 from engine.core.segmentation import NO_PART
@@ -22,8 +23,6 @@ from engine.models.text_encoding import tokenize_prompt
 from engine.packs.codebook import Codebook
 from engine.rendering.painter import Painter
 from engine.segmentation.mask_refinement import segment_picture
-
-STEPS, GUIDANCE = 20, 3.0
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,12 @@ def render_birds(
     birds: Sequence[Bird],
     seed: int = 0,
     steps: int = STEPS,
+    guidance: float = GUIDANCE,
     batch: int = 8,
     report: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> np.ndarray:
     """Render each bird with the pack's tokens (codes in the order of ``names``) in the app's own words; picture i
-    has seed + i. uint8 (N, H, W, 3)."""
+    has seed + i. Steps and guidance are the starter's own unless given. uint8 (N, H, W, 3)."""
     pipeline = painter.pipeline
     length = pipeline.text_encoder.config.max_position_embeddings
     pictures: list[np.ndarray] = []
@@ -100,7 +100,7 @@ def render_birds(
             negative_prompt_embeds=empty.expand(len(group), -1, -1),
             generator=[torch.Generator("cpu").manual_seed(seed + first + i) for i in range(len(group))],
             num_inference_steps=steps,
-            guidance_scale=GUIDANCE,
+            guidance_scale=guidance,
             output_type="np",
         ).images
         pictures += list(np.round(rendered * 255).astype(np.uint8))
@@ -121,7 +121,7 @@ def through_autoencoder(vae: Any, birds: Sequence[Bird], seed: int = 0) -> np.nd
     drawn = [draw_bird(bird, np.random.default_rng((seed, index)), size).image for index, bird in enumerate(birds)]
     decoded = []
     for first in range(0, len(drawn), 16):
-        unit = to_unit(torch.from_numpy(np.stack(drawn[first : first + 16])))
+        unit = to_unit(torch.from_numpy(np.stack(drawn[first : first + 16])).to(vae.device))
         decoded.append(from_unit(vae.decode(vae.encode(unit).latents).sample))
     return np.concatenate(decoded)
 

@@ -58,19 +58,19 @@ def _painted(
 ) -> torch.Tensor:  # fmt: skip
     """Latents (B, C, 16, 16) of birds after the ``last`` of STEPS steps with guidance."""
     pipeline: Any = painter.pipeline
-    unet, scheduler = pipeline.unet, pipeline.scheduler
+    unet, scheduler, device = pipeline.unet, pipeline.scheduler, pipeline.unet.device
     shape = (len(rows), unet.config.in_channels, unet.config.sample_size, unet.config.sample_size)
-    noise = torch.from_numpy(rng.standard_normal(shape, np.float32))
+    noise = torch.from_numpy(rng.standard_normal(shape, np.float32)).to(device)
     hidden = _states(painter, [flock.bird(int(row))[0] for row in rows], flock.names, rng)
-    scheduler.set_timesteps(STEPS)
+    scheduler.set_timesteps(STEPS, device)
     scheduler.set_begin_index(STEPS - last)
     times = scheduler.timesteps[STEPS - last :]
-    latents = noise if clean is None else scheduler.add_noise(clean, noise, times[:1].expand(len(rows)))
+    latents = noise if clean is None else scheduler.add_noise(clean.to(device), noise, times[:1].expand(len(rows)))
     for time in times:
         empty, told = unet(torch.cat([latents, latents]), time, hidden).sample.chunk(2)
         latents = scheduler.step(empty + GUIDANCE * (told - empty), time, latents).prev_sample
     scheduler.set_begin_index(0)
-    return latents
+    return latents.cpu()
 
 
 def _states(painter: Painter, birds: list[Bird], names: tuple[str, ...], rng: np.random.Generator) -> torch.Tensor:

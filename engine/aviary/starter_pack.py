@@ -23,6 +23,7 @@ from engine.aviary.drawing.attributes import PARTS, Bird
 from engine.aviary.drawing.bird import Drawing, Pose, draw_bird
 from engine.aviary.drawing.species import HELD_OUT, mixed_bird, species
 from engine.aviary.training.base_model import inference_scheduler
+from engine.aviary.training.devices import CPU
 from engine.aviary.training.dino import PATCH, save_dino
 from engine.core.palette import PALETTE
 from engine.core.segmentation import NO_PART
@@ -102,10 +103,10 @@ def _open_as_float32(config: Path) -> None:
     config.write_text(json.dumps(document, indent=2) + "\n")
 
 
-def open_starter_dino(eyes: Path, size: int = EYES_SIZE) -> Dino:
+def open_starter_dino(eyes: Path, size: int = EYES_SIZE, device: torch.device = CPU) -> Dino:
     """The starter eyes as the engine uses them."""
     document = json.loads((eyes / "preprocessor_config.json").read_text())
-    model = Dinov2Model.from_pretrained(eyes).float().eval()  # pyright: ignore[reportArgumentType]
+    model = Dinov2Model.from_pretrained(eyes).float().eval().to(device)  # pyright: ignore[reportArgumentType]
     wrapped = Eyes(model, PATCH, tuple(document["image_mean"]), tuple(document["image_std"]))
     return Dino(wrapped, Backbone("starter/eyes", image_size=size, patch=PATCH))
 

@@ -77,11 +77,13 @@ def make_reader(
     report: Callable[[int, int], None] = lambda _done, _total: None,
     log: Callable[[str], None] = lambda _text: None,
     folder: Path | None = None,
+    device: torch.device | None = None,
 ) -> tuple[PartReader, ReaderScores]:
     """A reader of ``codes`` codes a part, trained on pictures and measured on some that were kept out; and its scores.
 
     ``begin`` is a reader to begin with (:meth:`PartReader.begin_like`). ``report`` is told how many steps of how many
-    are done, those of composing among them. A ``folder`` keeps what was made so far, to go on from there.
+    are done, those of composing among them. A ``folder`` keeps what was made so far, to go on from there. ``device`` is
+    where it learns (None: the processor, where the reader that is returned always is).
     """
     rng = np.random.default_rng((plan.seed, 1))
     order = rng.permutation(len(source))
@@ -101,8 +103,9 @@ def make_reader(
             pool.save(folder / _POOL)
     log(f"{len(pool)} examples are ready")
     reader = train_reader(
-        pool, codes, plan, begin, lambda done: report(plan.examples + done, total), log, folder and folder / _STATE
-    )
+        pool, codes, plan, begin, lambda done: report(plan.examples + done, total), log, folder and folder / _STATE,
+        device,
+    )  # fmt: skip
     return reader, measure_reader(reader, asked, rebuild, plan.seed, min(_LEAST_ASKED, plan.examples))
 
 
@@ -114,6 +117,7 @@ def train_reader(
     report: Callable[[int], None] = lambda _done: None,
     log: Callable[[str], None] = lambda _text: None,
     state: Path | None = None,
+    device: torch.device | None = None,
 ) -> PartReader:
     """A reader trained on examples: what each part is, and where it is. Its weights are averages over the steps.
 
@@ -127,7 +131,7 @@ def train_reader(
         reader = PartReader(parts, codes, begin.width if begin else plan.width)
         if begin is not None:
             reader.begin_like(begin)
-        training = _Training(reader.to(memory_format=torch.channels_last), plan.rate)  # pyright: ignore
+        training = _Training(reader.to(device=device, memory_format=torch.channels_last), plan.rate)  # pyright: ignore
         first = training.resume(state) if state else 0
         smooth = 0.0
         for step in range(first + 1, plan.steps + 1):
@@ -135,14 +139,16 @@ def train_reader(
             torch.manual_seed(plan.seed * 1_000_003 + step)
             rows = np.random.default_rng((plan.seed, 2, step)).integers(0, len(pool), plan.batch)
             picture, cover = worn(to_unit(pool.pictures[rows]), covers[rows].float() / 255)
-            loss = training.step(picture, cover, truth[rows], _factor(step, plan.steps))
+            loss = training.step(
+                picture.to(device), cover.to(device), truth[rows].to(device), _factor(step, plan.steps)
+            )
             smooth = 0.98 * smooth + 0.02 * loss if smooth else loss
             if step % _KEPT_EVERY == 0 or step == plan.steps:
                 log(f"step {step} of {plan.steps}: loss {smooth:.3f}")
                 if state:
                     training.keep(state, step)
             report(step)
-    return training.averaged()
+    return training.averaged().cpu()
 
 
 class _Training:
@@ -202,8 +208,8 @@ class _Training:
             mean.copy_(tensors[f"average.{name}"])
             self._optimizer.state[value] = {
                 "step": tensors[f"steps.{name}"],
-                "exp_avg": tensors[f"first.{name}"],
-                "exp_avg_sq": tensors[f"second.{name}"],
+                "exp_avg": tensors[f"first.{name}"].to(value.device),
+                "exp_avg_sq": tensors[f"second.{name}"].to(value.device),
             }
         return self._steps
 

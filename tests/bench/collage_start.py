@@ -28,7 +28,8 @@ import torch
 from PIL import Image
 
 from engine.aviary.drawing.attributes import PARTS, Bird
-from engine.aviary.evaluation import STEPS, judge_pictures, requested_birds
+from engine.aviary.evaluation import judge_pictures, requested_birds
+from engine.aviary.starter_pack import STEPS
 from engine.aviary.training.judge import NAMES, Judge
 from engine.core.paths import starter_pack
 from engine.core.recipe import Recipe

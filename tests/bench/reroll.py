@@ -22,7 +22,8 @@ import torch
 from PIL import Image
 
 from engine.aviary.drawing.attributes import PARTS
-from engine.aviary.evaluation import STEPS, true_classes
+from engine.aviary.evaluation import true_classes
+from engine.aviary.starter_pack import STEPS
 from engine.aviary.training.judge import NAMES, Judge
 from engine.core.errors import UserError
 from engine.core.paths import starter_pack

@@ -23,8 +23,9 @@ def test_it_runs_on_a_processor_and_both_draw_the_same() -> None:
     assert len(re.findall(r"ratio \d+\.\d{3}", done.stdout)) == 4
 
 
-def test_the_script_for_a_bare_machine_is_right() -> None:
-    script = REPOSITORY / "tests/gpu/run.sh"
+@pytest.mark.parametrize("name", ["run.sh", "build.sh"])
+def test_the_scripts_for_a_bare_machine_are_right(name: str) -> None:
+    script = REPOSITORY / "tests/gpu" / name
     assert script.stat().st_mode & 0o111
     assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
     for named in re.findall(r"tests/[a-z_/]+\.py", script.read_text()):

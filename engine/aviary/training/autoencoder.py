@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 from safetensors.torch import load_file, save_file
 
+from engine.aviary.training.devices import CPU, Rows, noise_like
 from engine.aviary.training.schedule import ParameterAverage, TrainingSchedule, load_state, save_state
 
 CHANNELS = 16
@@ -59,6 +60,10 @@ class PatchPCA:
         b, h, w, _ = patches.shape
         return patches.reshape(b, h, w, 3, 8, 8).permute(0, 3, 1, 4, 2, 5).reshape(b, 3, h * 8, w * 8).clamp(-1, 1)
 
+    def to(self, device: torch.device) -> PatchPCA:
+        """The same on a device."""
+        return PatchPCA(self.mean.to(device), self.encode.to(device), self.decode.to(device))
+
     def save(self, path: Path) -> None:
         save_file({"mean": self.mean, "encode": self.encode, "decode": self.decode}, path)
 
@@ -80,7 +85,7 @@ def to_unit(images: torch.Tensor) -> torch.Tensor:
 
 def from_unit(images: torch.Tensor) -> np.ndarray:
     """float (B, 3, H, W) in [-1, 1] to uint8 (B, H, W, 3)."""
-    return ((images.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    return ((images.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -112,11 +117,13 @@ def picture_loss(decoded: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
 
 
 def train_autoencoder(
-    folder: Path, images: np.ndarray, pca: PatchPCA, steps: int, batch: int = 4, rate: float = 1.5e-3
-) -> AutoencoderTiny:
+    folder: Path, images: np.ndarray, pca: PatchPCA, steps: int, batch: int = 4, rate: float = 1.5e-3,
+    device: torch.device = CPU,
+) -> AutoencoderTiny:  # fmt: skip
     """images uint8 (N, 128, 128, 3). Resumes from folder/state.pt; returns the averaged weights."""
     torch.manual_seed(1)
-    model = new_autoencoder().to(memory_format=torch.channels_last)  # pyright: ignore
+    model = new_autoencoder().to(device=device, memory_format=torch.channels_last)  # pyright: ignore
+    pca, pool = pca.to(device), Rows(images, device)
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)
     average, pace = ParameterAverage(parameters, 0.997), TrainingSchedule(folder, steps)
@@ -127,17 +134,17 @@ def train_autoencoder(
         average.load(state["average"])
         pace.resume(state["step"], state["progress"])
     rng = np.random.default_rng((1, pace.step))
-    held_out = to_unit(torch.from_numpy(images[-64:]))
+    held_out = to_unit(torch.from_numpy(np.array(images[-64:])).to(device))
     smooth = 0.0
     while not pace.finished:
         factor = pace.advance()
         for group in optimizer.param_groups:
             group["lr"] = rate * factor
         rows = np.sort(rng.integers(0, len(images) - 64, batch))
-        true = to_unit(torch.from_numpy(images[rows])).contiguous(memory_format=torch.channels_last)
+        true = to_unit(pool[rows]).contiguous(memory_format=torch.channels_last)
         target = pca.latents(true) / SCALING
         # The UNet's latents are never exact: the decoder is taught not to mind a little noise.
-        noisy = target + torch.randn_like(target) * (0.06 / SCALING) * torch.rand(batch, 1, 1, 1) * 2
+        noisy = target + noise_like(target) * (0.06 / SCALING) * torch.rand(batch, 1, 1, 1).to(device) * 2
         # Decoder.forward maps [0, 1] to [-1, 1] itself.
         decoded = model.decoder(noisy)
         painting = picture_loss(decoded, true)
@@ -171,15 +178,17 @@ def train_autoencoder(
 
 
 def encode_pool(
-    images: np.ndarray, labels: np.ndarray, pca: PatchPCA, log: Callable[[str], None] = print
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pictures and label maps of a pool to latents fp16 (N, C, 16, 16) and soft masks uint8 (N, 6, 16, 16)."""
-    latents = torch.empty(len(images), CHANNELS, 16, 16, dtype=torch.float16)
-    masks = torch.empty(len(images), 6, 16, 16, dtype=torch.uint8)
+    images: np.ndarray, labels: np.ndarray, pca: PatchPCA, log: Callable[[str], None] = print,
+    device: torch.device = CPU,
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Pictures and label maps of a pool to latents fp16 (N, C, 16, 16) and soft masks uint8 (N, 6, 16, 16), there."""
+    pca = pca.to(device)
+    latents = torch.empty(len(images), CHANNELS, 16, 16, dtype=torch.float16, device=device)
+    masks = torch.empty(len(images), 6, 16, 16, dtype=torch.uint8, device=device)
     for first in range(0, len(images), 500):
         rows = slice(first, first + 500)
-        latents[rows] = pca.latents(to_unit(torch.from_numpy(images[rows]))).half()
-        cells = torch.from_numpy(labels[rows]).reshape(-1, 16, 8, 16, 8)
+        latents[rows] = pca.latents(to_unit(torch.from_numpy(np.array(images[rows])).to(device))).half()
+        cells = torch.from_numpy(np.array(labels[rows])).to(device).reshape(-1, 16, 8, 16, 8)
         for label in range(6):
             masks[rows, label] = ((cells == label).float().mean(dim=(2, 4)) * 255).round().byte()
         if first % 20000 == 0:

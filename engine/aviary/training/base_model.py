@@ -9,7 +9,7 @@ that *any* vector of that kind means a part, and learns it on mixtures, part by 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from engine.aviary.dataset import BirdDataset
 from engine.aviary.drawing.attributes import PARTS, Look, attribute_width, attributes
 from engine.aviary.drawing.species import SPECIES
 from engine.aviary.training.autoencoder import CHANNELS
+from engine.aviary.training.devices import CPU, noise_like
 from engine.aviary.training.schedule import ParameterAverage, TrainingSchedule, load_state, save_state
 from engine.models.part_tokens import PartTokens
 from engine.packs.pack import TOKENS, Pack
@@ -235,8 +236,13 @@ class TinyStableDiffusion(nn.Module):
     @torch.no_grad()
     def species_tokens(self, names: Sequence[str]) -> torch.Tensor:
         """(parts, species, WIDTH): the soft token of every part of every named species."""
-        values = [_attribute_rows([SPECIES[name].part(part) for name in names], part) for part in PARTS]
-        return self.soft_tokens(values).transpose(0, 1).contiguous()
+        return self._tokens_of([{part: SPECIES[name].part(part) for part in PARTS} for name in names])
+
+    def _tokens_of(self, birds: Sequence[Mapping[str, Look]]) -> torch.Tensor:
+        """(parts, birds, WIDTH), on the processor: the soft tokens of birds, given as the look of each part."""
+        device = self.part_words.device
+        values = [_attribute_rows([bird[part] for bird in birds], part).to(device) for part in PARTS]
+        return self.soft_tokens(values).transpose(0, 1).contiguous().cpu()
 
     def export(self, folder: Path, flock: BirdDataset) -> None:
         """Plain diffusers and transformers folders, and beside them the soft tokens of the flock's species
@@ -246,9 +252,8 @@ class TinyStableDiffusion(nn.Module):
         self.text.save_pretrained(folder / "text_encoder")
         self.text.set_input_embeddings(self.soft)
         birds = [flock.bird(SAMPLED_FROM + i)[0] for i in range(SAMPLED)]
-        values = [_attribute_rows([bird.part(part) for bird in birds], part) for part in PARTS]
         with torch.no_grad():
-            sample = self.soft_tokens(values).transpose(0, 1).contiguous()
+            sample = self._tokens_of([{part: bird.part(part) for part in PARTS} for bird in birds])
         save_file({"species": self.species_tokens(flock.names), "sample": sample}, folder / "part_tokens.safetensors")
 
 
@@ -293,7 +298,7 @@ class CaptionBatches:
 def train_base(
     folder: Path, latents: torch.Tensor, masks: torch.Tensor, tokenizer: CLIPTokenizer, flock: BirdDataset, steps: int,
     batch: int = 16, rate: float = 8e-4, attention_weight: float = 0.05, every: int = 100, start: Path | None = None,
-    widths: tuple[int, int, int] = UNET_WIDTHS,
+    widths: tuple[int, int, int] = UNET_WIDTHS, device: torch.device = CPU,
 ) -> TinyStableDiffusion:  # fmt: skip
     """latents fp16 (N, C, 16, 16) and masks uint8 (N, 6, 16, 16) of the flock's first N birds.
 
@@ -304,7 +309,8 @@ def train_base(
     model = TinyStableDiffusion(tokenizer, widths)
     if start is not None:
         model.take_over(start)
-    model.unet.to(memory_format=torch.channels_last)  # pyright: ignore
+    model.to(device).unet.to(memory_format=torch.channels_last)  # pyright: ignore
+    latents, masks = latents.to(device), masks.to(device)
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
     average, pace = ParameterAverage(parameters, 0.998), TrainingSchedule(folder, steps, warmup=200)
@@ -315,8 +321,8 @@ def train_base(
         average.load(state["average"])
         pace.resume(state["step"], state["progress"])
     schedule = noise_schedule()
-    alphas = schedule.alphas_cumprod.sqrt()
-    sigmas = (1 - schedule.alphas_cumprod).sqrt()
+    alphas = schedule.alphas_cumprod.to(device).sqrt()
+    sigmas = (1 - schedule.alphas_cumprod.to(device)).sqrt()
     weights = (alphas / sigmas).square().clamp(max=5) / ((alphas / sigmas).square() + 1)  # min-SNR 5, velocity
     captions = CaptionBatches(tokenizer, len(latents), flock)
     rng = np.random.default_rng((2, pace.step))
@@ -328,16 +334,19 @@ def train_base(
         finishing = pace.progress > FINISHING
         rows = captions.rows(batch, rng, finishing)
         ids, slots, values = captions.batch(rows, rng, soft=0.95 if finishing else 0.85)
-        clean = latents[rows].float().contiguous(memory_format=torch.channels_last)
+        ids, slots, values = ids.to(device), slots.to(device), [value.to(device) for value in values]
+        index = torch.from_numpy(rows).to(device)
+        clean = latents[index].float().contiguous(memory_format=torch.channels_last)
         # Stratified over the batch: every step sees all noise levels.
         times = ((torch.arange(batch) + torch.rand(batch)) * (1000 / batch)).long().clamp(max=999)
+        times = times.to(device)
         alpha, sigma = (x[times].view(-1, 1, 1, 1) for x in (alphas, sigmas))
-        noise = torch.randn_like(clean)
+        noise = noise_like(clean)
         states = model.read(ids, model.soft_tokens(values))
         velocity = model(alpha * clean + sigma * noise, times, states)
         error = (velocity - (alpha * noise - sigma * clean)).square().mean(dim=(1, 2, 3))
         diffusion = (error * weights[times]).mean()
-        focus = base_attention_loss(model.attention(), slots, masks[rows].float().div(255).flatten(2))
+        focus = base_attention_loss(model.attention(), slots, masks[index].float().div(255).flatten(2))
         optimizer.zero_grad(set_to_none=True)
         (diffusion + attention_weight * focus).backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)

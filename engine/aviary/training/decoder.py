@@ -22,6 +22,7 @@ from torch import nn
 from engine.aviary.dataset import BirdDataset
 from engine.aviary.drawing.bird import draw_bird
 from engine.aviary.training.autoencoder import CHANNELS, SCALING, PatchPCA, psnr, to_unit
+from engine.aviary.training.devices import CPU, in_bfloat16, noise_like
 from engine.aviary.training.schedule import ParameterAverage, TrainingSchedule, load_state, save_state
 
 SIZE = 256
@@ -136,7 +137,7 @@ class DecoderInTraining(nn.Module):
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
         """(B, C, 16, 16) in the autoencoder's own measure to (B, 3, 256, 256), about -1..1. Half of it in bfloat16."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with in_bfloat16(latents.device):
             features = self.body(torch.tanh(latents / 3) * 3)
         # (colour, phase y, phase x) in the order that pixel_shuffle wants.
         small = torch.einsum("pay,qbx,cwyx->cpqwab", self.taps, self.taps, self.kernel).reshape(12, WIDTH, 3, 3)
@@ -175,7 +176,7 @@ class Adversary(nn.Module):
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """(B, 3, H, W) to verdicts (B, 1, H/8, W/8), larger for drawings, and the features of every level."""
         features = []
-        with torch.autocast("cpu", torch.bfloat16):
+        with in_bfloat16(images.device):
             for block in self.blocks:
                 images = F.leaky_relu(block(images), 0.2)
                 features.append(images)
@@ -230,6 +231,7 @@ def halved_latents(pca: PatchPCA, images: torch.Tensor) -> torch.Tensor:
 def train_decoder(
     folder: Path, flock: BirdDataset, pca: PatchPCA, steps: int, batch: int = 4, rate: float = 1e-3,
     start: AutoencoderTiny | None = None, rehearsal: Rehearsal | None = None, adversary_from: float = ADVERSARY_FROM,
+    device: torch.device = CPU,
 ) -> AutoencoderTiny:  # fmt: skip
     """Train on drawings of ``flock`` at 256 pixels; a third of them in any pose. With a rehearsal, half of
     the pictures are painted from the base's latents. The adversary joins late.
@@ -242,8 +244,10 @@ def train_decoder(
     painter, opponent = DecoderInTraining(model.decoder), Adversary()
     if start is not None:
         take_over(painter, start.decoder)
-    painter.to(memory_format=torch.channels_last)  # pyright: ignore
-    opponent.to(memory_format=torch.channels_last)  # pyright: ignore
+    model.to(device)  # pyright: ignore
+    pca = pca.to(device)
+    painter.to(device=device, memory_format=torch.channels_last)  # pyright: ignore
+    opponent.to(device=device, memory_format=torch.channels_last)  # pyright: ignore
     parameters = list(painter.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)
     against = torch.optim.AdamW(opponent.parameters(), lr=4e-4, betas=(0.5, 0.99))
@@ -258,14 +262,14 @@ def train_decoder(
         pace.resume(state["step"], state["progress"])
     rng = np.random.default_rng((3, pace.step))
     lively = BirdDataset(flock.seed + 1, flock.names, flock.random_share, 1.0)
-    held_out = drawn(BirdDataset(flock.seed, flock.names, 0.0), np.arange(HELD_OUT_FROM, HELD_OUT_FROM + 32))
+    held_out = drawn(BirdDataset(flock.seed, flock.names, 0.0), np.arange(HELD_OUT_FROM, HELD_OUT_FROM + 32)).to(device)
     exact = halved_latents(pca, held_out) / SCALING
     sums: dict[str, float] = {}
     while not pace.finished:
         factor = pace.advance()
         for group in optimizer.param_groups:
             group["lr"] = rate * factor
-        true, latents, own, paired = _batch(rng, batch, flock, lively, pca, rehearsal)
+        true, latents, own, paired = _batch(rng, batch, flock, lively, pca, rehearsal, device)
         decoded = painter((latents / SCALING).contiguous(memory_format=torch.channels_last))
         different = painting_loss(decoded[:paired], true[:paired])
         painting = (different[:own].sum() + MENDED_WEIGHT * different[own:].sum()) / batch
@@ -318,7 +322,7 @@ def train_decoder(
 
 def _batch(
     rng: np.random.Generator, count: int, flock: BirdDataset, lively: BirdDataset, pca: PatchPCA,
-    rehearsal: Rehearsal | None,
+    rehearsal: Rehearsal | None, device: torch.device,
 ) -> tuple[torch.Tensor, torch.Tensor, int, int]:  # fmt: skip
     """Drawings (count, 3, 256, 256) and latents (count, C, 16, 16); how many of them, the first, are a drawing and its
     own, and how many are pairs at all."""
@@ -326,13 +330,13 @@ def _batch(
     own = count - mended - free
     supplies = [lively if rng.random() < 1 / 3 else flock for _ in range(own + free)]
     rows = rng.integers(0, HELD_OUT_FROM, own + free)
-    pictures = torch.cat([drawn(supply, row[None]) for supply, row in zip(supplies, rows, strict=True)])
+    pictures = torch.cat([drawn(supply, row[None]) for supply, row in zip(supplies, rows, strict=True)]).to(device)
     true, others = pictures[:own], pictures[own:]
     latents = halved_latents(pca, true)
-    latents = latents + torch.randn_like(latents) * torch.rand(own, 1, 1, 1) * NOISE
+    latents = latents + noise_like(latents) * torch.rand(own, 1, 1, 1).to(device) * NOISE
     if rehearsal is not None:
         chosen = rng.integers(0, len(rehearsal.mended), mended)
-        true = torch.cat([true, drawn(rehearsal.flock, chosen), others])
+        true = torch.cat([true, drawn(rehearsal.flock, chosen).to(device), others])
         alone = rehearsal.free[rng.integers(0, len(rehearsal.free), free)]
-        latents = torch.cat([latents, rehearsal.mended[chosen].float(), alone.float()])
+        latents = torch.cat([latents, rehearsal.mended[chosen].float().to(device), alone.float().to(device)])
     return true.contiguous(memory_format=torch.channels_last), latents, own, own + mended

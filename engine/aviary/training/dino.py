@@ -20,6 +20,7 @@ from transformers import Dinov2Config, Dinov2Model
 
 from engine.aviary.dataset import BirdDataset
 from engine.aviary.drawing.attributes import PARTS, attribute_width, attributes
+from engine.aviary.training.devices import CPU, Rows, noise_like
 from engine.aviary.training.schedule import ParameterAverage, TrainingSchedule, load_state, save_state
 
 WIDTH = 128
@@ -104,11 +105,14 @@ def train_dino(
     steps: int,
     batch: int = 16,
     rate: float = 1.5e-3,
+    device: torch.device = CPU,
 ) -> Dinov2Model:
     """images uint8 (N, 128, 128, 3) and labels (N, 128, 128) of the flock's first N birds.
     Resumes from folder/state.pt; saves the averaged weights into folder/model at every checkpoint."""
     torch.manual_seed(5)
-    model, lesson = new_dino(), DinoTrainingHeads(len(flock.names))
+    model, lesson = new_dino(), DinoTrainingHeads(len(flock.names)).to(device)
+    model.to(device)  # pyright: ignore
+    pictures, maps = Rows(images, device), Rows(labels, device)
     parameters = [*model.parameters(), *lesson.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.99), weight_decay=0.02)
     average, pace = ParameterAverage(parameters, 0.995), TrainingSchedule(folder, steps)
@@ -131,7 +135,8 @@ def train_dino(
         birds = [flock.bird(row)[0] for row in rows.tolist()]
         codes = torch.tensor([[flock.names.index(s) if s else -1 for s in bird.sources] for bird in birds])
         targets = [torch.from_numpy(np.stack([attributes(b.part(part), part) for b in birds])) for part in PARTS]
-        picture, truth = augmented(images[rows], labels[rows], size, rng)
+        codes, targets = codes.to(device), [target.to(device) for target in targets]
+        picture, truth = augmented(pictures[rows], maps[rows], size, rng)
         cells = model(picture).last_hidden_state[:, 1:]
         losses = lesson(cells, _coverage(truth, size // PATCH), codes, targets)
         loss = losses["part"] + 0.5 * losses["code"] + losses["attributes"] + losses["size"]
@@ -158,25 +163,24 @@ def train_dino(
 
 
 def augmented(
-    images: np.ndarray, labels: np.ndarray, size: int, rng: np.random.Generator
+    images: torch.Tensor, labels: torch.Tensor, size: int, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pictures (B, 3, size, size) in about [-1, 1] and their label maps (B, 128, 128): mirrored, moved and
-    scaled a little, brighter or darker, with grain."""
-    picture = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
-    truth = torch.from_numpy(np.ascontiguousarray(labels))
+    """Pictures (B, 3, size, size) in about [-1, 1] and their label maps (B, 128, 128) of uint8 (B, 128, 128, 3) and
+    (B, 128, 128): mirrored, moved and scaled a little, brighter or darker, with grain."""
+    picture, truth = images.permute(0, 3, 1, 2).float() / 127.5 - 1, labels
     count = len(picture)
     scale = torch.from_numpy(rng.uniform(0.85, 1.2, count)).float()
     mirror = torch.where(torch.from_numpy(rng.random(count) < 0.5), -1.0, 1.0)
     move = torch.from_numpy(rng.uniform(-0.1, 0.1, (count, 2))).float()
     affine = torch.zeros(count, 2, 3)
     affine[:, 0, 0], affine[:, 1, 1], affine[:, :, 2] = mirror / scale, 1 / scale, move
-    where = F.affine_grid(affine, [count, 3, 128, 128], align_corners=False)
+    where = F.affine_grid(affine.to(picture.device), [count, 3, 128, 128], align_corners=False)
     picture = F.grid_sample(picture, where, padding_mode="border", align_corners=False)
     truth = F.grid_sample(truth[:, None].float(), where, mode="nearest", align_corners=False)[:, 0].byte()
     if size != 128:
         picture = F.interpolate(picture, (size, size), mode="bicubic", antialias=True)
-    gain, shift = (torch.from_numpy(rng.normal(0, 0.06, (2, count, 3, 1, 1))).float()).unbind(0)
-    grain = torch.from_numpy(rng.uniform(0, 0.08, (count, 1, 1, 1))).float() * torch.randn_like(picture)
+    gain, shift = (torch.from_numpy(rng.normal(0, 0.06, (2, count, 3, 1, 1))).float()).to(picture.device).unbind(0)
+    grain = torch.from_numpy(rng.uniform(0, 0.08, (count, 1, 1, 1))).float().to(picture.device) * noise_like(picture)
     return picture * (1 + gain) + shift + grain, truth
 
 

@@ -21,6 +21,7 @@ from engine.aviary.drawing.attributes import PARTS, Bird, random_part
 from engine.aviary.drawing.bird import Pose, draw_bird
 from engine.aviary.drawing.species import SPECIES, compose
 from engine.aviary.training.autoencoder import PatchPCA, to_unit
+from engine.aviary.training.devices import CPU, Rows, noise_like
 from engine.aviary.training.schedule import ParameterAverage, TrainingSchedule, load_state, save_state
 
 NAMES: tuple[str, ...] = tuple(sorted(SPECIES))
@@ -73,7 +74,7 @@ class Judge(nn.Module):
     @torch.no_grad()
     def verdicts(self, images: np.ndarray) -> np.ndarray:
         """uint8 (N, H, W, 3) to int (N, 5): index into NAMES, or NONE."""
-        return torch.cat([self(unit)[0].argmax(-1) for unit in self._batches(images)]).numpy()
+        return torch.cat([self(unit)[0].argmax(-1) for unit in self._batches(images)]).cpu().numpy()
 
     @torch.no_grad()
     def impressions(self, images: np.ndarray) -> np.ndarray:
@@ -83,13 +84,13 @@ class Judge(nn.Module):
         for unit in self._batches(images):
             pooled, _ = self._pooled(unit)
             batches.append(torch.stack([net[1](net[0](pooled[:, m])) for m, net in enumerate(self.what)], 1))  # pyright: ignore
-        return F.normalize(torch.cat(batches), dim=-1).numpy()
+        return F.normalize(torch.cat(batches), dim=-1).cpu().numpy()
 
     def _batches(self, images: np.ndarray) -> Iterator[torch.Tensor]:
         """Pictures uint8 (N, H, W, 3) as the judge wants them, 64 at a time."""
         self.eval()
         for first in range(0, len(images), 64):
-            unit = to_unit(torch.from_numpy(images[first : first + 64]))
+            unit = to_unit(torch.from_numpy(images[first : first + 64]).to(self.where.weight.device))
             if unit.shape[-1] != 128:
                 unit = F.interpolate(unit, (128, 128), mode="bilinear", antialias=True)
             yield unit
@@ -172,16 +173,16 @@ def degraded(images: torch.Tensor, pca: PatchPCA) -> tuple[torch.Tensor, torch.T
     count = len(images)
 
     def chosen(share: float) -> torch.Tensor:
-        return torch.rand(count, 1, 1, 1) < share
+        return torch.rand(count, 1, 1, 1).to(images.device) < share
 
     latents = pca.latents(images)
-    rebuilt = pca.pictures(latents + torch.randn_like(latents) * torch.rand(count, 1, 1, 1) * 0.25)
+    rebuilt = pca.pictures(latents + noise_like(latents) * torch.rand(count, 1, 1, 1).to(images.device) * 0.25)
     images = torch.where(chosen(0.35), rebuilt, images)
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    amount = torch.rand(count, 1, 1, 1) * chosen(0.5)
+    amount = torch.rand(count, 1, 1, 1).to(images.device) * chosen(0.5)
     images = images + (blurred - images) * amount
-    images = images + torch.randn_like(images) * torch.rand(count, 1, 1, 1) * 0.08
-    gain, shift = (torch.randn(2, count, 3, 1, 1) * 0.05).unbind(0)
+    images = images + noise_like(images) * torch.rand(count, 1, 1, 1).to(images.device) * 0.08
+    gain, shift = (torch.randn(2, count, 3, 1, 1).to(images.device) * 0.05).unbind(0)
     images = (images * (1 + gain) + shift).clamp(-1, 1)
     mirrored = chosen(0.5)
     return torch.where(mirrored, images.flip(-1), images), mirrored.flatten()
@@ -201,13 +202,15 @@ def where_loss(where: torch.Tensor, labels: torch.Tensor, mirrored: torch.Tensor
 def train_judge(
     folder: Path, pca: PatchPCA, steps: int, pictures: int = 12000, batch: int = 32,
     names: Sequence[str] = NAMES, width: int = WIDTH, shown_where: float = 0.0,
+    device: torch.device = CPU,
 ) -> Judge:  # fmt: skip
     """Trains on `pictures` drawings of the named species, made once; resumes from folder/state.pt; saves into
     folder/model. ``shown_where`` is what it counts that the judge looks where the parts are; 0 leaves it to find out,
     which takes longer."""
     torch.manual_seed(4)
     images, labels, truth = _clean_examples(pictures, 4, names)
-    judge = Judge(width).to(memory_format=torch.channels_last)  # pyright: ignore
+    judge = Judge(width).to(device=device, memory_format=torch.channels_last)  # pyright: ignore
+    pca, shown, maps, answers = pca.to(device), *(Rows(column, device) for column in (images, labels, truth))
     parameters = list(judge.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.02)
     average, pace = ParameterAverage(parameters, 0.995), TrainingSchedule(folder, steps)
@@ -224,11 +227,11 @@ def train_judge(
         for group in optimizer.param_groups:
             group["lr"] = 2e-3 * factor
         rows = rng.integers(0, pictures, batch)
-        unit, mirrored = degraded(to_unit(torch.from_numpy(images[rows])), pca)
+        unit, mirrored = degraded(to_unit(shown[rows]), pca)
         logits, where = judge.train()(unit.contiguous(memory_format=torch.channels_last))
-        loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(truth[rows]).flatten(), label_smoothing=0.02)
+        loss = F.cross_entropy(logits.flatten(0, 1), answers[rows].flatten(), label_smoothing=0.02)
         if shown_where:
-            loss = loss + shown_where * where_loss(where, torch.from_numpy(labels[rows]), mirrored)
+            loss = loss + shown_where * where_loss(where, maps[rows], mirrored)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

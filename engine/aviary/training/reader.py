@@ -18,6 +18,7 @@ from diffusers import AutoencoderTiny
 from engine.aviary.drawing.attributes import PARTS, Bird, random_part
 from engine.aviary.drawing.bird import Pose, draw_bird
 from engine.aviary.drawing.species import SPECIES
+from engine.aviary.training.devices import CPU
 from engine.core.segmentation import NO_PART
 from engine.core.vocabulary import ABSENT
 from engine.models.part_reader import SIDE, PartReader
@@ -69,16 +70,18 @@ def _hybrid(look: Any, part: str, names: Sequence[str], rng: np.random.Generator
 
 
 def train_starter_reader(
-    folder: Path, vae: Path, names: Sequence[str], pictures: int, steps: int, log: Callable[[str], None] = print
-) -> tuple[PartReader, ReaderScores]:
+    folder: Path, vae: Path, names: Sequence[str], pictures: int, steps: int, log: Callable[[str], None] = print,
+    device: torch.device = CPU,
+) -> tuple[PartReader, ReaderScores]:  # fmt: skip
     """The starter's reader of these species' parts: ``pictures`` drawings, of which most are changed, half of them
     through the autoencoder in the folder ``vae``. Goes on from what ``folder`` keeps. One core: about 0.2 s a step."""
     torch.set_num_threads(1)
-    model: Any = AutoencoderTiny.from_pretrained(vae).float().eval()
+    model: Any = AutoencoderTiny.from_pretrained(vae).float().eval().to(device)  # pyright: ignore
     side = _CELLS * 2 ** (len(model.config.decoder_block_out_channels) - 1)
     source = drawn_pictures(names, pictures, SEED)
     log(f"{pictures} pictures are drawn")
     plan = ReaderPlan(examples=pictures, steps=steps, held_out=0.05, seed=SEED)
     return make_reader(
-        source, len(names), plan, lambda some: rebuild_pictures(model, some, side), log=log, folder=folder
-    )
+        source, len(names), plan, lambda some: rebuild_pictures(model, some, side), log=log, folder=folder,
+        device=device,
+    )  # fmt: skip

@@ -102,5 +102,6 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
-    """A checkpoint's tensors and numbers, or None when there is none yet."""
-    return torch.load(path, weights_only=True) if path.exists() else None
+    """A checkpoint's tensors, on the processor, and numbers; or None when there is none yet. It can be gone on from on
+    another device than it was made on."""
+    return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
