@@ -29,7 +29,9 @@ SIDE: Final = 128
 """The side in pixels at which pictures are read, whatever their own."""
 CELLS: Final = 16
 """The side of the map of where a part is."""
-_MOST_WIDTH: Final = 256
+HIDDEN: Final = 128
+"""How wide the layer before a part's codes is; a reader that learned more codes later has a wider one."""
+_MOST_WIDTH, _MOST_HIDDEN = 256, 1 << 14
 _AT_ONCE: Final = 64
 _AGAIN: Final = "Get the pack again, or delete the file: its receipts are then made by its eyes."
 
@@ -40,15 +42,15 @@ class PartReader(nn.Module):
     """Pictures (B, 3, SIDE, SIDE) in -1..1 to logits (B, M, K + 1) over a part's codes and "none of these" (the last),
     and where each part is, logits (B, M, CELLS squared).
 
-    Its buffers say what the logits mean, each (M,): ``temperature`` divides them; a code of at least ``arrived``
-    (probability, 0..1) is there, one of at most ``missing`` is not.
+    Its buffers say what the logits mean: ``temperature`` (M,) divides them; a code of at least ``arrived`` (M, K;
+    probability, 0..1) is there, one of at most ``missing`` (M, K) is not.
     """
 
     temperature: Tensor
     arrived: Tensor
     missing: Tensor
 
-    def __init__(self, parts: int, codes: int, width: int = 16) -> None:
+    def __init__(self, parts: int, codes: int, width: int = 16, hidden: int = HIDDEN) -> None:
         super().__init__()
 
         def block(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
@@ -62,12 +64,12 @@ class PartReader(nn.Module):
         )
         self.where = nn.Conv2d(4 * width, parts, 3, padding=1)
         self.what = nn.ModuleList(
-            nn.Sequential(nn.Linear(12 * width, 128), nn.ReLU(), nn.Dropout(0.1), nn.Linear(128, codes + 1))
+            nn.Sequential(nn.Linear(12 * width, hidden), nn.ReLU(), nn.Dropout(0.1), nn.Linear(hidden, codes + 1))
             for _ in range(parts)
         )
         self.register_buffer("temperature", torch.ones(parts))
-        self.register_buffer("arrived", torch.full((parts,), 0.5))
-        self.register_buffer("missing", torch.full((parts,), 0.5))
+        self.register_buffer("arrived", torch.full((parts, codes), 0.5))
+        self.register_buffer("missing", torch.full((parts, codes), 0.5))
 
     @property
     def parts(self) -> int:
@@ -99,13 +101,22 @@ class PartReader(nn.Module):
         """How wide its first layer is."""
         return self.fine[0][0].out_channels  # pyright: ignore
 
+    @property
+    def hidden(self) -> int:
+        """How wide the layer before the codes is."""
+        return self.what[0][0].out_features  # pyright: ignore
+
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        pooled, where = self.pooled(pictures)
+        return torch.stack([head(pooled[:, part]) for part, head in enumerate(self.what)], 1), where
+
+    def pooled(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """What is seen of each part, (B, M, 12 width), and where it is, logits (B, M, CELLS squared)."""
         fine = self.fine(pictures)
         coarse = self.coarse(fine)
         where = self.where(coarse)
         finer = F.interpolate(where, fine.shape[-2:], mode="bilinear", align_corners=False)
-        pooled = torch.cat([_pooled(coarse, where), _pooled(fine, finer)], -1)
-        return torch.stack([head(pooled[:, part]) for part, head in enumerate(self.what)], 1), where.flatten(2)
+        return torch.cat([_pooled(coarse, where), _pooled(fine, finer)], -1), where.flatten(2)
 
     @torch.no_grad()
     def read(self, pictures: Sequence[Image.Image]) -> Floats:
@@ -122,6 +133,9 @@ class PartReader(nn.Module):
     def save(self, path: Path) -> None:
         """Write ``reader.safetensors``, weights in half precision, whole or not at all. Raises :class:`UserError`."""
         kept = {name: value.float() if name in _MEANINGS else value.half() for name, value in _numbers(self).items()}
+        for name in _BOUNDS:
+            if bool((kept[name] == kept[name][:, :1]).all()):  # one pair a part, as older programs read it
+                kept[name] = kept[name][:, 0]
         write_whole(
             path, lambda beside: save_file({name: value.contiguous() for name, value in kept.items()}, beside),
             "the pack's reader",
@@ -137,9 +151,14 @@ class PartReader(nn.Module):
             raise UserError(f"The pack “{path.parent.name}” is damaged: {path.name} is not whole.", _AGAIN) from error
         first = tensors.get("fine.0.0.weight")
         width = first.shape[0] if first is not None and first.dim() == 4 else 0
-        if not 1 <= width <= _MOST_WIDTH:
+        layer = tensors.get("what.0.0.weight")
+        hidden = layer.shape[0] if layer is not None and layer.dim() == 2 else 0
+        if not (1 <= width <= _MOST_WIDTH and 1 <= hidden <= _MOST_HIDDEN):
             raise UserError(f"The pack “{path.parent.name}” is damaged: {path.name} holds no reader.", _AGAIN)
-        reader = cls(parts, codes, width)
+        for name in _BOUNDS:  # one a part, or one a code
+            if name in tensors and tensors[name].shape == (parts,):
+                tensors[name] = tensors[name][:, None].expand(parts, codes)
+        reader = cls(parts, codes, width, hidden)
         needed = {name: tuple(value.shape) for name, value in _numbers(reader).items()}
         if needed != {name: tuple(value.shape) for name, value in tensors.items()}:
             raise UserError(f"The reader of the pack “{path.parent.name}” does not fit it.", _AGAIN)
@@ -154,7 +173,8 @@ class PartReader(nn.Module):
         return reader.eval()
 
 
-_MEANINGS: Final = ("temperature", "arrived", "missing")
+_BOUNDS: Final = ("arrived", "missing")
+_MEANINGS: Final = ("temperature", *_BOUNDS)
 
 
 def as_read(picture: Image.Image) -> npt.NDArray[np.uint8]:

@@ -80,15 +80,16 @@ def _check_lora(pack: Pack) -> None:
 
 
 def _check_reader(pack: Pack) -> None:
-    """See that a reader has an answer for each part's codes and "none of these"."""
+    """See that a reader has an answer for each part's codes and "none of these", and bounds for parts or codes."""
     shapes = _shapes(pack, READER)
     if not shapes:
         return
     vocabulary = pack.vocabulary
     answers = {name: shape[0] for name, shape in shapes.items() if _ANSWERS.fullmatch(name) and shape}
-    bounds = [shapes.get(name) for name in ("temperature", "arrived", "missing")]
-    parts = len(vocabulary.parts)
-    if len(answers) != parts or set(answers.values()) != {vocabulary.codes_per_part + 1} or bounds != [(parts,)] * 3:
+    parts, codes = len(vocabulary.parts), vocabulary.codes_per_part
+    bounded = all(shapes.get(name) in ((parts,), (parts, codes)) for name in ("arrived", "missing"))
+    bounded = bounded and shapes.get("temperature") == (parts,)
+    if len(answers) != parts or set(answers.values()) != {codes + 1} or not bounded:
         raise UserError(f"The reader of the pack “{pack.path.name}” does not fit it.", _AGAIN)
 
 

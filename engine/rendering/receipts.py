@@ -86,9 +86,9 @@ def read_receipt(reader: PartReader, picture: Image.Image, receipt: Receipt) -> 
 def _read(arrival: Arrival, chances: npt.NDArray[np.float32], reader: PartReader) -> Arrival:
     """One choice, of whose part the reader holds each code, and none, for so likely (K + 1,)."""
     likelihood, best = float(chances[arrival.code]), int(chances.argmax())
-    if likelihood >= float(reader.arrived[arrival.part]):
+    if likelihood >= float(reader.arrived[arrival.part, arrival.code]):
         return replace(arrival, found=arrival.code, likelihood=likelihood)
-    if likelihood > float(reader.missing[arrival.part]):
+    if likelihood > float(reader.missing[arrival.part, arrival.code]):
         return replace(arrival, found=_code(best, reader), likelihood=likelihood, unsure=True)
     found = _code(best, reader)
     return replace(arrival, found=ABSENT if found == arrival.code else found, likelihood=likelihood)

@@ -20,6 +20,7 @@ from torch import Tensor
 from engine.core.atomic_files import plain_file, write_whole
 from engine.core.on_disk import is_file
 from engine.core.vocabulary import ABSENT
+from engine.models.extended_reader import ExtendedReader
 from engine.models.part_reader import CELLS, SIDE, PartReader, to_unit
 from engine.segmentation.reader_examples import IGNORED, LabelledPictures, Pixels, changed_example, changed_examples
 
@@ -118,8 +119,12 @@ def train_reader(
     log: Callable[[str], None] = lambda _text: None,
     state: Path | None = None,
     device: torch.device | None = None,
+    *,
+    extends: bool = False,
 ) -> PartReader:
     """A reader trained on examples: what each part is, and where it is. Its weights are averages over the steps.
+
+    ``extends``: what ``begin`` says of its codes, which come first, stays as it is (:class:`ExtendedReader`).
 
     Goes on from the file ``state``, and keeps there how far it is every hundred steps, if one is given.
     """
@@ -128,9 +133,13 @@ def train_reader(
     covers = _covers(pool.labels, parts)
     with torch.random.fork_rng([]):
         torch.manual_seed(plan.seed)
-        reader = PartReader(parts, codes, begin.width if begin else plan.width)
-        if begin is not None:
+        if begin is not None and extends:
+            reader = ExtendedReader(begin, codes)
+        elif begin is not None:
+            reader = PartReader(parts, codes, begin.width, begin.hidden)
             reader.begin_like(begin)
+        else:
+            reader = PartReader(parts, codes, plan.width)
         training = _Training(reader.to(device=device, memory_format=torch.channels_last), plan.rate)  # pyright: ignore
         first = training.resume(state) if state else 0
         smooth = 0.0
@@ -148,16 +157,17 @@ def train_reader(
                 if state:
                     training.keep(state, step)
             report(step)
-    return training.averaged().cpu()
+    trained = training.averaged().cpu()
+    return trained.merged() if isinstance(trained, ExtendedReader) else trained
 
 
 class _Training:
     """A reader, its optimizer, and the average of its weights over the steps."""
 
-    def __init__(self, reader: PartReader, rate: float) -> None:
+    def __init__(self, reader: PartReader | ExtendedReader, rate: float) -> None:
         self.reader = reader
         self._rate = rate
-        self._parameters = dict(reader.named_parameters())
+        self._parameters = {name: value for name, value in reader.named_parameters() if value.requires_grad}
         self._optimizer = torch.optim.AdamW(self._parameters.values(), lr=rate, weight_decay=0.02)
         self._average = [value.detach().clone() for value in self._parameters.values()]
         self._steps = 0
@@ -178,7 +188,7 @@ class _Training:
             torch._foreach_lerp_(self._average, [value.detach() for value in self._parameters.values()], 1 - decay)
         return loss.item()
 
-    def averaged(self) -> PartReader:
+    def averaged(self) -> PartReader | ExtendedReader:
         """The reader with its averaged weights, done with learning."""
         with torch.no_grad():
             for value, mean in zip(self._parameters.values(), self._average, strict=True):
@@ -267,7 +277,7 @@ def measure_reader(
     they are, rebuilt by the autoencoder, and changed. Returns how well it then answers on them."""
     rng = np.random.default_rng((seed, 3))
     some = source.rows(np.resize(np.arange(len(source)), max(len(source), least)))
-    changed, asked = _changed_each(some, rng)
+    changed, asked = changed_each(some, rng)
     seen, truth, wanted = [source.pictures, changed.pictures], [source.codes, changed.codes], [source.codes, asked]
     if rebuild is not None:
         seen, truth, wanted = seen + [rebuild(pictures) for pictures in seen], truth * 2, wanted * 2
@@ -282,10 +292,10 @@ def measure_reader(
     for part in range(reader.parts):
         rows = np.flatnonzero((shown[:, part] >= 0) & (shown[:, part] < reader.codes))
         reader.missing[part], reader.arrived[part] = bounds(chances[rows, part, shown[rows, part]])
-    return _scores(reader, chances, shown, np.concatenate(wanted), len(source))
+    return scores_of(reader, chances, shown, np.concatenate(wanted), len(source))
 
 
-def _changed_each(source: LabelledPictures, rng: np.random.Generator) -> tuple[LabelledPictures, npt.NDArray[np.int64]]:
+def changed_each(source: LabelledPictures, rng: np.random.Generator) -> tuple[LabelledPictures, npt.NDArray[np.int64]]:
     """Each picture changed, in turn, and the codes it had before: what somebody would have asked for."""
     made = [changed_example(source, index, rng) for index in range(len(source))]
     images, labels, codes = (np.stack(column) for column in zip(*made, strict=True))
@@ -302,7 +312,7 @@ def bounds(right: npt.NDArray[np.float32]) -> tuple[float, float]:
     return missing, max(arrived, missing)
 
 
-def _scores(
+def scores_of(
     reader: PartReader,
     chances: npt.NDArray[np.float32],
     shown: npt.NDArray[np.int64],
@@ -312,8 +322,9 @@ def _scores(
     """Scores for what pictures show (N, M) and what was asked of them (N, M); the first ``plain`` are as they are."""
     here, part = np.nonzero((asked != ABSENT) & (shown != IGNORED))
     likely = chances[here, part, asked[here, part]]
-    arrived = likely >= reader.arrived.numpy()[part]
-    unsure = ~arrived & (likely > reader.missing.numpy()[part])
+    code = asked[here, part]
+    arrived = likely >= reader.arrived.numpy()[part, code]
+    unsure = ~arrived & (likely > reader.missing.numpy()[part, code])
     as_they_are = here < plain
     if not as_they_are.any():
         return ReaderScores(0.0, 0.0, 0.0)

@@ -135,12 +135,15 @@ def _shown(reader: PartReader, truth: _Truth) -> dict[str, float]:
     chances = reader.read([Image.fromarray(picture) for picture in truth.pictures])
     likely = _of(chances, truth.codes)
     plain = truth.eye == "plain"
-    states = _states(reader, likely)
+    states = _states(reader, likely, truth.codes)
     own = Agreement(states, plain).to_document()
     judged = Agreement(states, truth.judge).to_document()
-    shuffled = _states(reader, _of(chances, np.roll(truth.codes, 1, 0)))
-    apart = truth.codes != np.roll(truth.codes, 1, 0)
-    drawn = _states(reader, _of(reader.probabilities(truth.drawings.pictures), truth.drawings.codes))
+    others = np.roll(truth.codes, 1, 0)
+    shuffled = _states(reader, _of(chances, others), others)
+    apart = truth.codes != others
+    drawn = _states(
+        reader, _of(reader.probabilities(truth.drawings.pictures), truth.drawings.codes), truth.drawings.codes
+    )
     return {
         "eye own": own["kappa"],
         "eye best": _best(likely, plain),
@@ -157,7 +160,9 @@ def _difference(reader: PartReader, whole: PartReader, truth: _Truth) -> dict[st
     """How much kappa with the eye and with the judge, by its own bounds, differs from another reader's; with ends of
     an interval."""
     pictures = [Image.fromarray(picture) for picture in truth.pictures]
-    mine, theirs = (_states(one, _of(one.read(pictures), truth.codes)) == ARRIVED for one in (reader, whole))
+    mine, theirs = (
+        _states(one, _of(one.read(pictures), truth.codes), truth.codes) == ARRIVED for one in (reader, whole)
+    )
     rng, told = np.random.default_rng(0), {}
     for name, right in (("eye", truth.eye == "plain"), ("judge", truth.judge)):
         some = [rng.integers(0, len(right), len(right)) for _ in range(1000)]
@@ -171,8 +176,9 @@ def _of(chances: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return np.take_along_axis(chances, codes[..., None], 2)[..., 0]
 
 
-def _states(reader: PartReader, likely: np.ndarray) -> np.ndarray:
-    arrived, missing = likely >= reader.arrived.numpy(), likely <= reader.missing.numpy()
+def _states(reader: PartReader, likely: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    part = np.arange(reader.parts)
+    arrived, missing = likely >= reader.arrived.numpy()[part, codes], likely <= reader.missing.numpy()[part, codes]
     return np.where(arrived, ARRIVED, np.where(missing, MISSING, UNSURE))
 
 

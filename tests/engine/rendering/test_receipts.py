@@ -63,6 +63,18 @@ def test_the_reader_decides_and_says_what_nobody_knows(pack: Pack, models: Any) 
     assert receipt_of(models, pack, picture, RECIPE)[1].found == 0
 
 
+def test_a_code_may_have_bounds_of_its_own(pack: Pack, models: Any) -> None:
+    reader = telling([None, None, None, None])  # holds every code, and none, for likely by a quarter
+    reader.arrived[0, 1] = reader.missing[3] = reader.arrived[3] = 0.2
+    reader.missing[2, 2] = reader.arrived[2, 2] = 0.3
+    reader.save(pack.path / READER)
+    check_pack(pack, thorough=True)
+    head, tail, body = receipt_of(models, pack, Image.new("RGB", (64, 64), "red"), RECIPE)
+    assert head.arrived and tail.missing and body.arrived
+    other = receipt_of(models, pack, Image.new("RGB", (64, 64), "red"), Recipe("", (Choice(0, 0), Choice(2, 1))))
+    assert all(one.unsure for one in other), "another code of the part has its own"
+
+
 def test_an_evaluation_says_that_the_reader_reads_and_what_is_unsure(pack: Pack, models: Any, tmp_path: Path) -> None:
     telling([None, None, None, None]).save(pack.path / READER)
     job = Evaluate(str(pack.path), str(tmp_path / "out"), mixes=(1,), count=2, steps=2)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from engine.core.paths import starter_pack
 from engine.models.part_reader import PartReader
 from engine.packs.pack import READER, Pack
 from engine.packs.validation import check_pack
 from engine.runs.plan import Plan
 from engine.training import pack_reader
-from engine.training.pack_reader import READER_METRICS, STAGE, reader_to_begin_with, write_reader
+from engine.training.pack_reader import READER_METRICS, STAGE, whole_reader, write_reader
 from engine.worker.jobs import News, Progress
 
 
@@ -38,6 +39,6 @@ def test_a_reader_is_kept_only_if_it_reads(
         check_pack(Pack.open(pack.path), thorough=True)
 
 
-def test_a_new_reader_begins_with_the_starters() -> None:
-    known = reader_to_begin_with(None)
+def test_the_starter_has_a_reader_to_begin_with() -> None:
+    known = whole_reader(starter_pack())
     assert known is not None and (known.parts, known.codes) == (5, 24)

@@ -14,8 +14,9 @@ from safetensors.torch import load_file, save_file
 
 from engine.core.errors import UserError
 from engine.models.loader import Models
+from engine.models.part_reader import PartReader
 from engine.models.part_tokens import PartTokens
-from engine.packs.pack import BEGINNINGS, TOKENS, Pack
+from engine.packs.pack import BEGINNINGS, READER, TOKENS, Pack
 from engine.segmentation.discover import discover
 from engine.segmentation.reader_examples import LabelledPictures
 from engine.segmentation.reader_fitting import make_reader
@@ -83,6 +84,26 @@ def test_an_extended_pack_keeps_its_old_tokens_bit_for_bit(
     assert (read[0].codes < count).all(1).sum() >= 3, "by the reader, too, which would forget them"
     begun = guess_tokens(Pack.open(extension), Pack.open(tiny_pack), old.projected().mean(dim=1))
     assert (new.projected()[:, count:] - begun[:, count:]).abs().max() > 0.05, "the new ones are learned"
+
+
+def test_an_extended_pack_keeps_what_its_reader_says_of_old_codes(
+    extension: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = Pack.open(tmp_path / "known").vocabulary, Pack.open(extension).vocabulary
+    torch.manual_seed(6)
+    known = PartReader(len(old.parts), old.codes_per_part, 4)
+    known.arrived.fill_(0.7)
+    known.save(tmp_path / "known" / READER)
+    monkeypatch.setattr(pack_reader, "LEAST_KAPPA", -1.0)
+    plan = {"pack": "extension", "pictures": "new", "out": "out", "steps": 2, "batch": 2, "size": 64, "samples": 0}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    out = Path(train(Models(device="cpu"), Train(str(tmp_path / "plan.json")), silent))
+    count, pictures = old.codes_per_part, np.random.default_rng(0).integers(0, 255, (3, 128, 128, 3), np.uint8)
+    learned = PartReader.load(out / READER, len(new.parts), new.codes_per_part)
+    kept = learned.probabilities(pictures)[..., [*range(count), -1]]
+    assert np.abs(kept / kept.sum(-1, keepdims=True) - known.probabilities(pictures)).max() < 0.01
+    assert torch.equal(learned.arrived[:, :count], known.arrived)
+    assert (learned.arrived[:, count:] != 0.7).all(), "new codes have bounds of their own"
 
 
 @pytest.mark.slow
