@@ -30,10 +30,8 @@ from engine.aviary.training.judge import Judge
 from engine.core.paths import starter_pack
 from engine.models.loader import Models
 from engine.packs.pack import Pack
-from tests.bench.receipts import EYE_FILE, EYE_KINDS, STATES, look, renders, states_of
+from tests.bench.receipts import EARLIER, EYE_FILE, EYE_KINDS, STATES, look, renders, states_of
 
-_SCHEDULE: Final = {"solver_order": 2, "use_karras_sigmas": True}
-"""The starter's when the renders were looked at: with few steps it fails often, which the eye is asked about."""
 _LETTERS: Final = {"p": "plain", "m": "missing", "d": "doubtful"}
 _EACH: Final = 6
 _SIDE: Final = 256
@@ -52,7 +50,7 @@ def asked_renders(models: Models, pack: Pack, out: Path) -> list[Asked]:
     """All of them, in the order of their numbers, which is none of their kinds'."""
     every = []
     for kind, count, seed in EYE_KINDS:
-        birds, pictures = renders(models, pack, out, kind, count, seed, **_SCHEDULE)
+        birds, pictures = renders(models, pack, out, kind, count, seed, **EARLIER)
         every += [
             Asked(f"{kind}-{seed}-{index}", bird, picture)
             for index, (bird, picture) in enumerate(zip(birds, pictures, strict=True))
