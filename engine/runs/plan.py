@@ -21,7 +21,7 @@ PAPER: Final[dict[str, Any]] = {
 """What ``recipe: "paper"`` changes (PartCraft, ECCV 2024, 4.1)."""
 
 SMALL: Final[dict[str, Any]] = {
-    "batch": 16, "rank": 16, "rate": 3e-3, "token_rate": 3e-3, "attention_weight": 0.05, "schedule": "cosine",
+    "batch": 16, "rank": 32, "rate": 3e-3, "token_rate": 3e-3, "attention_weight": 0.05, "schedule": "cosine",
     "warmup": 20, "weight_decay": 0.0, "flip": False, "part_dropout": 0.1, "empty": 0.05, "steps": 480,
 }  # fmt: skip
 """What suits the starter's small base model (docs/training.md): many small pictures a step, a LoRA that may change much
