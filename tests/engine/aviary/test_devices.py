@@ -83,7 +83,10 @@ def weights(model: Any) -> dict[str, torch.Tensor]:
     return {name: value.detach().cpu() for name, value in model.state_dict().items()}
 
 
-@pytest.mark.parametrize("stage", ["autoencoder", "base", "decoder", "eyes", "judge", "reader"])
+SLOW = [pytest.param(stage, marks=pytest.mark.slow) for stage in ("autoencoder", "decoder", "judge", "reader")]
+
+
+@pytest.mark.parametrize("stage", ["base", "eyes", *SLOW])
 def test_a_stage_learns_on_a_card_as_on_the_processor(
     data: Data, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +110,7 @@ def test_a_stage_learns_on_a_card_as_on_the_processor(
         assert all(torch.equal(value, expected[name]) for name, value in got.items())
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_on_another_device(data: Data, tmp_path: Path) -> None:
     whole = weights(train_judge(tmp_path / "one", data.pca, 1, 16, batch=4))
     with pretend_card() as card:

@@ -38,9 +38,14 @@ def test_what_cannot_be_looked_at_is_not_there(name: str, tmp_path: Path) -> Non
     assert given == NOTHING
 
 
-@given(st.text(max_size=400))
-def test_any_text_is_answered(name: str) -> None:
-    answers(name)
+@pytest.fixture(scope="module")
+def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("nowhere")
+
+
+@given(name=st.text(max_size=400))
+def test_any_text_is_answered(nowhere: Path, name: str) -> None:
+    answers(f"{nowhere}/{name}")  # from its own root, "/" would be walked through to its end
 
 
 def test_what_is_there_is_there(tmp_path: Path) -> None:
