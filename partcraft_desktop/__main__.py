@@ -74,7 +74,7 @@ def _open_window(paths: list[str]) -> int:
     from partcraft_desktop.app.garbage_collector import GarbageCollector
     from partcraft_desktop.app.session import Session
     from partcraft_desktop.app.settings import Settings
-    from partcraft_desktop.app.termination import close_on_signals
+    from partcraft_desktop.app.termination import close_on_signals, leave_hanging_threads
     from partcraft_desktop.widgets.theme import Theme
     from partcraft_desktop.window.main_window import MainWindow
 
@@ -109,6 +109,7 @@ def _open_window(paths: list[str]) -> int:
     session.shutdown()
     garbage.close()
     del signals, theme
+    leave_hanging_threads(0)
     return 0
 
 

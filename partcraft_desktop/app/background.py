@@ -10,7 +10,7 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from shiboken6 import isValid
 
-LONGEST_S: Final = 10.0
+LONGEST_S: Final = 30.0
 """How long a window that is closed waits for what must finish: a drive that hangs keeps no program open."""
 
 

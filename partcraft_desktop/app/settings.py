@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from engine.core.atomic_files import make_folder, read_json, write_bytes
 from engine.core.errors import UserError
 from engine.core.json_values import json_bytes
+from partcraft_desktop.app.background import LONGEST_S
 
 Theme = Literal["system", "light", "dark"]
 
@@ -81,12 +82,13 @@ class FileWriter(QObject):
         self._thread.submit(self._write, json_bytes(document, indent))
 
     def flush(self) -> None:
-        """Wait until all is written."""
-        self._thread.submit(lambda: None).result()
+        """Wait until all is written, but no longer than for a drive that hangs."""
+        wait((self._thread.submit(lambda: None),), LONGEST_S)
 
     def close(self) -> None:
-        """Wait until all is written, and write no more."""
-        self._thread.shutdown(wait=True)
+        """Wait until all is written, as :meth:`flush`, and write no more."""
+        self.flush()
+        self._thread.shutdown(wait=False)
 
     def _write(self, data: bytes) -> None:
         try:

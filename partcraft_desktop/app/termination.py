@@ -1,15 +1,22 @@
-"""Ctrl+C in the terminal, or the system's wish to end."""
+"""The end of the program: Ctrl+C in the terminal, the system's wish to end, and threads that never do."""
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import QSocketNotifier
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+GRACE_S: Final = 3.0
+"""How long threads that only read may go on when all is saved."""
 
 
 def close_on_signals(close: Callable[[], object]) -> object:
@@ -32,3 +39,21 @@ def close_on_signals(close: Callable[[], object]) -> object:
 
     notifier.activated.connect(hear)
     return notifier, woken, waker
+
+
+def leave_hanging_threads(code: int, grace: float = GRACE_S) -> None:
+    """End the process with ``code`` if other threads than this one still work after ``grace`` seconds.
+
+    Python waits at its end for every thread, and one that reads from a drive that hangs would keep a program without
+    a window for as long. To be called when all is saved.
+    """
+    until = time.monotonic() + grace
+    others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
+    waited_for = [thread for thread in others if not thread.daemon]
+    for thread in waited_for:
+        thread.join(max(0.0, until - time.monotonic()))
+    if any(thread.is_alive() for thread in waited_for):
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # none where there is no console
+                stream.flush()
+        os._exit(code)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import thread
+from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
+from partcraft_desktop.app import settings
 from partcraft_desktop.app.termination import SIGNALS, close_on_signals
+from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
@@ -40,3 +46,30 @@ def test_a_signal_closes_the_window_when_qt_is_back(
         signal.raise_signal(number)
         assert asked_to_close == [], "nothing is closed in the middle of an instruction"
     qtbot.waitUntil(lambda: asked_to_close == ["close"])
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(0.01, 0), (600, 5)])
+def test_a_thread_that_hangs_keeps_no_program_open(seconds: float, code: int) -> None:
+    program = f"""
+import threading, time
+from partcraft_desktop.app.termination import leave_hanging_threads
+threading.Thread(target=time.sleep, args=({seconds},)).start()
+print("all is saved")
+leave_hanging_threads(5, 1)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=REPOSITORY)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "all is saved\n", "")
+
+
+def test_a_drive_that_hangs_is_not_waited_for_to_write_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    goes_on, parent = threading.Event(), QObject()
+    monkeypatch.setattr(settings, "LONGEST_S", 0.05)
+    monkeypatch.setattr(settings, "write_bytes", lambda *_: goes_on.wait(60))
+    writer = settings.FileWriter(tmp_path / "settings.json", "the settings", parent)
+    writer.write({})
+    writer.flush()
+    writer.close()
+    assert not goes_on.is_set()
+    goes_on.set()
