@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The whole starter from seeds on one graphics card, meant for less than 12 minutes: `tests/gpu/build.sh [OUT]` from a
 # checkout. Started again, it goes on where it stopped. On a bare machine with torch and no network, PARTCRAFT_WHEELS
-# names a folder with the wheels of the other packages (skia-python among them).
+# names a folder with the wheels of the other packages (skia-python among them). DEVICE=cpu TRIAL=1 tries it without a
+# card, a few steps of everything.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=${PYTHON:-python3}
