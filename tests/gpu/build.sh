@@ -10,6 +10,6 @@ out=${1:-build/aviary}
 if [ -n "${PARTCRAFT_WHEELS:-}" ]; then
   "$python" -m pip install -q --no-index --no-deps --find-links "$PARTCRAFT_WHEELS" "$PARTCRAFT_WHEELS"/*.whl
 fi
-export PYTHONPATH=$PWD PYTHONUNBUFFERED=1
+export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
 "$python" -m engine.aviary build --device "${DEVICE:-cuda}" ${TRIAL:+--trial} --out "$out"
 echo "$SECONDS s of the clock in all; $out/work/build.log says when each stage began and ended" >&2

@@ -8,7 +8,7 @@ out=${1:-/dev/stdout}
 if [ -n "${PARTCRAFT_WHEELS:-}" ]; then
   "$python" -m pip install -q --no-index --no-deps --find-links "$PARTCRAFT_WHEELS" "$PARTCRAFT_WHEELS"/*.whl
 fi
-export PYTHONPATH=$PWD PYTHONUNBUFFERED=1
+export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
 {
   "$python" -m tests.gpu.measure
   echo "== training step"
